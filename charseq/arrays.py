@@ -1,0 +1,76 @@
+"""NumPy as an array library for cells and networks, and the draw of first weights."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+class NumpyOps:
+    """The functions of charseq.cells.cell.Ops, for NumPy."""
+
+    def sigmoid(self, x: Floats) -> Floats:
+        """Compute by tanh, which neither overflows nor warns."""
+        return 0.5 * np.tanh(0.5 * x) + 0.5
+
+    def tanh(self, x: Floats) -> Floats:
+        """The hyperbolic tangent."""
+        return np.tanh(x)
+
+    def split(self, x: Floats, parts: int) -> list[Floats]:
+        """Cut the last axis into equal parts."""
+        size = x.shape[-1] // parts
+        return [x[..., i * size : (i + 1) * size] for i in range(parts)]
+
+    def stack(self, arrays: Sequence[Floats], axis: int) -> Floats:
+        """Join arrays along a new axis."""
+        return np.stack(arrays, axis)
+
+    def where(self, condition: npt.NDArray[np.bool_], yes: Floats, no: Floats) -> Floats:
+        """Choose element by element."""
+        return np.where(condition, yes, no)
+
+    def zeros(self, shape: tuple[int, ...], like: Floats) -> Floats:
+        """Zeros of the type of another array."""
+        return np.zeros(shape, like.dtype)
+
+    def one_hot(self, ids: npt.NDArray[np.integer[Any]], size: int, like: Floats) -> Floats:
+        """ids [...] -> vectors [... size] with a single 1 each."""
+        return np.eye(size, dtype=like.dtype)[ids]
+
+
+NUMPY = NumpyOps()
+
+
+class SeededDraw:
+    """First weights from one seed, the same on every device: drawn by NumPy, float32."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = np.random.default_rng(seed)
+
+    def uniform(self, shape: tuple[int, ...], bound: float) -> npt.NDArray[np.float32]:
+        """Values spread evenly over [-bound, bound)."""
+        return self._generator.uniform(-bound, bound, shape).astype(np.float32)
+
+    def orthogonal(self, size: int) -> npt.NDArray[np.float32]:
+        """A random orthogonal matrix [size size], evenly distributed (Mezzadri 2007)."""
+        q, r = np.linalg.qr(self._generator.standard_normal((size, size)))
+        return (q * np.sign(np.diagonal(r))).astype(np.float32)
+
+    def constant(self, shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
+        """One value everywhere."""
+        return np.full(shape, value, np.float32)
+
+    def join(self, parts: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        """Arrays one beneath the other, along the first axis."""
+        return np.concatenate(parts)
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """logits [... V] -> natural logarithms of probabilities [... V]."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return shifted

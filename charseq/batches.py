@@ -1,0 +1,116 @@
+"""Ids -> batches: whole strings padded together, or windows over streams with the state carried."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charseq.vocabulary import Ids
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one update reads: inputs and targets [B T], the weight of each place, and where rows begin.
+
+    A place past a string's end has weight 0.  A row that is `fresh` [B] starts from the zero state; the
+    others go on from where the batch before left them.
+    """
+
+    inputs: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    fresh: npt.NDArray[np.bool_]
+
+    @property
+    def places(self) -> int:
+        """How many places weigh anything."""
+        return int(np.count_nonzero(self.weights))
+
+
+class Windows:
+    """Sequences of ids laid into rows and read a window at a time.
+
+    Where there are fewer rows to fill than strings, or one long string, strings are cut into pieces of
+    equal work and dealt out.  A piece starts from the zero state, which is then carried from window to
+    window.  Where everything fits into one window, the only batch is simply all strings, padded.
+    """
+
+    def __init__(self, sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> None:
+        self.sequence_length = sequence_length
+        self.places = sum(len(sequence) - 1 for sequence in sequences)
+        share = max(sequence_length, -(-self.places // batch_size))
+        pieces = [piece for sequence in sequences for piece in _cut(sequence, share)]
+        self.rows = _dealt(pieces, batch_size, sequence_length)
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+        return max(sum(_windows_in(piece, self.sequence_length) for piece in row) for row in self.rows)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch, batch by batch."""
+        readers = [_windows_of(row, self.sequence_length) for row in self.rows]
+        for _ in range(len(self)):
+            yield _batch([next(reader, None) for reader in readers], self.sequence_length)
+
+
+def whole(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
+    """Every string unbroken: one window as long as the longest, all strings in one batch by default."""
+    longest = max(len(sequence) for sequence in sequences) - 1
+    return Windows(sequences, batch_size or len(sequences), longest)
+
+
+def _dealt(pieces: "list[Ids]", batch_size: int, sequence_length: int) -> "list[list[Ids]]":
+    if len(pieces) <= batch_size:
+        return [[piece] for piece in pieces]
+    rows: list[list[Ids]] = [[] for _ in range(batch_size)]
+    loads = [(0, i) for i in range(batch_size)]
+    for piece in sorted(pieces, key=len, reverse=True):
+        load, i = heapq.heappop(loads)
+        rows[i].append(piece)
+        heapq.heappush(loads, (load + _windows_in(piece, sequence_length), i))
+    return rows
+
+
+def _windows_in(piece: Ids, length: int) -> int:
+    return -(-(len(piece) - 1) // length)
+
+
+def _cut(sequence: Ids, share: int) -> list[Ids]:
+    places = len(sequence) - 1
+    count = -(-places // share)
+    edges = [places * i // count for i in range(count + 1)]
+    return [sequence[a : b + 1] for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def _windows_of(row: "list[Ids]", length: int) -> "Iterator[tuple[Ids, bool]]":
+    for piece in row:
+        for start in range(0, len(piece) - 1, length):
+            yield piece[start : start + length + 1], start == 0
+
+
+def _batch(windows: "list[tuple[Ids, bool] | None]", length: int) -> Batch:
+    shape = (len(windows), length)
+    inputs = np.zeros(shape, np.int64)
+    targets = np.zeros(shape, np.int64)
+    weights = np.zeros(shape, np.float32)
+    fresh = np.ones(len(windows), np.bool_)
+    for i, window in enumerate(windows):
+        if window is None:
+            continue
+        ids, fresh[i] = window
+        inputs[i, : len(ids) - 1] = ids[:-1]
+        targets[i, : len(ids) - 1] = ids[1:]
+        weights[i, : len(ids) - 1] = 1
+    return Batch(inputs, targets, weights, fresh)
+
+
+def padded(sequences: Sequence[Ids]) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """Strings of unequal length as ids [B T], filled up with 0, and their lengths [B]."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    ids = np.zeros((len(sequences), int(lengths.max(initial=0))), np.int64)
+    for row, sequence in zip(ids, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return ids, lengths

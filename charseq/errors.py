@@ -1,0 +1,58 @@
+"""Everything that can go wrong, as one tree, and the status each part of it ends the program with.
+
+    CharseqError              1  the run failed
+    |-- UsageError            2  something the caller gave cannot be used
+    |   |-- TextError            text that is missing, too short, ill-formed
+    |   |   `-- UnknownCharacter a character outside the model's vocabulary
+    |   `-- ModelFileError       a model file that cannot be read or trusted
+    `-- RequirementNotMet     3  --require-accuracy
+"""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """The statuses a charseq process can end with."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REQUIREMENT_NOT_MET = 3
+    BUG = 70
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class CharseqError(Exception):
+    """An error with a message that names the value, and a hint that names the remedy."""
+
+    status = ExitStatus.FAILED
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(CharseqError):
+    """An option, a text, a file or a model that cannot be used as given."""
+
+    status = ExitStatus.USAGE
+
+
+class TextError(UsageError):
+    """A text that is missing, too short or ill-formed."""
+
+
+class UnknownCharacter(TextError):
+    """A character that the model's vocabulary lacks."""
+
+
+class ModelFileError(UsageError):
+    """A model file that is missing, damaged, or not a model at all."""
+
+
+class RequirementNotMet(CharseqError):
+    """The run ended below the accuracy that was asked for."""
+
+    status = ExitStatus.REQUIREMENT_NOT_MET

@@ -1,0 +1,125 @@
+"""Everything that training can say."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+Path = Literal["fused", "stepped"]
+EndStatus = Literal["completed", "interrupted", "diverged"]
+
+SCHEMA = 1
+"""The version of the records below: fields may be added, never renamed or removed."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run begins; every setting is known."""
+
+    event: ClassVar[str] = "start"
+    cell: str
+    hidden_size: int
+    layers: int
+    vocabulary_size: int
+    parameters: int
+    device: str
+    seed: int
+    path: Path
+    run: str
+    embedding_size: int
+    head: str
+    dropout: float
+    optimizer: str
+    learning_rate: float
+    schedule: str
+    clip: float
+    epochs: int
+    until_learned: bool
+    time_limit: float | None
+    batch_size: int
+    sequence_length: int
+    validation: float
+    patience: int
+    characters: int
+    sequences: int
+    whole: bool
+    unit: str
+    normalization: str
+    symbols: tuple[str, ...]
+    """The vocabulary; a symbol's place is its id."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Part of an epoch is done; said several times a second at most."""
+
+    event: ClassVar[str] = "progress"
+    epoch: int
+    done: float
+    """The part of the whole run that is done, 0 to 1."""
+    loss: float
+    characters_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch is done.  Losses are in nats per character; `prediction` is what the network now predicts.
+
+    For text learned whole, loss and accuracy are those of the network after the epoch's last update, over
+    the whole text; `prediction`, `target` and their ids are lists where several strings are learned.  For
+    longer text they are the means over the epoch, and the prediction is that of the first held-out places.
+    """
+
+    event: ClassVar[str] = "epoch"
+    epoch: int
+    loss: float
+    accuracy: float
+    prediction: str | list[str]
+    target: str | list[str]
+    predicted_ids: list[list[int]]
+    target_ids: list[list[int]]
+    validation_loss: float | None
+    validation_accuracy: float | None
+    characters_per_second: float
+    learning_rate: float
+    seconds: float
+    done: float
+
+
+@dataclass(frozen=True)
+class End:
+    """The run is over, and the model written.  The measures are those of the epoch that was kept."""
+
+    event: ClassVar[str] = "end"
+    status: EndStatus
+    model: str
+    epoch: int
+    """The epoch whose weights were kept; 0 are the first weights."""
+    epochs: int
+    """How many epochs there were."""
+    loss: float | None
+    accuracy: float | None
+    validation_loss: float | None
+    seconds: float
+
+
+Event = Start | Progress | Epoch | End
+
+
+_TIMES = {"seconds", "characters_per_second"}
+
+
+def record(event: Event, *, timed: bool = True) -> dict[str, Any]:
+    """The event as a JSON object; numbers that JSON cannot hold become null.
+
+    Not `timed`, what the clock says is left out: the same command then gives the same record.
+    """
+    values: dict[str, Any] = {"event": event.event}
+    if isinstance(event, Start):
+        values["schema"] = SCHEMA
+    for field in fields(event):
+        if field.name in _TIMES and not timed:
+            continue
+        value = getattr(event, field.name)
+        values[field.name] = None if isinstance(value, float) and not math.isfinite(value) else value
+    return values

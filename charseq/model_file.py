@@ -1,0 +1,222 @@
+"""One model, one file: safetensors with the whole description as JSON in its metadata.
+
+The description holds the network's plan, the vocabulary, what the run knew, a SHA-256 of every tensor and
+one of itself, so that a changed bit anywhere is found.  Nothing in a model file is ever executed.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from charseq import __version__
+from charseq.errors import CharseqError, ModelFileError, UsageError
+from charseq.network import Network, Weights
+from charseq.vocabulary import Vocabulary
+
+FORMAT = 1
+"""The version of the description; a program refuses a newer one."""
+
+Arrays = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network with all that is needed to use it."""
+
+    network: Network
+    vocabulary: Vocabulary
+    arrays: Arrays
+    """Parameters by name, float32."""
+    learned: tuple[str, ...] = ()
+    """The strings, where the text was short and learned whole."""
+    opening: str = ""
+    """The first symbol of the text."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of the run, and the measures of the epoch that was kept."""
+
+    @property
+    def weights(self) -> Weights:
+        """The arrays arranged for use."""
+        return self.network.arrange(self.arrays)
+
+
+def write(path: Path, model: Model) -> None:
+    """Replace the file at `path` in one step; whoever reads sees the old model or the new one.
+
+    Raises CharseqError where it cannot be written; the old model is then untouched.
+    """
+    arrays = {name: np.ascontiguousarray(array) for name, array in model.arrays.items()}
+    description = {
+        "format": FORMAT,
+        "charseq": __version__,
+        "network": asdict(model.network),
+        "vocabulary": asdict(model.vocabulary),
+        "learned": model.learned,
+        "opening": model.opening,
+        "training": dict(model.training),
+        "tensors": {name: _tensor_digest(array) for name, array in arrays.items()},
+    }
+    metadata = {"charseq": _json({**description, "sha256": _digest(description)})}
+    _replace(path, safetensors.save(arrays, metadata))
+
+
+def read(path: Path) -> Model:
+    """Read and verify a model file.  Raises ModelFileError, which says what is wrong with it."""
+    data = _contents(path)
+    header = _header(path, data)
+    description = _description(path, header)
+    try:
+        network = Network(**description["network"])
+        vocabulary = Vocabulary(
+            **{**description["vocabulary"], "symbols": tuple(description["vocabulary"]["symbols"])}
+        )
+        learned = tuple(map(str, description["learned"]))
+        opening, training, digests = description["opening"], description["training"], description["tensors"]
+        _check_plan(network, vocabulary, header)
+    except UsageError as error:
+        raise ModelFileError(f"{_name(path)} does not fit together: {error.message}", hint=_AGAIN) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{_name(path)} is incomplete: {error}", hint=_AGAIN) from error
+    try:
+        arrays = safetensors.load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelFileError(f"{_name(path)} is damaged: {error}", hint=_AGAIN) from error
+    for name, array in arrays.items():
+        if digests.get(name) != _tensor_digest(array):
+            raise ModelFileError(
+                f"{_name(path)} is damaged: tensor {name!r} is not what was written", hint=_AGAIN
+            )
+    return Model(network, vocabulary, arrays, learned, str(opening), training)
+
+
+_AGAIN = "train it again, or take another copy"
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ModelFileError(f"{_name(path)} is not a file", hint="give a run's folder or a model file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelFileError(f"there is no model {_name(path)}", hint="charseq train makes one") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelFileError(f"cannot read {_name(path)}: {reason}", hint="check its permissions") from None
+
+
+def _header(path: Path, data: bytes) -> dict[str, Any]:
+    size = int.from_bytes(data[:8], "little")
+    try:
+        if len(data) < 8 or size > len(data) - 8:
+            raise ValueError
+        header = json.loads(data[8 : 8 + size].decode(), object_pairs_hook=_unique)
+        if not isinstance(header, dict) or not isinstance(header["__metadata__"]["charseq"], str):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ModelFileError(
+            f"{_name(path)} is not a charseq model",
+            hint="give the model.safetensors of a run; nothing else is opened",
+        ) from None
+    return header
+
+
+def _description(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        description = json.loads(header["__metadata__"]["charseq"], object_pairs_hook=_unique)
+        claimed = description.pop("sha256")
+        version = description["format"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ModelFileError(f"{_name(path)} is damaged: its description is broken", hint=_AGAIN) from None
+    if not isinstance(version, int) or version > FORMAT:
+        raise ModelFileError(
+            f"{_name(path)} has format {version!r}; this charseq ({__version__}) reads up to {FORMAT}",
+            hint=f"install charseq {description.get('charseq', '')} or later",
+        )
+    if claimed != _digest(description):
+        raise ModelFileError(f"{_name(path)} is damaged: its description was changed", hint=_AGAIN)
+    return description  # type: ignore[no-any-return]
+
+
+def _check_plan(network: Network, vocabulary: Vocabulary, header: Mapping[str, Any]) -> None:
+    """Hold the plan against the tensors that are there, before anything of their size is made."""
+    sizes = (network.vocabulary_size, network.hidden_size, network.layers, network.embedding_size)
+    if any(type(size) is not int for size in sizes) or min(*sizes[:3], sizes[3] + 1) < 1:
+        raise ValueError(f"sizes {sizes}")
+    if len(vocabulary) != network.vocabulary_size:
+        raise ValueError(f"{len(vocabulary)} symbols for a vocabulary of {network.vocabulary_size}")
+    tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    if network.layers > len(tensors):
+        raise ValueError(f"{network.layers} layers in {len(tensors)} tensors")
+    slots = network.slots()
+    if slots.keys() != tensors.keys():
+        raise ValueError(f"tensors missing or extra: {sorted(slots.keys() ^ tensors.keys())[:3]}")
+    for name, slot in slots.items():
+        if tensors[name]["shape"] != list(slot.shape) or tensors[name]["dtype"] != "F32":
+            raise ValueError(f"tensor {name} is {tensors[name]['dtype']} {tensors[name]['shape']}")
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise CharseqError(f"{_name(path)} is not a regular file", hint="move it away, or use --out")
+        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+            leftover.unlink()
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise CharseqError(
+            f"cannot write {_name(path)}: {error.strerror or error}",
+            hint="make room or check permissions; the model before this one is untouched",
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, refused where a name stands twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _digest(description: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_json(description).encode()).hexdigest()
+
+
+def _tensor_digest(array: npt.NDArray[Any]) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+def _name(path: Path) -> str:
+    return repr(str(path))

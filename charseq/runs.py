@@ -1,0 +1,102 @@
+"""The folder of runs: each run a folder of its own, numbered, never overwritten."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, TextIO
+
+from charseq.errors import CharseqError, ModelFileError, UsageError
+
+MODEL = "model.safetensors"
+LOG = "log.ndjson"
+_NUMBERED = re.compile(r"(\d{4,})-.+")
+
+
+def runs_folder() -> Path:
+    """`runs/` here, or wherever CHARSEQ_RUNS says."""
+    return Path(os.environ.get("CHARSEQ_RUNS") or "runs")
+
+
+class Run:
+    """A run's folder: the model, and the log of every event."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.model = folder / MODEL
+        self._log: TextIO = (folder / LOG).open("w", encoding="utf-8")
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append one event to the log, at once."""
+        self._log.write(json_line(record) + "\n")
+        self._log.flush()
+
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()
+
+
+def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
+    """Make a run's folder: `out`, or the next free number in the folder of runs.
+
+    Raises UsageError where `out` already holds a run (unless `force`), CharseqError where it cannot be made.
+    """
+    try:
+        if out is None:
+            return Run(_next_folder(runs_folder(), cell))
+        if not force and any((out / name).exists() for name in (MODEL, LOG)):
+            raise UsageError(f"{str(out)!r} already holds a run", hint="choose another --out, or add --force")
+        out.mkdir(parents=True, exist_ok=True)
+        (out / MODEL).unlink(missing_ok=True)
+        return Run(out)
+    except FileExistsError:
+        raise UsageError(f"{str(out)!r} is not a folder", hint="choose another --out") from None
+    except OSError as error:
+        where = out if out is not None else runs_folder()
+        raise CharseqError(
+            f"cannot make a run in {str(where)!r}: {error.strerror or error}",
+            hint="choose a folder that can be written with --out or CHARSEQ_RUNS",
+        ) from error
+
+
+def model_path(model: str | None) -> Path:
+    """The model file meant by --model (a run or a file), or that of the newest run.  Raises ModelFileError."""
+    if model is not None:
+        path = Path(model)
+        return path / MODEL if path.is_dir() else path
+    trained = [folder for folder in numbered(runs_folder()) if (folder / MODEL).is_file()]
+    if not trained:
+        raise ModelFileError(
+            f"there is no trained model in {str(runs_folder())!r}",
+            hint="train one (charseq train --text hihello), or name one with --model",
+        )
+    return trained[-1] / MODEL
+
+
+def numbered(root: Path) -> list[Path]:
+    """The runs in a folder, oldest first."""
+    if not root.is_dir():
+        return []
+    found = [
+        (int(match[1]), path.name, path) for path in root.iterdir() if (match := _NUMBERED.fullmatch(path.name))
+    ]
+    return [path for _, _, path in sorted(found)]
+
+
+def json_line(record: dict[str, Any]) -> str:
+    """One JSON object in ASCII, so that no terminal and no encoding can be hurt by it."""
+    return json.dumps(record, allow_nan=False)
+
+
+def _next_folder(root: Path, cell: str) -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        last = max((int(path.name.split("-")[0]) for path in numbered(root)), default=0)
+        folder = root / f"{last + 1:04d}-{cell}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        if sum(path.name.startswith(f"{last + 1:04d}-") for path in numbered(root)) == 1:
+            return folder
+        folder.rmdir()

@@ -1,0 +1,120 @@
+"""What a training run is told to do, and the defaults that its text chooses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from charseq.corpus import Corpus
+from charseq.errors import TextError, UsageError
+from charseq.network import Head, Network
+
+Schedule = Literal["constant", "cosine"]
+OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
+
+WHOLE_STRING = 1_000
+"""A text is learned whole up to this many characters a string ..."""
+WHOLE_TEXT = 10_000
+"""... and this many in all."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Every choice of a run, none left open."""
+
+    cell: str = "gru"
+    hidden_size: int = 128
+    layers: int = 1
+    dropout: float = 0.0
+    embedding_size: int = 0
+    head: Head = "linear"
+    epochs: int = 1000
+    time_limit: float | None = None
+    """Seconds; the schedule ends with it."""
+    learning_rate: float = 0.003
+    schedule: Schedule = "cosine"
+    optimizer: OptimizerName = "adam"
+    clip: float = 1.0
+    """The largest norm of a gradient; 0 leaves gradients as they are."""
+    batch_size: int = 1
+    sequence_length: int = 1
+    """Steps that the gradient reaches back."""
+    validation: float = 0.0
+    """The fraction of the text held out."""
+    patience: int = 0
+    """Epochs without a better validation loss before the run ends early; 0 never does."""
+    seed: int = 0
+    device: str = "auto"
+    whole: bool = True
+    """Whether every string is learned as one unbroken sequence."""
+    until_learned: bool = False
+    """End once every place has been right for some epochs."""
+
+    def network(self, vocabulary_size: int) -> Network:
+        """The network to train.  Raises UsageError where sizes cannot fit."""
+        return Network(
+            self.cell, vocabulary_size, self.hidden_size, self.layers, self.embedding_size, self.head
+        )
+
+
+def choose(corpus: Corpus, vocabulary_size: int, given: Mapping[str, Any]) -> TrainSettings:
+    """Fill in what was not given (None) from the text.
+
+    Raises TextError where there is nothing to learn, UsageError where what was given cannot be.
+    """
+    _require_something_to_learn(corpus)
+    given = {name: value for name, value in given.items() if value is not None}
+    unknown = given.keys() - {field.name for field in fields(TrainSettings)}
+    if unknown:
+        raise UsageError(f"no such setting: {', '.join(sorted(unknown))}")
+    split = bool(given.get("validation") or given.get("sequence_length"))
+    if is_short(corpus) and not split:
+        defaults = _for_short_text(corpus, given)
+    else:
+        defaults = _for_long_text(corpus, given)
+    if given.get("head") == "none":
+        defaults = replace(defaults, hidden_size=vocabulary_size)
+    return replace(defaults, **given)
+
+
+def is_short(corpus: Corpus) -> bool:
+    """Whether a text is of the kind that is learned whole."""
+    longest = max(map(len, corpus.sequences))
+    return not corpus.lines and longest <= WHOLE_STRING and corpus.characters <= WHOLE_TEXT
+
+
+def _for_short_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
+    longest = max(map(len, corpus.sequences))
+    return TrainSettings(
+        batch_size=len(corpus.sequences),
+        sequence_length=longest - 1,
+        until_learned="epochs" not in given,
+    )
+
+
+def _for_long_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
+    characters = corpus.characters
+    sequence_length = given.get("sequence_length", 64)
+    batch_size = min(32, max(4, characters // (16 * sequence_length)))
+    enough_to_split = characters >= 200 and (not corpus.lines or len(corpus.sequences) >= 10)
+    validation = given.get("validation", 0.1 if enough_to_split else 0.0)
+    return TrainSettings(
+        hidden_size=256 if characters > 50_000 else 128,
+        epochs=1_000_000 if "time_limit" in given else min(100, max(3, 6_000_000 // characters)),
+        batch_size=batch_size,
+        sequence_length=64,
+        validation=validation,
+        patience=5 if validation else 0,
+        whole=False,
+    )
+
+
+def _require_something_to_learn(corpus: Corpus) -> None:
+    if not corpus.sequences:
+        raise TextError("the text is empty", hint="give a --text, or a --file that holds some")
+    shortest = min(corpus.sequences, key=len)
+    if len(shortest) < (1 if corpus.lines else 2):
+        raise TextError(
+            f"the text {shortest!r} has {len(shortest)} character{'' if len(shortest) == 1 else 's'}; "
+            "training needs at least 2",
+            hint="pass a longer --text, or a --file",
+        )

@@ -1,0 +1,26 @@
+"""Which device to train on."""
+
+import torch
+
+from charseq.errors import UsageError
+
+
+def device_named(name: str, *, short_text: bool) -> torch.device:
+    """Resolve auto, cpu, cuda, cuda:N or mps.  Raises UsageError for one that is not here.
+
+    `auto` takes a CUDA GPU where there is one, but not for short text, which a CPU learns sooner than a
+    GPU starts.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() and not short_text else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
+        raise UsageError(f"there is no device {name!r}", hint="use auto, cpu, cuda, cuda:N or mps")
+    if kind == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if int(number or 0) >= count:
+            have = f"{count} CUDA GPU{'' if count == 1 else 's'}" if count else "no CUDA GPU"
+            raise UsageError(f"--device {name}: this machine has {have}", hint="use --device auto or cpu")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("--device mps: this machine has no Metal GPU", hint="use --device auto or cpu")
+    return torch.device(name)

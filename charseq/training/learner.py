@@ -1,0 +1,133 @@
+"""A network that learns: one update from a batch, and measures of what it now predicts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from charseq.batches import Batch, padded
+from charseq.cells.cell import State
+from charseq.network import Network, Unroll
+from charseq.settings import TrainSettings
+from charseq.training.loss import sequence_loss
+from charseq.training.ops import TORCH
+from charseq.training.optimizer import OPTIMIZERS
+from charseq.training.parameters import Parameters
+from charseq.vocabulary import Ids
+
+States = tuple[State, ...]
+
+EVALUATED_AT_ONCE = 64
+
+
+class Measure(NamedTuple):
+    """Loss in nats per place, the part of places predicted right, and the predictions [B T] if kept."""
+
+    loss: float
+    accuracy: float
+    predictions: list[list[int]]
+
+
+class Learner:
+    """The network, its parameters on a device, and its optimizer."""
+
+    def __init__(
+        self,
+        network: Network,
+        arrays: dict[str, npt.NDArray[np.float32]],
+        settings: TrainSettings,
+        unroll: Unroll,
+        device: torch.device,
+    ) -> None:
+        self.network = network
+        self.parameters = Parameters(network, arrays, device)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.flat)
+        self.device = device
+        self._unroll = unroll
+        self._clip = settings.clip
+        self._dropout = settings.dropout
+        self._random = torch.Generator(device).manual_seed(settings.seed)
+
+    def update(
+        self, batch: Batch, states: States | None, learning_rate: float
+    ) -> tuple[Tensor, Tensor, States]:
+        """Learn from one batch.  Returns its loss, the number of places that were right, the states."""
+        inputs, targets, weights = self._moved(batch.inputs, batch.targets, batch.weights)
+        dropout = self._drop if self._dropout else _keep
+        logits, states = self._forward(inputs, self._carried(states, batch), dropout)
+        loss = sequence_loss(logits, targets, weights)
+        self.parameters.zero_gradients()
+        loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            if self._clip:
+                self.parameters.clip_gradients(self._clip)
+            self.optimizer.update(self.parameters.gradients, learning_rate)
+            right = ((logits.argmax(-1) == targets) & (weights > 0)).sum()
+        return loss.detach(), right, tuple(type(s)(*(f.detach() for f in s)) for s in states)
+
+    @torch.no_grad()
+    def measure(self, batches: Iterable[Batch]) -> Measure:
+        """Loss and accuracy over batches, the state carried as in training; no predictions."""
+        states: States | None = None
+        cost, right, places = 0.0, 0, 0
+        for batch in batches:
+            inputs, targets, weights = self._moved(batch.inputs, batch.targets, batch.weights)
+            logits, states = self._forward(inputs, self._carried(states, batch), _keep)
+            cost += float(sequence_loss(logits, targets, weights)) * batch.places
+            right += int(((logits.argmax(-1) == targets) & (weights > 0)).sum())
+            places += batch.places
+        return Measure(cost / places, right / places, [])
+
+    @torch.no_grad()
+    def measure_whole(self, sequences: Sequence[Ids]) -> Measure:
+        """Loss, accuracy and predicted ids over strings, each read from the zero state."""
+        cost, right, places = 0.0, 0, 0
+        predictions: list[list[int]] = []
+        for first in range(0, len(sequences), EVALUATED_AT_ONCE):
+            ids, lengths = padded(sequences[first : first + EVALUATED_AT_ONCE])
+            live = (np.arange(ids.shape[1] - 1) < (lengths - 1)[:, None]).astype(np.float32)
+            inputs, targets, weights = self._moved(ids[:, :-1], ids[:, 1:], live)
+            logits, _ = self._forward(inputs, None, _keep)
+            predicted = logits.argmax(-1)
+            count = int(lengths.sum() - len(lengths))
+            cost += float(sequence_loss(logits, targets, weights)) * count
+            right += int(((predicted == targets) & (weights > 0)).sum())
+            places += count
+            rows = predicted.tolist()
+            predictions += [row[: n - 1] for row, n in zip(rows, lengths.tolist(), strict=True)]
+        return Measure(cost / places, right / places, predictions)
+
+    def _forward(
+        self, inputs: Tensor, states: States | None, dropout: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, States]:
+        """inputs [B T] -> logits [B T V], every layer's final state."""
+        weights = self.parameters.weights
+        if states is None:
+            states = self.network.start(TORCH, weights, len(inputs))
+        xs = self.network.embed(TORCH, weights, inputs)
+        hs, states = self.network.run(TORCH, weights, xs, states, unroll=self._unroll, dropout=dropout)
+        return self.network.read_out(weights, hs), states
+
+    def _carried(self, states: States | None, batch: Batch) -> States | None:
+        """The states that a batch starts from: zero in its fresh rows."""
+        if states is None or batch.fresh.all():
+            return None
+        if not batch.fresh.any():
+            return states
+        (keep,) = self._moved(~batch.fresh[:, None])
+        return tuple(type(s)(*(f * keep for f in s)) for s in states)
+
+    def _moved(self, *arrays: npt.NDArray[Any]) -> list[Tensor]:
+        return [torch.from_numpy(array).to(self.device, non_blocking=True) for array in arrays]
+
+    def _drop(self, hs: Tensor) -> Tensor:
+        """Inverted dropout, from the run's own generator.  Source: Srivastava et al. 2014."""
+        kept = 1 - self._dropout
+        return hs * torch.empty_like(hs).bernoulli_(kept, generator=self._random).div_(kept)
+
+
+def _keep(hs: Tensor) -> Tensor:
+    return hs

@@ -1,0 +1,290 @@
+"""The training loop: it yields events, writes the model, and never prints."""
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from charseq.arrays import SeededDraw
+from charseq.batches import Windows
+from charseq.corpus import Corpus
+from charseq.events import End, EndStatus, Epoch, Event, Progress, Start, record
+from charseq.model_file import Model, write
+from charseq.network import Network
+from charseq.runs import Run
+from charseq.settings import TrainSettings
+from charseq.training.device import device_named
+from charseq.training.fused import path_for
+from charseq.training.learner import Learner, Measure, States
+from charseq.training.optimizer import scheduled
+from charseq.vocabulary import Ids, Vocabulary
+
+RIGHT_EPOCHS_TO_BE_LEARNED = 10
+SHOWN_PLACES = 64
+"""How much of a longer text the prediction of an epoch shows."""
+SECONDS_BETWEEN_PROGRESS = 0.1
+SECONDS_BETWEEN_SAVES = 30.0
+UPDATES_BETWEEN_CHECKS = 50
+"""On a GPU, where looking at a loss means waiting for it."""
+DIVERGED_LOSS = 1e6
+"""Nats per character that no network has by chance: the weights have run away."""
+
+
+def train(
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    settings: TrainSettings,
+    open_run: Callable[[], Run],
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Learn a corpus, yielding every event; the model and the log are written on the way.
+
+    `open_run` is called once everything else is known to be possible.  `stop` is asked after every update;
+    once it is true the run ends as interrupted, its model saved.  Raises UsageError for a device that is
+    not there, CharseqError where the run cannot be written.
+    """
+    session = _Session(corpus, vocabulary, settings, stop)
+    run = open_run()
+    try:
+        for event in session.events(run):
+            if not isinstance(event, Progress):
+                run.log(record(event, timed=False))
+            yield event
+    finally:
+        run.close()
+
+
+class _Session:
+    """A run under way: the learner, what it reads, and the best of it so far."""
+
+    def __init__(
+        self, corpus: Corpus, vocabulary: Vocabulary, settings: TrainSettings, stop: Callable[[], bool]
+    ) -> None:
+        self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
+        self.network = settings.network(len(vocabulary))
+        self.device = device_named(settings.device, short_text=settings.whole)
+        learned, held_out = corpus.split(settings.validation)
+        self.sequences = _encoded(learned, vocabulary)
+        self.held_out = _encoded(held_out, vocabulary) if held_out else []
+        self.windows = _windows(self.sequences, settings.batch_size, settings.sequence_length)
+        self.path, unroll = path_for(self.network.cell)
+        arrays = _first_weights(self.network, settings.seed, self.sequences)
+        self.learner = Learner(self.network, arrays, settings, unroll, self.device)
+        self.kept = self.learner.parameters.copy()
+        self.best: Epoch | None = None
+        self.epochs = self.updates = self.epochs_right = 0
+        self.started = self.saved = self.progressed = time.monotonic()
+
+    def events(self, run: Run) -> Iterator[Event]:
+        yield self._start(run)
+        status: EndStatus | None = None
+        while status is None:
+            status = yield from self._epoch(run)
+        self._save(run)
+        yield self._end(run, status)
+
+    def _epoch(self, run: Run) -> Generator[Progress | Epoch, None, EndStatus | None]:
+        """One pass over the text.  Returns how the run ended, or None where it goes on."""
+        began = time.monotonic()
+        rate = 0.0
+        states: States | None = None
+        cost, right, places = torch.zeros((), device=self.device), 0.0, 0
+        for batch in self.windows:
+            rate = scheduled(self.settings.learning_rate, self.settings.schedule, self._done())
+            loss, correct, states = self.learner.update(batch, states, rate)
+            self.updates += 1
+            cost += loss * batch.places
+            right = correct + right
+            places += batch.places
+            if self._worth_a_look() and _diverged(float(loss)):
+                return "diverged"
+            if self.stop() or self._out_of_time():
+                break
+            if time.monotonic() - self.progressed > SECONDS_BETWEEN_PROGRESS and not self.settings.whole:
+                self.progressed = time.monotonic()
+                seconds = self.progressed - began
+                yield Progress(
+                    self.epochs + 1, self._done(), float(cost) / places, places / seconds, self._seconds()
+                )
+        if self.stop() and not self.settings.whole:
+            if self.best is None:
+                self.kept = self.learner.parameters.copy()
+            return "interrupted"
+        pace = places / (time.monotonic() - began)
+        event = self._report(Measure(float(cost) / places, float(right) / places, []), rate, pace)
+        if _diverged(event.loss) or _diverged(event.validation_loss or 0.0):
+            return "diverged"
+        self.epochs = event.epoch
+        self.epochs_right = self.epochs_right + 1 if event.accuracy == 1 else 0
+        self._keep_if_best(event, run)
+        yield event
+        return "interrupted" if self.stop() else "completed" if self._over() else None
+
+    def _report(self, measure: Measure, rate: float, pace: float) -> Epoch:
+        """Measure the network as it now is."""
+        if self.settings.whole:
+            shown_ids = self.sequences
+            measure = shown = self.learner.measure_whole(shown_ids)
+        else:
+            shown_ids = [(self.held_out or self.sequences)[0][: SHOWN_PLACES + 1]]
+            shown = self.learner.measure_whole(shown_ids)
+        validation: Measure | None = None
+        if self.held_out:
+            rows = min(64, max(len(self.held_out), 1 + sum(map(len, self.held_out)) // 512))
+            validation = self.learner.measure(_windows(self.held_out, rows, 256))
+        targets = [ids[1:].tolist() for ids in shown_ids]
+        return Epoch(
+            epoch=self.epochs + 1,
+            loss=measure.loss,
+            accuracy=measure.accuracy,
+            prediction=self._texts(shown.predictions),
+            target=self._texts(targets),
+            predicted_ids=shown.predictions,
+            target_ids=targets,
+            validation_loss=validation.loss if validation else None,
+            validation_accuracy=validation.accuracy if validation else None,
+            learning_rate=rate,
+            characters_per_second=pace,
+            seconds=self._seconds(),
+            done=self._done(),
+        )
+
+    def _keep_if_best(self, event: Epoch, run: Run) -> None:
+        if self.best is None or self._rank(event) < self._rank(self.best):
+            self.best, self.kept = event, self.learner.parameters.copy()
+            if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
+                self._save(run)
+
+    def _rank(self, event: Epoch) -> tuple[float, ...]:
+        """Lower is better: of a whole text what is most nearly learned, of others the validation loss."""
+        if self.settings.whole:
+            return (-event.accuracy, event.loss)
+        return (event.validation_loss,) if event.validation_loss is not None else (-event.epoch,)
+
+    def _over(self) -> bool:
+        settings = self.settings
+        impatient = settings.patience and self.best and self.epochs - self.best.epoch >= settings.patience
+        learned = settings.until_learned and self.epochs_right >= RIGHT_EPOCHS_TO_BE_LEARNED
+        return bool(self.epochs >= settings.epochs or impatient or learned or self._out_of_time())
+
+    def _out_of_time(self) -> bool:
+        return self.settings.time_limit is not None and self._seconds() >= self.settings.time_limit
+
+    def _worth_a_look(self) -> bool:
+        return self.device.type == "cpu" or self.updates % UPDATES_BETWEEN_CHECKS == 0
+
+    def _done(self) -> float:
+        """The part of the run that is over, by updates or by time, whichever is nearer to its end."""
+        by_updates = self.updates / (self.settings.epochs * len(self.windows))
+        by_time = self._seconds() / self.settings.time_limit if self.settings.time_limit else 0.0
+        return min(max(by_updates, by_time), 1.0)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def _texts(self, sequences: Sequence[Sequence[int]]) -> str | list[str]:
+        texts = [self.vocabulary.decode(ids) for ids in sequences]
+        return texts[0] if len(texts) == 1 else texts
+
+    def _save(self, run: Run) -> None:
+        self.saved = time.monotonic()
+        best = self.best
+        measures = {
+            "epoch": best.epoch if best else 0,
+            "loss": best.loss if best else None,
+            "accuracy": best.accuracy if best else None,
+            "validation_loss": best.validation_loss if best else None,
+        }
+        model = Model(
+            self.network,
+            self.vocabulary,
+            self.learner.parameters.arrays(self.kept),
+            learned=self.corpus.sequences if self.settings.whole else (),
+            opening=self.vocabulary.decode(self.sequences[0][:1]),
+            training={"settings": asdict(self.settings), **measures},
+        )
+        write(run.model, model)
+
+    def _start(self, run: Run) -> Start:
+        settings = self.settings
+        return Start(
+            cell=settings.cell,
+            hidden_size=settings.hidden_size,
+            layers=settings.layers,
+            vocabulary_size=len(self.vocabulary),
+            parameters=self.network.parameters(),
+            device=str(self.device),
+            seed=settings.seed,
+            path=self.path,
+            run=str(run.folder),
+            embedding_size=settings.embedding_size,
+            head=settings.head,
+            dropout=settings.dropout,
+            optimizer=settings.optimizer,
+            learning_rate=settings.learning_rate,
+            schedule=settings.schedule,
+            clip=settings.clip,
+            epochs=settings.epochs,
+            until_learned=settings.until_learned,
+            time_limit=settings.time_limit,
+            batch_size=settings.batch_size,
+            sequence_length=settings.sequence_length,
+            validation=settings.validation,
+            patience=settings.patience,
+            characters=self.corpus.characters,
+            sequences=len(self.corpus.sequences),
+            whole=settings.whole,
+            unit=self.vocabulary.unit,
+            normalization=self.vocabulary.normalization,
+            symbols=self.vocabulary.symbols,
+        )
+
+    def _end(self, run: Run, status: EndStatus) -> End:
+        best = self.best
+        return End(
+            status=status,
+            model=str(run.model),
+            epoch=best.epoch if best else 0,
+            epochs=self.epochs,
+            loss=best.loss if best else None,
+            accuracy=best.accuracy if best else None,
+            validation_loss=best.validation_loss if best else None,
+            seconds=self._seconds(),
+        )
+
+
+def _encoded(corpus: Corpus, vocabulary: Vocabulary) -> list[Ids]:
+    """Each string as ids; a line is enclosed in boundaries."""
+    sequences = [vocabulary.encode(text) for text in corpus.sequences]
+    if not vocabulary.boundary:
+        return sequences
+    edge = np.zeros(1, sequences[0].dtype)
+    return [np.concatenate([edge, ids, edge]) for ids in sequences]
+
+
+def _windows(sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> Windows:
+    return Windows(sequences, batch_size, min(sequence_length, max(map(len, sequences)) - 1))
+
+
+def _first_weights(
+    network: Network, seed: int, sequences: Sequence[Ids]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Weights drawn from the seed, and a head that already knows how frequent each symbol is.
+
+    Without that, the first updates drive every unit towards the commonest symbol and saturate it: a plain
+    RNN then never learns to count thirty equal letters.
+    """
+    arrays = network.draw(SeededDraw(seed))
+    if "head.b" in arrays:
+        counts = sum(np.bincount(ids[1:], minlength=network.vocabulary_size) for ids in sequences)
+        frequencies = np.log(counts + 0.5)
+        arrays["head.b"] = (frequencies - frequencies.mean()).astype(np.float32)
+    return arrays
+
+
+def _diverged(loss: float) -> bool:
+    return not loss < DIVERGED_LOSS

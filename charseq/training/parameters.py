@@ -1,0 +1,71 @@
+"""The trainable numbers of a network, held for few and large operations."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from charseq.network import Network
+
+
+class Parameters:
+    """The parameters of a network as views into one flat tensor a layer, gradients likewise.
+
+    The optimizer works on the flat tensors; and a layer whose weights are contiguous, in the order that
+    they are declared, is one that cuDNN takes as it is.
+    """
+
+    def __init__(self, network: Network, arrays: Mapping[str, npt.NDArray[np.float32]], device: torch.device):
+        self.flat: list[Tensor] = []
+        self.gradients: list[Tensor] = []
+        self.named: dict[str, Tensor] = {}
+        groups: dict[str, list[str]] = {}
+        for name in network.slots():
+            groups.setdefault(name.rpartition(".")[0], []).append(name)
+        for names in groups.values():
+            joined = np.concatenate([np.ravel(arrays[name]) for name in names])
+            flat = torch.from_numpy(joined).to(device)
+            gradient = torch.zeros_like(flat)
+            start = 0
+            for name in names:
+                size, shape = arrays[name].size, arrays[name].shape
+                leaf = flat[start : start + size].view(shape).requires_grad_()
+                leaf.grad = gradient[start : start + size].view(shape)
+                self.named[name] = leaf
+                start += size
+            self.flat.append(flat)
+            self.gradients.append(gradient)
+        self.weights = network.arrange(self.named)
+
+    def zero_gradients(self) -> None:
+        """Forget the gradients of the update before."""
+        for gradient in self.gradients:
+            gradient.zero_()
+
+    def clip_gradients(self, largest: float) -> None:
+        """Scale all gradients so that their common norm is at most `largest`.
+
+        Source: Pascanu et al. 2013, arXiv:1211.5063.
+        """
+        norm = torch.stack([gradient.norm() for gradient in self.gradients]).norm()
+        factor = (largest / (norm + 1e-6)).clamp(max=1.0)
+        for gradient in self.gradients:
+            gradient.mul_(factor)
+
+    def copy(self) -> list[Tensor]:
+        """The present values, to be kept."""
+        return [flat.clone() for flat in self.flat]
+
+    def arrays(self, values: list[Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+        """Values that were kept -> NumPy arrays by name, in the layout of the network."""
+        arrays = {}
+        taken = iter(self.named.items())
+        for flat in values:
+            left: npt.NDArray[np.float32] = flat.cpu().numpy()
+            while left.size:
+                name, leaf = next(taken)
+                arrays[name] = left[: leaf.numel()].reshape(tuple(leaf.shape))
+                left = left[leaf.numel() :]
+        return arrays
