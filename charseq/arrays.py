@@ -14,7 +14,7 @@ class NumpyOps:
 
     def sigmoid(self, x: Floats) -> Floats:
         """Compute by tanh, which neither overflows nor warns."""
-        return 0.5 * np.tanh(0.5 * x) + 0.5
+        return np.asarray(0.5 * np.tanh(0.5 * x) + 0.5)
 
     def tanh(self, x: Floats) -> Floats:
         """The hyperbolic tangent."""
@@ -38,8 +38,8 @@ class NumpyOps:
         return np.zeros(shape, like.dtype)
 
     def one_hot(self, ids: npt.NDArray[np.integer[Any]], size: int, like: Floats) -> Floats:
-        """ids [...] -> vectors [... size] with a single 1 each."""
-        return np.eye(size, dtype=like.dtype)[ids]
+        """Ids [...] -> vectors [... size] with a single 1 each."""
+        return np.asarray(np.eye(size, dtype=like.dtype)[ids])
 
 
 NUMPY = NumpyOps()
@@ -58,7 +58,7 @@ class SeededDraw:
     def orthogonal(self, size: int) -> npt.NDArray[np.float32]:
         """A random orthogonal matrix [size size], evenly distributed (Mezzadri 2007)."""
         q, r = np.linalg.qr(self._generator.standard_normal((size, size)))
-        return (q * np.sign(np.diagonal(r))).astype(np.float32)
+        return np.asarray(q * np.sign(np.diagonal(r)), np.float32)
 
     def constant(self, shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
         """One value everywhere."""
@@ -70,7 +70,7 @@ class SeededDraw:
 
 
 def log_softmax(logits: Floats) -> Floats:
-    """logits [... V] -> natural logarithms of probabilities [... V]."""
-    shifted = logits - logits.max(-1, keepdims=True)
+    """Logits [... V] -> natural logarithms of probabilities [... V]."""
+    shifted: Floats = logits - logits.max(-1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(-1, keepdims=True))
     return shifted

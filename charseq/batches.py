@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def _cut(sequence: Ids, share: int) -> list[Ids]:
     places = len(sequence) - 1
     count = -(-places // share)
     edges = [places * i // count for i in range(count + 1)]
-    return [sequence[a : b + 1] for a, b in zip(edges, edges[1:], strict=False)]
+    return [sequence[a : b + 1] for a, b in pairwise(edges)]
 
 
 def _windows_of(row: "list[Ids]", length: int) -> "Iterator[tuple[Ids, bool]]":

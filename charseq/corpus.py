@@ -14,7 +14,7 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class Corpus:
-    """Strings to learn, each a sequence of its own; as `lines`, their beginnings and ends are learned, too."""
+    """Strings to learn, each a sequence of its own; of `lines`, beginning and end are learned, too."""
 
     sequences: tuple[str, ...]
     lines: bool = False
@@ -91,7 +91,9 @@ def _bytes_of(name: str, standard_input: BinaryIO) -> bytes:
         raise TextError(f"{name!r} is a folder", hint="give a file of text") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise TextError(f"cannot read {name!r}: {reason}", hint="check the path and its permissions") from None
+        raise TextError(
+            f"cannot read {name!r}: {reason}", hint="check the path and its permissions"
+        ) from None
 
 
 def _shown(name: str) -> str:

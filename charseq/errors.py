@@ -1,11 +1,11 @@
 """Everything that can go wrong, as one tree, and the status each part of it ends the program with.
 
-    CharseqError              1  the run failed
-    |-- UsageError            2  something the caller gave cannot be used
-    |   |-- TextError            text that is missing, too short, ill-formed
-    |   |   `-- UnknownCharacter a character outside the model's vocabulary
-    |   `-- ModelFileError       a model file that cannot be read or trusted
-    `-- RequirementNotMet     3  --require-accuracy
+CharseqError              1  the run failed
+|-- UsageError            2  something the caller gave cannot be used
+|   |-- TextError            text that is missing, too short, ill-formed
+|   |   `-- UnknownCharacter a character outside the model's vocabulary
+|   `-- ModelFileError       a model file that cannot be read or trusted
+`-- RequirementNotMet     3  --require-accuracy
 """
 
 from enum import IntEnum

@@ -24,6 +24,11 @@ class Choice:
     top_k: int = 0
     top_p: float = 1.0
 
+    @property
+    def greedy(self) -> bool:
+        """Whether nothing is left to chance."""
+        return self.temperature == 0 or self.top_k == 1
+
     @classmethod
     def default_for(cls, model: Model) -> "Choice":
         """Greedy where a text was learned whole, else sampled at temperature 0.8."""
@@ -111,7 +116,7 @@ class _Ending:
 
 
 def _choose(log_p: Floats, choice: Choice, random: np.random.Generator) -> int:
-    if choice.temperature == 0 or choice.top_k == 1:
+    if choice.greedy:
         return int(log_p.argmax())
     order = np.argsort(-log_p, kind="stable")[: choice.top_k or None]
     p = np.exp(log_softmax(log_p[order].astype(np.float64) / choice.temperature))

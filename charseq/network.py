@@ -123,7 +123,7 @@ class Network:
         return tuple(self.cell.start(ops, batch, self.hidden_size, like) for _ in range(self.layers))
 
     def embed(self, ops: Ops, w: Weights, ids: Array) -> Array:
-        """ids [B T] -> xs [B T I], one-hot or embedded."""
+        """Ids [B T] -> xs [B T I], one-hot or embedded."""
         if w.embedding is not None:
             return w.embedding[ids]
         return ops.one_hot(ids, self.vocabulary_size, next(iter(w.layers[0].values())))
@@ -157,10 +157,9 @@ class Network:
         return xs, tuple(finals)
 
     def read_out(self, w: Weights, hs: Array) -> Array:
-        """hs [B T H] -> logits [B T V], unnormalised, in nats."""
+        """Hs [B T H] -> logits [B T V], unnormalised, in nats."""
         return hs @ w.head["W"].T + w.head["b"] if w.head else hs
 
 
 def _embedding(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
     return draw.uniform(shape, shape[1] ** -0.5)
-

@@ -60,7 +60,7 @@ def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
 
 
 def model_path(model: str | None) -> Path:
-    """The model file meant by --model (a run or a file), or that of the newest run.  Raises ModelFileError."""
+    """The model file of --model (a run or a file), or of the newest run.  Raises ModelFileError."""
     if model is not None:
         path = Path(model)
         return path / MODEL if path.is_dir() else path
@@ -78,7 +78,9 @@ def numbered(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     found = [
-        (int(match[1]), path.name, path) for path in root.iterdir() if (match := _NUMBERED.fullmatch(path.name))
+        (int(match[1]), path.name, path)
+        for path in root.iterdir()
+        if (match := _NUMBERED.fullmatch(path.name))
     ]
     return [path for _, _, path in sorted(found)]
 

@@ -90,7 +90,7 @@ def trace(
 
 
 def _named(axes: str) -> tuple[str, ...]:
-    """ "B 3H" -> ("batch", "3*hidden")."""
+    """Axes as names: "B 3H" is ("batch", "3*hidden")."""
     return tuple(
         f"{found[1]}*{AXES[found[2]]}" if found[1] else AXES[found[2]]
         for found in re.finditer(r"(\d*)([A-Z])", axes)

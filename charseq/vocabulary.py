@@ -37,7 +37,9 @@ class Vocabulary:
         if list(self.symbols) != sorted(set(self.symbols)):
             raise ModelFileError("the vocabulary is not sorted, or holds a symbol twice")
         if self.unit not in get_args(Unit) or self.normalization not in get_args(Normalization):
-            raise ModelFileError(f"the vocabulary has unit {self.unit!r}, normalization {self.normalization!r}")
+            raise ModelFileError(
+                f"the vocabulary has unit {self.unit!r}, normalization {self.normalization!r}"
+            )
 
     @classmethod
     def of(
@@ -84,7 +86,11 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int] | Ids) -> str:
         """Turn ids back into text; the boundary leaves nothing behind."""
-        text = "".join(self.symbols[i] for i in ids)
+        return self.joined(self.symbols[i] for i in ids)
+
+    def joined(self, symbols: Iterable[str]) -> str:
+        """Put symbols together to a text."""
+        text = "".join(symbols)
         return text.encode("latin-1").decode("utf-8", "surrogateescape") if self.unit == "byte" else text
 
     def one_hot(self, text: str) -> npt.NDArray[np.float32]:
@@ -133,7 +139,7 @@ def segments(text: str, unit: Unit) -> Sequence[str]:
         return text.encode("utf-8", "surrogateescape").decode("latin-1")
     if unit == "grapheme":
         try:
-            import regex
+            import regex  # a package of its own, wanted by few
         except ModuleNotFoundError as missing:
             raise UsageError(
                 "--unit grapheme needs the package regex", hint="pip install 'charseq[grapheme]'"

@@ -43,7 +43,7 @@ class Ops(Protocol):
         """Zeros of the type, and on the device, of another array."""
 
     def one_hot(self, ids: Array, size: int, like: Array) -> Array:
-        """ids [...] -> vectors [... size] with a single 1 each."""
+        """Ids [...] -> vectors [... size] with a single 1 each."""
 
 
 class Tap(Protocol):

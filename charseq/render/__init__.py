@@ -1,0 +1,1 @@
+"""Renderers: events and rows -> rich tables, plain lines, JSON lines."""

@@ -103,7 +103,7 @@ class Learner:
     def _forward(
         self, inputs: Tensor, states: States | None, dropout: Callable[[Tensor], Tensor]
     ) -> tuple[Tensor, States]:
-        """inputs [B T] -> logits [B T V], every layer's final state."""
+        """Inputs [B T] -> logits [B T V], every layer's final state."""
         weights = self.parameters.weights
         if states is None:
             states = self.network.start(TORCH, weights, len(inputs))

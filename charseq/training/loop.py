@@ -92,13 +92,14 @@ class _Session:
         began = time.monotonic()
         rate = 0.0
         states: States | None = None
-        cost, right, places = torch.zeros((), device=self.device), 0.0, 0
+        cost = right = torch.zeros((), device=self.device)
+        places = 0
         for batch in self.windows:
             rate = scheduled(self.settings.learning_rate, self.settings.schedule, self._done())
             loss, correct, states = self.learner.update(batch, states, rate)
             self.updates += 1
-            cost += loss * batch.places
-            right = correct + right
+            cost = cost + loss * batch.places
+            right = right + correct
             places += batch.places
             if self._worth_a_look() and _diverged(float(loss)):
                 return "diverged"

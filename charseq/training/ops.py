@@ -35,7 +35,7 @@ class TorchOps:
         return torch.zeros(shape, dtype=like.dtype, device=like.device)
 
     def one_hot(self, ids: Tensor, size: int, like: Tensor) -> Tensor:
-        """ids [...] -> vectors [... size] with a single 1 each."""
+        """Ids [...] -> vectors [... size] with a single 1 each."""
         return functional.one_hot(ids, size).to(like.dtype)
 
 

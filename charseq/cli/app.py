@@ -1,0 +1,98 @@
+"""The application, and the one boundary where errors become messages and statuses."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from charseq import __version__
+from charseq.cli import inspect_shapes, predict, streams, train
+from charseq.cli.options import DebugOption
+from charseq.errors import CharseqError, ExitStatus
+from charseq.render.visible import visible
+
+PARSER_ERROR = typer.BadParameter.__mro__[1]
+"""The parser's UsageError, which typer does not export."""
+
+app = typer.Typer(
+    name="charseq",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Train recurrent networks on character sequences, and look inside them.",
+)
+for module in (train, predict, inspect_shapes):
+    module.register(app)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(__version__)  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def charseq(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version alone.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train recurrent networks on character sequences, and look inside them."""
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.  Returns the status; every error has become a line or two on standard error."""
+    streams.prepare()
+    try:
+        status = app(args=list(arguments), prog_name="charseq", standalone_mode=False)
+        sys.stdout.flush()
+        return int(status or 0)
+    except BrokenPipeError:
+        streams.abandon(sys.stdout)
+        return ExitStatus.DONE
+    except CharseqError as error:
+        _say(error.message, error.hint, error)
+        return error.status
+    except KeyboardInterrupt:
+        return ExitStatus.INTERRUPTED
+    except OSError as error:
+        streams.abandon(sys.stdout)
+        name = f" {error.filename!r}" if error.filename else ""
+        _say(f"{error.strerror or error}{name}", "", error)
+        return ExitStatus.FAILED
+    except MemoryError as error:
+        _say("there is not enough memory for this", "make the network or the batch smaller", error)
+        return ExitStatus.FAILED
+    except Exception as error:
+        if isinstance(error, PARSER_ERROR):
+            return _parser_error(error)
+        _say(f"a bug in charseq: {type(error).__name__}: {error}", "please report it, with --debug", error)
+        return ExitStatus.BUG
+
+
+def _parser_error(error: Exception) -> int:
+    context = getattr(error, "ctx", None)
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    if not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
+        return ExitStatus.USAGE
+    command = getattr(context, "command_path", "charseq")
+    _say(message[:1].lower() + message[1:], f"{command} --help", error)
+    return ExitStatus.USAGE
+
+
+def _say(message: str, hint: str, error: BaseException) -> None:
+    if os.environ.get("CHARSEQ_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"charseq: {visible(message)}", file=sys.stderr)  # noqa: T201
+    if hint:
+        print(f"  {visible(hint)}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,128 @@
+"""Options that commands share, and the types of what people write after them."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+
+from charseq.errors import UsageError
+
+Format = Literal["auto", "table", "plain", "json"]
+
+TEXT, MODEL, TRAINING, OUTPUT = "Text", "Network", "Training", "Output"
+"""The panels of the help."""
+
+
+def option(*names: str, help: str, panel: str = OUTPUT, listed: bool = False, **more: Any) -> Any:
+    """An option that CHARSEQ_<NAME> can set, too (a `listed` one is read by `texts.from_environment`)."""
+    variable = "CHARSEQ_" + names[0].split("/")[0].removeprefix("--").replace("-", "_").upper()
+    envvar = None if listed else variable
+    return typer.Option(*names, help=help, envvar=envvar, show_envvar=False, rich_help_panel=panel, **more)
+
+
+def seconds(text: str) -> float:
+    """A duration as people write it: 90, 90s, 2m, 1h30m -> seconds."""
+    found = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    if not found or not any(found.groups()):
+        raise typer.BadParameter(f"{text!r} is not a duration; write 90s, 2m or 1h30m")
+    hours, minutes, rest = (float(group or 0) for group in found.groups())
+    total = hours * 3600 + minutes * 60 + rest
+    if total <= 0:
+        raise typer.BadParameter(f"{text!r} is no time at all; write 90s, 2m or 1h30m")
+    return total
+
+
+def number(low: float, high: float, *, includes_low: bool = True) -> Callable[[str], float]:
+    """A parser of finite numbers within bounds; typer's own lets nan pass."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not a number") from None
+        if not (low <= value <= high if includes_low else low < value <= high):
+            bounds = f"{'at least' if includes_low else 'above'} {low:g}"
+            bounds += f" and at most {high:g}" if high < float("inf") else ""
+            raise typer.BadParameter(f"{text} is out of range; it must be {bounds}")
+        if value in (float("inf"), float("-inf")):
+            raise typer.BadParameter(f"{text!r} is not a finite number")
+        return value
+
+    return parse
+
+
+def exclusive(**given: object) -> None:
+    """Refuse two options that say opposite things.  Raises UsageError."""
+    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} exclude each other", hint="give one of them")
+
+
+def chosen_format(form: Format, *, json: bool, terminal: bool) -> Literal["table", "plain", "json"]:
+    """What --format and --json come to: by itself a table on a terminal, plain lines elsewhere."""
+    if json:
+        return "json"
+    if form == "auto":
+        return "table" if terminal else "plain"
+    return form
+
+
+def examples(lines: Sequence[str]) -> str:
+    """The end of a command's help: commands that run as they stand."""
+    return "Examples:\n\n" + "\n\n".join(f"  {line}" for line in lines)
+
+
+def _debug(value: bool) -> bool:
+    if value:
+        os.environ["CHARSEQ_DEBUG"] = "1"
+    return value
+
+
+TextOption = Annotated[
+    list[str] | None,
+    option(
+        "--text", help="A string; may be repeated, each is a sequence of its own.", panel=TEXT, listed=True
+    ),
+]
+FileOption = Annotated[
+    list[str] | None,
+    option("--file", help="A UTF-8 file; - is standard input. May be repeated.", panel=TEXT, listed=True),
+]
+LinesOption = Annotated[
+    bool, option("--lines", help="Every line is a sequence; learn where it begins and ends.", panel=TEXT)
+]
+UnitOption = Annotated[
+    Literal["character", "grapheme", "byte"],
+    option("--unit", help="What a symbol is; a character is a Unicode code point.", panel=TEXT),
+]
+NormalizeOption = Annotated[
+    Literal["none", "nfc", "nfd", "nfkc"],
+    option("--normalize", help="Unicode normalization of every text.", panel=TEXT),
+]
+VocabularyOption = Annotated[
+    str,
+    option(
+        "--vocabulary", metavar="CHARACTERS", help="Characters to know beside the text's own.", panel=TEXT
+    ),
+]
+CellOption = Annotated[str, option("--cell", help="rnn, lstm or gru.", panel=MODEL)]
+LayersOption = Annotated[int, option("--layers", min=1, help="Cells on top of each other.", panel=MODEL)]
+ModelOption = Annotated[
+    str | None,
+    option(
+        "--model",
+        metavar="PATH",
+        help="A run's folder or a model file.  [default: the newest run]",
+        panel=MODEL,
+    ),
+]
+SeedOption = Annotated[int, option("--seed", min=0, help="Fixes everything random.", panel=TRAINING)]
+FormatOption = Annotated[
+    Format, option("--format", help="auto: a table on a terminal, plain lines in a pipe.")
+]
+JSONOption = Annotated[bool, option("--json", help="Short for --format json: an object a line.")]
+DebugOption = Annotated[
+    bool, option("--debug", help="Show the traceback of an error.", callback=_debug, hidden=True)
+]

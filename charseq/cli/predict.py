@@ -1,0 +1,128 @@
+"""charseq predict: continue prompts with a trained model.  Never imports torch."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from charseq.cli import streams, texts
+from charseq.cli.options import (
+    TEXT,
+    DebugOption,
+    FormatOption,
+    JSONOption,
+    ModelOption,
+    chosen_format,
+    examples,
+    exclusive,
+    number,
+    option,
+)
+from charseq.errors import UsageError
+
+EXAMPLES = [
+    "charseq predict",
+    "charseq predict h",
+    "charseq predict h --length 20 --temperature 0.5 --samples 3",
+    "printf 'h\\nhi\\n' | charseq predict - --json",
+]
+
+CHOICE = "How characters are chosen"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("predict", epilog=examples(EXAMPLES))(predict)
+
+
+def predict(
+    prompts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROMPT]...",
+            help="What to continue; - reads a prompt a line from standard input.  "
+            "Without any, the text's first character, or a new line where lines were learned.",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelOption = None,
+    length: Annotated[
+        int | None,
+        option(
+            "--length",
+            min=0,
+            help="New characters.  [default: to the end of a text learned whole, else 200]",
+            panel=TEXT,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, option("--until", metavar="STRING", help="End once this was written.", panel=TEXT)
+    ] = None,
+    samples: Annotated[int, option("--samples", min=1, help="Continuations of each prompt.", panel=TEXT)] = 1,
+    greedy: Annotated[bool, option("--greedy", help="Always the likeliest character.", panel=CHOICE)] = False,
+    temperature: Annotated[
+        float | None,
+        option(
+            "--temperature",
+            parser=number(0, 100),
+            metavar="FLOAT",
+            help="Below 1 plays safe, above 1 dares; 0 is greedy.  "
+            "[default: 0 for a text learned whole, else 0.8]",
+            panel=CHOICE,
+        ),
+    ] = None,
+    top_k: Annotated[
+        int, option("--top-k", min=0, help="Choose among this many; 0 is all.", panel=CHOICE)
+    ] = 0,
+    top_p: Annotated[
+        float,
+        option(
+            "--top-p",
+            parser=number(0, 1, includes_low=False),
+            metavar="FRACTION",
+            help="Choose among the likeliest that make up this much.",
+            panel=CHOICE,
+        ),
+    ] = 1.0,
+    seed: Annotated[int, option("--seed", min=0, help="Fixes what is drawn.", panel=CHOICE)] = 0,
+    only_new: Annotated[bool, option("--only-new", help="Leave the prompt out.")] = False,
+    format: FormatOption = "auto",
+    json: JSONOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Continue prompts with a trained model."""
+    from charseq import generate
+    from charseq.model_file import read
+    from charseq.render.predictions import renderer_for
+    from charseq.runs import model_path
+
+    exclusive(greedy=greedy, temperature=temperature)
+    path = model_path(model)
+    trained = read(path)
+    default = generate.Choice.default_for(trained)
+    warmth = 0.0 if greedy else default.temperature if temperature is None else temperature
+    choice = generate.Choice(warmth, top_k, top_p)
+    given = texts.arguments(prompts, unit=trained.vocabulary.unit)
+    if not given:
+        if prompts:
+            raise UsageError("standard input held no prompt", hint="write a prompt a line, or leave - out")
+        given = [generate.opening(trained)]
+    for prompt in given:
+        trained.vocabulary.encode(prompt)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    if form != "json" and not choice.greedy:
+        streams.say(f"{path}: temperature {choice.temperature:g}, seed {seed}", "dim")
+    renderer = renderer_for(form, sys.stdout, trained, only_new=only_new, seed=seed)
+    for prompt in given:
+        start = prompt or generate.opening(trained)
+        for sample in range(samples):
+            steps = generate.continuation(
+                trained,
+                start,
+                choice,
+                length=length,
+                until=[until] if until else [],
+                seed=seed,
+                sample=sample,
+            )
+            renderer.show(start, steps)

@@ -1,0 +1,127 @@
+"""The options of training, each written once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from charseq.cli.options import MODEL, TEXT, TRAINING, number, option, seconds
+
+INFINITY = float("inf")
+
+ValidationOption = Annotated[
+    float | None,
+    option(
+        "--validation",
+        parser=number(0, 0.9),
+        metavar="FRACTION",
+        help="Part of the text to hold out.  [default: a tenth of longer text]",
+        panel=TEXT,
+    ),
+]
+HiddenSizeOption = Annotated[
+    int | None,
+    option("--hidden-size", min=1, help="Length of a cell's output.  [default: from the text]", panel=MODEL),
+]
+DropoutOption = Annotated[
+    float,
+    option(
+        "--dropout",
+        parser=number(0, 0.95),
+        metavar="FRACTION",
+        help="Part of each layer's output left out while learning.",
+        panel=MODEL,
+    ),
+]
+EmbeddingSizeOption = Annotated[
+    int,
+    option("--embedding-size", min=0, help="Length of a character's vector; 0 is one-hot.", panel=MODEL),
+]
+HeadOption = Annotated[
+    Literal["linear", "none"],
+    option("--head", help="none: the cell's output is the logits.", panel=MODEL),
+]
+EpochsOption = Annotated[
+    int | None,
+    option(
+        "--epochs",
+        min=1,
+        help="Passes over the text.  [default: from the text; short text ends when it is learned]",
+        panel=TRAINING,
+    ),
+]
+TimeLimitOption = Annotated[
+    float | None,
+    option(
+        "--time-limit",
+        parser=seconds,
+        metavar="TIME",
+        help="90s, 2m, 1h30m; the schedule ends with it.",
+        panel=TRAINING,
+    ),
+]
+LearningRateOption = Annotated[
+    float | None,
+    option(
+        "--learning-rate",
+        parser=number(0, INFINITY, includes_low=False),
+        metavar="FLOAT",
+        help="Step size of the optimizer.  [default: from the text]",
+        panel=TRAINING,
+    ),
+]
+ScheduleOption = Annotated[
+    Literal["constant", "cosine"] | None,
+    option("--schedule", help="How the learning rate falls.  [default: cosine]", panel=TRAINING),
+]
+OptimizerOption = Annotated[
+    Literal["adam", "adamw", "sgd", "rmsprop"],
+    option("--optimizer", help="How weights are moved.", panel=TRAINING),
+]
+ClipOption = Annotated[
+    float,
+    option(
+        "--clip",
+        parser=number(0, INFINITY),
+        metavar="NORM",
+        help="Largest norm of a gradient; 0 is any.",
+        panel=TRAINING,
+    ),
+]
+BatchSizeOption = Annotated[
+    int | None,
+    option(
+        "--batch-size", min=1, help="Sequences read side by side.  [default: from the text]", panel=TRAINING
+    ),
+]
+SequenceLengthOption = Annotated[
+    int | None,
+    option(
+        "--sequence-length",
+        min=1,
+        help="Steps that a gradient reaches back.  [default: all of a short text, 64 of others]",
+        panel=TRAINING,
+    ),
+]
+PatienceOption = Annotated[
+    int | None,
+    option(
+        "--patience",
+        min=0,
+        help="Epochs to wait for a better validation loss; 0 waits for all.  [default: 5]",
+        panel=TRAINING,
+    ),
+]
+DeviceOption = Annotated[str, option("--device", help="auto, cpu, cuda, cuda:N or mps.", panel=TRAINING)]
+OutOption = Annotated[
+    Path | None,
+    option("--out", metavar="FOLDER", help="The run's folder.  [default: the next number in runs/]"),
+]
+ForceOption = Annotated[bool, option("--force", help="Replace the run that --out holds.")]
+RequireAccuracyOption = Annotated[
+    float | None,
+    option(
+        "--require-accuracy",
+        parser=number(0, 1),
+        metavar="FRACTION",
+        help="End with status 3 where fewer places than this are right.",
+    ),
+]

@@ -1,0 +1,140 @@
+"""The events of a training run on the screen, in a pipe, and as JSON."""
+
+import json
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from charseq.events import End, Epoch, Event, Progress, Start, record
+from charseq.render.visible import visible
+
+
+class Renderer(Protocol):
+    """Shows events as they come; a context manager, for some have a screen to restore."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Restore the screen."""
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+
+
+class _LineRenderer:
+    """Writes whole lines and has nothing to restore."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._output.flush()
+
+    def _line(self, line: str) -> None:
+        self._output.write(line + "\n")
+        self._output.flush()
+
+
+class JSONLines(_LineRenderer):
+    """One JSON object an event, flushed."""
+
+    def show(self, event: Event) -> None:
+        """Write the event; progress within an epoch is left out."""
+        if not isinstance(event, Progress):
+            self._line(json.dumps(record(event), allow_nan=False))
+
+
+class PlainLines(_LineRenderer):
+    """A line an epoch, its fields between tabs, below one line of their names."""
+
+    def show(self, event: Event) -> None:
+        """Write an epoch; the rest is said on standard error."""
+        if isinstance(event, Start):
+            self._validated = bool(event.validation)
+            names = ["epoch", "loss", "accuracy", "prediction", "target"]
+            if self._validated:
+                names.insert(3, "validation_loss")
+            self._line("\t".join(names))
+        elif isinstance(event, Epoch):
+            fields = [str(event.epoch), f"{event.loss:.6f}", f"{event.accuracy:.4f}"]
+            if event.validation_loss is not None:
+                fields.append(f"{event.validation_loss:.6f}")
+            self._line("\t".join([*fields, _one_line(event.prediction), _one_line(event.target)]))
+
+
+def _one_line(texts: str | list[str]) -> str:
+    return " | ".join(map(visible, [texts] if isinstance(texts, str) else texts))
+
+
+def summary(start: Start) -> str:
+    """The settings of a run in two lines, for people."""
+    kind = f"{start.cell}, {count(start.layers, 'layer')} of {start.hidden_size} hidden"
+    if start.embedding_size:
+        kind += f", embedding {start.embedding_size}"
+    if start.head == "none":
+        kind += ", no head"
+    if start.dropout:
+        kind += f", dropout {start.dropout:g}"
+    text = f"{count(start.characters, 'character')}, {start.vocabulary_size} distinct"
+    if start.sequences > 1:
+        text += f", {start.sequences} strings"
+    if start.whole:
+        text += ", learned whole"
+    else:
+        text += f", read in {start.batch_size} x {start.sequence_length} windows"
+        text += f", the last {start.validation:.0%} held out" if start.validation else ""
+    until = f"up to {start.epochs} epochs" if start.until_learned or start.patience else ""
+    until = until or count(start.epochs, "epoch")
+    if start.time_limit:
+        until = f"{start.time_limit:g} seconds"
+    until += ", ends when learned" if start.until_learned else ""
+    until += f", patience {start.patience}" if start.patience else ""
+    return (
+        f"{text}; {kind} ({start.parameters:,} parameters)\n"
+        f"{start.optimizer} {start.learning_rate:g} {start.schedule}, clip {start.clip:g}; {until}; "
+        f"{start.device} ({start.path}), seed {start.seed}"
+    )
+
+
+def outcome(end: End) -> str:
+    """What a run came to, and what to try next, in two lines, for people."""
+    status = {
+        "completed": f"done after {count(end.epochs, 'epoch')}",
+        "interrupted": f"interrupted after {count(end.epochs, 'epoch')}",
+        "diverged": f"diverged after {count(end.epochs, 'epoch')}: the loss is no longer a number that means "
+        "anything; try a smaller --learning-rate",
+    }[end.status]
+    kept = ""
+    if end.loss is not None and end.accuracy is not None:
+        kept = f"; loss {end.loss:.4f}"
+        kept += ", every place right" if end.accuracy == 1 else f", {end.accuracy:.1%} of places right"
+        if end.validation_loss is not None:
+            kept = f"; validation loss {end.validation_loss:.4f} nats per character"
+        if end.epoch != end.epochs:
+            kept += f" (epoch {end.epoch} was best and is kept)"
+    run = end.model.rpartition("/")[0]
+    following = "charseq predict" + ("" if run.startswith("runs/") else f" --model {visible(run)}")
+    return f"{status} in {duration(end.seconds)}{kept}\nmodel: {visible(end.model)}   next: {following}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun: 1 epoch, 2 epochs."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 0.8 s, 12 s, 3 min 20 s, 1 h 05 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
