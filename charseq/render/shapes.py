@@ -94,9 +94,9 @@ def _show_table(
             where = Text(f"layer {row.layer}", "dim")
         before = place
         title = Text(row.name, "bold" if row.step is None else "")
-        cells: list[Text] = [
+        cells = [
             where,
-            name,
+            title,
             Text(", ".join(row.axes), "dim"),
             Text(shape_text(row.shape), "cyan"),
         ]
