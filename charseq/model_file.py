@@ -142,7 +142,8 @@ def _description(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
             f"{_name(path)} has format {version!r}; this charseq ({__version__}) reads up to {FORMAT}",
             hint=f"install charseq {description.get('charseq', '')} or later",
         )
-    if claimed != _digest(description):
+    written = _json({**description, "sha256": _digest(description)})
+    if claimed != _digest(description) or header["__metadata__"]["charseq"] != written:
         raise ModelFileError(f"{_name(path)} is damaged: its description was changed", hint=_AGAIN)
     return description  # type: ignore[no-any-return]
 

@@ -33,7 +33,7 @@ def say(text: str, style: str = "") -> None:
     from rich.console import Console
     from rich.text import Text
 
-    Console(stderr=True).print(Text(text, style), soft_wrap=True)
+    Console(stderr=True).print(Text(text, style))
 
 
 class Stop:

@@ -1,0 +1,70 @@
+"""What tests share: one way to run the command, and sizes that cannot be mixed up."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SIZES = {"B": 2, "T": 3, "I": 5, "H": 7, "V": 11}
+"""Distinct primes: swapped axes cannot pass."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended and what it wrote."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Standard output as JSON lines."""
+        return [json.loads(line, parse_constant=_refuse) for line in self.output.splitlines()]
+
+
+def _refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is not JSON")
+
+
+class Command:
+    """Runs charseq in this process, in a folder of its own, with no terminal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> Result:
+        """Run one command line."""
+        from charseq.cli.app import run
+
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        self._capsys.readouterr()
+        status = run(arguments)
+        written = self._capsys.readouterr()
+        return Result(int(status), written.out, written.err)
+
+    def train(self, *arguments: str) -> list[dict[str, Any]]:
+        """Train with --json and return the events; the run must succeed."""
+        result = self("train", "--json", *arguments)
+        assert result.status == 0, result.errors
+        return result.records
+
+
+def in_process(
+    *arguments: str, cwd: Path, stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run charseq as a process of its own, in a pipe."""
+    return subprocess.run(
+        [sys.executable, "-m", "charseq", *arguments],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=120,
+    )

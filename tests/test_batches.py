@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charseq.batches import Windows, padded
+
+
+def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() -> None:
+    (batch,) = Windows([np.array([1, 2, 3, 4]), np.array([5, 6])], 2, 3)
+    assert batch.inputs.tolist() == [[1, 2, 3], [5, 0, 0]]
+    assert batch.targets.tolist() == [[2, 3, 4], [6, 0, 0]]
+    assert batch.weights.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch.fresh.all()
+    assert batch.places == 4
+
+
+def test_a_long_text_is_cut_into_rows_that_go_on_from_window_to_window() -> None:
+    batches = list(Windows([np.arange(25)], batch_size=2, sequence_length=6))
+    assert [batch.fresh.tolist() for batch in batches] == [[True, True], [False, False]]
+    assert batches[0].inputs.tolist() == [[0, 1, 2, 3, 4, 5], [12, 13, 14, 15, 16, 17]]
+    assert batches[1].inputs.tolist() == [[6, 7, 8, 9, 10, 11], [18, 19, 20, 21, 22, 23]]
+
+
+@given(
+    st.lists(st.integers(2, 40), min_size=1, max_size=12), st.integers(1, 7), st.integers(1, 9)
+)
+def test_every_transition_is_read_exactly_once_an_epoch(lengths: list[int], rows: int, steps: int) -> None:
+    sequences = [1000 * i + np.arange(n) for i, n in enumerate(lengths)]
+    windows = Windows(sequences, rows, steps)
+    seen = []
+    for batch in windows:
+        live = batch.weights > 0
+        assert batch.inputs.shape[0] <= rows
+        assert (batch.targets[live] == batch.inputs[live] + 1).all()
+        seen += batch.inputs[live].tolist()
+    assert sorted(seen) == sorted(int(i) for sequence in sequences for i in sequence[:-1])
+    assert windows.places == len(seen)
+
+
+@given(st.integers(2, 300), st.integers(1, 5), st.integers(1, 9))
+def test_a_row_that_is_not_fresh_continues_where_it_stood(length: int, rows: int, steps: int) -> None:
+    expected: dict[int, int] = {}
+    for batch in Windows([np.arange(length)], rows, steps):
+        for row in range(len(batch.inputs)):
+            live = batch.weights[row] > 0
+            if live.any() and not batch.fresh[row]:
+                assert batch.inputs[row][0] == expected[row]
+            if live.any():
+                expected[row] = int(batch.targets[row][live][-1])
+
+
+def test_the_number_of_batches_is_known_beforehand() -> None:
+    windows = Windows([np.arange(100), np.arange(7)], 3, 4)
+    assert len(windows) == len(list(windows))
+
+
+def test_padded_ids_keep_the_order_of_the_strings() -> None:
+    ids, lengths = padded([np.array([1, 2]), np.array([3, 4, 5])])
+    assert ids.tolist() == [[1, 2, 0], [3, 4, 5]]
+    assert lengths.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_a_batch_never_has_more_rows_than_asked(batch_size: int) -> None:
+    for batch in Windows([np.arange(5)] * 7, batch_size, 4):
+        assert len(batch.inputs) == batch_size

@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+
+from charseq.arrays import SeededDraw
+from charseq.errors import UnknownCharacter
+from charseq.generate import Choice, Step, continuation, opening
+from charseq.model_file import Model
+from charseq.network import Network
+from charseq.vocabulary import Vocabulary
+
+SAMPLED = Choice(temperature=1.0)
+
+
+def model(text: str = "abcdefgh", *, learned: tuple[str, ...] = (), boundary: bool = False) -> Model:
+    vocabulary = Vocabulary.of([text], boundary=boundary)
+    network = Network("gru", len(vocabulary), hidden_size=5)
+    arrays = {name: array * 3 for name, array in network.draw(SeededDraw(1)).items()}
+    return Model(network, vocabulary, arrays, learned=learned, opening=text[0])
+
+
+def cycle(*learned: str) -> Model:
+    """A network that follows each letter by the next of abc, by hand-made weights."""
+    vocabulary = Vocabulary.of(["abc"])
+    network = Network("rnn", 3, hidden_size=3)
+    arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
+    arrays["layers.0.W_x"] = 5 * np.eye(3, dtype=np.float32)
+    arrays["head.W"] = 9 * np.roll(np.eye(3, dtype=np.float32), 1, 0)
+    return Model(network, vocabulary, arrays, learned=learned, opening="a")
+
+
+def written(steps: "list[Step]") -> str:
+    return "".join(step.character for step in steps)
+
+
+def run(of: Model, prompt: str, choice: Choice, **options: object) -> list[Step]:
+    return list(continuation(of, prompt, choice, **options))  # type: ignore[arg-type]
+
+
+def test_a_text_learned_whole_is_finished_and_then_left() -> None:
+    trained = cycle("abcab")
+    greedy = Choice.default_for(trained)
+    assert written(run(trained, "a", greedy)) == "bcab"
+    assert written(run(trained, "abca", greedy)) == "b"
+    assert written(run(trained, "abcab", greedy)) == ""
+
+
+def test_of_several_learned_texts_the_one_that_fits_ends_the_continuation() -> None:
+    trained = cycle("ab", "bcabca")
+    greedy = Choice.default_for(trained)
+    assert written(run(trained, "a", greedy)) == "b"
+    assert written(run(trained, "b", greedy)) == "cabca"
+
+
+def test_a_learned_text_that_begins_a_longer_one_does_not_end_it() -> None:
+    trained = cycle("ab", "abcabc")
+    assert written(run(trained, "a", Choice.default_for(trained))) == "bcabc"
+
+
+def test_length_counts_new_characters_and_goes_past_what_was_learned() -> None:
+    trained = cycle("abc")
+    assert written(run(trained, "a", Choice.default_for(trained), length=7)) == "bcabcab"
+    assert run(trained, "a", Choice.default_for(trained), length=0) == []
+
+
+def test_other_text_is_continued_by_200_characters() -> None:
+    assert len(run(model(), "a", Choice.default_for(model()))) == 200
+
+
+def test_until_ends_with_the_string_once_it_is_written() -> None:
+    assert written(run(cycle(), "a", Choice(0.0), until=["ca"], length=50)) == "bca"
+    assert written(run(cycle(), "ca", Choice(0.0), until=["ca"], length=50)) == "bca"
+
+
+def test_the_same_seed_gives_the_same_text_and_another_seed_another() -> None:
+    one = written(run(model(), "a", SAMPLED, seed=4))
+    assert one == written(run(model(), "a", SAMPLED, seed=4))
+    assert one != written(run(model(), "a", SAMPLED, seed=5))
+    assert one != written(run(model(), "a", SAMPLED, seed=4, sample=1))
+
+
+def test_temperature_0_and_top_k_1_are_both_greedy() -> None:
+    assert run(model(), "a", Choice(0.0), length=30) == run(model(), "a", Choice(1.5, top_k=1), length=30)
+
+
+def test_a_step_tells_its_probability_and_the_likeliest_characters() -> None:
+    for step in run(model(), "abc", SAMPLED, length=40, top=8):
+        probabilities = [p for _, p in step.top]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert sum(probabilities) == pytest.approx(1, abs=1e-5)
+        assert dict(step.top)[step.character] == step.probability
+
+
+def test_top_k_and_top_p_leave_the_unlikely_out() -> None:
+    for step in run(model(), "a", Choice(2.0, top_k=2), length=60):
+        assert step.character in [character for character, _ in step.top[:2]]
+    for step in run(model(), "a", Choice(1.0, top_p=0.4), length=60, top=8):
+        before = 0.0
+        for character, probability in step.top:
+            if character == step.character:
+                break
+            before += probability
+        assert before < 0.4
+
+
+def test_sampling_follows_the_probabilities() -> None:
+    (first,) = run(model(), "a", SAMPLED, length=1, top=8)
+    drawn = [run(model(), "a", SAMPLED, length=1, sample=i)[0].character for i in range(2000)]
+    for character, probability in first.top:
+        assert drawn.count(character) / 2000 == pytest.approx(probability, abs=0.04)
+
+
+def test_lines_begin_and_end_by_themselves() -> None:
+    lines = model(boundary=True)
+    assert opening(lines) == ""
+    texts = {written(run(lines, "", SAMPLED, sample=i)) for i in range(50)}
+    assert len(texts) > 10
+    assert min(map(len, texts)) < 20
+
+
+def test_an_unknown_character_in_a_prompt_is_an_error() -> None:
+    with pytest.raises(UnknownCharacter):
+        run(model(), "az", SAMPLED)

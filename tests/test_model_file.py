@@ -1,0 +1,243 @@
+import json
+import os
+import pickle
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import numpy as safetensors
+
+from charseq.arrays import SeededDraw
+from charseq.errors import CharseqError, ModelFileError
+from charseq.model_file import Model, read, write
+from charseq.network import Network
+from charseq.vocabulary import Vocabulary
+
+PATH = Path("model.safetensors")
+
+
+def model(seed: int = 0, **changes: Any) -> Model:
+    vocabulary = Vocabulary.of(["헬로\x1b[2J\udc80"])
+    network = Network("lstm", len(vocabulary), hidden_size=2)
+    made = Model(
+        network, vocabulary, network.draw(SeededDraw(seed)), learned=("헬로",), opening="헬", training={"epoch": 3}
+    )
+    return replace(made, **changes)
+
+
+def test_a_model_comes_back_bit_exact() -> None:
+    write(PATH, model())
+    found, expected = read(PATH), model()
+    assert (found.network, found.vocabulary, found.learned, found.opening, dict(found.training)) == (
+        expected.network,
+        expected.vocabulary,
+        expected.learned,
+        expected.opening,
+        expected.training,
+    )
+    for name, array in expected.arrays.items():
+        assert found.arrays[name].tobytes() == array.tobytes()
+
+
+def test_the_same_model_is_the_same_bytes_twenty_times() -> None:
+    contents = set()
+    for _ in range(20):
+        write(PATH, model())
+        contents.add(PATH.read_bytes())
+    assert len(contents) == 1
+
+
+def test_other_tools_can_open_it() -> None:
+    write(PATH, model())
+    assert set(safetensors.load_file(PATH)) == set(model().arrays)
+
+
+def test_every_truncation_is_found() -> None:
+    write(PATH, model())
+    data = PATH.read_bytes()
+    for size in range(len(data)):
+        PATH.write_bytes(data[:size])
+        with pytest.raises(ModelFileError):
+            read(PATH)
+
+
+def test_every_flipped_bit_is_found() -> None:
+    write(PATH, model())
+    data = bytearray(PATH.read_bytes())
+    for place in range(len(data)):
+        for bit in range(8):
+            data[place] ^= 1 << bit
+            PATH.write_bytes(data)
+            with pytest.raises(ModelFileError):
+                read(PATH)
+            data[place] ^= 1 << bit
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=300)
+def test_arbitrary_bytes_are_refused_in_our_own_words(data: bytes) -> None:
+    for content in (data, len(data).to_bytes(8, "little") + data):
+        PATH.write_bytes(content)
+        with pytest.raises(ModelFileError):
+            read(PATH)
+
+
+class Trap:
+    def __reduce__(self) -> Any:
+        return (os._exit, (99,))
+
+
+def test_pickles_and_archives_are_refused_and_never_executed() -> None:
+    PATH.write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ModelFileError, match="is not a charseq model"):
+        read(PATH)
+    with zipfile.ZipFile(PATH, "w") as archive:
+        archive.writestr("data.pkl", pickle.dumps(Trap()))
+    with pytest.raises(ModelFileError, match="is not a charseq model"):
+        read(PATH)
+
+
+def rewritten(change: Any) -> None:
+    """Write a model whose description was changed, with every digest right: a file that lies."""
+    from charseq.model_file import _digest, _json
+
+    write(PATH, model())
+    data = PATH.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    description = json.loads(header["__metadata__"]["charseq"])
+    del description["sha256"]
+    change(description, header)
+    header["__metadata__"]["charseq"] = _json({**description, "sha256": _digest(description)})
+    text = json.dumps(header).encode()
+    PATH.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+
+
+LIES = {
+    "hidden size 2^31": lambda d, h: d["network"].update(hidden_size=2**31),
+    "a million layers": lambda d, h: d["network"].update(layers=10**6),
+    "negative layers": lambda d, h: d["network"].update(layers=-1),
+    "no layers": lambda d, h: d["network"].update(layers=0),
+    "a size that is no number": lambda d, h: d["network"].update(hidden_size="2"),
+    "a size that is not whole": lambda d, h: d["network"].update(hidden_size=2.0),
+    "a cell that is none": lambda d, h: d["network"].update(cell_name="../lstm"),
+    "another cell": lambda d, h: d["network"].update(cell_name="gru"),
+    "an unknown field": lambda d, h: d["network"].update(surprise=1),
+    "a missing field": lambda d, h: d["network"].pop("hidden_size"),
+    "a missing part": lambda d, h: d.pop("vocabulary"),
+    "a vocabulary too small": lambda d, h: d["vocabulary"].update(symbols=["a"]),
+    "a vocabulary twice the same": lambda d, h: d["vocabulary"].update(symbols=["a"] * 6),
+    "a vocabulary of numbers": lambda d, h: d["vocabulary"].update(symbols=[1, 2, 3, 4, 5, 6]),
+    "an unknown unit": lambda d, h: d["vocabulary"].update(unit="word"),
+    "an extra tensor": lambda d, h: h.update({"../evil": h["head.b"]}),
+    "a missing tensor": lambda d, h: h.pop("head.b"),
+    "a tensor of another shape": lambda d, h: h["head.W"].update(shape=[2, 6]),
+    "a tensor of another type": lambda d, h: h["head.b"].update(dtype="I32"),
+    "a tensor that reaches past the end": lambda d, h: h["head.b"].update(data_offsets=[0, 10**9]),
+    "no digests": lambda d, h: d.update(tensors={}),
+    "a wrong digest": lambda d, h: d["tensors"].update({"head.b": "0" * 64}),
+    "no format": lambda d, h: d.pop("format"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_file_that_lies_is_refused(lie: Any) -> None:
+    rewritten(lie)
+    with pytest.raises(ModelFileError):
+        read(PATH)
+
+
+def test_a_description_that_is_no_object_is_refused() -> None:
+    for description in ("[]", "null", "1", "{", ""):
+        PATH.write_bytes(safetensors.save({}, {"charseq": description}))
+        with pytest.raises(ModelFileError):
+            read(PATH)
+
+
+def test_the_files_of_the_lies_are_otherwise_right() -> None:
+    rewritten(lambda d, h: None)
+    assert read(PATH).learned == ("헬로",)
+
+
+def test_a_newer_format_is_refused_with_what_it_needs() -> None:
+    rewritten(lambda d, h: d.update(format=2, charseq="7.0"))
+    with pytest.raises(ModelFileError, match="has format 2") as caught:
+        read(PATH)
+    assert "charseq 7.0" in caught.value.hint
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    write(PATH, model())
+    data = PATH.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = data[8 : 8 + size].rstrip()
+    doubled = header[:-1] + b',"head.b":{"dtype":"F32","shape":[6],"data_offsets":[0,24]}}'
+    PATH.write_bytes(len(doubled).to_bytes(8, "little") + doubled + data[8 + size :])
+    with pytest.raises(ModelFileError):
+        read(PATH)
+
+
+def test_a_failed_write_leaves_the_old_model_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(PATH, model(seed=1))
+    before = PATH.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for broken in ("fsync", "open"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, broken, full)
+            with pytest.raises(CharseqError, match="No space left") as caught:
+                write(PATH, model(seed=2))
+            assert caught.value.status == 1
+        assert PATH.read_bytes() == before
+        assert [path.name for path in Path().iterdir()] == [PATH.name]
+
+
+def test_leftovers_of_a_killed_save_are_swept_at_the_next() -> None:
+    Path(".model.safetensors.12345.tmp").write_bytes(b"half")
+    write(PATH, model())
+    assert [path.name for path in Path().iterdir()] == [PATH.name]
+
+
+def test_the_file_has_the_mode_that_the_umask_gives() -> None:
+    before = os.umask(0o027)
+    try:
+        write(PATH, model())
+    finally:
+        os.umask(before)
+    assert PATH.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "fifo"])
+def test_what_is_not_a_regular_file_is_never_replaced(kind: str) -> None:
+    target = Path("elsewhere")
+    target.write_bytes(b"precious")
+    if kind == "link":
+        PATH.symlink_to(target)
+    elif kind == "folder":
+        PATH.mkdir()
+    else:
+        os.mkfifo(PATH)
+    with pytest.raises(CharseqError, match="not a regular file"):
+        write(PATH, model())
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "fifo"])
+def test_what_is_not_a_file_is_not_read(kind: str) -> None:
+    if kind == "folder":
+        PATH.mkdir()
+    if kind == "fifo":
+        os.mkfifo(PATH)
+    with pytest.raises(ModelFileError):
+        read(PATH)
+
+
+def test_float32_is_what_is_kept() -> None:
+    assert all(array.dtype == np.float32 for array in model().arrays.values())

@@ -1,0 +1,56 @@
+import pytest
+
+from charseq.corpus import Corpus
+from charseq.errors import TextError
+from charseq.settings import choose
+
+
+def test_short_text_is_learned_whole_in_one_batch() -> None:
+    settings = choose(Corpus(("hihello", "hey")), 6, {})
+    assert settings.whole
+    assert (settings.batch_size, settings.sequence_length, settings.validation) == (2, 6, 0)
+    assert settings.until_learned
+
+
+def test_epochs_that_were_asked_for_are_all_run() -> None:
+    settings = choose(Corpus(("hihello",)), 5, {"epochs": 50})
+    assert (settings.epochs, settings.until_learned) == (50, False)
+
+
+def test_long_text_is_read_in_windows_and_its_last_tenth_held_out() -> None:
+    settings = choose(Corpus(("ab" * 10_000,)), 2, {})
+    assert not settings.whole
+    assert settings.validation == 0.1
+    assert settings.patience > 0
+
+
+def test_what_is_given_wins_over_what_the_text_would_choose() -> None:
+    given = {"hidden_size": 3, "learning_rate": 0.5, "validation": 0.25, "batch_size": 9}
+    settings = choose(Corpus(("ab" * 10_000,)), 2, given)
+    assert {name: getattr(settings, name) for name in given} == given
+
+
+def test_short_text_with_windows_or_validation_asked_for_is_not_whole() -> None:
+    assert not choose(Corpus(("hihello" * 9,)), 5, {"sequence_length": 10}).whole
+    assert not choose(Corpus(("hihello" * 9,)), 5, {"validation": 0.2}).whole
+
+
+def test_lines_are_a_text_to_sample_from_however_short() -> None:
+    assert not choose(Corpus(("ada", "alan"), lines=True), 6, {}).whole
+
+
+def test_without_a_head_the_hidden_size_is_that_of_the_vocabulary() -> None:
+    assert choose(Corpus(("hihello",)), 5, {"head": "none"}).hidden_size == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("", "has 0 characters"), ("a", "the text 'a' has 1 character;")]
+)
+def test_text_too_short_to_learn_is_named(text: str, said: str) -> None:
+    with pytest.raises(TextError, match=said):
+        choose(Corpus((text,)), 1, {})
+
+
+def test_no_text_at_all_is_an_error() -> None:
+    with pytest.raises(TextError, match="empty"):
+        choose(Corpus(()), 0, {})
