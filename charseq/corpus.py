@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from charseq.errors import TextError
-from charseq.vocabulary import Unit
+from charseq.units import Unit
 
 STANDARD_INPUT = "-"
 

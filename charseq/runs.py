@@ -49,9 +49,9 @@ def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
         out.mkdir(parents=True, exist_ok=True)
         (out / MODEL).unlink(missing_ok=True)
         return Run(out)
-    except FileExistsError:
-        raise UsageError(f"{str(out)!r} is not a folder", hint="choose another --out") from None
     except OSError as error:
+        if isinstance(error, FileExistsError) and out is not None:
+            raise UsageError(f"{str(out)!r} is not a folder", hint="choose another --out") from None
         where = out if out is not None else runs_folder()
         raise CharseqError(
             f"cannot make a run in {str(where)!r}: {error.strerror or error}",

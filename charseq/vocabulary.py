@@ -1,18 +1,16 @@
 """The characters a model knows, and the way between any string and their ids."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from charseq.errors import ModelFileError, UnknownCharacter, UsageError
+from charseq.errors import ModelFileError, UnknownCharacter
+from charseq.units import Normalization, Unit, normalized, segments
 
-Unit = Literal["character", "grapheme", "byte"]
-Normalization = Literal["none", "nfc", "nfd", "nfkc"]
 Ids = npt.NDArray[np.integer[Any]]
 
 BOUNDARY = ""
@@ -116,37 +114,12 @@ class Vocabulary:
     def _unknown(self, text: str, parts: Sequence[str], place: int) -> UnknownCharacter:
         part = parts[place]
         points = " ".join(f"U+{ord(c):04X}" for c in part)
-        kind = {"character": "character", "grapheme": "grapheme", "byte": "byte"}[self.unit]
         shown = f"byte 0x{ord(part):02X}" if self.unit == "byte" else f"{part!r} ({points})"
         context = text if len(text) <= 40 else text[:40] + "..."
         return UnknownCharacter(
-            f"{shown}, {kind} {place + 1} of {context!r}, is not in the model's vocabulary",
+            f"{shown}, {self.unit} {place + 1} of {context!r}, is not in the model's vocabulary",
             hint=f"it knows these {len(self)}: {_listing(self.symbols)}",
         )
-
-
-def normalized(text: str, form: Normalization) -> str:
-    """The text in a Unicode normalization form; `none` leaves it as it is."""
-    if form == "none":
-        return text
-    names: dict[str, Literal["NFC", "NFD", "NFKC"]] = {"nfc": "NFC", "nfd": "NFD", "nfkc": "NFKC"}
-    return unicodedata.normalize(names[form], text)
-
-
-def segments(text: str, unit: Unit) -> Sequence[str]:
-    """Cut a text into its symbols: characters, grapheme clusters (Unicode annex 29), or bytes."""
-    if unit == "byte":
-        return text.encode("utf-8", "surrogateescape").decode("latin-1")
-    if unit == "grapheme":
-        try:
-            import regex  # a package of its own, wanted by few
-        except ModuleNotFoundError as missing:
-            raise UsageError(
-                "--unit grapheme needs the package regex", hint="pip install 'charseq[grapheme]'"
-            ) from missing
-        found: list[str] = regex.findall(r"\X", text)
-        return found
-    return text
 
 
 def _code_points(text: str) -> npt.NDArray[np.uint32]:

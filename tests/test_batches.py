@@ -22,9 +22,7 @@ def test_a_long_text_is_cut_into_rows_that_go_on_from_window_to_window() -> None
     assert batches[1].inputs.tolist() == [[6, 7, 8, 9, 10, 11], [18, 19, 20, 21, 22, 23]]
 
 
-@given(
-    st.lists(st.integers(2, 40), min_size=1, max_size=12), st.integers(1, 7), st.integers(1, 9)
-)
+@given(st.lists(st.integers(2, 40), min_size=1, max_size=12), st.integers(1, 7), st.integers(1, 9))
 def test_every_transition_is_read_exactly_once_an_epoch(lengths: list[int], rows: int, steps: int) -> None:
     sequences = [1000 * i + np.arange(n) for i, n in enumerate(lengths)]
     windows = Windows(sequences, rows, steps)

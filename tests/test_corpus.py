@@ -45,7 +45,9 @@ def test_any_bytes_are_text_where_the_unit_is_the_byte() -> None:
     assert text.encode("utf-8", "surrogateescape") == b"a\xff\x00"
 
 
-@pytest.mark.parametrize(("name", "message"), [("none.txt", "there is no file 'none.txt'"), (".", "'.' is a folder")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("none.txt", "there is no file 'none.txt'"), (".", "'.' is a folder")]
+)
 def test_a_file_that_cannot_be_read_is_named(name: str, message: str) -> None:
     with pytest.raises(TextError) as caught:
         read(name)

@@ -25,7 +25,12 @@ def model(seed: int = 0, **changes: Any) -> Model:
     vocabulary = Vocabulary.of(["헬로\x1b[2J\udc80"])
     network = Network("lstm", len(vocabulary), hidden_size=2)
     made = Model(
-        network, vocabulary, network.draw(SeededDraw(seed)), learned=("헬로",), opening="헬", training={"epoch": 3}
+        network,
+        vocabulary,
+        network.draw(SeededDraw(seed)),
+        learned=("헬로",),
+        opening="헬",
+        training={"epoch": 3},
     )
     return replace(made, **changes)
 

@@ -43,9 +43,7 @@ def test_without_a_head_the_hidden_size_is_that_of_the_vocabulary() -> None:
     assert choose(Corpus(("hihello",)), 5, {"head": "none"}).hidden_size == 5
 
 
-@pytest.mark.parametrize(
-    ("text", "said"), [("", "has 0 characters"), ("a", "the text 'a' has 1 character;")]
-)
+@pytest.mark.parametrize(("text", "said"), [("", "has 0 characters"), ("a", "the text 'a' has 1 character;")])
 def test_text_too_short_to_learn_is_named(text: str, said: str) -> None:
     with pytest.raises(TextError, match=said):
         choose(Corpus((text,)), 1, {})

@@ -25,7 +25,17 @@ def test_the_lesson_one_hot_vectors_have_a_single_one_each() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["대한민국 헌법", "각각", "👩‍👩‍👧🇰🇷", "a\nb\r\n\tc", "[red]:boom:\\", "\x00\x1b[2J\x9b", "aaaa", "\u202eabc", "שלום"],
+    [
+        "대한민국 헌법",
+        "각각",
+        "👩‍👩‍👧🇰🇷",
+        "a\nb\r\n\tc",
+        "[red]:boom:\\",
+        "\x00\x1b[2J\x9b",
+        "aaaa",
+        "\u202eabc",
+        "שלום",
+    ],
 )
 @pytest.mark.parametrize("unit", ["character", "grapheme", "byte"])
 def test_any_text_comes_back_exact(text: str, unit: str) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from charseq.corpus import STANDARD_INPUT, Corpus, gather
-from charseq.vocabulary import Unit
+from charseq.units import Unit
 
 
 def from_environment(given: Sequence[str] | None, name: str) -> list[str]:

@@ -11,6 +11,7 @@ RIGHT = "green"
 WRONG = "bold red"
 MARK = "^"
 MORE = "…"
+WRONG_BLANK = "·"
 
 
 def marked(predicted: Sequence[str], target: Sequence[str], *, width: int, lines: int) -> Text:
@@ -20,7 +21,8 @@ def marked(predicted: Sequence[str], target: Sequence[str], *, width: int, lines
     """
     rows: list[tuple[Text, str]] = [(Text(), "")]
     for place, (symbol, truth) in enumerate(zip(predicted, target, strict=True)):
-        shown = piece(symbol)
+        wrong = symbol != truth
+        shown = WRONG_BLANK if wrong and symbol == " " else piece(symbol)
         row, marks = rows[-1]
         left = width - row.cell_len
         last = place + 1 == len(predicted)
@@ -30,7 +32,6 @@ def marked(predicted: Sequence[str], target: Sequence[str], *, width: int, lines
                 break
             rows.append((Text(), ""))
             row, marks = rows[-1]
-        wrong = symbol != truth
         row.append(shown, WRONG if wrong else RIGHT)
         rows[-1] = (row, marks + (MARK if wrong else " ") * cell_len(shown))
     parts = []

@@ -9,7 +9,8 @@ import numpy as np
 from charseq.network import Network
 from charseq.render.marked import piece
 from charseq.shapes import Row
-from charseq.vocabulary import Vocabulary, normalized, segments
+from charseq.units import normalized, segments
+from charseq.vocabulary import Vocabulary
 
 
 def show(

@@ -1,0 +1,123 @@
+"""The lines that the house draws between its rooms, and what a command may load."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import charseq
+
+PACKAGE = Path(charseq.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+ORDER = [
+    "errors", "units", "vocabulary", "corpus", "cells", "batches", "network", "arrays", "settings", "shapes",
+    "model_file", "generate", "runs", "events", "training", "render", "cli",
+]  # fmt: skip
+"""Data flows one way: a module imports only from those before it, or from its own folder."""
+
+
+def imported(path: Path, *, everywhere: bool = True) -> set[str]:
+    """The modules that a file imports, anywhere in it or at its top only."""
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_file_imports_only_from_rooms_before_its_own(path: Path) -> None:
+    if room(path) in ("__init__", "__main__"):
+        return
+    mine = ORDER.index(room(path))
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "charseq" and len(parts) > 1 and parts[1] in ORDER:
+            assert ORDER.index(parts[1]) <= mine, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_libraries_stay_in_their_rooms(path: Path) -> None:
+    libraries = {name.split(".")[0] for name in imported(path)}
+    if room(path) != "training":
+        assert "torch" not in libraries
+    if room(path) == "cells":
+        assert "numpy" not in libraries
+    if room(path) not in ("render", "cli"):
+        assert "rich" not in libraries
+    if room(path) != "cli":
+        assert "typer" not in libraries
+    assert "click" not in libraries
+    assert "pickle" not in libraries
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_training_is_imported_in_the_body_of_a_command_only(path: Path) -> None:
+    if room(path) != "training":
+        assert not [name for name in imported(path, everywhere=False) if name.startswith("charseq.training")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_file_past_300_lines_is_two_files(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "charseq", "train", "--text", "hihello", "--epochs", "2"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "absent"),
+    [
+        (["--version"], {"torch", "numpy", "safetensors"}),
+        (["--help"], {"torch", "numpy", "safetensors"}),
+        (["train", "--help"], {"torch", "numpy", "safetensors"}),
+        (["predict", "h"], {"torch"}),
+        (["predict", "h", "--json"], {"torch", "rich.table"}),
+        (["inspect-shapes", "hello"], {"torch"}),
+        (["train", "--text", "h"], {"torch"}),
+        (["train", "--cell", "ltsm", "--text", "hihello"], {"torch"}),
+    ],
+)
+def test_a_command_loads_nothing_that_it_does_not_need(
+    trained: Path, command: list[str], absent: set[str]
+) -> None:
+    code = (
+        "import sys; from charseq.cli.app import run; status = run(sys.argv[1:]); "
+        "print(status, *sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *command], cwd=trained, capture_output=True, text=True, timeout=60
+    )
+    loaded = set(ended.stderr.splitlines()[-1].split())
+    assert "charseq.cli.app" in loaded
+    assert not absent & loaded
+
+
+def test_no_socket_is_opened_and_nothing_is_unpickled(trained: Path) -> None:
+    code = (
+        "import sys\n"
+        "seen = []\n"
+        "refused = ('socket.', 'pickle.')\n"
+        "sys.addaudithook(lambda event, _: seen.append(event) if event.startswith(refused) else None)\n"
+        "from charseq.cli.app import run\n"
+        "assert run(['train', '--text', 'hihello', '--epochs', '3', '--json']) == 0\n"
+        "assert run(['predict', 'h', '--json']) == 0\n"
+        "assert run(['inspect-shapes', 'hello', '--json']) == 0\n"
+        "assert not seen, seen\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=trained, check=True, capture_output=True, timeout=120)

@@ -1,0 +1,213 @@
+"""What people see: every character shown and none obeyed, right and wrong told apart without colour."""
+
+import io
+import sys
+import unicodedata
+from itertools import pairwise
+from typing import Any
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from charseq.events import End, Epoch, Start
+from charseq.render.marked import marked
+from charseq.render.training import PlainLines, duration, outcome, summary
+from charseq.render.training_table import ThinnedRows, TrainingTable
+from charseq.render.visible import visible
+
+START = Start(
+    cell="lstm", hidden_size=5, layers=1, vocabulary_size=5, parameters=270, device="cpu", seed=0,
+    path="fused", run="runs/0001-lstm", embedding_size=0, head="linear", dropout=0.0, optimizer="adam",
+    learning_rate=0.1, schedule="cosine", clip=1.0, epochs=50, until_learned=False, time_limit=None,
+    batch_size=1, sequence_length=6, validation=0.0, patience=0, characters=7, sequences=1, whole=True,
+    unit="character", normalization="none", symbols=("e", "h", "i", "l", "o"),
+)  # fmt: skip
+
+
+def epoch(number: int, predicted: list[int], target: list[int], symbols: tuple[str, ...]) -> Epoch:
+    right = sum(a == b for a, b in zip(predicted, target, strict=True)) / len(target)
+    return Epoch(
+        epoch=number, loss=1 / number, accuracy=right,
+        prediction="".join(symbols[i] for i in predicted), target="".join(symbols[i] for i in target),
+        predicted_ids=[predicted], target_ids=[target], validation_loss=None, validation_accuracy=None,
+        characters_per_second=100.0, learning_rate=0.1, seconds=1.0, done=0.5,
+    )  # fmt: skip
+
+
+def changed(start: Start, **changes: Any) -> Start:
+    from dataclasses import replace
+
+    return replace(start, **changes)
+
+
+def screen_of(*events: Any, width: int = 80, colour: bool = False) -> str:
+    output = io.StringIO()
+    console = Console(
+        file=output,
+        width=width,
+        height=24,
+        force_terminal=colour,
+        no_color=not colour,
+        _environ={"TERM": "xterm"},
+    )
+    with TrainingTable(console) as table:
+        for event in events:
+            table.show(event)
+    return output.getvalue()
+
+
+IHELLO = [2, 1, 0, 3, 3, 4]
+
+
+def test_the_lessons_table() -> None:
+    rows = [epoch(1, [3] * 6, IHELLO, START.symbols), epoch(2, IHELLO, IHELLO, START.symbols)]
+    expected = """\
+epoch    loss  right  predicted ids  true ids     prediction
+    1  1.0000    2/6  3 3 3 3 3 3    2 1 0 3 3 4  llllll
+                                                  ^^^  ^
+    2  0.5000    6/6  2 1 0 3 3 4    2 1 0 3 3 4  ihello
+"""
+    assert [line.rstrip() for line in screen_of(START, *rows).splitlines()] == expected.splitlines()
+
+
+def test_right_and_wrong_are_told_apart_by_colour_too() -> None:
+    shown = screen_of(START, epoch(1, [2, 3, 3, 3, 3, 4], IHELLO, START.symbols), colour=True)
+    assert "\x1b[32mi\x1b[0m" in shown
+    assert "\x1b[1;31ml\x1b[0m" in shown
+
+
+def test_a_narrow_screen_leaves_the_ids_out_and_cuts_the_prediction() -> None:
+    shown = screen_of(START, epoch(1, [3] * 6, IHELLO, START.symbols), width=40)
+    assert "ids" not in shown
+    assert max(map(len, shown.splitlines())) <= 40
+
+
+def test_a_wide_character_has_carets_as_wide() -> None:
+    text = marked(["가", "a", "나"], ["가", "b", "다"], width=40, lines=1).plain
+    assert text == "가a나\n  ^^^"
+
+
+def test_what_does_not_fit_ends_in_an_ellipsis_or_goes_on_in_the_next_line() -> None:
+    letters = list("abcdefghij")
+    assert marked(letters, letters, width=5, lines=1).plain == "abcd…"
+    assert marked(letters, letters, width=5, lines=3).plain == "abcde\nfghij"
+    assert marked(letters, [*letters[:9], "x"], width=4, lines=3).plain == "abcd\nefgh\nij\n ^"
+
+
+def test_a_wrong_blank_can_be_seen() -> None:
+    assert marked([" ", " ", "a"], ["a", " ", "a"], width=9, lines=1).plain == "· a\n^"
+
+
+@pytest.mark.parametrize(
+    ("hidden", "shown"),
+    [("\x1b[2J", r"\x1b[2J"), ("\n\t\r", r"\n\t\r"), ("\x9b\x7f", r"\x9b\x7f"), ("\u202eabc", r"\u202eabc"),
+     ("\u200d\ufeff", r"\u200d\ufeff"),
+     ("\ud800", r"\ud800"), ("\u2028", r"\u2028"), ("\U000e0001", r"\U000e0001")],
+)  # fmt: skip
+def test_hidden_characters_become_visible_escapes(hidden: str, shown: str) -> None:
+    assert visible(hidden) == shown
+
+
+def test_ordinary_characters_of_every_script_stay_as_they_are() -> None:
+    for text in ("hihello", "대한민국", "שלום", "é", "👩", "[red]:boom:\\"):
+        assert visible(text) == text
+
+
+def test_no_hidden_character_of_unicode_gets_through() -> None:
+    for code in range(sys.maxunicode + 1):
+        if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            assert visible(chr(code)).isascii()
+            assert visible(chr(code)).isprintable()
+
+
+HOSTILE = [
+    "\x1b]0;owned\x07",
+    "\x1b[2J\x1b[H",
+    "\x1b]52;c;aGk=\x07",
+    "[/nope]",
+    "[red]x",
+    ":smile:",
+    "\x9b31m",
+    "\\",
+    "\r",
+    "\x08",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_the_table_reaches_no_terminal(text: str) -> None:
+    symbols = tuple(sorted(set(text + "ab")))
+    ids = [symbols.index(c) for c in text + "ab"]
+    start = changed(START, symbols=symbols, vocabulary_size=len(symbols), run=text)
+    shown = screen_of(start, epoch(1, ids, ids, symbols), width=100)
+    assert visible(text).replace("\\\\", "\\") in shown.replace("\\\\", "\\")
+    screen = pyte.Screen(100, 24)
+    stream = pyte.Stream(screen)
+    stream.feed(shown.replace("\n", "\r\n"))
+    assert visible(text) in "\n".join(screen.display)
+    assert screen.title == ""
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=[]), min_size=1, max_size=30))
+def test_any_prediction_can_be_drawn_without_a_control_character(text: str) -> None:
+    lines = marked(list(text), list(text[::-1]), width=20, lines=3).plain
+    assert all(visible(line) == line for line in lines.splitlines())
+
+
+def test_plain_lines_have_one_line_an_epoch_whatever_the_text() -> None:
+    output = io.StringIO()
+    symbols = ("\t", "\n", "\x1b", "a")
+    with PlainLines(output) as lines:
+        lines.show(changed(START, symbols=symbols))
+        lines.show(epoch(1, [0, 1, 2], [1, 1, 3], symbols))
+    header, row = output.getvalue().splitlines()
+    assert header == "epoch\tloss\taccuracy\tprediction\ttarget"
+    assert row == "1\t1.000000\t0.3333\t\\t\\n\\x1b\t\\n\\na"
+
+
+def test_long_runs_keep_the_first_the_last_and_round_epochs_between() -> None:
+    rows = ThinnedRows(10)
+    for number in range(1, 788):
+        rows.add(epoch(number, [0], [1], ("a", "b")))
+    shown = [row.epoch for row in rows.shown()]
+    assert shown[0] == 1
+    assert shown[-1] == 787
+    assert len(shown) <= 10
+    steps = {b - a for a, b in pairwise(shown[1:-1])}
+    assert len(steps) == 1
+    assert str(steps.pop())[0] in "125"
+
+
+def test_the_first_epoch_that_was_all_right_keeps_its_row() -> None:
+    rows = ThinnedRows(6)
+    for number in range(1, 200):
+        rows.add(epoch(number, [number >= 43], [1], ("a", "b")))
+    assert 43 in [row.epoch for row in rows.shown()]
+
+
+def test_the_summary_says_every_choice_and_the_seed() -> None:
+    text = summary(START)
+    parts = "7 characters/5 distinct/learned whole/lstm/270 parameters/adam 0.1/50 epochs/cpu (fused)/seed 0"
+    for part in parts.split("/"):
+        assert part in text
+
+
+def test_the_outcome_says_where_the_model_is_and_what_to_try() -> None:
+    end = End("completed", "runs/0001-lstm/model.safetensors", 50, 50, 0.01, 1.0, None, 0.3)
+    text = outcome(end)
+    assert "every place right" in text
+    assert "runs/0001-lstm/model.safetensors" in text
+    assert text.endswith("charseq predict")
+    elsewhere = End("completed", "my\x1b/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3)
+    assert outcome(elsewhere).endswith("charseq predict --model my\\x1b")
+    assert "epoch 3 was best" in outcome(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.26, "0.3 s"), (12, "12 s"), (200, "3 min 20 s"), (3900, "1 h 05 min")]
+)
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
