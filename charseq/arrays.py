@@ -46,10 +46,14 @@ NUMPY = NumpyOps()
 
 
 class SeededDraw:
-    """First weights from one seed, the same on every device: drawn by NumPy, float32."""
+    """First weights from one seed, the same on every device: drawn by NumPy, float32.
 
-    def __init__(self, seed: int) -> None:
+    `steps` is how far back a network is to remember, the length of its sequences.
+    """
+
+    def __init__(self, seed: int, *, steps: int = 10) -> None:
         self._generator = np.random.default_rng(seed)
+        self._steps = steps
 
     def uniform(self, shape: tuple[int, ...], bound: float) -> npt.NDArray[np.float32]:
         """Values spread evenly over [-bound, bound)."""
@@ -63,6 +67,14 @@ class SeededDraw:
     def constant(self, shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
         """One value everywhere."""
         return np.full(shape, value, np.float32)
+
+    def time_scales(self, count: int) -> npt.NDArray[np.float32]:
+        """How many steps each of [count] units is to remember: even from 1 to the sequence's length."""
+        return self._generator.uniform(1, max(self._steps, 2), count).astype(np.float32)
+
+    def logarithm(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The natural logarithm."""
+        return np.log(x)
 
     def join(self, parts: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
         """Arrays one beneath the other, along the first axis."""

@@ -8,13 +8,20 @@ from charseq.corpus import Corpus
 from charseq.errors import TextError, UsageError
 from charseq.network import Head, Network
 
-Schedule = Literal["constant", "cosine"]
+Schedule = Literal["constant", "cosine", "one-cycle"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
 
 WHOLE_STRING = 1_000
 """A text is learned whole up to this many characters a string ..."""
 WHOLE_TEXT = 10_000
 """... and this many in all."""
+
+SHORT_TEXT_RECIPES: dict[str, tuple[float, Schedule]] = {"rnn": (0.003, "one-cycle")}
+"""Learning rate and schedule by cell; tests/benchmarks/learned_whole.py measures how reliably they learn.
+
+A plain RNN has to learn with small steps first, while its state is still another at every step; gates find
+the way back.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class TrainSettings:
     dropout: float = 0.0
     embedding_size: int = 0
     head: Head = "linear"
-    epochs: int = 1000
+    epochs: int = 1
     time_limit: float | None = None
     """Seconds; the schedule ends with it."""
     learning_rate: float = 0.003
@@ -84,7 +91,11 @@ def is_short(corpus: Corpus) -> bool:
 
 def _for_short_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
     longest = max(map(len, corpus.sequences))
+    learning_rate, schedule = SHORT_TEXT_RECIPES.get(given.get("cell", ""), (0.005, "cosine"))
     return TrainSettings(
+        epochs=300 + 6 * longest,
+        learning_rate=learning_rate,
+        schedule="constant" if "learning_rate" in given else schedule,
         batch_size=len(corpus.sequences),
         sequence_length=longest - 1,
         until_learned="epochs" not in given,

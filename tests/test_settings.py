@@ -17,6 +17,12 @@ def test_epochs_that_were_asked_for_are_all_run() -> None:
     assert (settings.epochs, settings.until_learned) == (50, False)
 
 
+def test_a_learning_rate_that_was_asked_for_is_the_one_used_throughout() -> None:
+    assert choose(Corpus(("hihello",)), 5, {}).schedule != "constant"
+    settings = choose(Corpus(("hihello",)), 5, {"learning_rate": 0.1})
+    assert (settings.learning_rate, settings.schedule) == (0.1, "constant")
+
+
 def test_long_text_is_read_in_windows_and_its_last_tenth_held_out() -> None:
     settings = choose(Corpus(("ab" * 10_000,)), 2, {})
     assert not settings.whole

@@ -46,3 +46,12 @@ def test_a_cosine_schedule_falls_from_the_rate_to_a_twentieth_of_it() -> None:
     assert rates[-1] == pytest.approx(0.005)
     assert rates == sorted(rates, reverse=True)
     assert scheduled(0.1, "constant", 0.7) == 0.1
+
+
+def test_a_one_cycle_schedule_rises_to_the_rate_before_it_falls() -> None:
+    rates = [scheduled(0.1, "one-cycle", done / 10) for done in range(11)]
+    assert rates[0] == pytest.approx(0.005)
+    assert rates[3] == pytest.approx(0.1)
+    assert rates[-1] == pytest.approx(0.005)
+    assert rates[:4] == sorted(rates[:4])
+    assert rates[3:] == sorted(rates[3:], reverse=True)

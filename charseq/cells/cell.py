@@ -83,6 +83,12 @@ class Draw(Protocol):
     def constant(self, shape: tuple[int, ...], value: float) -> Array:
         """One value everywhere."""
 
+    def time_scales(self, count: int) -> Array:
+        """How many steps each of [count] units is to remember: even from 1 to the sequence's length."""
+
+    def logarithm(self, x: Array) -> Array:
+        """The natural logarithm."""
+
     def join(self, parts: Sequence[Array]) -> Array:
         """Arrays one beneath the other, along the first axis."""
 
@@ -101,9 +107,18 @@ def zeros(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
     return draw.constant(shape, 0.0)
 
 
-def orthogonal(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """One orthogonal matrix a gate.  Source: Saxe et al. 2013, arXiv:1312.6120."""
-    return draw.join([draw.orthogonal(hidden) for _ in range(shape[0] // hidden)])
+def orthogonal(*gains: float) -> Init:
+    """One orthogonal matrix [H H] a gate, times the gate's gain.
+
+    Orthogonal matrices keep signals alive over time (Saxe et al. 2013, arXiv:1312.6120).  A gain above 1 on
+    what passes a tanh keeps a new network from settling at a fixed point (Sompolinsky et al. 1988, "Chaos in
+    random neural networks"): its state is another at every step, and so it can learn to count.
+    """
+
+    def init(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
+        return draw.join([draw.orthogonal(hidden) * gain for gain in gains])
+
+    return init
 
 
 @dataclass(frozen=True)

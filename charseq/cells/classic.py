@@ -84,15 +84,25 @@ def gru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UN
     return H(tap("h", (1 - z) * n + z * state.h, "B H"))
 
 
-def open_forget_gate(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """Zero, but 1 for the forget gate: a new LSTM remembers.  Source: Jozefowicz et al. 2015."""
-    return draw.join(
-        [
-            draw.constant((hidden,), 0.0),
-            draw.constant((hidden,), 1.0),
-            draw.constant((2 * hidden,), 0.0),
-        ]
-    )
+def lstm_memory(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
+    """Biases of the gates i f g o: half the units remember for times of every scale, half for a few steps.
+
+    Source: Tallec & Ollivier 2018, arXiv:1804.11188, for the first half; Jozefowicz et al. 2015, a bias of 1
+    on the forget gate, for the second.
+    """
+    slow, fast = hidden // 2, hidden - hidden // 2
+    memory = draw.logarithm(draw.time_scales(slow))
+    none = draw.constant((fast,), 0.0)
+    rest = draw.constant((2 * hidden,), 0.0)
+    return draw.join([-memory, none, memory, none + 1, rest])
+
+
+def gru_memory(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
+    """Biases of the gates r z n: half the units remember for times of every scale, as in `lstm_memory`."""
+    slow, fast = hidden // 2, hidden - hidden // 2
+    memory = draw.logarithm(draw.time_scales(slow))
+    edge = draw.constant((hidden,), 0.0)
+    return draw.join([edge, memory, draw.constant((fast,), 0.0), edge])
 
 
 RNN = Cell(
@@ -101,7 +111,7 @@ RNN = Cell(
     step=rnn_step,
     params={
         "W_x": Param("H I"),
-        "W_h": Param("H H", orthogonal),
+        "W_h": Param("H H", orthogonal(1.2)),
         "b_x": Param("H", zeros),
         "b_h": Param("H", zeros),
     },
@@ -115,8 +125,8 @@ LSTM = Cell(
     step=lstm_step,
     params={
         "W_x": Param("4H I"),
-        "W_h": Param("4H H", orthogonal),
-        "b_x": Param("4H", open_forget_gate),
+        "W_h": Param("4H H", orthogonal(1, 1, 3, 1)),
+        "b_x": Param("4H", lstm_memory),
         "b_h": Param("4H", zeros),
     },
     summary="a memory behind gates: remembers longest of the three",
@@ -129,8 +139,8 @@ GRU = Cell(
     step=gru_step,
     params={
         "W_x": Param("3H I"),
-        "W_h": Param("3H H", orthogonal),
-        "b_x": Param("3H", zeros),
+        "W_h": Param("3H H", orthogonal(1, 1, 3)),
+        "b_x": Param("3H", gru_memory),
         "b_h": Param("3H", zeros),
     },
     summary="gates without a separate memory: three quarters of an LSTM, often as good",

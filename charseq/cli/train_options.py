@@ -69,8 +69,12 @@ LearningRateOption = Annotated[
     ),
 ]
 ScheduleOption = Annotated[
-    Literal["constant", "cosine"] | None,
-    option("--schedule", help="How the learning rate falls.  [default: cosine]", panel=TRAINING),
+    Literal["constant", "cosine", "one-cycle"] | None,
+    option(
+        "--schedule",
+        help="How the learning rate moves.  [default: from the text; constant at a given --learning-rate]",
+        panel=TRAINING,
+    ),
 ]
 OptimizerOption = Annotated[
     Literal["adam", "adamw", "sgd", "rmsprop"],

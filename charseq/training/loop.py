@@ -65,6 +65,8 @@ class _Session:
         self, corpus: Corpus, vocabulary: Vocabulary, settings: TrainSettings, stop: Callable[[], bool]
     ) -> None:
         self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
+        if settings.whole:
+            torch.set_num_threads(1)  # products this small gain nothing from a second, and wait for it
         self.network = settings.network(len(vocabulary))
         self.device = device_named(settings.device, short_text=settings.whole)
         learned, held_out = corpus.split(settings.validation)
@@ -72,7 +74,7 @@ class _Session:
         self.held_out = _encoded(held_out, vocabulary) if held_out else []
         self.windows = _windows(self.sequences, settings.batch_size, settings.sequence_length)
         self.path, unroll = path_for(self.network.cell)
-        arrays = _first_weights(self.network, settings.seed, self.sequences)
+        arrays = _first_weights(self.network, settings, self.sequences)
         self.learner = Learner(self.network, arrays, settings, unroll, self.device)
         self.kept = self.learner.parameters.copy()
         self.best: Epoch | None = None
@@ -272,14 +274,14 @@ def _windows(sequences: Sequence[Ids], batch_size: int, sequence_length: int) ->
 
 
 def _first_weights(
-    network: Network, seed: int, sequences: Sequence[Ids]
+    network: Network, settings: TrainSettings, sequences: Sequence[Ids]
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Weights drawn from the seed, and a head that already knows how frequent each symbol is.
 
     Without that, the first updates drive every unit towards the commonest symbol and saturate it: a plain
     RNN then never learns to count thirty equal letters.
     """
-    arrays = network.draw(SeededDraw(seed))
+    arrays = network.draw(SeededDraw(settings.seed, steps=settings.sequence_length))
     if "head.b" in arrays:
         counts = sum(np.bincount(ids[1:], minlength=network.vocabulary_size) for ids in sequences)
         frequencies = np.log(counts + 0.5)

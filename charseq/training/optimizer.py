@@ -83,12 +83,22 @@ OPTIMIZERS: dict[OptimizerName, type[Optimizer]] = {
 }
 
 
-def scheduled(learning_rate: float, schedule: Schedule, done: float) -> float:
-    """The learning rate when `done`, 0 to 1, of the run is over; cosine ends at a twentieth.
+WARM_UP = 0.3
+"""The part of a one-cycle schedule in which the learning rate rises."""
 
-    Source of the cosine: Loshchilov & Hutter 2016, arXiv:1608.03983.
+
+def scheduled(learning_rate: float, schedule: Schedule, done: float) -> float:
+    """The learning rate when `done`, 0 to 1, of the run is over.
+
+    Cosine falls to a twentieth (Loshchilov & Hutter 2016, arXiv:1608.03983); one-cycle rises from a twentieth
+    first (Smith & Topin 2017, arXiv:1708.07120).
     """
     if schedule == "constant":
         return learning_rate
-    floor = 0.05
-    return learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+    low = 0.05 * learning_rate
+    done = min(done, 1.0)
+    if schedule == "one-cycle":
+        if done < WARM_UP:
+            return low + (learning_rate - low) * done / WARM_UP
+        done = (done - WARM_UP) / (1 - WARM_UP)
+    return low + (learning_rate - low) * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,1 @@
+"""Programs that measure charseq; none of them is a test."""
