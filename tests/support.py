@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,13 @@ class Command:
 
 
 def in_process(
-    *arguments: str, cwd: Path, stdin: bytes = b"", **environment: str
+    *arguments: str, cwd: Path, environment: Mapping[str, str] = {}
 ) -> subprocess.CompletedProcess[bytes]:
     """Run charseq as a process of its own, in a pipe."""
     return subprocess.run(
         [sys.executable, "-m", "charseq", *arguments],
         cwd=cwd,
-        input=stdin,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         env={**os.environ, **environment},
         timeout=120,

@@ -55,9 +55,6 @@ def run(arguments: Sequence[str]) -> int:
         status = app(args=list(arguments), prog_name="charseq", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
-    except BrokenPipeError:
-        streams.abandon(sys.stdout)
-        return ExitStatus.DONE
     except CharseqError as error:
         _say(error.message, error.hint, error)
         return error.status

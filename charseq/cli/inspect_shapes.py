@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from charseq.cli import texts
+from charseq.cli import streams, texts
 from charseq.cli.options import (
     MODEL,
     CellOption,
@@ -35,7 +35,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("inspect-shapes", epilog=examples(EXAMPLES))(inspect_shapes)
+    app.command("inspect-shapes", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(inspect_shapes))
 
 
 def inspect_shapes(

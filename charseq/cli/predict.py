@@ -32,7 +32,7 @@ CHOICE = "How characters are chosen"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("predict", epilog=examples(EXAMPLES))(predict)
+    app.command("predict", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(predict))
 
 
 def predict(

@@ -1,13 +1,14 @@
 """The process's streams and signals: made robust once, for every command."""
 
 import contextlib
+import functools
 import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from types import FrameType
-from typing import TextIO
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
 from charseq.errors import ExitStatus
 
@@ -36,6 +37,20 @@ def say(text: str, style: str = "") -> None:
     Console(stderr=True).print(Text(text, style))
 
 
+def quiet_when_unheard(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command end quietly where whoever read its output has gone."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+            sys.stdout.flush()
+        except BrokenPipeError:  # caught here, for typer would make it status 1
+            abandon(sys.stdout)
+
+    return run
+
+
 class Stop:
     """Whether the run was asked to stop, and how."""
 
@@ -57,20 +72,32 @@ class Stop:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[Stop]:
-    """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once."""
+    """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once.
+
+    A thread does the answering, for Python itself heeds no signal before a long product has ended.
+    """
     stop = Stop()
+    numbers = {signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])}
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.signal is not None:
-            os._exit(stop.status)
-        stop.signal = number
-        with contextlib.suppress(OSError):
-            os.write(2, b"\nstopping, and saving the model; again to leave at once\n")
+    def watch() -> None:
+        while received := os.read(reading, 16):
+            for number in numbers.intersection(received):
+                if stop.signal is not None:
+                    os._exit(stop.status)
+                stop.signal = number
+                with contextlib.suppress(OSError):
+                    os.write(2, b"\nstopping, and saving the model; again to leave at once\n")
+        os.close(reading)
 
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, ask) for number in numbers}
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield stop
     finally:
+        signal.set_wakeup_fd(woken)
+        os.close(writing)
         for number, handler in before.items():
             signal.signal(number, handler)

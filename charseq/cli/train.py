@@ -40,7 +40,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("train", epilog=examples(EXAMPLES))(train)
+    app.command("train", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(train))
 
 
 def train(

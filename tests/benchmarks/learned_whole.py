@@ -56,7 +56,8 @@ STRINGS = {
     "there and back": drawn("abc", 100, 8) + drawn("abc", 100, 8)[::-1],
     "200 distinct": "".join(chr(0x4E00 + n) for n in range(200)),
     "a sentence": SHIP[:200],
-    "Korean": "나는 오늘 아침 일찍 일어나 강가를 걸었다. 물안개가 피어오르고 새들이 낮게 날았다. 나는 오래 서서 보았다.",
+    "Korean": "나는 오늘 아침 일찍 일어나 강가를 걸었다. 물안개가 피어오르고 새들이 낮게 날았다. "
+    "나는 오래 서서 보았다.",
     "Korean, decomposed": "\u1112\u1161\u11ab\u1100\u1173\u11af \u1112\u1161\u11ab\u1100\u1165\u11b7",
     "emoji": "🙂🙃🙂🙂👩‍👩‍👧🙂🙃🇰🇷🇰🇷🙂",
     "control characters": "\x1b[2J\x1b[H\x00\x07\r\n\t\x1b[31mred\x1b[0m",
@@ -124,7 +125,9 @@ def main() -> None:
     options = parser.parse_args()
     names = options.strings.split(",") if options.strings else list(STRINGS)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    trials = [Trial(name, cell, seed) for cell in options.cells.split(",") for name in names for seed in seeds]
+    trials = [
+        Trial(name, cell, seed) for cell in options.cells.split(",") for name in names for seed in seeds
+    ]
     with ProcessPoolExecutor(options.jobs) as pool:
         outcomes: Iterator[Outcome] = pool.map(attempt, trials)
         show(outcomes, options.seeds, as_json=options.json)
@@ -138,7 +141,7 @@ def show(outcomes: Iterator[Outcome], seeds: int, *, as_json: bool) -> None:
         learned = outcome.accuracy == 1 and outcome.spelled
         right.setdefault(outcome.trial.cell, []).append(learned)
         if as_json:
-            print(json.dumps({**outcome.trial._asdict(), **outcome._asdict(), "trial": None}), flush=True)
+            print(json.dumps({**outcome._asdict(), **outcome.trial._asdict(), "trial": None}), flush=True)
             continue
         row.append(outcome)
         if len(row) == seeds:
@@ -152,7 +155,10 @@ def show(outcomes: Iterator[Outcome], seeds: int, *, as_json: bool) -> None:
             )
             row = []
     for cell, results in right.items():
-        print(f"{cell}: {sum(results)} of {len(results)} learned whole ({sum(results) / len(results):.2%})", file=sys.stderr)
+        print(
+            f"{cell}: {sum(results)} of {len(results)} learned whole ({sum(results) / len(results):.2%})",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,236 @@
+"""The command as a process of its own: pipes, signals, locales, terminals."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pyte
+import pytest
+
+from charseq.model_file import read
+from tests.support import in_process
+
+CHARSEQ = [sys.executable, "-m", "charseq"]
+LONG = "".join(f"{i} squared is {i * i}.\n" for i in range(1500))
+HERE = Path()
+
+
+def start(*arguments: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [*CHARSEQ, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
+    )
+
+
+def wait_for_lines(process: "subprocess.Popen[bytes]", count: int) -> None:
+    assert process.stdout is not None
+    for _ in range(count):
+        assert process.stdout.readline()
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
+def test_a_signal_saves_the_model_and_ends_the_run_within_two_seconds(number: int, status: int) -> None:
+    process = start("train", "--text", "hihello " * 20, "--epochs", "100000", "--json")
+    wait_for_lines(process, 4)
+    asked = time.monotonic()
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=10)
+    assert time.monotonic() - asked < 2
+    assert process.returncode == status
+    assert json.loads(output.splitlines()[-1])["status"] == "interrupted"
+    assert b"stopping" in errors
+    assert b"Traceback" not in errors
+    assert read(Path("runs/0001-gru/model.safetensors")).learned
+
+
+def test_a_second_interrupt_ends_the_process_at_once() -> None:
+    Path("long.txt").write_text(LONG)
+    slow = "--epochs 100 --hidden-size 1024 --batch-size 30 --sequence-length 900"
+    process = start("train", "--file", "long.txt", "--json", *slow.split())
+    wait_for_lines(process, 1)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    asked = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert time.monotonic() - asked < 0.5
+    assert process.returncode == 130
+
+
+def test_a_closed_pipe_ends_quietly_with_the_model_saved() -> None:
+    process = start("train", "--text", "hihello", "--epochs", "100000")
+    wait_for_lines(process, 3)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=10) == 0
+    assert b"Traceback" not in errors
+    assert b"Broken" not in errors
+    assert read(Path("runs/0001-gru/model.safetensors")).learned
+
+
+@pytest.mark.parametrize("command", ["predict x --length 300000", "inspect-shapes " + "ab" * 4000])
+def test_a_closed_pipe_ends_a_reader_quietly(command: str) -> None:
+    in_process("train", "--text", "xyz", "--epochs", "1", cwd=HERE)
+    process = start(*command.split())
+    assert process.stdout is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 0
+    assert errors == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_an_output_that_is_full_is_one_line_and_status_1() -> None:
+    for command in (["inspect-shapes", "hello"], ["train", "--text", "ab", "--epochs", "1"]):
+        with Path("/dev/full").open("wb") as full:
+            ended = subprocess.run([*CHARSEQ, *command], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert ended.returncode == 1
+        assert ended.stderr.splitlines()[-1] == b"charseq: No space left on device"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {"LC_ALL": "C.UTF-8"}, {"PYTHONIOENCODING": "ascii"},
+     {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}],
+    ids=str,
+)  # fmt: skip
+def test_any_locale_and_output_encoding_will_do(environment: dict[str, str]) -> None:
+    Path("korean.txt").write_text("가나다라", encoding="utf-8")
+    train = in_process("train", "--file", "korean.txt", "--epochs", "3", cwd=HERE, environment=environment)
+    assert train.returncode == 0, train.stderr
+    for form in ("table", "plain", "json"):
+        shown = in_process(
+            "train",
+            "--file",
+            "korean.txt",
+            "--epochs",
+            "1",
+            "--format",
+            form,
+            cwd=HERE,
+            environment=environment,
+        )
+        assert shown.returncode == 0, shown.stderr
+        assert b"Traceback" not in shown.stderr
+    made = in_process("predict", cwd=HERE, environment=environment)
+    assert made.returncode == 0, made.stderr
+
+
+def test_ill_formed_utf8_is_status_2_with_its_byte_offset_wherever_it_comes_from() -> None:
+    bad = b"ab\xff"
+    Path("bad.txt").write_bytes(bad)
+    in_process("train", "--text", "abc", "--epochs", "1", cwd=HERE)
+    for arguments in (["train", "--text", bad], ["train", "--file", "bad.txt"], ["train", "--file", "-"],
+                      ["predict", bad], ["predict", "-"], ["inspect-shapes", bad]):  # fmt: skip
+        ended = subprocess.run([*CHARSEQ, *arguments], input=bad, capture_output=True, timeout=60)
+        assert ended.returncode == 2, ended.stderr
+        assert b"byte offset 2" in ended.stderr
+        assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "environment", [{"COLUMNS": "20"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}, {"HOME": "/nowhere"}], ids=str
+)
+def test_odd_environments_change_nothing_in_a_pipe(environment: dict[str, str]) -> None:
+    for command in (
+        ["train", "--text", "ab", "--epochs", "1"],
+        ["predict"],
+        ["inspect-shapes", "ab"],
+        ["--help"],
+    ):
+        ended = in_process(*command, cwd=HERE, environment=environment)
+        assert ended.returncode == 0, ended.stderr
+        assert b"\x1b" not in ended.stdout + ended.stderr
+
+
+def test_the_version_is_printed_alone() -> None:
+    from charseq import __version__
+
+    assert in_process("--version", cwd=HERE).stdout.decode() == f"{__version__}\n"
+
+
+def test_without_a_command_the_help_is_shown_and_the_status_is_2() -> None:
+    ended = in_process(cwd=HERE)
+    assert ended.returncode == 2
+    assert b"inspect-shapes" in ended.stdout + ended.stderr
+
+
+def on_a_terminal(*arguments: str, width: int = 80, height: int = 24) -> tuple[int, bytes, pyte.Screen]:
+    """Run on a pseudo-terminal.  Returns the status, everything it was sent, and the screen at the end."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(TERM="xterm-256color", COLUMNS=str(width), LINES=str(height))
+        os.environ.pop("NO_COLOR", None)
+        os.execv(sys.executable, [*CHARSEQ, *arguments])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+    sent = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            sent += piece
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    screen = pyte.Screen(width, height)
+    pyte.ByteStream(screen).feed(sent)
+    return os.waitstatus_to_exitcode(status), sent, screen
+
+
+# forkpty in a process with threads (torch's) warns since Python 3.12; the child does nothing but exec.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_on_a_terminal_the_table_stands_with_colours_and_the_cursor_comes_back() -> None:
+    command = "train --text hihello --cell lstm --hidden-size 5 --learning-rate 0.1 --epochs 50"
+    status, sent, screen = on_a_terminal(*command.split())
+    shown = [line.rstrip() for line in screen.display]
+    assert status == 0
+    header = next(i for i, line in enumerate(shown) if line.startswith("epoch"))
+    assert shown[header].split() == [
+        "epoch",
+        "loss",
+        "right",
+        "predicted",
+        "ids",
+        "true",
+        "ids",
+        "prediction",
+    ]
+    last = next(line for line in shown if line.lstrip().startswith("50 "))
+    assert last.split()[2:] == ["6/6", *"210334", *"210334", "ihello"]
+    assert any(line.startswith("model: runs/0001-lstm/model.safetensors") for line in shown)
+    assert b"\x1b[32m" in sent
+    assert sent.rindex(b"\x1b[?25h") > sent.rindex(b"\x1b[?25l")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_on_a_terminal_hostile_text_is_shown_by_every_command() -> None:
+    text = "\x1b]0;owned\x07\x1b[2Jx\u202e"
+    for arguments in (("train", "--text", text, "--cell", "lstm"), ("predict",), ("inspect-shapes", text)):
+        status, sent, screen = on_a_terminal(*arguments, width=100, height=200)
+        assert status == 0
+        assert screen.title == ""
+        assert b"\x1b]" not in sent
+        assert b"\x07" not in sent
+        assert "\u202e".encode() not in sent
+    assert "\\x1b]0;owned\\x07\\x1b[2Jx\\u202e" in "".join(on_a_terminal("predict", width=100)[2].display)
