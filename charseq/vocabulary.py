@@ -118,7 +118,7 @@ class Vocabulary:
         context = text if len(text) <= 40 else text[:40] + "..."
         return UnknownCharacter(
             f"{shown}, {self.unit} {place + 1} of {context!r}, is not in the model's vocabulary",
-            hint=f"it knows these {len(self)}: {_listing(self.symbols)}",
+            hint=f"it knows {_listing(self.symbols[int(self.boundary) :])}",
         )
 
 

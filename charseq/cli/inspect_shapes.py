@@ -54,12 +54,18 @@ def inspect_shapes(
     vocabulary: VocabularyOption = "",
     cell: CellOption = "gru",
     hidden_size: Annotated[
-        int, option("--hidden-size", min=1, help="Length of a cell's output.", panel=MODEL)
+        int, option("--hidden-size", metavar="N", min=1, help="Length of a cell's output.", panel=MODEL)
     ] = 2,
     layers: LayersOption = 1,
     embedding_size: Annotated[
         int,
-        option("--embedding-size", min=0, help="Length of a character's vector; 0 is one-hot.", panel=MODEL),
+        option(
+            "--embedding-size",
+            metavar="N",
+            min=0,
+            help="Length of a character's vector; 0 is one-hot.",
+            panel=MODEL,
+        ),
     ] = 0,
     seed: SeedOption = 0,
     values: Annotated[bool, option("--values", help="Show what the tensors hold, too.")] = False,

@@ -10,6 +10,8 @@ import typer
 from charseq.errors import UsageError
 
 Format = Literal["auto", "table", "plain", "json"]
+Form = Literal["table", "plain", "json"]
+"""A format that was decided on."""
 
 TEXT, MODEL, TRAINING, OUTPUT = "Text", "Network", "Training", "Output"
 """The panels of the help."""
@@ -60,7 +62,7 @@ def exclusive(**given: object) -> None:
         raise UsageError(f"{' and '.join(named)} exclude each other", hint="give one of them")
 
 
-def chosen_format(form: Format, *, json: bool, terminal: bool) -> Literal["table", "plain", "json"]:
+def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
     """What --format and --json come to: by itself a table on a terminal, plain lines elsewhere."""
     if json:
         return "json"
@@ -88,7 +90,13 @@ TextOption = Annotated[
 ]
 FileOption = Annotated[
     list[str] | None,
-    option("--file", help="A UTF-8 file; - is standard input. May be repeated.", panel=TEXT, listed=True),
+    option(
+        "--file",
+        metavar="PATH",
+        help="A UTF-8 file; - is standard input. May be repeated.",
+        panel=TEXT,
+        listed=True,
+    ),
 ]
 LinesOption = Annotated[
     bool, option("--lines", help="Every line is a sequence; learn where it begins and ends.", panel=TEXT)
@@ -107,18 +115,23 @@ VocabularyOption = Annotated[
         "--vocabulary", metavar="CHARACTERS", help="Characters to know beside the text's own.", panel=TEXT
     ),
 ]
-CellOption = Annotated[str, option("--cell", help="rnn, lstm or gru.", panel=MODEL)]
-LayersOption = Annotated[int, option("--layers", min=1, help="Cells on top of each other.", panel=MODEL)]
+CellOption = Annotated[str, option("--cell", metavar="NAME", help="rnn, lstm or gru.", panel=MODEL)]
+LayersOption = Annotated[
+    int, option("--layers", metavar="N", min=1, help="Cells on top of each other.", panel=MODEL)
+]
 ModelOption = Annotated[
     str | None,
     option(
         "--model",
         metavar="PATH",
-        help="A run's folder or a model file.  [default: the newest run]",
+        help="A run's folder or a model file.",
+        show_default="the newest run",
         panel=MODEL,
     ),
 ]
-SeedOption = Annotated[int, option("--seed", min=0, help="Fixes everything random.", panel=TRAINING)]
+SeedOption = Annotated[
+    int, option("--seed", metavar="N", min=0, help="Fixes everything random.", panel=TRAINING)
+]
 FormatOption = Annotated[
     Format, option("--format", help="auto: a table on a terminal, plain lines in a pipe.")
 ]

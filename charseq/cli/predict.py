@@ -50,15 +50,19 @@ def predict(
         int | None,
         option(
             "--length",
+            metavar="N",
             min=0,
-            help="New characters.  [default: to the end of a text learned whole, else 200]",
+            help="New characters.",
+            show_default="to the end of a text learned whole, else 200",
             panel=TEXT,
         ),
     ] = None,
     until: Annotated[
         str | None, option("--until", metavar="STRING", help="End once this was written.", panel=TEXT)
     ] = None,
-    samples: Annotated[int, option("--samples", min=1, help="Continuations of each prompt.", panel=TEXT)] = 1,
+    samples: Annotated[
+        int, option("--samples", metavar="N", min=1, help="Continuations of each prompt.", panel=TEXT)
+    ] = 1,
     greedy: Annotated[bool, option("--greedy", help="Always the likeliest character.", panel=CHOICE)] = False,
     temperature: Annotated[
         float | None,
@@ -66,13 +70,13 @@ def predict(
             "--temperature",
             parser=number(0, 100),
             metavar="FLOAT",
-            help="Below 1 plays safe, above 1 dares; 0 is greedy.  "
-            "[default: 0 for a text learned whole, else 0.8]",
+            help="Below 1 plays safe, above 1 dares; 0 is greedy.",
+            show_default="0 for a text learned whole, else 0.8",
             panel=CHOICE,
         ),
     ] = None,
     top_k: Annotated[
-        int, option("--top-k", min=0, help="Choose among this many; 0 is all.", panel=CHOICE)
+        int, option("--top-k", metavar="N", min=0, help="Choose among this many; 0 is all.", panel=CHOICE)
     ] = 0,
     top_p: Annotated[
         float,
@@ -84,7 +88,7 @@ def predict(
             panel=CHOICE,
         ),
     ] = 1.0,
-    seed: Annotated[int, option("--seed", min=0, help="Fixes what is drawn.", panel=CHOICE)] = 0,
+    seed: Annotated[int, option("--seed", metavar="N", min=0, help="Fixes what is drawn.", panel=CHOICE)] = 0,
     only_new: Annotated[bool, option("--only-new", help="Leave the prompt out.")] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,

@@ -3,9 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from charseq.corpus import STANDARD_INPUT, Corpus, gather
-from charseq.units import Unit
+if TYPE_CHECKING:
+    from charseq.corpus import Corpus
+    from charseq.units import Unit
 
 
 def from_environment(given: Sequence[str] | None, name: str) -> list[str]:
@@ -14,16 +16,24 @@ def from_environment(given: Sequence[str] | None, name: str) -> list[str]:
 
 
 def corpus(
-    texts: Sequence[str] | None, files: Sequence[str] | None, *, lines: bool = False, unit: Unit = "character"
-) -> Corpus:
+    texts: Sequence[str] | None,
+    files: Sequence[str] | None,
+    *,
+    lines: bool = False,
+    unit: "Unit" = "character",
+) -> "Corpus":
     """All texts that --text and --file, or CHARSEQ_TEXT and CHARSEQ_FILE, name.  Raises TextError."""
+    from charseq.corpus import gather
+
     files = from_environment(files, "FILE")
     texts = from_environment(texts, "TEXT") if texts or not files else []
     return gather(texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer)
 
 
-def arguments(given: Sequence[str] | None, *, unit: Unit = "character") -> list[str]:
+def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character") -> list[str]:
     """Positional texts; - stands for the lines of standard input.  Raises TextError."""
+    from charseq.corpus import STANDARD_INPUT, gather
+
     found: list[str] = []
     for text in given or []:
         if text == STANDARD_INPUT:

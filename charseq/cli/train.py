@@ -1,8 +1,6 @@
 """charseq train: learn a text, and show what the network predicts after every epoch."""
 
 import sys
-from collections.abc import Iterator
-from typing import Literal
 
 import typer
 
@@ -24,11 +22,7 @@ from charseq.cli.options import (
     chosen_format,
     examples,
 )
-from charseq.errors import ExitStatus, RequirementNotMet, UsageError
-from charseq.events import End, Event, Start
-from charseq.render.training import JSONLines, PlainLines, Renderer, outcome, summary
-
-OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
+from charseq.errors import UsageError
 
 EXAMPLES = [
     "charseq train --text hihello --cell lstm",
@@ -76,6 +70,7 @@ def train(
     debug: DebugOption = False,
 ) -> None:
     """Learn a text; after every epoch show what the network predicts."""
+    from charseq.cli.follow import follow
     from charseq.runs import new_run
     from charseq.settings import choose
     from charseq.vocabulary import Vocabulary
@@ -110,55 +105,5 @@ def train(
     if force and out is None:
         raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")
 
-    from charseq.training.loop import train as events_of
-
-    with streams.stopping() as stop:
-        events = events_of(corpus, known, settings, lambda: new_run(cell, out, force=force), stop=stop)
-        form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-        last = _show(events, form, stop)
-    if isinstance(last, End):
-        if form != "json":
-            streams.say(outcome(last), OUTCOME_STYLES[last.status])
-        _finish(last, stop, require_accuracy)
-
-
-def _show(
-    events: Iterator[Event], form: Literal["table", "plain", "json"], stop: streams.Stop
-) -> Event | None:
-    """Show every event, and return the last; where nobody reads on, the run is stopped and saved."""
-    event = None
-    with _renderer(form) as renderer:
-        for event in events:
-            if isinstance(event, Start) and form != "json":
-                streams.say(summary(event))
-            if stop.unheard:
-                continue
-            try:
-                renderer.show(event)
-            except BrokenPipeError:
-                stop.unheard = True
-                streams.abandon(sys.stdout)
-    return event
-
-
-def _renderer(form: Literal["table", "plain", "json"]) -> Renderer:
-    if form == "table":
-        from rich.console import Console
-
-        from charseq.render.training_table import TrainingTable
-
-        return TrainingTable(Console())
-    return JSONLines(sys.stdout) if form == "json" else PlainLines(sys.stdout)
-
-
-def _finish(end: End, stop: streams.Stop, require_accuracy: float | None) -> None:
-    """End with the status that the run has earned."""
-    if end.status == "diverged":
-        raise typer.Exit(ExitStatus.FAILED)
-    if end.status == "interrupted":
-        raise typer.Exit(stop.status)
-    if require_accuracy is not None and (end.accuracy or 0.0) < require_accuracy:
-        raise RequirementNotMet(
-            f"accuracy {end.accuracy or 0.0:.4f} is below the required {require_accuracy:g}",
-            hint="train longer (--epochs), or with a larger --hidden-size",
-        )
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    follow(corpus, known, settings, lambda: new_run(cell, out, force=force), form, require_accuracy)

@@ -13,13 +13,21 @@ ValidationOption = Annotated[
         "--validation",
         parser=number(0, 0.9),
         metavar="FRACTION",
-        help="Part of the text to hold out.  [default: a tenth of longer text]",
+        help="Part of the text to hold out.",
+        show_default="a tenth of longer text",
         panel=TEXT,
     ),
 ]
 HiddenSizeOption = Annotated[
     int | None,
-    option("--hidden-size", min=1, help="Length of a cell's output.  [default: from the text]", panel=MODEL),
+    option(
+        "--hidden-size",
+        metavar="N",
+        min=1,
+        help="Length of a cell's output.",
+        show_default="from the text",
+        panel=MODEL,
+    ),
 ]
 DropoutOption = Annotated[
     float,
@@ -33,7 +41,13 @@ DropoutOption = Annotated[
 ]
 EmbeddingSizeOption = Annotated[
     int,
-    option("--embedding-size", min=0, help="Length of a character's vector; 0 is one-hot.", panel=MODEL),
+    option(
+        "--embedding-size",
+        metavar="N",
+        min=0,
+        help="Length of a character's vector; 0 is one-hot.",
+        panel=MODEL,
+    ),
 ]
 HeadOption = Annotated[
     Literal["linear", "none"],
@@ -43,8 +57,10 @@ EpochsOption = Annotated[
     int | None,
     option(
         "--epochs",
+        metavar="N",
         min=1,
-        help="Passes over the text.  [default: from the text; short text ends when it is learned]",
+        help="Passes over the text.",
+        show_default="from the text; short text ends when it is learned",
         panel=TRAINING,
     ),
 ]
@@ -64,7 +80,8 @@ LearningRateOption = Annotated[
         "--learning-rate",
         parser=number(0, INFINITY, includes_low=False),
         metavar="FLOAT",
-        help="Step size of the optimizer.  [default: from the text]",
+        help="Step size of the optimizer.",
+        show_default="from the text",
         panel=TRAINING,
     ),
 ]
@@ -72,7 +89,8 @@ ScheduleOption = Annotated[
     Literal["constant", "cosine", "one-cycle"] | None,
     option(
         "--schedule",
-        help="How the learning rate moves.  [default: from the text; constant at a given --learning-rate]",
+        help="How the learning rate moves.",
+        show_default="from the text; constant at a given --learning-rate",
         panel=TRAINING,
     ),
 ]
@@ -93,15 +111,22 @@ ClipOption = Annotated[
 BatchSizeOption = Annotated[
     int | None,
     option(
-        "--batch-size", min=1, help="Sequences read side by side.  [default: from the text]", panel=TRAINING
+        "--batch-size",
+        metavar="N",
+        min=1,
+        help="Sequences read side by side.",
+        show_default="from the text",
+        panel=TRAINING,
     ),
 ]
 SequenceLengthOption = Annotated[
     int | None,
     option(
         "--sequence-length",
+        metavar="N",
         min=1,
-        help="Steps that a gradient reaches back.  [default: all of a short text, 64 of others]",
+        help="Steps that a gradient reaches back.",
+        show_default="all of a short text, 64 of others",
         panel=TRAINING,
     ),
 ]
@@ -109,15 +134,19 @@ PatienceOption = Annotated[
     int | None,
     option(
         "--patience",
+        metavar="N",
         min=0,
-        help="Epochs to wait for a better validation loss; 0 waits for all.  [default: 5]",
+        help="Epochs to wait for a better validation loss; 0 waits for all.",
+        show_default="5",
         panel=TRAINING,
     ),
 ]
-DeviceOption = Annotated[str, option("--device", help="auto, cpu, cuda, cuda:N or mps.", panel=TRAINING)]
+DeviceOption = Annotated[
+    str, option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", panel=TRAINING)
+]
 OutOption = Annotated[
     Path | None,
-    option("--out", metavar="FOLDER", help="The run's folder.  [default: the next number in runs/]"),
+    option("--out", metavar="FOLDER", help="The run's folder.", show_default="the next number in runs/"),
 ]
 ForceOption = Annotated[bool, option("--force", help="Replace the run that --out holds.")]
 RequireAccuracyOption = Annotated[

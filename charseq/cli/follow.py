@@ -1,0 +1,80 @@
+"""Follow a training run to its end: show its events, heed signals, and end with the status it has earned."""
+
+import sys
+from collections.abc import Callable, Iterator
+
+import typer
+
+from charseq.cli import streams
+from charseq.cli.options import Form
+from charseq.corpus import Corpus
+from charseq.errors import ExitStatus, RequirementNotMet
+from charseq.events import End, Event, Start
+from charseq.render.training import JSONLines, PlainLines, Renderer, outcome, summary
+from charseq.runs import Run
+from charseq.settings import TrainSettings
+from charseq.vocabulary import Vocabulary
+
+OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
+
+
+def follow(
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    settings: TrainSettings,
+    open_run: Callable[[], Run],
+    form: Form,
+    require_accuracy: float | None,
+) -> None:
+    """Train, and show every event as `form` has it.
+
+    Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
+    """
+    from charseq.training.loop import train
+
+    with streams.stopping() as stop:
+        last = _show(train(corpus, vocabulary, settings, open_run, stop=stop), form, stop)
+    if isinstance(last, End):
+        if form != "json":
+            streams.say(outcome(last), OUTCOME_STYLES[last.status])
+        _finish(last, stop, require_accuracy)
+
+
+def _show(events: Iterator[Event], form: Form, stop: streams.Stop) -> Event | None:
+    """Show every event, and return the last; where nobody reads on, the run is stopped and saved."""
+    event = None
+    with _renderer(form) as renderer:
+        for event in events:
+            if isinstance(event, Start) and form != "json":
+                streams.say(summary(event))
+            if stop.unheard:
+                continue
+            try:
+                renderer.show(event)
+            except BrokenPipeError:
+                stop.unheard = True
+                streams.abandon(sys.stdout)
+    return event
+
+
+def _renderer(form: Form) -> Renderer:
+    if form == "table":
+        from rich.console import Console
+
+        from charseq.render.training_table import TrainingTable
+
+        return TrainingTable(Console())
+    return JSONLines(sys.stdout) if form == "json" else PlainLines(sys.stdout)
+
+
+def _finish(end: End, stop: streams.Stop, require_accuracy: float | None) -> None:
+    """End with the status that the run has earned."""
+    if end.status == "diverged":
+        raise typer.Exit(ExitStatus.FAILED)
+    if end.status == "interrupted":
+        raise typer.Exit(stop.status)
+    if require_accuracy is not None and (end.accuracy or 0.0) < require_accuracy:
+        raise RequirementNotMet(
+            f"accuracy {end.accuracy or 0.0:.4f} is below the required {require_accuracy:g}",
+            hint="train longer (--epochs), or with a larger --hidden-size",
+        )

@@ -1,0 +1,84 @@
+"""How long whole commands take, each against a process that does nothing but import.
+
+python -m tests.benchmarks.startup --rounds 9
+
+Every round runs every command and every reference once, in turn; the ratio of each round is kept, and the
+median shown.  Run it alone on the machine.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One comparison: a command, the imports it is held against, and the ratio that is wanted."""
+
+    name: str
+    command: list[str]
+    reference: str
+    goal: float
+
+
+CONSOLE = "import typer, rich.console"
+TORCH = "import torch"
+
+ROWS = [
+    Row("--version", ["--version"], CONSOLE, 2.0),
+    Row("--help", ["--help"], CONSOLE, 2.0),
+    Row("train --help", ["train", "--help"], CONSOLE, 2.0),
+    Row("predict", ["predict", "h"], TORCH, 0.35),
+    Row("inspect-shapes hello", ["inspect-shapes", "hello"], TORCH, 0.35),
+    Row(
+        "train hihello, lstm, 50 epochs",
+        ["train", "--text", "hihello", "--cell", "lstm", "--epochs", "50", "--out", "timed", "--force"],
+        TORCH,
+        1.3,
+    ),
+]
+
+
+def seconds(arguments: list[str], folder: str) -> float:
+    """The wall time of one process, which must succeed."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure in rounds, and print a table of medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    options = parser.parse_args()
+    times: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        seconds(["-m", "charseq", "train", "--text", "hihello", "--epochs", "2"], folder)
+        for _ in range(options.rounds):
+            for reference in (CONSOLE, TORCH):
+                times.setdefault(reference, []).append(seconds(["-c", reference], folder))
+            for row in ROWS:
+                times.setdefault(row.name, []).append(seconds(["-m", "charseq", *row.command], folder))
+    ratios = {
+        row.name: [a / b for a, b in zip(times[row.name], times[row.reference], strict=True)] for row in ROWS
+    }
+    if options.json:
+        print(json.dumps({"seconds": times, "ratios": ratios}))
+        return
+    print(f"{'command':32s} {'seconds':>8s}  {'ratio':>6s} {'(min to max)':>14s}  {'goal':>5s}  against")
+    for row in ROWS:
+        found = ratios[row.name]
+        spread = f"({min(found):.2f} to {max(found):.2f})"
+        print(
+            f"{row.name:32s} {statistics.median(times[row.name]):8.3f}  {statistics.median(found):6.2f} "
+            f"{spread:>14s}  {row.goal:5.2f}  {row.reference}"
+        )
+
+
+if __name__ == "__main__":
+    main()
