@@ -37,6 +37,7 @@ class Start:
     time_limit: float | None
     batch_size: int
     sequence_length: int
+    stride: int
     validation: float
     patience: int
     characters: int

@@ -45,6 +45,8 @@ class TrainSettings:
     batch_size: int = 1
     sequence_length: int = 1
     """Steps that the gradient reaches back."""
+    stride: int = 0
+    """Not 0, text is learned as overlapping windows of `sequence_length`, each this much further on."""
     validation: float = 0.0
     """The fraction of the text held out."""
     patience: int = 0
@@ -74,13 +76,21 @@ def choose(corpus: Corpus, vocabulary_size: int, given: Mapping[str, Any]) -> Tr
     if unknown:
         raise UsageError(f"no such setting: {', '.join(sorted(unknown))}")
     split = bool(given.get("validation") or given.get("sequence_length"))
-    if is_short(corpus) and not split:
+    if given.get("stride"):
+        defaults = _for_overlapping_windows(corpus, given)
+    elif is_short(corpus) and not split:
         defaults = _for_short_text(corpus, given)
     else:
         defaults = _for_long_text(corpus, given)
     if given.get("head") == "none":
         defaults = replace(defaults, hidden_size=vocabulary_size)
-    return replace(defaults, **given)
+    settings = replace(defaults, **given)
+    if settings.stride > settings.sequence_length:
+        raise UsageError(
+            f"--stride {settings.stride} leaves places out between windows of {settings.sequence_length}",
+            hint="a stride is at most the --sequence-length",
+        )
+    return settings
 
 
 def is_short(corpus: Corpus) -> bool:
@@ -99,6 +109,19 @@ def _for_short_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
         batch_size=len(corpus.sequences),
         sequence_length=longest - 1,
         until_learned="epochs" not in given,
+    )
+
+
+def _for_overlapping_windows(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
+    """Every window starts from the zero state, all in one batch where there are not too many."""
+    if corpus.lines or given.get("validation"):
+        other = "--lines" if corpus.lines else "--validation"
+        raise UsageError(f"--stride and {other} exclude each other", hint="give one of them")
+    return replace(
+        _for_short_text(corpus, given),
+        epochs=500,
+        sequence_length=10,
+        batch_size=min(1_000, sum(map(len, corpus.sequences))),
     )
 
 

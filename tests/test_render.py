@@ -22,8 +22,8 @@ START = Start(
     cell="lstm", hidden_size=5, layers=1, vocabulary_size=5, parameters=270, device="cpu", seed=0,
     path="fused", run="runs/0001-lstm", embedding_size=0, head="linear", dropout=0.0, optimizer="adam",
     learning_rate=0.1, schedule="cosine", clip=1.0, epochs=50, until_learned=False, time_limit=None,
-    batch_size=1, sequence_length=6, validation=0.0, patience=0, characters=7, sequences=1, whole=True,
-    unit="character", normalization="none", symbols=("e", "h", "i", "l", "o"),
+    batch_size=1, sequence_length=6, stride=0, validation=0.0, patience=0, characters=7, sequences=1,
+    whole=True, unit="character", normalization="none", symbols=("e", "h", "i", "l", "o"),
 )  # fmt: skip
 
 

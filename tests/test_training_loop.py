@@ -125,6 +125,20 @@ def test_the_same_command_gives_the_same_bytes(options: dict[str, Any]) -> None:
     assert Path("out/model.safetensors").read_bytes() not in contents
 
 
+def test_the_lessons_sentence_is_spelled_by_its_windows_joined() -> None:
+    sentence = "Those who would build a ship should first of all learn to long for the wide and endless sea."
+    events = events_of(sentence, cell="lstm", layers=2, sequence_length=10, stride=1)
+    assert ended(events).accuracy == 1
+    assert epochs(events)[-1].prediction == sentence[1:]
+    assert isinstance(events[0], Start)
+    assert (events[0].batch_size, events[0].sequence_length) == (len(sentence), 10)
+
+
+def test_a_stride_longer_than_a_window_would_leave_places_out_and_is_refused() -> None:
+    with pytest.raises(UsageError, match="--stride 11"):
+        events_of("hihello" * 5, sequence_length=10, stride=11)
+
+
 def test_a_longer_text_is_learned_in_windows_with_a_validation_loss() -> None:
     events = events_of(LONG, cell="gru", epochs=4, hidden_size=24)
     losses = [event.validation_loss for event in epochs(events)]

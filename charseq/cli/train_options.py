@@ -130,6 +130,16 @@ SequenceLengthOption = Annotated[
         panel=TRAINING,
     ),
 ]
+StrideOption = Annotated[
+    int | None,
+    option(
+        "--stride",
+        metavar="N",
+        min=1,
+        help="Learn overlapping windows of --sequence-length, each this much further on.",
+        panel=TRAINING,
+    ),
+]
 PatienceOption = Annotated[
     int | None,
     option(

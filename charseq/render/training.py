@@ -85,7 +85,9 @@ def summary(start: Start) -> str:
     text = f"{count(start.characters, 'character')}, {start.vocabulary_size} distinct"
     if start.sequences > 1:
         text += f", {start.sequences} strings"
-    if start.whole:
+    if start.stride:
+        text += f", in windows of {start.sequence_length}, each {start.stride} further on"
+    elif start.whole:
         text += ", learned whole"
     else:
         text += f", read in {start.batch_size} x {start.sequence_length} windows"

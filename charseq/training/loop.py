@@ -9,22 +9,19 @@ import numpy.typing as npt
 import torch
 
 from charseq.arrays import SeededDraw
-from charseq.batches import Windows
 from charseq.corpus import Corpus
 from charseq.events import End, EndStatus, Epoch, Event, Progress, Start, record
 from charseq.model_file import Model, write
-from charseq.network import Network
 from charseq.runs import Run
 from charseq.settings import TrainSettings
 from charseq.training.device import device_named
 from charseq.training.fused import path_for
 from charseq.training.learner import Learner, Measure, States
+from charseq.training.material import Material
 from charseq.training.optimizer import scheduled
-from charseq.vocabulary import Ids, Vocabulary
+from charseq.vocabulary import Vocabulary
 
 RIGHT_EPOCHS_TO_BE_LEARNED = 10
-SHOWN_PLACES = 64
-"""How much of a longer text the prediction of an epoch shows."""
 SECONDS_BETWEEN_PROGRESS = 0.1
 SECONDS_BETWEEN_SAVES = 30.0
 UPDATES_BETWEEN_CHECKS = 50
@@ -69,12 +66,9 @@ class _Session:
             torch.set_num_threads(1)  # products this small gain nothing from a second, and wait for it
         self.network = settings.network(len(vocabulary))
         self.device = device_named(settings.device, short_text=settings.whole)
-        learned, held_out = corpus.split(settings.validation)
-        self.sequences = _encoded(learned, vocabulary)
-        self.held_out = _encoded(held_out, vocabulary) if held_out else []
-        self.windows = _windows(self.sequences, settings.batch_size, settings.sequence_length)
+        self.material = Material(corpus, vocabulary, settings)
         self.path, unroll = path_for(self.network.cell)
-        arrays = _first_weights(self.network, settings, self.sequences)
+        arrays = self._first_weights()
         self.learner = Learner(self.network, arrays, settings, unroll, self.device)
         self.kept = self.learner.parameters.copy()
         self.best: Epoch | None = None
@@ -96,7 +90,7 @@ class _Session:
         states: States | None = None
         cost = right = torch.zeros((), device=self.device)
         places = 0
-        for batch in self.windows:
+        for batch in self.material.windows:
             rate = scheduled(self.settings.learning_rate, self.settings.schedule, self._done())
             loss, correct, states = self.learner.update(batch, states, rate)
             self.updates += 1
@@ -129,24 +123,23 @@ class _Session:
 
     def _report(self, measure: Measure, rate: float, pace: float) -> Epoch:
         """Measure the network as it now is."""
+        material, learner = self.material, self.learner
         if self.settings.whole:
-            shown_ids = self.sequences
-            measure = shown = self.learner.measure_whole(shown_ids)
+            whole = learner.measure_whole(material.sequences)
+            predictions = material.of_strings(whole.predictions)
+            measure = Measure(whole.loss, material.accuracy(predictions), predictions)
         else:
-            shown_ids = [(self.held_out or self.sequences)[0][: SHOWN_PLACES + 1]]
-            shown = self.learner.measure_whole(shown_ids)
-        validation: Measure | None = None
-        if self.held_out:
-            rows = min(64, max(len(self.held_out), 1 + sum(map(len, self.held_out)) // 512))
-            validation = self.learner.measure(_windows(self.held_out, rows, 256))
-        targets = [ids[1:].tolist() for ids in shown_ids]
+            predictions = learner.measure_whole(material.shown).predictions
+        held_out = material.held_out()
+        validation = learner.measure(held_out) if held_out else None
+        targets = [ids[1:].tolist() for ids in material.shown]
         return Epoch(
             epoch=self.epochs + 1,
             loss=measure.loss,
             accuracy=measure.accuracy,
-            prediction=self._texts(shown.predictions),
+            prediction=self._texts(predictions),
             target=self._texts(targets),
-            predicted_ids=shown.predictions,
+            predicted_ids=predictions,
             target_ids=targets,
             validation_loss=validation.loss if validation else None,
             validation_accuracy=validation.accuracy if validation else None,
@@ -182,7 +175,7 @@ class _Session:
 
     def _done(self) -> float:
         """The part of the run that is over, by updates or by time, whichever is nearer to its end."""
-        by_updates = self.updates / (self.settings.epochs * len(self.windows))
+        by_updates = self.updates / (self.settings.epochs * len(self.material.windows))
         by_time = self._seconds() / self.settings.time_limit if self.settings.time_limit else 0.0
         return min(max(by_updates, by_time), 1.0)
 
@@ -192,6 +185,18 @@ class _Session:
     def _texts(self, sequences: Sequence[Sequence[int]]) -> str | list[str]:
         texts = [self.vocabulary.decode(ids) for ids in sequences]
         return texts[0] if len(texts) == 1 else texts
+
+    def _first_weights(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Weights drawn from the seed, and a head that already knows how frequent each symbol is.
+
+        Without that, the first updates drive every unit towards the commonest symbol and saturate it: a
+        plain RNN then never learns to count thirty equal letters.
+        """
+        settings = self.settings
+        arrays = self.network.draw(SeededDraw(settings.seed, steps=settings.sequence_length))
+        if "head.b" in arrays:
+            arrays["head.b"] = self.material.log_frequencies(len(self.vocabulary))
+        return arrays
 
     def _save(self, run: Run) -> None:
         self.saved = time.monotonic()
@@ -206,8 +211,8 @@ class _Session:
             self.network,
             self.vocabulary,
             self.learner.parameters.arrays(self.kept),
-            learned=self.corpus.sequences if self.settings.whole else (),
-            opening=self.vocabulary.decode(self.sequences[0][:1]),
+            learned=self.corpus.sequences if self.settings.whole and not self.settings.stride else (),
+            opening=self.vocabulary.decode(self.material.strings[0][:1]),
             training={"settings": asdict(self.settings), **measures},
         )
         write(run.model, model)
@@ -236,6 +241,7 @@ class _Session:
             time_limit=settings.time_limit,
             batch_size=settings.batch_size,
             sequence_length=settings.sequence_length,
+            stride=settings.stride,
             validation=settings.validation,
             patience=settings.patience,
             characters=self.corpus.characters,
@@ -258,35 +264,6 @@ class _Session:
             validation_loss=best.validation_loss if best else None,
             seconds=self._seconds(),
         )
-
-
-def _encoded(corpus: Corpus, vocabulary: Vocabulary) -> list[Ids]:
-    """Each string as ids; a line is enclosed in boundaries."""
-    sequences = [vocabulary.encode(text) for text in corpus.sequences]
-    if not vocabulary.boundary:
-        return sequences
-    edge = np.zeros(1, sequences[0].dtype)
-    return [np.concatenate([edge, ids, edge]) for ids in sequences]
-
-
-def _windows(sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> Windows:
-    return Windows(sequences, batch_size, min(sequence_length, max(map(len, sequences)) - 1))
-
-
-def _first_weights(
-    network: Network, settings: TrainSettings, sequences: Sequence[Ids]
-) -> dict[str, npt.NDArray[np.float32]]:
-    """Weights drawn from the seed, and a head that already knows how frequent each symbol is.
-
-    Without that, the first updates drive every unit towards the commonest symbol and saturate it: a plain
-    RNN then never learns to count thirty equal letters.
-    """
-    arrays = network.draw(SeededDraw(settings.seed, steps=settings.sequence_length))
-    if "head.b" in arrays:
-        counts = sum(np.bincount(ids[1:], minlength=network.vocabulary_size) for ids in sequences)
-        frequencies = np.log(counts + 0.5)
-        arrays["head.b"] = (frequencies - frequencies.mean()).astype(np.float32)
-    return arrays
 
 
 def _diverged(loss: float) -> bool:
