@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from charseq.cli import streams, texts
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     MODEL,
     CellOption,
     DebugOption,
+    EmbeddingSizeOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -57,20 +59,12 @@ def inspect_shapes(
         int, option("--hidden-size", metavar="N", min=1, help="Length of a cell's output.", panel=MODEL)
     ] = 2,
     layers: LayersOption = 1,
-    embedding_size: Annotated[
-        int,
-        option(
-            "--embedding-size",
-            metavar="N",
-            min=0,
-            help="Length of a character's vector; 0 is one-hot.",
-            panel=MODEL,
-        ),
-    ] = 0,
+    embedding_size: EmbeddingSizeOption = 0,
     seed: SeedOption = 0,
     values: Annotated[bool, option("--values", help="Show what the tensors hold, too.")] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Show every tensor of a cell run over text: name, axes, shape and, on request, values."""

@@ -119,6 +119,16 @@ CellOption = Annotated[str, option("--cell", metavar="NAME", help="rnn, lstm or 
 LayersOption = Annotated[
     int, option("--layers", metavar="N", min=1, help="Cells on top of each other.", panel=MODEL)
 ]
+EmbeddingSizeOption = Annotated[
+    int,
+    option(
+        "--embedding-size",
+        metavar="N",
+        min=0,
+        help="Length of a character's vector; 0 is one-hot.",
+        panel=MODEL,
+    ),
+]
 ModelOption = Annotated[
     str | None,
     option(

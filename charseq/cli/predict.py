@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from charseq.cli import streams, texts
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     TEXT,
     DebugOption,
@@ -92,6 +93,7 @@ def predict(
     only_new: Annotated[bool, option("--only-new", help="Leave the prompt out.")] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Continue prompts with a trained model."""

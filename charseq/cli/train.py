@@ -6,9 +6,11 @@ import typer
 
 from charseq.cli import streams, texts
 from charseq.cli import train_options as options
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     CellOption,
     DebugOption,
+    EmbeddingSizeOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -49,7 +51,7 @@ def train(
     hidden_size: options.HiddenSizeOption = None,
     layers: LayersOption = 1,
     dropout: options.DropoutOption = 0.0,
-    embedding_size: options.EmbeddingSizeOption = 0,
+    embedding_size: EmbeddingSizeOption = 0,
     head: options.HeadOption = "linear",
     epochs: options.EpochsOption = None,
     time_limit: options.TimeLimitOption = None,
@@ -68,6 +70,7 @@ def train(
     require_accuracy: options.RequireAccuracyOption = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Learn a text; after every epoch show what the network predicts."""

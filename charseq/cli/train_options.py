@@ -39,16 +39,6 @@ DropoutOption = Annotated[
         panel=MODEL,
     ),
 ]
-EmbeddingSizeOption = Annotated[
-    int,
-    option(
-        "--embedding-size",
-        metavar="N",
-        min=0,
-        help="Length of a character's vector; 0 is one-hot.",
-        panel=MODEL,
-    ),
-]
 HeadOption = Annotated[
     Literal["linear", "none"],
     option("--head", help="none: the cell's output is the logits.", panel=MODEL),
