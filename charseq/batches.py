@@ -45,10 +45,11 @@ class Windows:
         share = max(sequence_length, -(-self.places // batch_size))
         pieces = [piece for sequence in sequences for piece in _cut(sequence, share)]
         self.rows = _dealt(pieces, batch_size, sequence_length)
+        self._count = max(sum(_windows_in(piece, sequence_length) for piece in row) for row in self.rows)
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
-        return max(sum(_windows_in(piece, self.sequence_length) for piece in row) for row in self.rows)
+        return self._count
 
     def __iter__(self) -> Iterator[Batch]:
         """One epoch, batch by batch."""

@@ -1,8 +1,10 @@
 """Everything that training can say."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
+
+from charseq.settings import TrainSettings
 
 Path = Literal["fused", "stepped"]
 EndStatus = Literal["completed", "interrupted", "diverged"]
@@ -13,36 +15,17 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Start:
-    """A run begins; every setting is known."""
+    """A run begins; every setting is known, and stands in the record beside the rest."""
 
     event: ClassVar[str] = "start"
-    cell: str
-    hidden_size: int
-    layers: int
+    settings: TrainSettings
     vocabulary_size: int
     parameters: int
     device: str
-    seed: int
     path: Path
     run: str
-    embedding_size: int
-    head: str
-    dropout: float
-    optimizer: str
-    learning_rate: float
-    schedule: str
-    clip: float
-    epochs: int
-    until_learned: bool
-    time_limit: float | None
-    batch_size: int
-    sequence_length: int
-    stride: int
-    validation: float
-    patience: int
     characters: int
     sequences: int
-    whole: bool
     unit: str
     normalization: str
     symbols: tuple[str, ...]
@@ -117,9 +100,9 @@ def record(event: Event, *, timed: bool = True) -> dict[str, Any]:
     """
     values: dict[str, Any] = {"event": event.event}
     if isinstance(event, Start):
-        values["schema"] = SCHEMA
+        values |= {"schema": SCHEMA, **asdict(event.settings)}
     for field in fields(event):
-        if field.name in _TIMES and not timed:
+        if field.name == "settings" or (field.name in _TIMES and not timed):
             continue
         value = getattr(event, field.name)
         values[field.name] = None if isinstance(value, float) and not math.isfinite(value) else value

@@ -17,13 +17,12 @@ from charseq.render.marked import marked
 from charseq.render.training import PlainLines, duration, outcome, summary
 from charseq.render.training_table import ThinnedRows, TrainingTable
 from charseq.render.visible import visible
+from charseq.settings import TrainSettings
 
 START = Start(
-    cell="lstm", hidden_size=5, layers=1, vocabulary_size=5, parameters=270, device="cpu", seed=0,
-    path="fused", run="runs/0001-lstm", embedding_size=0, head="linear", dropout=0.0, optimizer="adam",
-    learning_rate=0.1, schedule="cosine", clip=1.0, epochs=50, until_learned=False, time_limit=None,
-    batch_size=1, sequence_length=6, stride=0, validation=0.0, patience=0, characters=7, sequences=1,
-    whole=True, unit="character", normalization="none", symbols=("e", "h", "i", "l", "o"),
+    settings=TrainSettings(cell="lstm", hidden_size=5, learning_rate=0.1, epochs=50, sequence_length=6),
+    vocabulary_size=5, parameters=270, device="cpu", path="fused", run="runs/0001-lstm", characters=7,
+    sequences=1, unit="character", normalization="none", symbols=("e", "h", "i", "l", "o"),
 )  # fmt: skip
 
 

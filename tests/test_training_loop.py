@@ -89,7 +89,7 @@ def test_the_lessons_run_starts_near_1_7_and_spells_ihello_within_about_ten_epoc
 def test_the_lessons_network_without_a_head_learns_too() -> None:
     events = events_of("hihello", cell="lstm", head="none", learning_rate=0.1, epochs=50)
     assert isinstance(events[0], Start)
-    assert events[0].hidden_size == events[0].vocabulary_size == 5
+    assert events[0].settings.hidden_size == events[0].vocabulary_size == 5
     assert ended(events).accuracy == 1
 
 
@@ -131,7 +131,7 @@ def test_the_lessons_sentence_is_spelled_by_its_windows_joined() -> None:
     assert ended(events).accuracy == 1
     assert epochs(events)[-1].prediction == sentence[1:]
     assert isinstance(events[0], Start)
-    assert (events[0].batch_size, events[0].sequence_length) == (len(sentence), 10)
+    assert (events[0].settings.batch_size, events[0].settings.sequence_length) == (len(sentence), 10)
 
 
 def test_a_stride_longer_than_a_window_would_leave_places_out_and_is_refused() -> None:

@@ -85,7 +85,11 @@ def _debug(value: bool) -> bool:
 TextOption = Annotated[
     list[str] | None,
     option(
-        "--text", help="A string; may be repeated, each is a sequence of its own.", panel=TEXT, listed=True
+        "--text",
+        metavar="STRING",
+        help="A string; may be repeated, each is a sequence of its own.",
+        panel=TEXT,
+        listed=True,
     ),
 ]
 FileOption = Annotated[

@@ -6,6 +6,7 @@ from typing import Protocol, Self, TextIO
 
 from charseq.events import End, Epoch, Event, Progress, Start, record
 from charseq.render.visible import visible
+from charseq.settings import TrainSettings
 
 
 class Renderer(Protocol):
@@ -57,7 +58,7 @@ class PlainLines(_LineRenderer):
     def show(self, event: Event) -> None:
         """Write an epoch; the rest is said on standard error."""
         if isinstance(event, Start):
-            self._validated = bool(event.validation)
+            self._validated = bool(event.settings.validation)
             names = ["epoch", "loss", "accuracy", "prediction", "target"]
             if self._validated:
                 names.insert(3, "validation_loss")
@@ -75,34 +76,37 @@ def _one_line(texts: str | list[str]) -> str:
 
 def summary(start: Start) -> str:
     """The settings of a run in two lines, for people."""
-    kind = f"{start.cell}, {count(start.layers, 'layer')} of {start.hidden_size} hidden"
-    if start.embedding_size:
-        kind += f", embedding {start.embedding_size}"
-    if start.head == "none":
-        kind += ", no head"
-    if start.dropout:
-        kind += f", dropout {start.dropout:g}"
+    settings = start.settings
     text = f"{count(start.characters, 'character')}, {start.vocabulary_size} distinct"
     if start.sequences > 1:
         text += f", {start.sequences} strings"
-    if start.stride:
-        text += f", in windows of {start.sequence_length}, each {start.stride} further on"
-    elif start.whole:
+    if settings.stride:
+        text += f", in windows of {settings.sequence_length}, each {settings.stride} further on"
+    elif settings.whole:
         text += ", learned whole"
     else:
-        text += f", read in {start.batch_size} x {start.sequence_length} windows"
-        text += f", the last {start.validation:.0%} held out" if start.validation else ""
-    until = f"up to {start.epochs} epochs" if start.until_learned or start.patience else ""
-    until = until or count(start.epochs, "epoch")
-    if start.time_limit:
-        until = f"{start.time_limit:g} seconds"
-    until += ", ends when learned" if start.until_learned else ""
-    until += f", patience {start.patience}" if start.patience else ""
+        text += f", read in {settings.batch_size} x {settings.sequence_length} windows"
+        text += f", the last {settings.validation:.0%} held out" if settings.validation else ""
     return (
-        f"{text}; {kind} ({start.parameters:,} parameters)\n"
-        f"{start.optimizer} {start.learning_rate:g} {start.schedule}, clip {start.clip:g}; {until}; "
-        f"{start.device} ({start.path}), seed {start.seed}"
+        f"{text}; {_network(settings)} ({start.parameters:,} parameters)\n"
+        f"{settings.optimizer} {settings.learning_rate:g} {settings.schedule}, clip {settings.clip:g}; "
+        f"{_duration_of_run(settings)}; {start.device} ({start.path}), seed {settings.seed}"
     )
+
+
+def _network(settings: TrainSettings) -> str:
+    text = f"{settings.cell}, {count(settings.layers, 'layer')} of {settings.hidden_size} hidden"
+    text += f", embedding {settings.embedding_size}" if settings.embedding_size else ""
+    text += ", no head" if settings.head == "none" else ""
+    return text + (f", dropout {settings.dropout:g}" if settings.dropout else "")
+
+
+def _duration_of_run(settings: TrainSettings) -> str:
+    text = duration(settings.time_limit) if settings.time_limit else count(settings.epochs, "epoch")
+    if settings.until_learned or settings.patience:
+        text = f"up to {text}"
+    text += ", ends when learned" if settings.until_learned else ""
+    return text + (f", patience {settings.patience}" if settings.patience else "")
 
 
 def outcome(end: End) -> str:

@@ -93,7 +93,7 @@ class _Picture:
 
     def bar(self, now: Epoch | Progress) -> RenderableType:
         left = now.seconds * (1 - now.done) / now.done if now.done > 0 else 0.0
-        most = "at most " if self._start.until_learned or self._start.patience else ""
+        most = "at most " if self._start.settings.until_learned or self._start.settings.patience else ""
         text = (
             f"epoch {now.epoch}, {now.characters_per_second:,.0f} characters/s, {most}{duration(left)} left"
         )
@@ -114,14 +114,14 @@ class _Picture:
         return Text("\n").join(texts)
 
     def _right(self, row: Epoch) -> str:
-        if not self._start.whole:
+        if not self._start.settings.whole:
             return f"{row.accuracy:.1%}"
         places = sum(map(len, row.target_ids))
         return f"{round(row.accuracy * places)}/{places}"
 
     def _has_room_for_ids(self, row: Epoch) -> bool:
         """Whether ids stand beside the prediction, as in the lesson: for one short string they do."""
-        if len(row.target_ids) != 1 or not self._start.whole:
+        if len(row.target_ids) != 1 or not self._start.settings.whole:
             return False
         places = len(row.target_ids[0])
         widest = len(str(self._start.vocabulary_size - 1)) + 1

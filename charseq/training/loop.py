@@ -130,8 +130,7 @@ class _Session:
             measure = Measure(whole.loss, material.accuracy(predictions), predictions)
         else:
             predictions = learner.measure_whole(material.shown).predictions
-        held_out = material.held_out()
-        validation = learner.measure(held_out) if held_out else None
+        validation = learner.measure(material.held_out) if material.held_out else None
         targets = [ids[1:].tolist() for ids in material.shown]
         return Epoch(
             epoch=self.epochs + 1,
@@ -218,35 +217,15 @@ class _Session:
         write(run.model, model)
 
     def _start(self, run: Run) -> Start:
-        settings = self.settings
         return Start(
-            cell=settings.cell,
-            hidden_size=settings.hidden_size,
-            layers=settings.layers,
+            settings=self.settings,
             vocabulary_size=len(self.vocabulary),
             parameters=self.network.parameters(),
             device=str(self.device),
-            seed=settings.seed,
             path=self.path,
             run=str(run.folder),
-            embedding_size=settings.embedding_size,
-            head=settings.head,
-            dropout=settings.dropout,
-            optimizer=settings.optimizer,
-            learning_rate=settings.learning_rate,
-            schedule=settings.schedule,
-            clip=settings.clip,
-            epochs=settings.epochs,
-            until_learned=settings.until_learned,
-            time_limit=settings.time_limit,
-            batch_size=settings.batch_size,
-            sequence_length=settings.sequence_length,
-            stride=settings.stride,
-            validation=settings.validation,
-            patience=settings.patience,
             characters=self.corpus.characters,
             sequences=len(self.corpus.sequences),
-            whole=settings.whole,
             unit=self.vocabulary.unit,
             normalization=self.vocabulary.normalization,
             symbols=self.vocabulary.symbols,

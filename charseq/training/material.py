@@ -28,6 +28,7 @@ class Material:
             self.sequences = [window for ids in self.strings for window in self._overlapping(ids)]
         self.windows = _windows(self.sequences, settings.batch_size, settings.sequence_length)
         self._held_out = _encoded(held_out, vocabulary) if held_out else []
+        self.held_out = self._validation_windows() if held_out else None
 
     @property
     def shown(self) -> list[Ids]:
@@ -35,15 +36,6 @@ class Material:
         if self._settings.whole:
             return self.strings
         return [(self._held_out or self.sequences)[0][: SHOWN_PLACES + 1]]
-
-    def held_out(self) -> Windows | None:
-        """The windows of the held-out part, in as many rows as still let most places look far back."""
-        if not self._held_out:
-            return None
-        rows = 1 + sum(map(len, self._held_out)) // 512
-        return _windows(
-            self._held_out, min(VALIDATION_ROWS, max(len(self._held_out), rows)), VALIDATION_STEPS
-        )
 
     def of_strings(self, predictions: Sequence[list[int]]) -> list[list[int]]:
         """Predictions of the sequences -> predictions of the strings: overlapping windows are spliced."""
@@ -66,6 +58,11 @@ class Material:
         counts = sum(np.bincount(ids[1:], minlength=vocabulary_size) for ids in self.strings)
         frequencies = np.log(counts + 0.5)
         return np.asarray(frequencies - frequencies.mean(), np.float32)
+
+    def _validation_windows(self) -> Windows:
+        """The held-out part in as many rows as still let most places look far back."""
+        rows = max(len(self._held_out), 1 + sum(map(len, self._held_out)) // 512)
+        return _windows(self._held_out, min(VALIDATION_ROWS, rows), VALIDATION_STEPS)
 
     def _overlapping(self, ids: Ids) -> list[Ids]:
         return overlapping(ids, self._settings.sequence_length, self._settings.stride)
