@@ -3,7 +3,6 @@
 import io
 import sys
 import unicodedata
-from itertools import pairwise
 from typing import Any
 
 import pyte
@@ -167,24 +166,31 @@ def test_plain_lines_have_one_line_an_epoch_whatever_the_text() -> None:
     assert row == "1\t1.000000\t0.3333\t\\t\\n\\x1b\t\\n\\na"
 
 
-def test_long_runs_keep_the_first_the_last_and_round_epochs_between() -> None:
-    rows = ThinnedRows(10)
-    for number in range(1, 788):
-        rows.add(epoch(number, [0], [1], ("a", "b")))
-    shown = [row.epoch for row in rows.shown()]
-    assert shown[0] == 1
-    assert shown[-1] == 787
-    assert len(shown) <= 10
-    steps = {b - a for a, b in pairwise(shown[1:-1])}
-    assert len(steps) == 1
-    assert str(steps.pop())[0] in "125"
+def rows_of(epochs: int, *, right_from: int = 10**9) -> ThinnedRows:
+    rows = ThinnedRows()
+    for number in range(1, epochs + 1):
+        rows.add(epoch(number, [number >= right_from], [1], ("a", "b")))
+    return rows
+
+
+def test_long_runs_keep_round_epochs_and_the_newest() -> None:
+    shown = [row.epoch for row in rows_of(787).shown(100, lambda row: 1)]
+    assert shown == [1, 2, 5, 10, 20, 50, 100, 200, 500, *range(784, 788)]
 
 
 def test_the_first_epoch_that_was_all_right_keeps_its_row() -> None:
-    rows = ThinnedRows(6)
-    for number in range(1, 200):
-        rows.add(epoch(number, [number >= 43], [1], ("a", "b")))
-    assert 43 in [row.epoch for row in rows.shown()]
+    assert [row.epoch for row in rows_of(200, right_from=43).shown(3, lambda row: 1)] == [1, 43, 200]
+
+
+@pytest.mark.parametrize("room", [2, 5, 9, 14])
+def test_rows_fit_into_the_room_there_is_and_the_first_and_last_are_always_there(room: int) -> None:
+    shown = [row.epoch for row in rows_of(1234).shown(room, lambda row: 1 + row.epoch % 2)]
+    assert {1, 1234} <= set(shown)
+    assert sum(1 + number % 2 for number in shown) <= max(room, 3)
+
+
+def test_a_run_of_one_epoch_has_one_row() -> None:
+    assert [row.epoch for row in rows_of(1).shown(5, lambda row: 2)] == [1]
 
 
 def test_the_summary_says_every_choice_and_the_seed() -> None:

@@ -1,6 +1,8 @@
 """Training as a live table: what the network predicts, epoch by epoch, and how long it will take."""
 
 import time
+from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +20,10 @@ SECONDS_BETWEEN_REFRESHES = 0.08
 STRINGS_SHOWN = 3
 LINES_OF_LAST_ROW = 4
 LINES_OF_FINAL_ROW = 24
+LINES_AROUND = 7
+"""What the summary above the table, its header, the bar and the shell's next line take."""
+LINES_IN_A_PIPE = 100
+NEWEST_ROWS = 4
 WIDTH_OF_NUMBERS = 30
 """What the columns before the prediction take, and the space between."""
 
@@ -34,22 +40,26 @@ class TrainingTable:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._rows = ThinnedRows(max(3, (console.height - 12) // 2))
+        self._rows = ThinnedRows()
         self._picture: _Picture | None = None
         self._drawn = 0.0
 
     def __enter__(self) -> Self:
         """Take the screen."""
-        self._live.start()
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the table as it last was, whole and without the bar."""
-        if self._picture:
-            self._live.vertical_overflow = "visible"
-            self._live.update(self._picture.table(self._rows.shown(), LINES_OF_FINAL_ROW))
+        final = self._table(self._picture, LINES_OF_FINAL_ROW) if self._picture else Text()
+        if not self._console.is_terminal:
+            self._console.print(final)
+            return
+        self._live.vertical_overflow = "visible"
+        self._live.update(final)
         self._live.stop()
 
     def show(self, event: Event) -> None:
@@ -58,12 +68,17 @@ class TrainingTable:
             self._picture = _Picture(self._console, event)
         if isinstance(event, Epoch):
             self._rows.add(event)
-        if self._picture is None or not isinstance(event, Epoch | Progress):
+        if self._picture is None or not isinstance(event, Epoch | Progress) or not self._live.is_started:
             return
         if time.monotonic() - self._drawn >= SECONDS_BETWEEN_REFRESHES:
-            table = self._picture.table(self._rows.shown(), LINES_OF_LAST_ROW)
+            table = self._table(self._picture, LINES_OF_LAST_ROW)
             self._live.update(Group(table, self._picture.bar(event)), refresh=True)
             self._drawn = time.monotonic()
+
+    def _table(self, picture: "_Picture", lines_of_last: int) -> RenderableType:
+        room = self._console.height - LINES_AROUND if self._console.is_terminal else LINES_IN_A_PIPE
+        rows = self._rows.shown(room - 2 * lines_of_last if picture.is_long else room, picture.height)
+        return picture.table(rows, lines_of_last)
 
 
 class _Picture:
@@ -91,12 +106,21 @@ class _Picture:
             table.add_row(*cells, self._prediction(row, lines_of_last if row is rows[-1] else 1))
         return table
 
+    @property
+    def is_long(self) -> bool:
+        """Whether the last row, which is shown at length, takes more lines than the others."""
+        return self._start.characters > self._console.width - WIDTH_OF_NUMBERS
+
+    def height(self, row: Epoch) -> int:
+        """The lines that a row takes where it is not the last."""
+        return self._prediction(row, 1).plain.count("\n") + 1
+
     def bar(self, now: Epoch | Progress) -> RenderableType:
         left = now.seconds * (1 - now.done) / now.done if now.done > 0 else 0.0
-        most = "at most " if self._start.settings.until_learned or self._start.settings.patience else ""
-        text = (
-            f"epoch {now.epoch}, {now.characters_per_second:,.0f} characters/s, {most}{duration(left)} left"
-        )
+        settings = self._start.settings
+        most = "at most " if settings.until_learned or settings.patience else ""
+        pace = f"{now.characters_per_second:,.0f} characters/s"
+        text = f"{now.done:.0%}, epoch {now.epoch}, {pace}, {most}{duration(left)} left"
         grid = Table.grid(padding=(0, 1))
         grid.add_row(ProgressBar(total=1.0, completed=now.done, width=20), Text(text, "dim", no_wrap=True))
         return grid
@@ -130,35 +154,31 @@ class _Picture:
 
 
 class ThinnedRows:
-    """The epochs worth a row: the first, every so many, the first that was all right, and the last."""
+    """The epochs worth a row: 1, 2, 5, 10, 20, 50 and so on, the first that was all right, and the newest."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._rows: list[Epoch] = []
-        self._every = 1
-        self._first_right: Epoch | None = None
-        self._last: Epoch | None = None
+    def __init__(self) -> None:
+        self._round: list[Epoch] = []
+        self._newest: deque[Epoch] = deque(maxlen=NEWEST_ROWS)
+        self._first_right: list[Epoch] = []
 
     def add(self, row: Epoch) -> None:
         """Take in the next epoch."""
-        if self._first_right is None and row.accuracy == 1:
-            self._first_right = row
-        self._last = row
-        if row.epoch == 1 or row.epoch % self._every == 0:
-            self._rows.append(row)
-        while len(self._rows) > max(2, self._most - 2):
-            self._every = _rounder(self._every)
-            self._rows = [row for row in self._rows if row.epoch == 1 or row.epoch % self._every == 0]
+        if row.epoch == 1 or str(row.epoch).rstrip("0") in ("1", "2", "5"):
+            self._round.append(row)
+        if row.accuracy == 1 and not self._first_right:
+            self._first_right.append(row)
+        self._newest.append(row)
 
-    def shown(self) -> list[Epoch]:
-        """The rows, by epoch."""
-        extra = [row for row in (self._first_right, self._last) if row is not None]
-        return [row for _, row in sorted({row.epoch: row for row in [*self._rows, *extra]}.items())]
-
-
-def _rounder(step: int) -> int:
-    """The next round step: 1, 2, 5, 10, 20, 50, ..."""
-    return step * 5 // 2 if str(step)[0] == "2" else step * 2
+    def shown(self, room: int, height: Callable[[Epoch], int]) -> list[Epoch]:
+        """The rows that fit into `room` lines, by epoch; the last one and the first one always do."""
+        newest_first = [*reversed(self._newest)]
+        wanted = [*newest_first[:1], *self._round[:1], *self._first_right, *self._round, *newest_first]
+        chosen: dict[int, Epoch] = {}
+        for row in wanted:
+            if row.epoch not in chosen and (len(chosen) < 2 or height(row) <= room):
+                chosen[row.epoch] = row
+                room -= height(row)
+        return [chosen[epoch] for epoch in sorted(chosen)]
 
 
 def _ids(ids: list[int]) -> str:
