@@ -35,9 +35,10 @@ class Slot(NamedTuple):
     param: Param
     hidden: int
 
-    def fill(self, draw: Draw) -> Array:
+    def fill(self, draw: Draw, *, to_count: bool) -> Array:
         """The parameter's first value."""
-        return self.param.init(draw, self.shape, self.hidden)
+        init = self.param.init_to_count if to_count else None
+        return (init or self.param.init)(draw, self.shape, self.hidden)
 
 
 class Weights(NamedTuple):
@@ -102,9 +103,9 @@ class Network:
         """The number of trainable numbers."""
         return sum(math.prod(slot.shape) for slot in self.slots().values())
 
-    def draw(self, draw: Draw) -> dict[str, Array]:
-        """First weights by name."""
-        return {name: slot.fill(draw) for name, slot in self.slots().items()}
+    def draw(self, draw: Draw, *, to_count: bool = False) -> dict[str, Array]:
+        """First weights by name; `to_count`, those for strings that are to be learned whole."""
+        return {name: slot.fill(draw, to_count=to_count) for name, slot in self.slots().items()}
 
     def arrange(self, arrays: Mapping[str, Array]) -> Weights:
         """Arrays by name -> arrays by their place in the network."""

@@ -96,12 +96,13 @@ def test_a_cell_starts_from_zero(cell: Cell) -> None:
 def test_first_weights_have_the_declared_shapes_and_depend_on_the_seed(cell: Cell) -> None:
     for param in cell.params.values():
         shape = shape_of(param.axes, SIZES)
-        one, same, other = (param.init(SeededDraw(seed), shape, SIZES["H"]) for seed in (1, 1, 2))
-        assert one.shape == shape
-        assert one.dtype == np.float32
-        np.testing.assert_array_equal(one, same)
-        drawn = np.unique(one).size > 2  # biases are constants
-        assert not drawn or (one != other).any()
+        for init in filter(None, (param.init, param.init_to_count)):
+            one, same, other = (init(SeededDraw(seed), shape, SIZES["H"]) for seed in (1, 1, 2))
+            assert one.shape == shape
+            assert one.dtype == np.float32
+            np.testing.assert_array_equal(one, same)
+            drawn = np.unique(one).size > 2  # biases are constants
+            assert not drawn or (one != other).any()
 
 
 def test_an_orthogonal_draw_is_orthogonal() -> None:

@@ -123,10 +123,14 @@ def orthogonal(*gains: float) -> Init:
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter: its axes ("3H I") and how it is first filled."""
+    """A parameter: its axes ("3H I"), how it is first filled, and how where whole strings are to be learned.
+
+    A string learned whole asks for counting, from the zero state on; a longer text asks for stability.
+    """
 
     axes: str
     init: Init = uniform
+    init_to_count: Init | None = None
 
 
 class Step(Protocol):

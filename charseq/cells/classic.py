@@ -84,11 +84,16 @@ def gru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UN
     return H(tap("h", (1 - z) * n + z * state.h, "B H"))
 
 
+def open_forget_gate(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
+    """Zero, but 1 for the forget gate of i f g o: a new LSTM remembers.  Source: Jozefowicz et al. 2015."""
+    none = draw.constant((hidden,), 0.0)
+    return draw.join([none, none + 1, none, none])
+
+
 def lstm_memory(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
     """Biases of the gates i f g o: half the units remember for times of every scale, half for a few steps.
 
-    Source: Tallec & Ollivier 2018, arXiv:1804.11188, for the first half; Jozefowicz et al. 2015, a bias of 1
-    on the forget gate, for the second.
+    Source: Tallec & Ollivier 2018, arXiv:1804.11188, for the first half; `open_forget_gate` for the second.
     """
     slow, fast = hidden // 2, hidden - hidden // 2
     memory = draw.logarithm(draw.time_scales(slow))
@@ -111,7 +116,7 @@ RNN = Cell(
     step=rnn_step,
     params={
         "W_x": Param("H I"),
-        "W_h": Param("H H", orthogonal(1.2)),
+        "W_h": Param("H H", orthogonal(1), orthogonal(1.2)),
         "b_x": Param("H", zeros),
         "b_h": Param("H", zeros),
     },
@@ -125,8 +130,8 @@ LSTM = Cell(
     step=lstm_step,
     params={
         "W_x": Param("4H I"),
-        "W_h": Param("4H H", orthogonal(1, 1, 3, 1)),
-        "b_x": Param("4H", lstm_memory),
+        "W_h": Param("4H H", orthogonal(1, 1, 1, 1), orthogonal(1, 1, 3, 1)),
+        "b_x": Param("4H", open_forget_gate, lstm_memory),
         "b_h": Param("4H", zeros),
     },
     summary="a memory behind gates: remembers longest of the three",
@@ -139,8 +144,8 @@ GRU = Cell(
     step=gru_step,
     params={
         "W_x": Param("3H I"),
-        "W_h": Param("3H H", orthogonal(1, 1, 3)),
-        "b_x": Param("3H", gru_memory),
+        "W_h": Param("3H H", orthogonal(1, 1, 1), orthogonal(1, 1, 3)),
+        "b_x": Param("3H", zeros, gru_memory),
         "b_h": Param("3H", zeros),
     },
     summary="gates without a separate memory: three quarters of an LSTM, often as good",

@@ -192,7 +192,8 @@ class _Session:
         plain RNN then never learns to count thirty equal letters.
         """
         settings = self.settings
-        arrays = self.network.draw(SeededDraw(settings.seed, steps=settings.sequence_length))
+        draw = SeededDraw(settings.seed, steps=settings.sequence_length)
+        arrays = self.network.draw(draw, to_count=settings.whole)
         if "head.b" in arrays:
             arrays["head.b"] = self.material.log_frequencies(len(self.vocabulary))
         return arrays
