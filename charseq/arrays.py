@@ -39,7 +39,9 @@ class NumpyOps:
 
     def one_hot(self, ids: npt.NDArray[np.integer[Any]], size: int, like: Floats) -> Floats:
         """Ids [...] -> vectors [... size] with a single 1 each."""
-        return np.asarray(np.eye(size, dtype=like.dtype)[ids])
+        vectors = np.zeros((*ids.shape, size), like.dtype)
+        np.put_along_axis(vectors, ids[..., None].astype(np.intp), 1, -1)
+        return vectors
 
 
 NUMPY = NumpyOps()

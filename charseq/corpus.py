@@ -25,20 +25,26 @@ class Corpus:
         return sum(map(len, self.sequences))
 
     def split(self, fraction: float) -> tuple["Corpus", "Corpus | None"]:
-        """Hold out the last `fraction`: of the sequences where there are ten or more, else of each one."""
+        """Hold out the last `fraction`: of the lines, or of ten strings or more, whole ones; else of each one.
+
+        Raises TextError where either part would hold nothing to predict.
+        """
         if not fraction:
             return self, None
-        if len(self.sequences) >= 10:
+        if self.lines or len(self.sequences) >= 10:
             cut = min(round(len(self.sequences) * (1 - fraction)), len(self.sequences) - 1)
-            return Corpus(self.sequences[:cut], self.lines), Corpus(self.sequences[cut:], self.lines)
-        cuts = [(text, len(text) - round(len(text) * fraction)) for text in self.sequences]
-        held_out = tuple(text[cut:] for text, cut in cuts if len(text) - cut >= 2)
-        if not held_out:
+            learned, held_out = self.sequences[:cut], self.sequences[cut:]
+        else:
+            cuts = [(text, len(text) - round(len(text) * fraction)) for text in self.sequences]
+            learned = tuple(text[:cut] for text, cut in cuts if cut >= 2)
+            held_out = tuple(text[cut:] for text, cut in cuts if len(text) - cut >= 2)
+        if not learned or not held_out:
             raise TextError(
-                f"--validation {fraction:g} of this text is less than 2 characters",
-                hint="use a larger fraction, a longer text, or --validation 0",
+                f"--validation {fraction:g} of this text leaves less than 2 characters "
+                f"{'to hold out' if learned else 'to learn'}",
+                hint="use another fraction, a longer text, or --validation 0",
             )
-        return Corpus(tuple(text[:cut] for text, cut in cuts), self.lines), Corpus(held_out, self.lines)
+        return Corpus(learned, self.lines), Corpus(held_out, self.lines)
 
 
 def gather(

@@ -107,8 +107,8 @@ class _Ending:
 
     def reached(self, added: list[int]) -> bool:
         """Whether nothing more is to be added: a learned text is whole, and begins no longer one."""
-        if len(added) >= self._length:
-            return True
+        if len(added) >= self._length or not self._learned:
+            return len(added) >= self._length
         text = (*self._given, *added)
         return text in self._learned and not any(
             len(longer) > len(text) and longer[: len(text)] == text for longer in self._learned

@@ -204,6 +204,8 @@ MISTAKES: dict[str, tuple[list[str], str, str]] = {
         "less than 2",
         "larger fraction",
     ),
+    "one grapheme": (["--text", "e\u0301", "--unit", "grapheme"], "2 graphemes", "longer --text"),
+    "validation of nearly all": (["--text", "abcde", "--validation", "0.9"], "to learn", "another fraction"),
     "a stray argument": (["hihello"], "hihello", "--help"),
 }
 

@@ -74,5 +74,16 @@ def test_of_ten_sequences_or_more_the_last_ones_are_held_out_whole() -> None:
 
 
 def test_a_part_too_small_to_hold_out_is_an_error() -> None:
-    with pytest.raises(TextError, match="less than 2 characters"):
+    with pytest.raises(TextError, match="less than 2 characters to hold out"):
         Corpus(("abcde",)).split(0.1)
+    with pytest.raises(TextError, match="less than 2 characters to learn"):
+        Corpus(("abcde",)).split(0.9)
+    with pytest.raises(TextError, match="to learn"):
+        Corpus(("just one line",), lines=True).split(0.1)
+
+
+def test_of_lines_whole_ones_are_held_out_however_few() -> None:
+    learned, held_out = Corpus(("ada", "grace"), lines=True).split(0.1)
+    assert learned.sequences == ("ada",)
+    assert held_out is not None
+    assert held_out.sequences == ("grace",)

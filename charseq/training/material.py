@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from charseq.batches import Windows, overlapping, spliced
 from charseq.corpus import Corpus
+from charseq.errors import TextError
 from charseq.settings import TrainSettings
 from charseq.vocabulary import Ids, Vocabulary
 
@@ -69,12 +70,18 @@ class Material:
 
 
 def _encoded(corpus: Corpus, vocabulary: Vocabulary) -> list[Ids]:
-    """Each string as ids; a line is enclosed in boundaries."""
+    """Each string of two symbols or more as ids; a line is enclosed in boundaries."""
     sequences = [vocabulary.encode(text) for text in corpus.sequences]
-    if not vocabulary.boundary:
-        return sequences
-    edge = np.zeros(1, sequences[0].dtype)
-    return [np.concatenate([edge, ids, edge]) for ids in sequences]
+    if vocabulary.boundary:
+        edge = np.zeros(1, sequences[0].dtype)
+        sequences = [np.concatenate([edge, ids, edge]) for ids in sequences]
+    found = [ids for ids in sequences if len(ids) >= 2]
+    if not found:
+        raise TextError(
+            f"the text has no string of 2 {vocabulary.unit}s or more; training needs at least 2",
+            hint="pass a longer --text, or a --file",
+        )
+    return found
 
 
 def _windows(sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> Windows:
