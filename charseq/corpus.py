@@ -25,7 +25,7 @@ class Corpus:
         return sum(map(len, self.sequences))
 
     def split(self, fraction: float) -> tuple["Corpus", "Corpus | None"]:
-        """Hold out the last `fraction`: of the lines, or of ten strings or more, whole ones; else of each one.
+        """Hold out the last `fraction`: whole lines, or whole strings of ten or more; else a part of each.
 
         Raises TextError where either part would hold nothing to predict.
         """

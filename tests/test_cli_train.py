@@ -202,7 +202,7 @@ MISTAKES: dict[str, tuple[list[str], str, str]] = {
     "validation of too little": (
         ["--text", "abcde", "--validation", "0.1"],
         "less than 2",
-        "larger fraction",
+        "another fraction",
     ),
     "one grapheme": (["--text", "e\u0301", "--unit", "grapheme"], "2 graphemes", "longer --text"),
     "validation of nearly all": (["--text", "abcde", "--validation", "0.9"], "to learn", "another fraction"),
