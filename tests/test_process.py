@@ -105,6 +105,17 @@ def test_an_output_that_is_full_is_one_line_and_status_1() -> None:
         assert ended.stderr.splitlines()[-1] == b"charseq: No space left on device"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_the_shell_has_closed_is_an_empty_one(closed: str) -> None:
+    train = f"{sys.executable} -m charseq train --epochs 1"
+    ended = subprocess.run(f"{train} --text ab {closed}", shell=True, capture_output=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert b"bug" not in ended.stderr
+    ended = subprocess.run(f"{train} --file - <&-", shell=True, capture_output=True, timeout=60)
+    assert ended.returncode == 2
+    assert b"0 characters" in ended.stderr
+
+
 @pytest.mark.parametrize(
     "environment",
     [{"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {"LC_ALL": "C.UTF-8"}, {"PYTHONIOENCODING": "ascii"},

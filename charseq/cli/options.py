@@ -13,6 +13,8 @@ Format = Literal["auto", "table", "plain", "json"]
 Form = Literal["table", "plain", "json"]
 """A format that was decided on."""
 
+LARGEST_SEED = 2**32 - 1
+
 TEXT, MODEL, TRAINING, OUTPUT = "Text", "Network", "Training", "Output"
 """The panels of the help."""
 
@@ -144,7 +146,8 @@ ModelOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int, option("--seed", metavar="N", min=0, help="Fixes everything random.", panel=TRAINING)
+    int,
+    option("--seed", metavar="N", min=0, max=LARGEST_SEED, help="Fixes everything random.", panel=TRAINING),
 ]
 FormatOption = Annotated[
     Format, option("--format", help="auto: a table on a terminal, plain lines in a pipe.")

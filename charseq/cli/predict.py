@@ -8,6 +8,7 @@ import typer
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
+    LARGEST_SEED,
     TEXT,
     DebugOption,
     FormatOption,
@@ -89,7 +90,9 @@ def predict(
             panel=CHOICE,
         ),
     ] = 1.0,
-    seed: Annotated[int, option("--seed", metavar="N", min=0, help="Fixes what is drawn.", panel=CHOICE)] = 0,
+    seed: Annotated[
+        int, option("--seed", metavar="N", min=0, max=LARGEST_SEED, help="Fixes what is drawn.", panel=CHOICE)
+    ] = 0,
     only_new: Annotated[bool, option("--only-new", help="Leave the prompt out.")] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,

@@ -8,13 +8,20 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 from charseq.errors import ExitStatus
 
 
 def prepare() -> None:
-    """Let no character stop the program: what an encoding lacks is written as an escape."""
+    """Let no character and no closed stream stop the program.
+
+    What an encoding lacks is written as an escape; a stream that the shell has closed is an empty one.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (never closed)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
