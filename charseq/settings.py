@@ -129,7 +129,7 @@ def _for_long_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
     characters = corpus.characters
     sequence_length = given.get("sequence_length", 64)
     batch_size = min(32, max(4, characters // (16 * sequence_length)))
-    enough_to_split = characters >= 200 and (not corpus.lines or len(corpus.sequences) >= 10)
+    enough_to_split = len(corpus.sequences) >= 10 if corpus.lines else characters >= 200
     validation = given.get("validation", 0.1 if enough_to_split else 0.0)
     return TrainSettings(
         hidden_size=256 if characters > 50_000 else 128,
