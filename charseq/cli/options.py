@@ -123,7 +123,7 @@ VocabularyOption = Annotated[
 ]
 CellOption = Annotated[str, option("--cell", metavar="NAME", help="rnn, lstm or gru.", panel=MODEL)]
 LayersOption = Annotated[
-    int, option("--layers", metavar="N", min=1, help="Cells on top of each other.", panel=MODEL)
+    int, option("--layers", metavar="N", min=1, max=1000, help="Cells on top of each other.", panel=MODEL)
 ]
 EmbeddingSizeOption = Annotated[
     int,
