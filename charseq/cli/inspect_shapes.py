@@ -56,7 +56,10 @@ def inspect_shapes(
     vocabulary: VocabularyOption = "",
     cell: CellOption = "gru",
     hidden_size: Annotated[
-        int, option("--hidden-size", metavar="N", min=1, help="Length of a cell's output.", panel=MODEL)
+        int,
+        option(
+            "--hidden-size", metavar="N", min=1, max=1_000_000, help="Length of a cell's output.", panel=MODEL
+        ),
     ] = 2,
     layers: LayersOption = 1,
     embedding_size: EmbeddingSizeOption = 0,

@@ -24,6 +24,7 @@ HiddenSizeOption = Annotated[
         "--hidden-size",
         metavar="N",
         min=1,
+        max=1_000_000,
         help="Length of a cell's output.",
         show_default="from the text",
         panel=MODEL,
