@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from charseq.cells.ops import VARIANCE_FLOOR
+
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -16,9 +18,25 @@ class NumpyOps:
         """Compute by tanh, which neither overflows nor warns."""
         return np.asarray(0.5 * np.tanh(0.5 * x) + 0.5)
 
+    def log_sigmoid(self, x: Floats) -> Floats:
+        """The natural logarithm of sigmoid(x), exact where that is very small."""
+        return np.asarray(-np.logaddexp(0, -x))
+
     def tanh(self, x: Floats) -> Floats:
         """The hyperbolic tangent."""
         return np.tanh(x)
+
+    def relu(self, x: Floats) -> Floats:
+        """Zero for what is negative."""
+        return np.maximum(x, 0)
+
+    def exp(self, x: Floats) -> Floats:
+        """The exponential."""
+        return np.exp(x)
+
+    def maximum(self, x: Floats, y: Floats) -> Floats:
+        """The larger of two, element by element."""
+        return np.maximum(x, y)
 
     def split(self, x: Floats, parts: int) -> list[Floats]:
         """Cut the last axis into equal parts."""
@@ -43,6 +61,11 @@ class NumpyOps:
         np.put_along_axis(vectors, ids[..., None].astype(np.intp), 1, -1)
         return vectors
 
+    def standardized(self, x: Floats) -> Floats:
+        """The last axis with its mean taken away, divided by its standard deviation."""
+        centred = x - x.mean(-1, keepdims=True)
+        return np.asarray(centred / np.sqrt((centred * centred).mean(-1, keepdims=True) + VARIANCE_FLOOR))
+
 
 NUMPY = NumpyOps()
 
@@ -65,6 +88,10 @@ class SeededDraw:
         """A random orthogonal matrix [size size], evenly distributed (Mezzadri 2007)."""
         q, r = np.linalg.qr(self._generator.standard_normal((size, size)))
         return np.asarray(q * np.sign(np.diagonal(r)), np.float32)
+
+    def identity(self, size: int) -> npt.NDArray[np.float32]:
+        """The identity matrix [size size]."""
+        return np.eye(size, dtype=np.float32)
 
     def constant(self, shape: tuple[int, ...], value: float) -> npt.NDArray[np.float32]:
         """One value everywhere."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from charseq.corpus import Corpus
 from charseq.errors import TextError, UsageError
-from charseq.network import Head, Network
+from charseq.network import Head, InitialState, Network
 
 Schedule = Literal["constant", "cosine", "one-cycle"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
@@ -34,6 +34,10 @@ class TrainSettings:
     dropout: float = 0.0
     embedding_size: int = 0
     head: Head = "linear"
+    residual: bool = False
+    layer_norm: bool = False
+    tie_weights: bool = False
+    initial_state: InitialState = "zero"
     epochs: int = 1
     time_limit: float | None = None
     """Seconds; the schedule ends with it."""
@@ -61,7 +65,16 @@ class TrainSettings:
     def network(self, vocabulary_size: int) -> Network:
         """The network to train.  Raises UsageError where sizes cannot fit."""
         return Network(
-            self.cell, vocabulary_size, self.hidden_size, self.layers, self.embedding_size, self.head
+            self.cell,
+            vocabulary_size,
+            self.hidden_size,
+            self.layers,
+            self.embedding_size,
+            self.head,
+            self.residual,
+            self.layer_norm,
+            self.tie_weights,
+            self.initial_state,
         )
 
 
@@ -85,6 +98,8 @@ def choose(corpus: Corpus, vocabulary_size: int, given: Mapping[str, Any]) -> Tr
     if given.get("head") == "none":
         defaults = replace(defaults, hidden_size=vocabulary_size)
     settings = replace(defaults, **given)
+    if settings.tie_weights and "embedding_size" not in given:
+        settings = replace(settings, embedding_size=settings.hidden_size)
     if settings.stride > settings.sequence_length:
         raise UsageError(
             f"--stride {settings.stride} leaves places out between windows of {settings.sequence_length}",

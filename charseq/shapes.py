@@ -8,7 +8,8 @@ import numpy as np
 
 from charseq.arrays import NUMPY, Floats
 from charseq.batches import padded
-from charseq.cells.cell import Array, shape_of
+from charseq.cells.cell import shape_of
+from charseq.cells.ops import Array
 from charseq.network import Network, Weights
 from charseq.vocabulary import Vocabulary
 

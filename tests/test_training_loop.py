@@ -52,7 +52,7 @@ def greedily(prompt: str, out: str = "out") -> str:
     return prompt + "".join(s.character for s in continuation(trained, prompt, Choice.default_for(trained)))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [name for name in CELLS if name != "none"])
 @pytest.mark.parametrize(
     "text", ["hihello", "대한민국 만세 대한독립", "aaaaaaab", "ab", "aa", "\x1b[2J[red]\n\t"]
 )

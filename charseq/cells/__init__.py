@@ -1,18 +1,56 @@
-"""The cells, by name.  A new one is a file beside this and an entry in this table."""
+"""The cells, by name: charseq's own, and those that other packages register.
+
+A new one of ours is a file beside this and an entry in this table.  A package of other people's names its
+own in the entry points `charseq.cells`, as `name = "module:CELL"`.
+"""
 
 import difflib
+from importlib import metadata
 
 from charseq.cells.cell import Cell
-from charseq.cells.classic import GRU, LSTM, RNN
+from charseq.cells.classic import GRU, LSTM, NONE, RNN, RNN_RELU
+from charseq.cells.exponential import MLSTM, SLSTM
+from charseq.cells.minimal import MINGRU, MINLSTM
 from charseq.errors import UsageError
 
-CELLS: dict[str, Cell] = {cell.name: cell for cell in (RNN, LSTM, GRU)}
+CELLS: dict[str, Cell] = {
+    cell.name: cell for cell in (RNN, RNN_RELU, LSTM, GRU, MINGRU, MINLSTM, SLSTM, MLSTM, NONE)
+}
+ENTRY_POINTS = "charseq.cells"
 
 
 def cell_named(name: str) -> Cell:
     """Find a cell.  Raises UsageError, which says what it may have meant."""
     if name in CELLS:
         return CELLS[name]
-    near = difflib.get_close_matches(name.lower(), CELLS, n=1)
+    others = registered()
+    if name in others:
+        return _loaded(others[name])
+    names = [*CELLS, *others]
+    near = difflib.get_close_matches(name.lower(), names, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f"there is no cell {name!r}", hint=f"{meant}the cells are {', '.join(CELLS)}")
+    raise UsageError(f"there is no cell {name!r}", hint=f"{meant}the cells are {', '.join(names)}")
+
+
+def registered() -> dict[str, metadata.EntryPoint]:
+    """The cells of other packages, by name, not yet loaded; a name of charseq's own is never taken over."""
+    found = metadata.entry_points(group=ENTRY_POINTS)
+    return {point.name: point for point in found if point.name not in CELLS}
+
+
+def _loaded(point: metadata.EntryPoint) -> Cell:
+    """Load a registered cell.  Raises UsageError where it is none."""
+    package = point.dist.name if point.dist else point.value
+    try:
+        cell = point.load()
+    except Exception as error:  # whatever another package may raise
+        raise UsageError(
+            f"cell {point.name!r} of the package {package} cannot be loaded: {type(error).__name__}: {error}",
+            hint=f"mend or uninstall {package}",
+        ) from error
+    if not isinstance(cell, Cell) or cell.name != point.name:
+        raise UsageError(
+            f"cell {point.name!r} of the package {package} is not a charseq Cell of that name",
+            hint=f"its entry point must name a charseq.cells.cell.Cell with name={point.name!r}",
+        )
+    return cell

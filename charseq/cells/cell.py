@@ -1,18 +1,16 @@
 """What a cell is: parameters declared as data, and one pure step over any array library.
 
-A cell imports neither NumPy nor torch.  It is given `ops`, a handful of functions of the library in
-use, and everything else it needs are the operators that both libraries' arrays share.
-
 Axes, everywhere: B batch, T steps, I inputs, H hidden, V vocabulary.
 """
 
+import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
-Array = Any
-"""A NumPy array or a torch tensor; a step never asks which."""
+from charseq.cells.first_weights import Init, uniform
+from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 State = Any
 """A NamedTuple of arrays [B ...]; its first field is always the output, h [B H]."""
@@ -21,104 +19,10 @@ Sizes = Mapping[str, int]
 """How long each axis is: {"B": 2, "T": 3, "I": 5, "H": 7}."""
 
 
-class Ops(Protocol):
-    """The functions of an array library that cells and networks are written with."""
+class H(NamedTuple):
+    """The state of a cell whose output is all it remembers."""
 
-    def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x))."""
-
-    def tanh(self, x: Array) -> Array:
-        """The hyperbolic tangent."""
-
-    def split(self, x: Array, parts: int) -> Sequence[Array]:
-        """Cut the last axis into equal parts."""
-
-    def stack(self, arrays: Sequence[Array], axis: int) -> Array:
-        """Join arrays along a new axis."""
-
-    def where(self, condition: Array, yes: Array, no: Array) -> Array:
-        """Choose element by element."""
-
-    def zeros(self, shape: tuple[int, ...], like: Array) -> Array:
-        """Zeros of the type, and on the device, of another array."""
-
-    def one_hot(self, ids: Array, size: int, like: Array) -> Array:
-        """Ids [...] -> vectors [... size] with a single 1 each."""
-
-
-class Tap(Protocol):
-    """Whoever looks on: called with every intermediate tensor, it hands the tensor back."""
-
-    def __call__(self, name: str, value: Array, axes: str) -> Array:
-        """See one tensor, its name and its axes ("B 3H"); return it unchanged."""
-
-    def at(self, *, layer: int | None = None, step: int | None = None) -> "Tap":
-        """The same onlooker, told where in the network the next tensors arise."""
-
-
-class Untapped:
-    """The onlooker who is not there."""
-
-    def __call__(self, name: str, value: Array, axes: str) -> Array:
-        """Return the tensor."""
-        return value
-
-    def at(self, *, layer: int | None = None, step: int | None = None) -> "Untapped":
-        """Return itself."""
-        return self
-
-
-UNTAPPED = Untapped()
-
-
-class Draw(Protocol):
-    """Where first weights come from: a seeded generator with the usual distributions."""
-
-    def uniform(self, shape: tuple[int, ...], bound: float) -> Array:
-        """Values spread evenly over [-bound, bound)."""
-
-    def orthogonal(self, size: int) -> Array:
-        """A random orthogonal matrix [size size]."""
-
-    def constant(self, shape: tuple[int, ...], value: float) -> Array:
-        """One value everywhere."""
-
-    def time_scales(self, count: int) -> Array:
-        """How many steps each of [count] units is to remember: even from 1 to the sequence's length."""
-
-    def logarithm(self, x: Array) -> Array:
-        """The natural logarithm."""
-
-    def join(self, parts: Sequence[Array]) -> Array:
-        """Arrays one beneath the other, along the first axis."""
-
-
-Init = Callable[[Draw, tuple[int, ...], int], Array]
-"""(draw, shape, H) -> the first value of a parameter."""
-
-
-def uniform(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """U(-1/sqrt(H), 1/sqrt(H)), as torch.nn initialises recurrent layers."""
-    return draw.uniform(shape, hidden**-0.5)
-
-
-def zeros(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """Zero everywhere."""
-    return draw.constant(shape, 0.0)
-
-
-def orthogonal(*gains: float) -> Init:
-    """One orthogonal matrix [H H] a gate, times the gate's gain.
-
-    Orthogonal matrices keep signals alive over time (Saxe et al. 2013, arXiv:1312.6120).  A gain above 1 on
-    what passes a tanh keeps a new network from settling at a fixed point (Sompolinsky et al. 1988, "Chaos in
-    random neural networks"): its state is another at every step, and so it can learn to count.
-    """
-
-    def init(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-        return draw.join([draw.orthogonal(hidden) * gain for gain in gains])
-
-    return init
+    h: Array
 
 
 @dataclass(frozen=True)
@@ -142,34 +46,78 @@ class Step(Protocol):
         """Advance one step."""
 
 
+Gates = Callable[[Ops, Mapping[str, Array], Array, Tap], tuple[Array, Array]]
+"""(ops, w, x [... I], tap) -> keep, add [... H], where h = keep * h[t-1] + add."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """A recurrent cell: a name, a state, parameters, and the step that defines it."""
 
     name: str
     state: Any
-    """The NamedTuple class of the state; every field so far is [B H]."""
+    """The NamedTuple class of the state."""
     params: Mapping[str, Param]
     step: Step
     summary: str
+    """What it is for, in one line."""
     source: str
+    state_axes: Mapping[str, str] = field(default_factory=dict)
+    """The axes of the fields of the state that are not [B H]."""
+    learned_start: tuple[str, ...] = ("h",)
+    """The fields of a first state that may be learned; the others begin as zeros."""
+    gates: Gates | None = None
+    """Of a cell whose h is linear in h[t-1]: what the step keeps and adds, from x alone.
+
+    Such a cell is trained on all steps at once, by a scan.
+    """
+
+    def axes_of(self, name: str) -> str:
+        """The axes of a field of the state."""
+        return self.state_axes.get(name, "B H")
 
     def start(self, ops: Ops, batch: int, hidden: int, like: Array) -> State:
-        """The state before the first step: zeros [B H]."""
-        return self.state(*(ops.zeros((batch, hidden), like) for _ in self.state._fields))
+        """The state before the first step: zeros."""
+        sizes = {"B": batch, "H": hidden}
+        fields = self.state._fields
+        return self.state(*(ops.zeros(shape_of(self.axes_of(name), sizes), like) for name in fields))
+
+    def equations(self) -> dict[str, str]:
+        """What the step computes, by the name of the tensor, in order; read from the step's docstring.
+
+        An equation is an indented line `name = ...`; an empty dict where Python runs without docstrings.
+        """
+        lines = (inspect.getdoc(self.step) or "").splitlines()
+        found = (re.fullmatch(r" {4,}(\w+) += +(.+)", line) for line in lines)
+        return {match[1]: match[2] for match in found if match}
+
+    def formula(self) -> str:
+        """The number of parameters of a layer, as people write it: 3H (I + H + 2)."""
+        products = [param.axes.split() for param in self.params.values()]
+        first = products[0][0]
+        if not all(product[0] == first for product in products):
+            return _sum([" ".join(product) for product in products])
+        inner = _sum([" ".join(product[1:]) or "1" for product in products])
+        return f"{first} ({inner})"
+
+
+def _sum(terms: "list[str]") -> str:
+    """Terms with plus signs between, the plain numbers added up: I + H + 1 + 1 is I + H + 2."""
+    number = sum(int(term) for term in terms if term.isdecimal())
+    return " + ".join([term for term in terms if not term.isdecimal()] + [str(number)] * (number > 0))
 
 
 def shape_of(axes: str, sizes: Sizes) -> tuple[int, ...]:
-    """Real sizes for symbolic axes: ("3H I", {"H": 7, "I": 5}) -> (21, 5)."""
+    """Real sizes for symbolic axes: ("3H I 2", {"H": 7, "I": 5}) -> (21, 5, 2)."""
     return tuple(
-        int(times or 1) * sizes[letter] for times, letter in (_parts(token) for token in axes.split())
+        int(times or 1) * sizes.get(letter, 1) for times, letter in (_parts(token) for token in axes.split())
     )
 
 
 def _parts(token: str) -> tuple[str, str]:
-    found = re.fullmatch(r"(\d*)([A-Z])", token)
+    found = re.fullmatch(r"(\d*)([A-Z]?)", token)
     if found is None:
-        raise ValueError(f"{token!r} is not an axis such as B or 3H")
+        raise ValueError(f"{token!r} is not an axis such as B, 3H or 2")
     return found[1], found[2]
 
 
@@ -195,7 +143,14 @@ def unroll(
             state = after
             hs.append(after.h)
             continue
-        live = (lengths > t)[:, None]
-        state = type(after)(*(ops.where(live, new, old) for new, old in zip(after, state, strict=True)))
-        hs.append(ops.where(live, after.h, ops.zeros(after.h.shape, after.h)))
+        live = lengths > t
+        state = type(after)(
+            *(ops.where(beside(live, new), new, old) for new, old in zip(after, state, strict=True))
+        )
+        hs.append(ops.where(beside(live, after.h), after.h, ops.zeros(after.h.shape, after.h)))
     return ops.stack(hs, 1), state
+
+
+def beside(rows: Array, field: Array) -> Array:
+    """Values of rows [B] -> [B 1 ...], to stand beside a field of a state [B ...]."""
+    return rows.reshape((-1,) + (1,) * (field.ndim - 1))

@@ -1,25 +1,11 @@
-"""The three classic cells, in torch's conventions: their weights are those of torch.nn, both ways."""
+"""The classic cells, in torch's conventions: their weights are those of torch.nn, both ways."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from charseq.cells.cell import (
-    UNTAPPED,
-    Array,
-    Cell,
-    Draw,
-    Ops,
-    Param,
-    Tap,
-    orthogonal,
-    zeros,
-)
-
-
-class H(NamedTuple):
-    """The state of a cell whose output is all it remembers."""
-
-    h: Array
+from charseq.cells.cell import Cell, H, Param
+from charseq.cells.first_weights import gates, identity, orthogonal, remembering, zeros
+from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 
 class HC(NamedTuple):
@@ -32,7 +18,9 @@ class HC(NamedTuple):
 def rnn_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
     """Advance one step.  x [B I], state.h [B H] -> H.
 
-        h = tanh(W_x x + b_x + W_h h + b_h)
+        from_x = W_x x + b_x
+        from_h = W_h h[t-1] + b_h
+        h = tanh(from_x + from_h)
 
     Source: Elman 1990, "Finding structure in time"; the same as torch.nn.RNN.
     """
@@ -41,14 +29,31 @@ def rnn_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UN
     return H(tap("h", ops.tanh(from_x + from_h), "B H"))
 
 
-def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = UNTAPPED) -> HC:
-    """Advance one step.  x [B I], state.h and state.c [B H] -> HC.  Gates in torch's order: i f g o.
+def rnn_relu_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
+    """Advance one step.  x [B I], state.h [B H] -> H.
 
-        i = sigmoid(W_xi x + b_xi + W_hi h + b_hi)
-        f = sigmoid(W_xf x + b_xf + W_hf h + b_hf)
-        g =    tanh(W_xg x + b_xg + W_hg h + b_hg)
-        o = sigmoid(W_xo x + b_xo + W_ho h + b_ho)
-        c = f * c + i * g
+        from_x = W_x x + b_x
+        from_h = W_h h[t-1] + b_h
+        h = relu(from_x + from_h)
+
+    Source: Le, Jaitly & Hinton 2015, arXiv:1504.00941, who start W_h as the identity; the same as
+    torch.nn.RNN with relu.
+    """
+    from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B H")
+    from_h = tap("from_h", state.h @ w["W_h"].T + w["b_h"], "B H")
+    return H(tap("h", ops.relu(from_x + from_h), "B H"))
+
+
+def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = UNTAPPED) -> HC:
+    """Advance one step.  x [B I], state.h and state.c [B H] -> HC.
+
+        from_x = W_x x + b_x, cut into x_i, x_f, x_g, x_o
+        from_h = W_h h[t-1] + b_h, cut into h_i, h_f, h_g, h_o
+        i = sigmoid(x_i + h_i)
+        f = sigmoid(x_f + h_f)
+        g = tanh(x_g + h_g)
+        o = sigmoid(x_o + h_o)
+        c = f * c[t-1] + i * g
         h = o * tanh(c)
 
     Source: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; the same as torch.nn.LSTM.
@@ -67,10 +72,12 @@ def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = 
 def gru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
     """Advance one step.  x [B I], state.h [B H] -> H.  Torch's convention: reset after the product.
 
-        r = sigmoid(W_xr x + b_xr + W_hr h + b_hr)
-        z = sigmoid(W_xz x + b_xz + W_hz h + b_hz)
-        n = tanh(W_xn x + b_xn + r * (W_hn h + b_hn))
-        h = (1 - z) * n + z * h
+        from_x = W_x x + b_x, cut into x_r, x_z, x_n
+        from_h = W_h h[t-1] + b_h, cut into h_r, h_z, h_n
+        r = sigmoid(x_r + h_r)
+        z = sigmoid(x_z + h_z)
+        n = tanh(x_n + r * h_n)
+        h = (1 - z) * n + z * h[t-1]
 
     Source: Cho et al. 2014, arXiv:1406.1078; the variant of torch.nn.GRU.
     """
@@ -84,30 +91,14 @@ def gru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UN
     return H(tap("h", (1 - z) * n + z * state.h, "B H"))
 
 
-def open_forget_gate(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """Zero, but 1 for the forget gate of i f g o: a new LSTM remembers.  Source: Jozefowicz et al. 2015."""
-    none = draw.constant((hidden,), 0.0)
-    return draw.join([none, none + 1, none, none])
+def none_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
+    """Answer each character alone.  x [B I] -> H; the state before is not read.
 
+        h = W_x x + b_x
 
-def lstm_memory(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """Biases of the gates i f g o: half the units remember for times of every scale, half for a few steps.
-
-    Source: Tallec & Ollivier 2018, arXiv:1804.11188, for the first half; `open_forget_gate` for the second.
+    Source: the linear baseline; as the logits themselves (head none), it is multinomial regression.
     """
-    slow, fast = hidden // 2, hidden - hidden // 2
-    memory = draw.logarithm(draw.time_scales(slow))
-    none = draw.constant((fast,), 0.0)
-    rest = draw.constant((2 * hidden,), 0.0)
-    return draw.join([-memory, none, memory, none + 1, rest])
-
-
-def gru_memory(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """Biases of the gates r z n: half the units remember for times of every scale, as in `lstm_memory`."""
-    slow, fast = hidden // 2, hidden - hidden // 2
-    memory = draw.logarithm(draw.time_scales(slow))
-    edge = draw.constant((hidden,), 0.0)
-    return draw.join([edge, memory, draw.constant((fast,), 0.0), edge])
+    return H(tap("h", x @ w["W_x"].T + w["b_x"], "B H"))
 
 
 RNN = Cell(
@@ -124,6 +115,20 @@ RNN = Cell(
     source="Elman 1990",
 )
 
+RNN_RELU = Cell(
+    "rnn-relu",
+    state=H,
+    step=rnn_relu_step,
+    params={
+        "W_x": Param("H I"),
+        "W_h": Param("H H", identity),
+        "b_x": Param("H", zeros),
+        "b_h": Param("H", zeros),
+    },
+    summary="a plain network that starts as a sum of all it has read; can count, can explode",
+    source="Le, Jaitly & Hinton 2015, arXiv:1504.00941",
+)
+
 LSTM = Cell(
     "lstm",
     state=HC,
@@ -131,11 +136,13 @@ LSTM = Cell(
     params={
         "W_x": Param("4H I"),
         "W_h": Param("4H H", orthogonal(1, 1, 1, 1), orthogonal(1, 1, 3, 1)),
-        "b_x": Param("4H", open_forget_gate, lstm_memory),
+        # A new LSTM remembers: its forget gate starts open (Jozefowicz et al. 2015).
+        "b_x": Param("4H", gates(0, 1, 0, 0), remembering(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
         "b_h": Param("4H", zeros),
     },
-    summary="a memory behind gates: remembers longest of the three",
+    summary="a memory behind gates: remembers longest of the classic three",
     source="Hochreiter & Schmidhuber 1997",
+    learned_start=("h", "c"),
 )
 
 GRU = Cell(
@@ -145,9 +152,19 @@ GRU = Cell(
     params={
         "W_x": Param("3H I"),
         "W_h": Param("3H H", orthogonal(1, 1, 1), orthogonal(1, 1, 3)),
-        "b_x": Param("3H", zeros, gru_memory),
+        "b_x": Param("3H", zeros, remembering(0, 1, 0)),
         "b_h": Param("3H", zeros),
     },
     summary="gates without a separate memory: three quarters of an LSTM, often as good",
     source="Cho et al. 2014, arXiv:1406.1078",
+)
+
+NONE = Cell(
+    "none",
+    state=H,
+    step=none_step,
+    params={"W_x": Param("H I"), "b_x": Param("H", zeros)},
+    summary="no recurrence: the baseline that cannot tell one h from another",
+    source="linear regression on the input",
+    learned_start=(),
 )

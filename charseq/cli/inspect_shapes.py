@@ -62,7 +62,7 @@ def inspect_shapes(
         ),
     ] = 2,
     layers: LayersOption = 1,
-    embedding_size: EmbeddingSizeOption = 0,
+    embedding_size: EmbeddingSizeOption = None,
     seed: SeedOption = 0,
     values: Annotated[bool, option("--values", help="Show what the tensors hold, too.")] = False,
     format: FormatOption = "auto",
@@ -89,7 +89,7 @@ def inspect_shapes(
     from charseq.vocabulary import Vocabulary
 
     known = Vocabulary.of([*found, vocabulary], unit=unit, normalization=normalize)
-    network = Network(cell, len(known), hidden_size, layers, embedding_size)
+    network = Network(cell, len(known), hidden_size, layers, embedding_size or 0)
     weights = network.arrange(network.draw(SeededDraw(seed)))
     rows = trace(network, known, weights, found)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())

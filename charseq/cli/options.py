@@ -126,14 +126,33 @@ LayersOption = Annotated[
     int, option("--layers", metavar="N", min=1, max=1000, help="Cells on top of each other.", panel=MODEL)
 ]
 EmbeddingSizeOption = Annotated[
-    int,
+    int | None,
     option(
         "--embedding-size",
         metavar="N",
         min=0,
+        max=1_000_000,
         help="Length of a character's vector; 0 is one-hot.",
+        show_default="0; with --tie-weights the hidden size",
         panel=MODEL,
     ),
+]
+HeadOption = Annotated[
+    Literal["linear", "none"],
+    option("--head", help="none: the cell's output is the logits.", panel=MODEL),
+]
+ResidualOption = Annotated[
+    bool, option("--residual", help="Add what each layer reads to what it gives.", panel=MODEL)
+]
+LayerNormOption = Annotated[
+    bool, option("--layer-norm", help="Normalise what goes up from each layer.", panel=MODEL)
+]
+TieWeightsOption = Annotated[
+    bool, option("--tie-weights", help="Let the head's matrix be the embedding.", panel=MODEL)
+]
+InitialStateOption = Annotated[
+    Literal["zero", "learned"],
+    option("--initial-state", help="What a text is begun with.", panel=MODEL),
 ]
 ModelOption = Annotated[
     str | None,

@@ -40,10 +40,6 @@ DropoutOption = Annotated[
         panel=MODEL,
     ),
 ]
-HeadOption = Annotated[
-    Literal["linear", "none"],
-    option("--head", help="none: the cell's output is the logits.", panel=MODEL),
-]
 EpochsOption = Annotated[
     int | None,
     option(

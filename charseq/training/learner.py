@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from charseq.batches import Batch, padded
-from charseq.cells.cell import State
+from charseq.cells.cell import State, beside
 from charseq.network import Network, Unroll
 from charseq.settings import TrainSettings
 from charseq.training.loss import sequence_loss
@@ -112,13 +112,17 @@ class Learner:
         return self.network.read_out(weights, hs), states
 
     def _carried(self, states: States | None, batch: Batch) -> States | None:
-        """The states that a batch starts from: zero in its fresh rows."""
+        """The states that a batch starts from: the network's first ones in its fresh rows."""
         if states is None or batch.fresh.all():
             return None
         if not batch.fresh.any():
             return states
-        (keep,) = self._moved(~batch.fresh[:, None])
-        return tuple(type(s)(*(f * keep for f in s)) for s in states)
+        (fresh,) = self._moved(batch.fresh)
+        starts = self.network.start(TORCH, self.parameters.weights, len(batch.fresh))
+        return tuple(
+            type(s)(*(torch.where(beside(fresh, f), first, f) for first, f in zip(start, s, strict=True)))
+            for start, s in zip(starts, states, strict=True)
+        )
 
     def _moved(self, *arrays: npt.NDArray[Any]) -> list[Tensor]:
         return [torch.from_numpy(array).to(self.device, non_blocking=True) for array in arrays]

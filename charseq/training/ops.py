@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from charseq.cells.ops import VARIANCE_FLOOR
+
 
 class TorchOps:
     """The functions of charseq.cells.cell.Ops, for torch; all of them carry gradients."""
@@ -14,9 +16,25 @@ class TorchOps:
         """1 / (1 + exp(-x))."""
         return torch.sigmoid(x)
 
+    def log_sigmoid(self, x: Tensor) -> Tensor:
+        """The natural logarithm of sigmoid(x), exact where that is very small."""
+        return functional.logsigmoid(x)
+
     def tanh(self, x: Tensor) -> Tensor:
         """The hyperbolic tangent."""
         return torch.tanh(x)
+
+    def relu(self, x: Tensor) -> Tensor:
+        """Zero for what is negative."""
+        return torch.relu(x)
+
+    def exp(self, x: Tensor) -> Tensor:
+        """The exponential."""
+        return torch.exp(x)
+
+    def maximum(self, x: Tensor, y: Tensor) -> Tensor:
+        """The larger of two, element by element."""
+        return torch.maximum(x, y)
 
     def split(self, x: Tensor, parts: int) -> Sequence[Tensor]:
         """Cut the last axis into equal parts."""
@@ -37,6 +55,10 @@ class TorchOps:
     def one_hot(self, ids: Tensor, size: int, like: Tensor) -> Tensor:
         """Ids [...] -> vectors [... size] with a single 1 each."""
         return functional.one_hot(ids, size).to(like.dtype)
+
+    def standardized(self, x: Tensor) -> Tensor:
+        """The last axis with its mean taken away, divided by its standard deviation."""
+        return functional.layer_norm(x, x.shape[-1:], eps=VARIANCE_FLOOR)
 
 
 TORCH = TorchOps()
