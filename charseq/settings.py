@@ -16,11 +16,31 @@ WHOLE_STRING = 1_000
 WHOLE_TEXT = 10_000
 """... and this many in all."""
 
-SHORT_TEXT_RECIPES: dict[str, tuple[float, Schedule]] = {"rnn": (0.003, "one-cycle")}
-"""Learning rate and schedule by cell; tests/benchmarks/learned_whole.py measures how reliably they learn.
 
-A plain RNN has to learn with small steps first, while its state is still another at every step; gates find
-the way back.
+@dataclass(frozen=True)
+class Recipe:
+    """What a cell does well with: its stack, and how it moves where short text is learned whole."""
+
+    learning_rate: float = 0.005
+    schedule: Schedule = "cosine"
+    layers: int = 1
+    residual: bool = False
+    layer_norm: bool = False
+
+
+MINIMAL = Recipe(layers=2, residual=True, layer_norm=True)
+RECIPES = {
+    "rnn": Recipe(0.003, "one-cycle"),
+    "rnn-relu": Recipe(0.001, "one-cycle", layer_norm=True),
+    "mingru": MINIMAL,
+    "minlstm": MINIMAL,
+    "mlstm": replace(MINIMAL, learning_rate=0.01),
+}
+"""Recipes by cell; tests/benchmarks/learned_whole.py measures how reliably short text is learned with them.
+
+Plain networks have to learn with small steps first, while their state is still another at every step; gates
+find the way back.  A sum that grows with the text (rnn-relu) wants its output normalised.  A cell whose gates
+see x alone tells places apart only by a second layer.
 """
 
 
@@ -97,6 +117,14 @@ def choose(corpus: Corpus, vocabulary_size: int, given: Mapping[str, Any]) -> Tr
         defaults = _for_long_text(corpus, given)
     if given.get("head") == "none":
         defaults = replace(defaults, hidden_size=vocabulary_size)
+    recipe = _recipe(given)
+    layers = given.get("layers", recipe.layers)
+    defaults = replace(
+        defaults,
+        layers=layers,
+        residual=recipe.residual and layers > 1,
+        layer_norm=recipe.layer_norm,
+    )
     settings = replace(defaults, **given)
     if settings.tie_weights and "embedding_size" not in given:
         settings = replace(settings, embedding_size=settings.hidden_size)
@@ -114,13 +142,17 @@ def is_short(corpus: Corpus) -> bool:
     return not corpus.lines and longest <= WHOLE_STRING and corpus.characters <= WHOLE_TEXT
 
 
+def _recipe(given: Mapping[str, Any]) -> Recipe:
+    return RECIPES.get(given.get("cell", ""), Recipe())
+
+
 def _for_short_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
     longest = max(map(len, corpus.sequences))
-    learning_rate, schedule = SHORT_TEXT_RECIPES.get(given.get("cell", ""), (0.005, "cosine"))
+    recipe = _recipe(given)
     return TrainSettings(
         epochs=300 + 6 * longest,
-        learning_rate=learning_rate,
-        schedule="constant" if "learning_rate" in given else schedule,
+        learning_rate=recipe.learning_rate,
+        schedule="constant" if "learning_rate" in given else recipe.schedule,
         batch_size=len(corpus.sequences),
         sequence_length=longest - 1,
         until_learned="epochs" not in given,

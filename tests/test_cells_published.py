@@ -47,14 +47,17 @@ def test_the_minimal_cells_equal_the_package_mingru_pytorch(name: str, start: st
     cell, size = CELLS[name], SIZES["H"]
     w, xs = setting(cell, inputs=size)
     w["b_x"] = torch.zeros_like(w["b_x"])  # which the package does without
-    parts = dict(zip("zn" if name == "mingru" else "fin", w["W_x"].chunk(2 if name == "mingru" else 3)))
+    gates, theirs = ("zn", "nz") if name == "mingru" else ("fin", "nfi")
+    parts = dict(zip(gates, w["W_x"].chunk(len(gates)), strict=True))
     published: Any = (minGRU if name == "mingru" else minLSTM)(size).double()
     layer = published.to_hidden_and_gate if name == "mingru" else published.to_hidden_and_f_i_gate
-    layer.weight.data = torch.cat([parts[gate] for gate in ("nz" if name == "mingru" else "nfi")])
+    layer.weight.data = torch.cat([parts[gate] for gate in theirs])
     first = draw(SIZES["B"], size).abs() if start == "carried" else None
     state = None if first is None else cell.state(first)
-    expected = []
-    for x in xs.split(1, 1):  # its step; its parallel minLSTM is wrong from a carried state
+    expected: list[Tensor] = []
+    for x in (
+        xs[:, t : t + 1] for t in range(STEPS)
+    ):  # its step; its parallel minLSTM is wrong from a carried state
         before = expected[-1] if expected else (None if first is None else first[:, None])
         expected.append(published(x, before).detach())
     for outputs in both_ways(cell, w, xs, state):
@@ -72,7 +75,9 @@ def test_slstm_equals_the_step_of_the_package_xlstm() -> None:
     states = torch.zeros(4, SIZES["B"], SIZES["H"], dtype=torch.float64)
     expected = []
     for x in xs.unbind(1):
-        states, _ = slstm_forward_pointwise(x @ w["W_x"].T, states[0] @ w["W_h"].T, w["b_x"][None], states, {})
+        states, _ = slstm_forward_pointwise(
+            x @ w["W_x"].T, states[0] @ w["W_h"].T, w["b_x"][None], states, {}
+        )
         expected.append(states[0])
     for outputs in both_ways(cell, w, xs):
         torch.testing.assert_close(outputs, torch.stack(expected, 1), atol=1e-10, rtol=0)

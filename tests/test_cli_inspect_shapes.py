@@ -1,6 +1,7 @@
 import math
 
 import pytest
+from rich.cells import cell_len
 
 from charseq.cells import CELLS
 from tests.support import Command
@@ -65,9 +66,14 @@ def test_texts_come_from_options_files_and_lines_of_standard_input(charseq: Comm
 def test_the_table_shows_what_is_read_at_each_step(charseq: Command) -> None:
     result = charseq("inspect-shapes", "he", "h", "--cell", "rnn", "--format", "table", "--values")
     lines = [line.rstrip() for line in result.output.splitlines()]
-    assert lines[0].startswith("rnn: 1 x 2 hidden")
-    assert any(line.startswith("0 h h  from_x   batch, hidden") for line in lines)
-    assert any(line.startswith("1 e ·  from_x   batch, hidden") for line in lines)
+    assert lines[0] == "rnn: 1 layer of 2 hidden, fresh weights, seed 0"
+    assert lines[1] == "vocabulary of 2: 0 e  1 h"
+    assert lines[2] == "axes: B batch 2, T sequence 2, I input 2, H hidden 2, V vocabulary 2"
+    assert "step 0, reading h h" in lines
+    step = lines.index("step 1, reading e ·")
+    assert lines[step + 1].startswith("  from_x     B H    (2, 2)     e ")
+    assert lines[step + 2].split() == ["·", "0.0000", "0.0000"]
+    assert "· is past a text's end" in lines[-1]
     assert max(map(len, lines)) <= 80
 
 
@@ -95,3 +101,112 @@ def test_hostile_text_is_shown_and_never_obeyed(charseq: Command) -> None:
         assert result.status == 0
         assert "\x1b" not in result.output
         assert "\u202e" not in result.output
+
+
+def test_the_table_has_no_details_unless_they_are_asked_for(charseq: Command) -> None:
+    result = charseq("inspect-shapes", "he", "--cell", "rnn", "--format", "table")
+    assert [" ".join(line.split()) for line in result.output.splitlines()[2:6]] == [
+        "input batch, sequence, input (1, 2, 2)",
+        "initial.h batch, hidden (1, 2)",
+        "step 0, reading h",
+        "from_x batch, hidden (1, 2)",
+    ]
+
+
+def test_a_wide_table_has_the_names_of_axes_beside_equations(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    result = charseq("inspect-shapes", "he", "--format", "table", "--explain")
+    assert "batch, 3*hidden" in result.output
+    assert "axes:" not in result.output
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_explain_derives_the_parameters_and_says_every_equation(charseq: Command, cell: str) -> None:
+    told = charseq("inspect-shapes", "he", "--cell", cell, "--explain", "--format", "table").output
+    assert "parameters of layer 0: " + CELLS[cell].formula() in told
+    records = charseq(
+        "inspect-shapes", "he", "--cell", cell, "--explain", "--head", "linear", "--json"
+    ).records
+    assert all(record["equation"] for record in records)
+
+
+def test_explain_counts_as_the_lesson_does(charseq: Command) -> None:
+    told = charseq("inspect-shapes", "hello", "--cell", "lstm", "--explain", "--format", "table").output
+    assert "parameters of layer 0: 4H (I + H + 2) = 8 * (4 + 2 + 2) = 64" in told
+    told = charseq(
+        "inspect-shapes", "hello", "--head", "linear", "--layers", "2", "--layer-norm",
+        "--embedding-size", "3", "--explain", "--format", "table",
+    ).output  # fmt: skip
+    assert "embedding: V E = 4 * 3 = 12" in told
+    assert "layer 1, norm: 2H = 4 = 4" in told
+    assert "head: V (H + 1) = 4 * (2 + 1) = 12" in told
+
+
+def test_one_step_and_one_layer_can_be_chosen(charseq: Command) -> None:
+    arguments = ("inspect-shapes", "hello", "--layers", "3", "--json")
+    records = charseq(*arguments, "--step", "4", "--layer", "2").records
+    assert {(record["step"], record["layer"]) for record in records} == {(4, 2)}
+    assert [record["name"] for record in records] == ["from_x", "from_h", "r", "z", "n", "h"]
+    for option, most in (("--step", 4), ("--layer", 2)):
+        result = charseq(*arguments, option, "7")
+        assert result.status == 2
+        assert f"counted from 0 to {most}" in result.errors
+
+
+def test_a_bidirectional_run_is_for_looking_only(charseq: Command) -> None:
+    records = charseq("inspect-shapes", "hello", "--bidirectional", "--json").records
+    shapes = {record["name"]: record["shape"] for record in records}
+    assert shapes["output.forward"] == shapes["output.backward"] == [1, 5, 2]
+    assert shapes["output"] == [1, 5, 4]
+    assert [r["direction"] for r in records if r["name"] == "state.h"] == ["forward", "backward"]
+    assert "direction" not in records[0]
+    plain = charseq("inspect-shapes", "hello", "--bidirectional").output.splitlines()
+    assert plain[0].split("\t")[-1] == "direction"
+    result = charseq("inspect-shapes", "hello", "--bidirectional", "--head", "linear")
+    assert result.status == 2
+    assert "--bidirectional with --head linear" in result.errors
+
+
+def test_without_a_head_the_hidden_size_is_the_vocabularys(charseq: Command) -> None:
+    records = charseq("inspect-shapes", "hello", "--head", "none", "--json").records
+    shapes = {record["name"]: record["shape"] for record in records}
+    assert shapes["output"] == shapes["logits"] == [1, 5, 4]
+    assert "flattened" not in shapes
+    assert shapes["loss"] == []
+
+
+def test_a_trained_model_is_shown_over_what_it_learned(charseq: Command) -> None:
+    end = charseq.train("--text", "hihello", "--cell", "lstm", "--hidden-size", "5")[-1]
+    records = charseq("inspect-shapes", "--model", "runs/0001-lstm", "--values", "--json").records
+    by_name = {record["name"]: record for record in records}
+    assert by_name["input"]["shape"] == [1, 7, 5]
+    assert by_name["loss"]["values"] == pytest.approx(end["loss"], rel=1e-4)
+    likeliest = [row.index(max(row)) for row in by_name["probabilities"]["values"][0]]
+    assert likeliest[:6] == by_name["targets"]["values"][0][:6]
+    other = charseq("inspect-shapes", "hell", "--model", "runs/0001-lstm", "--json").records
+    assert other[0]["shape"] == [1, 4, 5]
+
+
+def test_beside_a_model_no_other_network_can_be_chosen(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1")
+    result = charseq(
+        "inspect-shapes", "hi", "--model", "runs/0001-gru", "--layers", "2", "--hidden-size", "3"
+    )
+    assert result.status == 2
+    assert "--hidden-size and --layers cannot be chosen" in result.errors
+
+
+def test_a_big_tensor_is_summed_up_in_the_table_and_whole_in_json(charseq: Command) -> None:
+    arguments = ("inspect-shapes", "hello", "--hidden-size", "100", "--values", "--cell", "rnn")
+    assert "500 values from " in charseq(*arguments, "--format", "table").output
+    output = next(r for r in charseq(*arguments, "--json").records if r["name"] == "output")
+    assert len(output["values"][0][4]) == 100
+
+
+@pytest.mark.parametrize("width", ["20", "40", "80", "160"])
+def test_the_table_fits_the_screen(charseq: Command, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    told = charseq("inspect-shapes", "héllo 한글", "eo", "--values", "--explain", "--format", "table").output
+    assert max(map(cell_len, told.splitlines())) <= int(width)

@@ -4,8 +4,9 @@ Axes, everywhere: B batch, T steps, I inputs, H hidden, V vocabulary.
 """
 
 import inspect
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -93,31 +94,38 @@ class Cell:
 
     def formula(self) -> str:
         """The number of parameters of a layer, as people write it: 3H (I + H + 2)."""
-        products = [param.axes.split() for param in self.params.values()]
-        first = products[0][0]
-        if not all(product[0] == first for product in products):
-            return _sum([" ".join(product) for product in products])
-        inner = _sum([" ".join(product[1:]) or "1" for product in products])
-        return f"{first} ({inner})"
+        return formula([param.axes for param in self.params.values()])
 
 
-def _sum(terms: "list[str]") -> str:
+def formula(axes: Sequence[str]) -> str:
+    """The number of values in tensors of these axes: ["3H I", "3H H", "3H", "3H"] is 3H (I + H + 2)."""
+    products = [product.split() for product in axes]
+    shared = products[0][0]
+    if len(products) == 1 or any(product[0] != shared for product in products):
+        return _sum([" ".join(product) for product in products])
+    inner = _sum([" ".join(product[1:]) or "1" for product in products])
+    return f"{inner}{shared}" if inner.isdecimal() else f"{shared} ({inner})"
+
+
+def _sum(terms: Sequence[str]) -> str:
     """Terms with plus signs between, the plain numbers added up: I + H + 1 + 1 is I + H + 2."""
     number = sum(int(term) for term in terms if term.isdecimal())
     return " + ".join([term for term in terms if not term.isdecimal()] + [str(number)] * (number > 0))
 
 
 def shape_of(axes: str, sizes: Sizes) -> tuple[int, ...]:
-    """Real sizes for symbolic axes: ("3H I 2", {"H": 7, "I": 5}) -> (21, 5, 2)."""
+    """Real sizes for symbolic axes: ("3H BT 2", {"H": 7, "B": 2, "T": 3}) -> (21, 6, 2)."""
     return tuple(
-        int(times or 1) * sizes.get(letter, 1) for times, letter in (_parts(token) for token in axes.split())
+        int(times or 1) * math.prod(sizes[letter] for letter in letters)
+        for times, letters in (factors(token) for token in axes.split())
     )
 
 
-def _parts(token: str) -> tuple[str, str]:
-    found = re.fullmatch(r"(\d*)([A-Z]?)", token)
-    if found is None:
-        raise ValueError(f"{token!r} is not an axis such as B, 3H or 2")
+def factors(axis: str) -> tuple[str, str]:
+    """The number and the letters of an axis: "3H" is ("3", "H").  Raises ValueError for what is none."""
+    found = re.fullmatch(r"(\d*)([A-Z]*)", axis)
+    if found is None or not axis:
+        raise ValueError(f"{axis!r} is not an axis such as B, 3H, BT or 2")
     return found[1], found[2]
 
 

@@ -1,37 +1,45 @@
-"""charseq inspect-shapes: every tensor of a cell run over text.  Never imports torch."""
+"""charseq inspect-shapes: every tensor of a network run over text.  Never imports torch."""
 
 import sys
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charseq.cli import inspect_options as options
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
-    MODEL,
     CellOption,
     DebugOption,
     EmbeddingSizeOption,
     FileOption,
     FormatOption,
     JSONOption,
+    LayerNormOption,
     LayersOption,
+    ModelOption,
     NormalizeOption,
+    ResidualOption,
     SeedOption,
     TextOption,
     UnitOption,
     VocabularyOption,
     chosen_format,
     examples,
-    option,
 )
-from charseq.errors import TextError
+from charseq.errors import TextError, UsageError
+
+if TYPE_CHECKING:
+    from charseq.shapes import Row, Subject
 
 EXAMPLES = [
     "charseq inspect-shapes hello",
     "charseq inspect-shapes h --vocabulary helo --cell lstm --values",
-    "charseq inspect-shapes hello eolll lleel --cell rnn --hidden-size 2",
-    "charseq inspect-shapes hello --layers 3 --json",
+    "charseq inspect-shapes hello eol lleo --cell rnn --hidden-size 2 --values",
+    "charseq inspect-shapes hello --cell lstm --step 1 --explain --values",
+    "charseq inspect-shapes hihello --head linear --json",
+    "charseq inspect-shapes hello --layers 3 --bidirectional",
 ]
 
 
@@ -55,42 +63,130 @@ def inspect_shapes(
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
     cell: CellOption = "gru",
-    hidden_size: Annotated[
-        int,
-        option(
-            "--hidden-size", metavar="N", min=1, max=1_000_000, help="Length of a cell's output.", panel=MODEL
-        ),
-    ] = 2,
-    layers: LayersOption = 1,
+    hidden_size: options.HiddenSizeOption = None,
+    layers: LayersOption = None,
     embedding_size: EmbeddingSizeOption = None,
+    head: options.HeadOption = None,
+    residual: ResidualOption = None,
+    layer_norm: LayerNormOption = None,
+    bidirectional: options.BidirectionalOption = False,
+    model: ModelOption = None,
     seed: SeedOption = 0,
-    values: Annotated[bool, option("--values", help="Show what the tensors hold, too.")] = False,
+    values: options.ValuesOption = False,
+    explain: options.ExplainOption = False,
+    step: options.StepOption = None,
+    layer: options.LayerOption = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Show every tensor of a cell run over text: name, axes, shape and, on request, values."""
-    from charseq.cells import cell_named
+    """Show every tensor of a network run over text: name, axes, shape and, on request, values.
 
-    cell_named(cell)
+    The network is a fresh one, or with --model a trained one, which is followed to its loss.
+    """
     found = texts.arguments(given, unit=unit)
-    if text or file or not found:
+    if text or file or not (found or model):
         found += texts.corpus(text, file, unit=unit).sequences
-    if not found:
-        raise TextError("there is no text to run over", hint="give one: charseq inspect-shapes hello")
-    if "" in found:
-        raise TextError("one of the texts is empty", hint="a text needs at least one character")
+    plan = {
+        "hidden_size": hidden_size,
+        "layers": layers,
+        "embedding_size": embedding_size,
+        "head": head,
+        "residual": residual,
+        "layer_norm": layer_norm,
+        "bidirectional": bidirectional or None,
+    }
+    if model is not None:
+        _refuse_beside_a_model(plan)
+        subject, rows = _trained(model, found)
+        about = f"trained, {model}"
+    else:
+        known = {"unit": unit, "normalization": normalize}
+        subject, rows = _fresh(cell, found, vocabulary, known, plan, seed)
+        about = f"fresh weights, seed {seed}"
+    rows = _selected(rows, step, layer)
 
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    if form == "table":
+        from rich.console import Console
+
+        from charseq.render.shapes_table import ShapesTable
+
+        headed = head is not None or model is not None
+        ShapesTable(Console(), subject, about, values=values, explain=explain, headed=headed).show(rows)
+        return
+    from charseq.render.shapes import show_json, show_plain
+
+    show = show_json if form == "json" else show_plain
+    show(rows, subject, values=values, explain=explain, output=sys.stdout)
+
+
+def _fresh(
+    cell: str, texts: Sequence[str], more: str, known: Mapping[str, Any], plan: Mapping[str, Any], seed: int
+) -> "tuple[Subject, Sequence[Row]]":
+    """A network with first weights, run over texts whose symbols, and `more`, are its vocabulary."""
     from charseq.arrays import SeededDraw
+    from charseq.cells import cell_named
     from charseq.network import Network
-    from charseq.render.shapes import show
-    from charseq.shapes import trace
+    from charseq.shapes import Subject, trace, trace_both_ways
     from charseq.vocabulary import Vocabulary
 
-    known = Vocabulary.of([*found, vocabulary], unit=unit, normalization=normalize)
-    network = Network(cell, len(known), hidden_size, layers, embedding_size or 0)
-    weights = network.arrange(network.draw(SeededDraw(seed)))
-    rows = trace(network, known, weights, found)
-    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    show(rows, network, known, found, form=form, values=values, output=sys.stdout)
+    cell_named(cell)
+    _require_text(texts, "give one: charseq inspect-shapes hello")
+    given = {name: value for name, value in plan.items() if value is not None}
+    both_ways, head = given.pop("bidirectional", False), given.get("head")
+    if both_ways and head:
+        raise UsageError(
+            f"--bidirectional with --head {head}: what has read the next character cannot be asked for it",
+            hint="leave one of them out",
+        )
+    vocabulary = Vocabulary.of([*texts, more], **known)
+    hidden_size = given.pop("hidden_size", len(vocabulary) if head == "none" else 2)
+    network = Network(cell, len(vocabulary), hidden_size, **given)
+    draw = SeededDraw(seed)
+    subject = Subject(network, vocabulary, network.arrange(network.draw(draw)), tuple(texts))
+    if both_ways:
+        return subject, trace_both_ways(subject, network.arrange(network.draw(draw)))
+    return subject, trace(subject, read_out=head is not None)
+
+
+def _trained(model: str, texts: Sequence[str]) -> "tuple[Subject, Sequence[Row]]":
+    """A trained network, run over texts, or by default over what it learned."""
+    from charseq.model_file import read
+    from charseq.runs import model_path
+    from charseq.shapes import Subject, trace
+
+    trained = read(model_path(model))
+    texts = texts or trained.learned
+    _require_text(texts, f"give one: charseq inspect-shapes TEXT --model {model}")
+    subject = Subject(trained.network, trained.vocabulary, trained.weights, tuple(texts))
+    return subject, trace(subject, read_out=True)
+
+
+def _require_text(texts: Sequence[str], hint: str) -> None:
+    if not texts:
+        raise TextError("there is no text to run over", hint=hint)
+    if "" in texts:
+        raise TextError("one of the texts is empty", hint="a text needs at least one character")
+
+
+def _refuse_beside_a_model(plan: Mapping[str, object]) -> None:
+    named = [f"--{name.replace('_', '-')}" for name, value in plan.items() if value is not None]
+    if named:
+        raise UsageError(
+            f"--model brings its own network, so {' and '.join(named)} cannot be chosen",
+            hint="leave --model out to look at fresh weights (it may come from CHARSEQ_MODEL)",
+        )
+
+
+def _selected(rows: "Sequence[Row]", step: int | None, layer: int | None) -> "list[Row]":
+    """The rows of one step and one layer, where they are asked for."""
+    for name, wanted in (("step", step), ("layer", layer)):
+        there = [getattr(row, name) for row in rows if getattr(row, name) is not None]
+        if wanted is not None and wanted not in there:
+            raise UsageError(
+                f"there is no {name} {wanted}; they are counted from 0 to {max(there)}",
+                hint=f"use --{name} {max(there)} for the last one",
+            )
+    return [row for row in rows if step in (None, row.step) and layer in (None, row.layer)]

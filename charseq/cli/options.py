@@ -121,9 +121,21 @@ VocabularyOption = Annotated[
         "--vocabulary", metavar="CHARACTERS", help="Characters to know beside the text's own.", panel=TEXT
     ),
 ]
-CellOption = Annotated[str, option("--cell", metavar="NAME", help="rnn, lstm or gru.", panel=MODEL)]
+CellOption = Annotated[
+    str,
+    option("--cell", metavar="NAME", help="rnn, lstm, gru ...; charseq cells lists them all.", panel=MODEL),
+]
 LayersOption = Annotated[
-    int, option("--layers", metavar="N", min=1, max=1000, help="Cells on top of each other.", panel=MODEL)
+    int | None,
+    option(
+        "--layers",
+        metavar="N",
+        min=1,
+        max=1000,
+        help="Cells on top of each other.",
+        show_default="1; 2 for mingru, minlstm and mlstm",
+        panel=MODEL,
+    ),
 ]
 EmbeddingSizeOption = Annotated[
     int | None,
@@ -142,10 +154,22 @@ HeadOption = Annotated[
     option("--head", help="none: the cell's output is the logits.", panel=MODEL),
 ]
 ResidualOption = Annotated[
-    bool, option("--residual", help="Add what each layer reads to what it gives.", panel=MODEL)
+    bool | None,
+    option(
+        "--residual/--no-residual",
+        help="Add what each layer reads to what it gives.",
+        show_default="from the cell",
+        panel=MODEL,
+    ),
 ]
 LayerNormOption = Annotated[
-    bool, option("--layer-norm", help="Normalise what goes up from each layer.", panel=MODEL)
+    bool | None,
+    option(
+        "--layer-norm/--no-layer-norm",
+        help="Normalise what goes up from each layer.",
+        show_default="from the cell",
+        panel=MODEL,
+    ),
 ]
 TieWeightsOption = Annotated[
     bool, option("--tie-weights", help="Let the head's matrix be the embedding.", panel=MODEL)

@@ -97,6 +97,10 @@ def summary(start: Start) -> str:
 def _network(settings: TrainSettings) -> str:
     text = f"{settings.cell}, {count(settings.layers, 'layer')} of {settings.hidden_size} hidden"
     text += f", embedding {settings.embedding_size}" if settings.embedding_size else ""
+    text += ", residual" if settings.residual else ""
+    text += ", layer norm" if settings.layer_norm else ""
+    text += ", tied weights" if settings.tie_weights else ""
+    text += ", learned start" if settings.initial_state == "learned" else ""
     text += ", no head" if settings.head == "none" else ""
     return text + (f", dropout {settings.dropout:g}" if settings.dropout else "")
 

@@ -1,0 +1,42 @@
+"""The options of looking inside, each written once."""
+
+from typing import Annotated, Literal
+
+from charseq.cli.options import MODEL, option
+
+LOOK = "What to show"
+
+HiddenSizeOption = Annotated[
+    int | None,
+    option(
+        "--hidden-size",
+        metavar="N",
+        min=1,
+        max=1_000_000,
+        help="Length of a cell's output.",
+        show_default="2; the vocabulary's with --head none",
+        panel=MODEL,
+    ),
+]
+HeadOption = Annotated[
+    Literal["linear", "none"] | None,
+    option(
+        "--head",
+        help="Go on to logits, probabilities and loss; none: the output is the logits.",
+        show_default="stop at the output",
+        panel=MODEL,
+    ),
+]
+BidirectionalOption = Annotated[
+    bool, option("--bidirectional", help="Read from the end, too; for looking only.", panel=MODEL)
+]
+ValuesOption = Annotated[bool, option("--values", help="Show what the tensors hold, too.", panel=LOOK)]
+ExplainOption = Annotated[
+    bool, option("--explain", help="Show the equations, and count the parameters.", panel=LOOK)
+]
+StepOption = Annotated[
+    int | None, option("--step", metavar="T", min=0, help="One step only, counted from 0.", panel=LOOK)
+]
+LayerOption = Annotated[
+    int | None, option("--layer", metavar="N", min=0, help="One layer only, counted from 0.", panel=LOOK)
+]

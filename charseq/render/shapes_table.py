@@ -1,0 +1,119 @@
+"""The tensors of a run over text as a table that a class can read from the last row."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from charseq.explain import equation_of, parameter_count
+from charseq.render.marked import piece
+from charseq.render.shapes import shape_text
+from charseq.render.tensors import PAST_THE_END, read_at, values_text
+from charseq.shapes import AXES, Row, Subject
+
+MOST_SYMBOLS = 40
+MOST_READ = 8
+INDENT = 2
+WIDE = 120
+"""From so many columns on there is room for the names of axes beside equations and values."""
+
+
+class ShapesTable:
+    """Rows under a heading a step, the columns of all of them in line."""
+
+    def __init__(
+        self, console: Console, subject: Subject, about: str, *, values: bool, explain: bool, headed: bool
+    ) -> None:
+        self._console, self._subject, self._about = console, subject, about
+        self._values, self._explain, self._headed = values, explain, headed
+        symbols = subject.vocabulary.symbols
+        self._detailed = values or explain
+        self._lettered = self._detailed and console.width < WIDE
+        self._read = [[symbols[i] for i in ids] for ids in subject.sequences]
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Print the caption, then every row, group by group."""
+        if not rows:
+            return
+        self._console.print(self._caption())
+        self._name_width = max(len(row.name) for row in rows) + INDENT
+        self._axes_width = max(len(self._axes(row)) for row in rows)
+        self._shape_width = max(len(shape_text(row.shape)) for row in rows)
+        for heading, group in groupby(rows, self._heading):
+            self._console.print(self._group(heading, list(group)))
+        if any(PAST_THE_END in heading for heading in map(self._heading, rows)):
+            note = f"{PAST_THE_END} is past a text's end: what is computed there is left out"
+            self._console.print(Text(note, "dim"))
+
+    def _caption(self) -> RenderableType:
+        network, vocabulary = self._subject.network, self._subject.vocabulary
+        known = "  ".join(
+            f"{i} {piece(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MOST_SYMBOLS])
+        )
+        more = "  ..." if len(vocabulary) > MOST_SYMBOLS else ""
+        title = Text(network.cell.name, "bold").append(
+            f": {network.layers} layer{'s' * (network.layers > 1)} of {network.hidden_size} hidden, "
+            f"{self._about}",
+            "not bold",
+        )
+        lines = [title, Text(f"vocabulary of {len(vocabulary)}: {known}{more}", "dim")]
+        if self._lettered:
+            sizes = self._subject.sizes.items()
+            legend = ", ".join(f"{letter} {AXES[letter]} {size}" for letter, size in sizes)
+            lines.append(Text(f"axes: {legend}", "dim"))
+        if self._explain:
+            parts = parameter_count(network, head=self._headed)
+            lines += [
+                Text("parameters of " if i == 0 else " " * 14).append(line) for i, line in enumerate(parts)
+            ]
+        return Group(*lines)
+
+    def _heading(self, row: Row) -> str:
+        parts: list[str] = [row.direction] if row.direction else []
+        if row.layer is not None and self._subject.network.layers > 1:
+            parts.append(f"layer {row.layer}")
+        if row.step is None:
+            return ", ".join(parts) if row.name.startswith("initial.") or row.direction else ""
+        read = read_at(self._read_by(row), row.step)
+        shown = " ".join(read[:MOST_READ]) + (" ..." if len(read) > MOST_READ else "")
+        return ", ".join([*parts, f"step {row.step}, reading {shown}"])
+
+    def _group(self, heading: str, rows: Sequence[Row]) -> RenderableType:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(width=self._name_width, no_wrap=True)
+        table.add_column(width=self._axes_width, no_wrap=True, style="dim")
+        table.add_column(width=self._shape_width, no_wrap=True, style="cyan")
+        if self._detailed:
+            table.add_column()
+        for row in rows:
+            outermost = row.step is None
+            name = Text(row.name if outermost else " " * INDENT + row.name, "bold green" if outermost else "")
+            cells: list[RenderableType] = [name, self._axes(row), shape_text(row.shape)]
+            if self._detailed:
+                cells.append(Text("\n").join(self._said(row)))
+            table.add_row(*cells)
+        if not heading:
+            return Group(Text(), table) if self._detailed and rows[0].name != "input" else table
+        return Group(Text("\n" * self._detailed + heading, "bold yellow"), table)
+
+    def _axes(self, row: Row) -> str:
+        return row.letters if self._lettered else ", ".join(row.axes)
+
+    def _said(self, row: Row) -> Iterator[Text]:
+        """The last column: the equation, and beneath it the values."""
+        if self._explain:
+            yield Text(equation_of(row, self._subject), "italic")
+        if self._values:
+            yield values_text(row, self._read_by(row), self._room())
+
+    def _room(self) -> int:
+        taken = self._name_width + self._axes_width + self._shape_width + 6
+        return max(20, self._console.width - taken)
+
+    def _read_by(self, row: Row) -> "list[list[str]]":
+        """What stands at each place of the texts, in the order in which the row's direction reads it."""
+        if row.direction == "backward" and row.step is not None:
+            return [text[::-1] for text in self._read]
+        return self._read
