@@ -32,6 +32,17 @@ def cell_named(name: str) -> Cell:
     raise UsageError(f"there is no cell {name!r}", hint=f"{meant}the cells are {', '.join(names)}")
 
 
+def all_cells() -> tuple[list[Cell], list[UsageError]]:
+    """Every cell there is, charseq's own first, and what is wrong with those that could not be loaded."""
+    found, broken = list(CELLS.values()), []
+    for point in registered().values():
+        try:
+            found.append(_loaded(point))
+        except UsageError as error:
+            broken.append(error)
+    return found, broken
+
+
 def registered() -> dict[str, metadata.EntryPoint]:
     """The cells of other packages, by name, not yet loaded; a name of charseq's own is never taken over."""
     found = metadata.entry_points(group=ENTRY_POINTS)
