@@ -14,7 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
     "errors", "units", "vocabulary", "corpus", "cells", "batches", "network", "arrays", "settings", "shapes",
-    "explain", "model_file", "generate", "runs", "events", "training", "render", "cli",
+    "explain", "model_file", "generate", "runs", "events", "comparison",
+    "training", "render", "cli",
 ]  # fmt: skip
 """Data flows one way: a module imports only from those before it, or from its own folder."""
 

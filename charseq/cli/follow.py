@@ -47,13 +47,8 @@ def _show(events: Iterator[Event], form: Form, stop: streams.Stop) -> Event | No
         for event in events:
             if isinstance(event, Start) and form != "json":
                 streams.say(summary(event))
-            if stop.unheard:
-                continue
-            try:
+            with streams.heard(stop):
                 renderer.show(event)
-            except BrokenPipeError:
-                stop.unheard = True
-                streams.abandon(sys.stdout)
     return event
 
 

@@ -64,6 +64,18 @@ def exclusive(**given: object) -> None:
         raise UsageError(f"{' and '.join(named)} exclude each other", hint="give one of them")
 
 
+def cells_of(names: str) -> list[str]:
+    """The cells that --cells names, each once.  Raises UsageError for one that there is not."""
+    from charseq.cells import all_cells, cell_named
+
+    if names.strip() == "all":
+        return [cell.name for cell in all_cells()[0]]
+    found = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    if not found:
+        raise UsageError(f"--cells {names!r} names no cell", hint="write --cells rnn,lstm, or --cells all")
+    return [cell_named(name).name for name in found]
+
+
 def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
     """What --format and --json come to: by itself a table on a terminal, plain lines elsewhere."""
     if json:
@@ -124,6 +136,10 @@ VocabularyOption = Annotated[
 CellOption = Annotated[
     str,
     option("--cell", metavar="NAME", help="rnn, lstm, gru ...; charseq cells lists them all.", panel=MODEL),
+]
+CellsOption = Annotated[
+    str,
+    option("--cells", metavar="NAMES", help="Cells, with commas between; all is every one.", panel=MODEL),
 ]
 LayersOption = Annotated[
     int | None,

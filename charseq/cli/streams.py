@@ -78,6 +78,16 @@ class Stop:
 
 
 @contextlib.contextmanager
+def heard(stop: Stop) -> Iterator[None]:
+    """Write to standard output; where whoever read it has gone, ask for a stop, and write to nobody."""
+    try:
+        yield
+    except BrokenPipeError:
+        stop.unheard = True
+        abandon(sys.stdout)
+
+
+@contextlib.contextmanager
 def stopping() -> Iterator[Stop]:
     """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once.
 

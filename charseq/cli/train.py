@@ -1,6 +1,7 @@
 """charseq train: learn a text, and show what the network predicts after every epoch."""
 
 import sys
+from typing import Any
 
 import typer
 
@@ -10,25 +11,18 @@ from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     CellOption,
     DebugOption,
-    EmbeddingSizeOption,
     FileOption,
     FormatOption,
-    HeadOption,
-    InitialStateOption,
     JSONOption,
-    LayerNormOption,
-    LayersOption,
     LinesOption,
     NormalizeOption,
-    ResidualOption,
-    SeedOption,
     TextOption,
-    TieWeightsOption,
     UnitOption,
     VocabularyOption,
     chosen_format,
     examples,
 )
+from charseq.cli.settings_options import takes_settings
 from charseq.errors import UsageError
 
 EXAMPLES = [
@@ -41,7 +35,8 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("train", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(train))
+    command = streams.quiet_when_unheard(takes_settings(train))
+    app.command("train", epilog=examples(EXAMPLES))(command)
 
 
 def train(
@@ -51,29 +46,9 @@ def train(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    validation: options.ValidationOption = None,
     cell: CellOption = "gru",
-    hidden_size: options.HiddenSizeOption = None,
-    layers: LayersOption = None,
-    dropout: options.DropoutOption = 0.0,
-    embedding_size: EmbeddingSizeOption = None,
-    head: HeadOption = "linear",
-    residual: ResidualOption = None,
-    layer_norm: LayerNormOption = None,
-    tie_weights: TieWeightsOption = False,
-    initial_state: InitialStateOption = "zero",
-    epochs: options.EpochsOption = None,
-    time_limit: options.TimeLimitOption = None,
-    learning_rate: options.LearningRateOption = None,
-    schedule: options.ScheduleOption = None,
-    optimizer: options.OptimizerOption = "adam",
-    clip: options.ClipOption = 1.0,
-    batch_size: options.BatchSizeOption = None,
-    sequence_length: options.SequenceLengthOption = None,
-    stride: options.StrideOption = None,
+    given: Any = None,
     patience: options.PatienceOption = None,
-    seed: SeedOption = 0,
-    device: options.DeviceOption = "auto",
     out: options.OutOption = None,
     force: options.ForceOption = False,
     require_accuracy: options.RequireAccuracyOption = None,
@@ -90,35 +65,7 @@ def train(
 
     corpus = texts.corpus(text, file, lines=lines, unit=unit)
     known = Vocabulary.of([*corpus.sequences, vocabulary], unit=unit, normalization=normalize, boundary=lines)
-    settings = choose(
-        corpus,
-        len(known),
-        {
-            "validation": validation,
-            "cell": cell,
-            "hidden_size": hidden_size,
-            "layers": layers,
-            "dropout": dropout,
-            "embedding_size": embedding_size,
-            "head": head,
-            "residual": residual,
-            "layer_norm": layer_norm,
-            "tie_weights": tie_weights,
-            "initial_state": initial_state,
-            "epochs": epochs,
-            "time_limit": time_limit,
-            "learning_rate": learning_rate,
-            "schedule": schedule,
-            "optimizer": optimizer,
-            "clip": clip,
-            "batch_size": batch_size,
-            "sequence_length": sequence_length,
-            "stride": stride,
-            "patience": patience,
-            "seed": seed,
-            "device": device,
-        },
-    )
+    settings = choose(corpus, len(known), {**given, "cell": cell, "patience": patience})
     settings.network(len(known))
     if force and out is None:
         raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")

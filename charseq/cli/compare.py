@@ -1,0 +1,123 @@
+"""charseq compare: several cells on the same text under the same conditions, in one table."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from charseq.cli import streams, texts
+from charseq.cli.config import ConfigOption
+from charseq.cli.options import (
+    MODEL,
+    TRAINING,
+    CellsOption,
+    DebugOption,
+    FileOption,
+    Form,
+    FormatOption,
+    JSONOption,
+    LinesOption,
+    NormalizeOption,
+    TextOption,
+    UnitOption,
+    VocabularyOption,
+    cells_of,
+    chosen_format,
+    examples,
+    option,
+)
+from charseq.cli.settings_options import takes_settings
+from charseq.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from charseq.comparison import Trial
+    from charseq.events import Event
+    from charseq.render.comparison import ComparisonRenderer
+    from charseq.settings import TrainSettings
+
+EXAMPLES = [
+    "charseq compare --text hihello --cells rnn,lstm,gru,none",
+    "charseq compare --text 'to be, or not to be' --seeds 3 --epochs 100",
+    "charseq compare --text hihello --cells lstm,mingru --match parameters --json",
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command = streams.quiet_when_unheard(takes_settings(compare))
+    app.command("compare", epilog=examples(EXAMPLES))(command)
+
+
+def compare(
+    text: TextOption = None,
+    file: FileOption = None,
+    lines: LinesOption = False,
+    unit: UnitOption = "character",
+    normalize: NormalizeOption = "none",
+    vocabulary: VocabularyOption = "",
+    cells: CellsOption = "rnn,lstm,gru",
+    match: Annotated[
+        Literal["hidden", "parameters"],
+        option(
+            "--match",
+            help="Give every cell the same hidden size, or about the first one's number of parameters.",
+            panel=MODEL,
+        ),
+    ] = "hidden",
+    given: Any = None,
+    seeds: Annotated[
+        int,
+        option("--seeds", metavar="N", min=1, max=10_000, help="Trainings of each cell.", panel=TRAINING),
+    ] = 1,
+    format: FormatOption = "auto",
+    json: JSONOption = False,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Train several cells on the same text under the same conditions; one table.
+
+    Text, split, seeds and updates are the same for each, and no run ends early.  Every run is kept.
+    """
+    from charseq.comparison import Result, run, trials
+    from charseq.events import End
+    from charseq.render.comparison import conditions
+    from charseq.runs import new_run
+    from charseq.vocabulary import Vocabulary
+
+    corpus = texts.corpus(text, file, lines=lines, unit=unit)
+    known = Vocabulary.of([*corpus.sequences, vocabulary], unit=unit, normalization=normalize, boundary=lines)
+    planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+
+    from charseq.training.loop import train
+
+    if form != "json":
+        streams.say(conditions(planned, corpus.characters, len(known)))
+    ended: list[Result] = []
+    with streams.stopping() as stop, _renderer(form, planned) as renderer:
+
+        def trained(settings: "TrainSettings") -> "Iterator[Event]":
+            return train(corpus, known, settings, lambda: new_run(settings.cell), stop=stop)
+
+        for result, event in run(planned, trained):
+            if isinstance(event, End):
+                ended.append(result)
+            with streams.heard(stop):
+                renderer.show(result, event)
+    if stop():
+        raise typer.Exit(stop.status)
+    if all(result.diverged for result in ended):
+        raise typer.Exit(ExitStatus.FAILED)
+
+
+def _renderer(form: Form, planned: "Sequence[Trial]") -> "ComparisonRenderer":
+    from charseq.render.comparison import JSONLines, PlainLines
+
+    if form == "table":
+        from rich.console import Console
+
+        from charseq.render.comparison_table import ComparisonTable
+
+        return ComparisonTable(Console(), planned)
+    return JSONLines(sys.stdout, planned) if form == "json" else PlainLines(sys.stdout, planned)

@@ -1,0 +1,119 @@
+"""A comparison of cells as one live table: a row a cell, beneath it the range over seeds."""
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from charseq.comparison import Result, Spread, Trial, spreads
+from charseq.events import End, Epoch, Event, Progress
+from charseq.render.comparison import by_cell
+from charseq.render.training import duration
+
+SECONDS_BETWEEN_REFRESHES = 0.1
+WIDE = 96
+HEADINGS = {
+    "loss": "loss",
+    "validation_loss": "validation",
+    "accuracy": "right",
+    "first_right_epoch": "learned at",
+    "characters_per_second": "chars/s",
+    "seconds": "time",
+}
+FORMATS: dict[str, Callable[[float], str]] = {
+    "loss": "{:.4f}".format,
+    "validation_loss": "{:.4f}".format,
+    "accuracy": "{:.0%}".format,
+    "first_right_epoch": "{:.0f}".format,
+    "characters_per_second": "{:,.0f}".format,
+    "seconds": lambda x: f"{x:.2f} s" if x < 1 else duration(x),
+}
+
+
+class ComparisonTable:
+    """A row for every cell from the start, filled as trainings end; beneath it what is being trained."""
+
+    def __init__(self, console: Console, planned: Sequence[Trial]) -> None:
+        self._console, self._planned = console, planned
+        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+        self._sizes_differ = len({trial.settings.hidden_size for trial in planned}) > 1
+        self._several = len({trial.settings.seed for trial in planned}) > 1
+        self._results: list[Result] = []
+        self._drawn = 0.0
+
+    def __enter__(self) -> Self:
+        """Take the screen."""
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the table as it last was, without the bar."""
+        if self._console.is_terminal:
+            self._live.update(self._table())
+            self._live.stop()
+        else:
+            self._console.print(self._table())
+
+    def show(self, result: Result, event: Event) -> None:
+        """Take in one event; draw where the screen is due for it."""
+        if isinstance(event, End):
+            self._results.append(result)
+        due = time.monotonic() - self._drawn >= SECONDS_BETWEEN_REFRESHES
+        if due and self._live.is_started and isinstance(event, Epoch | Progress):
+            self._live.update(Group(self._table(), self._bar(result, event)), refresh=True)
+            self._drawn = time.monotonic()
+
+    def _table(self) -> RenderableType:
+        gap = 2 if self._console.width >= WIDE else 1
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+        loss = "validation_loss" if self._planned[0].settings.validation else "loss"
+        measures = (loss, "accuracy", "first_right_epoch", "characters_per_second", "seconds")
+        for name in ("cell", "parameters", *(HEADINGS[name] for name in measures)):
+            table.add_column(name, justify="left" if name == "cell" else "right", no_wrap=True)
+        results = by_cell(self._results)
+        found = {cell: spreads(ended) for cell, ended in results.items()}
+        means = {cell: spread.mean for cell, spreads in found.items() if (spread := spreads[loss])}
+        best = min(means, key=means.__getitem__) if len(means) > 1 else None
+        for trial in self._first_of_each_cell():
+            cell = trial.settings.cell
+            columns = [
+                _column(name, found[cell][name], len(results[cell])) for name in measures if cell in found
+            ]
+            name = f"{cell} {trial.settings.hidden_size}" if self._sizes_differ else cell
+            texts = [name, f"{trial.parameters:,}", *(mean for mean, _ in columns)]
+            table.add_row(*(Text(text, "bold green" if cell == best else "") for text in texts))
+            if self._several and columns:
+                table.add_row("", "", *(Text(span, "dim") for _, span in columns))
+        return table
+
+    def _first_of_each_cell(self) -> list[Trial]:
+        return list({trial.settings.cell: trial for trial in reversed(self._planned)}.values())[::-1]
+
+    def _bar(self, result: Result, now: Epoch | Progress) -> RenderableType:
+        """Which training runs, and how much of all of them is done."""
+        done = (len(self._results) + now.done) / len(self._planned)
+        settings = result.trial.settings
+        text = f"{done:.0%}, {settings.cell}, seed {settings.seed}, epoch {now.epoch}, loss {now.loss:.4f}"
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(ProgressBar(total=1.0, completed=done, width=20), Text(text, "dim", no_wrap=True))
+        return grid
+
+
+def _column(name: str, spread: Spread | None, trainings: int) -> tuple[str, str]:
+    """The mean of a measure over seeds, and its range."""
+    if spread is None:
+        return ("never", "") if name == "first_right_epoch" else ("-", "")
+    write = FORMATS[name]
+    span = "" if spread.low == spread.high else f"{write(spread.low)}–{write(spread.high)}"
+    if spread.count < trainings:
+        span = f"{span} ({spread.count} of {trainings})".lstrip()
+    return write(spread.mean), span
