@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
     "errors", "units", "vocabulary", "corpus", "cells", "batches", "network", "arrays", "settings", "shapes",
-    "explain", "model_file", "generate", "runs", "events", "comparison",
+    "explain", "model_file", "generate", "runs", "events", "comparison", "reach",
     "training", "render", "cli",
 ]  # fmt: skip
 """Data flows one way: a module imports only from those before it, or from its own folder."""

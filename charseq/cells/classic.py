@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from charseq.cells.cell import Cell, H, Param
-from charseq.cells.first_weights import gates, identity, orthogonal, remembering, zeros
+from charseq.cells.first_weights import Orthogonal, gates, identity, remembering, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 
@@ -107,7 +107,7 @@ RNN = Cell(
     step=rnn_step,
     params={
         "W_x": Param("H I"),
-        "W_h": Param("H H", orthogonal(1), orthogonal(1.2)),
+        "W_h": Param("H H", Orthogonal(1), Orthogonal(1.2)),
         "b_x": Param("H", zeros),
         "b_h": Param("H", zeros),
     },
@@ -135,7 +135,7 @@ LSTM = Cell(
     step=lstm_step,
     params={
         "W_x": Param("4H I"),
-        "W_h": Param("4H H", orthogonal(1, 1, 1, 1), orthogonal(1, 1, 3, 1)),
+        "W_h": Param("4H H", Orthogonal(1, 1, 1, 1), Orthogonal(1, 1, 3, 1)),
         # A new LSTM remembers: its forget gate starts open (Jozefowicz et al. 2015).
         "b_x": Param("4H", gates(0, 1, 0, 0), remembering(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
         "b_h": Param("4H", zeros),
@@ -151,7 +151,7 @@ GRU = Cell(
     step=gru_step,
     params={
         "W_x": Param("3H I"),
-        "W_h": Param("3H H", orthogonal(1, 1, 1), orthogonal(1, 1, 3)),
+        "W_h": Param("3H H", Orthogonal(1, 1, 1), Orthogonal(1, 1, 3)),
         "b_x": Param("3H", zeros, remembering(0, 1, 0)),
         "b_h": Param("3H", zeros),
     },

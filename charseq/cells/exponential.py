@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from charseq.cells.cell import Cell, Param
-from charseq.cells.first_weights import gates, orthogonal, remembering, zeros
+from charseq.cells.first_weights import Orthogonal, gates, remembering, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 
@@ -128,7 +128,7 @@ SLSTM = Cell(
     step=slstm_step,
     params={
         "W_x": Param("4H I"),
-        "W_h": Param("4H H", orthogonal(1, 1, 1, 1), orthogonal(1, 1, 3, 1)),
+        "W_h": Param("4H H", Orthogonal(1, 1, 1, 1), Orthogonal(1, 1, 3, 1)),
         "b_x": Param("4H", gates(0, 1, 0, 0), remembering(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
     },
     summary="an LSTM whose input gate is exponential: it can overwrite what it had kept",

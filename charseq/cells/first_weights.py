@@ -55,7 +55,7 @@ def identity(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
     return draw.identity(hidden)
 
 
-def orthogonal(*gains: float) -> Init:
+class Orthogonal:
     """One orthogonal matrix [H H] a gate, times the gate's gain.
 
     Orthogonal matrices keep signals alive over time (Saxe et al. 2013, arXiv:1312.6120).  A gain above 1 on
@@ -63,10 +63,12 @@ def orthogonal(*gains: float) -> Init:
     random neural networks"): its state is another at every step, and so it can learn to count.
     """
 
-    def init(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-        return draw.join([draw.orthogonal(hidden) * gain for gain in gains])
+    def __init__(self, *gains: float) -> None:
+        self._gains = gains
 
-    return init
+    def __call__(self, draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
+        """The matrices, one beneath the other."""
+        return draw.join([draw.orthogonal(hidden) * gain for gain in self._gains])
 
 
 def gates(*values: float) -> Init:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from charseq import __version__
-from charseq.cli import cells, compare, inspect_shapes, predict, streams, train
+from charseq.cli import cells, compare, inspect_gradients, inspect_shapes, predict, streams, train
 from charseq.cli.options import DebugOption
 from charseq.errors import CharseqError, ExitStatus
 from charseq.render.visible import visible
@@ -23,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train recurrent networks on character sequences, and look inside them.",
 )
-for module in (train, predict, inspect_shapes, compare, cells):
+for module in (train, predict, inspect_shapes, inspect_gradients, compare, cells):
     module.register(app)
 
 

@@ -56,7 +56,7 @@ def compare(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cells: CellsOption = "rnn,lstm,gru",
+    cells: CellsOption = None,
     match: Annotated[
         Literal["hidden", "parameters"],
         option(

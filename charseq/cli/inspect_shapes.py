@@ -27,6 +27,7 @@ from charseq.cli.options import (
     VocabularyOption,
     chosen_format,
     examples,
+    refuse_beside_a_model,
 )
 from charseq.errors import TextError, UsageError
 
@@ -98,7 +99,7 @@ def inspect_shapes(
         "bidirectional": bidirectional or None,
     }
     if model is not None:
-        _refuse_beside_a_model(plan)
+        refuse_beside_a_model(plan)
         subject, rows = _trained(model, found)
         about = f"trained, {model}"
     else:
@@ -169,15 +170,6 @@ def _require_text(texts: Sequence[str], hint: str) -> None:
         raise TextError("there is no text to run over", hint=hint)
     if "" in texts:
         raise TextError("one of the texts is empty", hint="a text needs at least one character")
-
-
-def _refuse_beside_a_model(plan: Mapping[str, object]) -> None:
-    named = [f"--{name.replace('_', '-')}" for name, value in plan.items() if value is not None]
-    if named:
-        raise UsageError(
-            f"--model brings its own network, so {' and '.join(named)} cannot be chosen",
-            hint="leave --model out to look at fresh weights (it may come from CHARSEQ_MODEL)",
-        )
 
 
 def _selected(rows: "Sequence[Row]", step: int | None, layer: int | None) -> "list[Row]":

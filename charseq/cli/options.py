@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import typer
@@ -64,16 +64,28 @@ def exclusive(**given: object) -> None:
         raise UsageError(f"{' and '.join(named)} exclude each other", hint="give one of them")
 
 
-def cells_of(names: str) -> list[str]:
-    """The cells that --cells names, each once.  Raises UsageError for one that there is not."""
+def cells_of(names: str | None) -> list[str]:
+    """The cells that --cells names, each once, or else the classic three.  Raises UsageError."""
     from charseq.cells import all_cells, cell_named
 
+    if names is None:
+        return ["rnn", "lstm", "gru"]
     if names.strip() == "all":
         return [cell.name for cell in all_cells()[0]]
     found = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     if not found:
         raise UsageError(f"--cells {names!r} names no cell", hint="write --cells rnn,lstm, or --cells all")
     return [cell_named(name).name for name in found]
+
+
+def refuse_beside_a_model(plan: Mapping[str, object]) -> None:
+    """Refuse any value that is not None: --model brings its own network.  Raises UsageError."""
+    named = [f"--{name.replace('_', '-')}" for name, value in plan.items() if value is not None]
+    if named:
+        raise UsageError(
+            f"--model brings its own network, so {' and '.join(named)} cannot be chosen",
+            hint="leave --model out to look at fresh weights (it may come from CHARSEQ_MODEL)",
+        )
 
 
 def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
@@ -138,8 +150,14 @@ CellOption = Annotated[
     option("--cell", metavar="NAME", help="rnn, lstm, gru ...; charseq cells lists them all.", panel=MODEL),
 ]
 CellsOption = Annotated[
-    str,
-    option("--cells", metavar="NAMES", help="Cells, with commas between; all is every one.", panel=MODEL),
+    str | None,
+    option(
+        "--cells",
+        metavar="NAMES",
+        help="Cells, with commas between; all is every one.",
+        show_default="rnn,lstm,gru",
+        panel=MODEL,
+    ),
 ]
 LayersOption = Annotated[
     int | None,

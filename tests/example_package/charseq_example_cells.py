@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from charseq.cells.cell import Cell, H, Param
-from charseq.cells.first_weights import orthogonal, zeros
+from charseq.cells.first_weights import Orthogonal, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 
@@ -28,7 +28,7 @@ LEAKY = Cell(
     step=leaky_step,
     params={
         "W_x": Param("H I"),
-        "W_h": Param("H H", orthogonal(1.2)),
+        "W_h": Param("H H", Orthogonal(1.2)),
         "b": Param("H", zeros),
         "a": Param("H"),
     },

@@ -1,0 +1,139 @@
+"""charseq inspect-gradients: how far back the gradient of the last character's loss reaches, cell by cell."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from charseq.cli import streams, texts
+from charseq.cli.config import ConfigOption
+from charseq.cli.options import (
+    MODEL,
+    CellsOption,
+    DebugOption,
+    FileOption,
+    FormatOption,
+    JSONOption,
+    LayersOption,
+    ModelOption,
+    NormalizeOption,
+    SeedOption,
+    TextOption,
+    UnitOption,
+    cells_of,
+    chosen_format,
+    examples,
+    option,
+    refuse_beside_a_model,
+)
+from charseq.errors import TextError
+
+if TYPE_CHECKING:
+    from charseq.reach import Reach
+
+EXAMPLES = [
+    "charseq inspect-gradients 'the quick brown fox jumps over the lazy dog'",
+    "charseq inspect-gradients hihello --cells rnn,lstm,gru,none --hidden-size 8",
+    "charseq inspect-gradients 'once upon a time' --cells all --first-weights charseq --json",
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command = streams.quiet_when_unheard(inspect_gradients)
+    app.command("inspect-gradients", epilog=examples(EXAMPLES))(command)
+
+
+def inspect_gradients(
+    given: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TEXT]", help="The text whose last character is predicted.", show_default=False
+        ),
+    ] = None,
+    text: TextOption = None,
+    file: FileOption = None,
+    unit: UnitOption = "character",
+    normalize: NormalizeOption = "none",
+    cells: CellsOption = None,
+    hidden_size: Annotated[
+        int | None,
+        option(
+            "--hidden-size",
+            metavar="N",
+            min=1,
+            max=100_000,
+            help="Length of a cell's output.",
+            show_default="32",
+            panel=MODEL,
+        ),
+    ] = None,
+    layers: LayersOption = None,
+    first_weights: Annotated[
+        Literal["textbook", "charseq"] | None,
+        option(
+            "--first-weights",
+            help="Uniform matrices, as textbooks have them, or those that charseq starts to learn from.",
+            show_default="textbook",
+            panel=MODEL,
+        ),
+    ] = None,
+    model: ModelOption = None,
+    seed: SeedOption = 0,
+    format: FormatOption = "auto",
+    json: JSONOption = False,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Show how far back the gradient of the last character's loss reaches, for each cell.
+
+    For every step, the norm of the loss's gradient by the state after it: a bar that shrinks to the left is a
+    gradient that vanishes.
+    """
+    found = texts.arguments([given] if given else [], unit=unit)
+    if text or file or not (found or model):
+        found += texts.corpus(text, file, unit=unit).sequences
+    if model is not None:
+        own = {"cells": cells, "hidden_size": hidden_size, "layers": layers, "first_weights": first_weights}
+        refuse_beside_a_model(own)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+
+    from charseq.model_file import read
+    from charseq.render.gradients import show
+    from charseq.runs import model_path
+    from charseq.vocabulary import Vocabulary
+
+    reaches: Iterable[Reach]
+    if model is not None:
+        trained = read(model_path(model))
+        learned = _one(found or trained.learned)
+
+        from charseq.training.gradients import trained_reach
+
+        reaches = [trained_reach(trained, learned, about=f"trained, {model}")]
+    else:
+        names = cells_of(cells)
+        vocabulary = Vocabulary.of([_one(found)], unit=unit, normalization=normalize)
+
+        from charseq.training.gradients import fresh_reaches
+
+        reaches = fresh_reaches(
+            names,
+            vocabulary,
+            found[0],
+            hidden_size=hidden_size or 32,
+            layers=layers or 1,
+            textbook=first_weights != "charseq",
+            seed=seed,
+        )
+    show(reaches, form, sys.stdout)
+
+
+def _one(texts: Sequence[str]) -> str:
+    if len(texts) != 1:
+        raise TextError(
+            f"gradients are followed through one text, and there are {len(texts)}",
+            hint="give one: charseq inspect-gradients 'to be, or not to be'",
+        )
+    return texts[0]

@@ -1,0 +1,108 @@
+"""How far back the loss of the last character reaches: its gradient at the state after every earlier step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from charseq.arrays import Floats, SeededDraw
+from charseq.cells.cell import Cell, State
+from charseq.cells.first_weights import Draw, Orthogonal, uniform
+from charseq.cells.ops import UNTAPPED, Ops
+from charseq.errors import TextError
+from charseq.model_file import Model
+from charseq.network import Network
+from charseq.reach import Reach
+from charseq.training.ops import TORCH
+from charseq.vocabulary import Ids, Vocabulary
+
+MOST_SYMBOLS = 10_000
+
+
+def fresh_reaches(
+    cells: Sequence[str],
+    vocabulary: Vocabulary,
+    text: str,
+    *,
+    hidden_size: int,
+    layers: int,
+    textbook: bool,
+    seed: int,
+) -> Iterator[Reach]:
+    """What each cell passes back before it has learned anything.  Raises TextError."""
+    ids = _followed(vocabulary.encode(text))
+    symbols = tuple(vocabulary.symbols[i] for i in ids)
+    whose = "textbook" if textbook else "charseq"
+    about = f"{layers} x {hidden_size} hidden, {whose} weights, seed {seed}"
+    for cell in cells:
+        network = Network(cell, len(vocabulary), hidden_size, layers)
+        draw = SeededDraw(seed, steps=len(ids))
+        arrays = textbook_weights(network, draw) if textbook else network.draw(draw, to_count=True)
+        yield Reach(cell, about, symbols, *reach_of(network, arrays, ids))
+
+
+def trained_reach(model: Model, text: str, about: str) -> Reach:
+    """What a trained network passes back.  Raises TextError, UnknownCharacter."""
+    vocabulary, network = model.vocabulary, model.network
+    edge = [0] if vocabulary.boundary else []
+    ids = _followed(np.array([*edge, *vocabulary.encode(text)]))
+    symbols = tuple(vocabulary.symbols[i] for i in ids)
+    about = f"{network.layers} x {network.hidden_size} hidden, {about}"
+    return Reach(network.cell_name, about, symbols, *reach_of(network, model.arrays, ids))
+
+
+def textbook_weights(network: Network, draw: Draw) -> dict[str, Floats]:
+    """First weights as textbooks have them: uniform matrices where charseq starts from orthogonal ones.
+
+    It is such matrices that let the gradient of a plain network vanish.  Source: Pascanu et al. 2013,
+    arXiv:1211.5063.  The biases of gates are those for remembering a text of this length.
+    """
+    arrays = network.draw(draw, to_count=True)
+    for name, slot in network.slots().items():
+        if isinstance(slot.param.init, Orthogonal):
+            arrays[name] = uniform(draw, slot.shape, slot.hidden)
+    return arrays
+
+
+def reach_of(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> tuple[float, tuple[float, ...]]:
+    """Predict the last of ids [T + 1] from all before it -> its loss in nats, and T norms of the gradient.
+
+    The gradient of the loss is taken by the state after a step, of every layer and with all fields, through
+    everything that the state leads to: it is 0 where a cell without a memory has gone on.  Computed step by
+    step, in float64.
+    """
+    w = network.arrange({name: torch.from_numpy(array.astype("float64")) for name, array in arrays.items()})
+    states: list[list[Tensor]] = [[] for _ in range(len(ids) - 1)]
+
+    def watched(
+        cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor, state: Any
+    ) -> tuple[Tensor, State]:
+        """Unroll, and let every state be one that a gradient can be asked for."""
+        hs = []
+        for t in range(xs.shape[1]):
+            state = cell.step(ops, w, xs[:, t], state, UNTAPPED)
+            state = cell.state(*(f if f.requires_grad else f.detach().requires_grad_() for f in state))
+            states[t] += state
+            hs.append(state.h)
+        return torch.stack(hs, 1), state
+
+    xs = network.embed(TORCH, w, torch.from_numpy(ids[None, :-1].astype("int64")))
+    hs, _ = network.run(TORCH, w, xs, network.start(TORCH, w, 1), unroll=watched)
+    logits = network.read_out(w, hs[:, -1])
+    loss = functional.cross_entropy(logits, torch.tensor([int(ids[-1])]))
+    fields = [field for at_step in states for field in at_step]
+    gradients = iter(torch.autograd.grad(loss, fields, allow_unused=True, materialize_grads=True))
+    norms = (float(torch.stack([next(gradients).square().sum() for _ in s]).sum().sqrt()) for s in states)
+    return float(loss.detach()), tuple(norms)
+
+
+def _followed(ids: Ids) -> Ids:
+    if not 2 <= len(ids) <= MOST_SYMBOLS:
+        raise TextError(
+            f"the text has {len(ids):,} symbols; gradients are followed through 2 to {MOST_SYMBOLS:,}",
+            hint="give a longer text, or a part of this one",
+        )
+    return ids
