@@ -58,3 +58,17 @@ def test_text_too_short_to_learn_is_named(text: str, said: str) -> None:
 def test_no_text_at_all_is_an_error() -> None:
     with pytest.raises(TextError, match="empty"):
         choose(Corpus(()), 0, {})
+
+
+def test_a_cell_whose_gates_see_x_alone_is_stacked_unless_told_otherwise() -> None:
+    settings = choose(Corpus(("hihello",)), 5, {"cell": "mingru"})
+    assert (settings.layers, settings.residual, settings.layer_norm) == (2, True, True)
+    single = choose(Corpus(("hihello",)), 5, {"cell": "mingru", "layers": 1, "layer_norm": False})
+    assert (single.layers, single.residual, single.layer_norm) == (1, False, False)
+    assert not choose(Corpus(("hihello",)), 5, {"cell": "gru", "layers": 2}).residual
+
+
+def test_tied_weights_bring_an_embedding_as_long_as_the_hidden_state() -> None:
+    assert choose(Corpus(("hihello",)), 5, {"tie_weights": True}).embedding_size == 128
+    given = choose(Corpus(("hihello",)), 5, {"tie_weights": True, "embedding_size": 3})
+    assert given.embedding_size == 3

@@ -149,8 +149,22 @@ def test_a_longer_text_is_learned_in_windows_with_a_validation_loss() -> None:
     assert model().opening == "0"
 
 
-def test_the_validation_loss_is_that_of_the_held_out_tail() -> None:
-    events = events_of(LONG, cell="gru", epochs=2, hidden_size=16, validation=0.1)
+STACK = {"layers": 2, "residual": True, "layer_norm": True, "tie_weights": True}
+
+
+LEARNED = {"initial_state": "learned"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "plan"),
+    [
+        *((name, plan) for name in CELLS for plan in ({}, STACK)),
+        *((name, LEARNED) for name, cell in CELLS.items() if cell.learned_start),
+    ],
+    ids=str,
+)
+def test_the_validation_loss_is_that_of_the_held_out_tail(cell: str, plan: dict[str, Any]) -> None:
+    events = events_of(LONG, cell=cell, epochs=2, hidden_size=16, validation=0.1, **plan)
     trained = model()
     w = trained.weights
     tail = trained.vocabulary.encode(LONG[len(LONG) - round(len(LONG) * 0.1) :])

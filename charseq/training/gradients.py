@@ -80,11 +80,13 @@ def reach_of(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> tuple[
     def watched(
         cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor, state: Any
     ) -> tuple[Tensor, State]:
-        """Unroll, and let every state be one that a gradient can be asked for."""
+        """Unroll, and let the fields of every state be tensors of their own, to ask for gradients of."""
         hs = []
         for t in range(xs.shape[1]):
             state = cell.step(ops, w, xs[:, t], state, UNTAPPED)
-            state = cell.state(*(f if f.requires_grad else f.detach().requires_grad_() for f in state))
+            state = cell.state(
+                *(f.clone() if f.requires_grad else f.detach().requires_grad_() for f in state)
+            )
             states[t] += state
             hs.append(state.h)
         return torch.stack(hs, 1), state

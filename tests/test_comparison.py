@@ -1,0 +1,74 @@
+"""Several cells under the same conditions."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from charseq.comparison import Result, Spread, Trial, spreads, trials
+from charseq.corpus import Corpus
+from charseq.errors import UsageError
+from charseq.events import End
+from charseq.settings import TrainSettings
+
+SHORT = Corpus(("hihello",))
+
+
+def planned(*cells: str, seeds: int = 1, match: Any = "hidden", **given: Any) -> list[Trial]:
+    return trials(SHORT, 5, given, cells=cells, seeds=seeds, match=match)
+
+
+def test_all_cells_are_trained_alike_whatever_suits_each_best() -> None:
+    first, *others = (asdict(trial.settings) for trial in planned("rnn", "lstm", "mingru", "mlstm"))
+    for other in others:
+        assert {name for name in first if first[name] != other[name]} == {"cell"}
+
+
+def test_no_training_ends_before_the_others() -> None:
+    for trial in planned("rnn", "gru"):
+        assert not trial.settings.until_learned
+        assert trial.settings.patience == 0
+
+
+def test_every_seed_is_given_to_every_cell_in_turn() -> None:
+    order = [(t.settings.seed, t.settings.cell) for t in planned("rnn", "gru", seeds=2, seed=7)]
+    assert order == [(7, "rnn"), (7, "gru"), (8, "rnn"), (8, "gru")]
+
+
+@pytest.mark.parametrize("plan", [{}, {"layers": 2}, {"tie_weights": True}, {"embedding_size": 4}])
+def test_matched_parameters_are_as_near_as_a_hidden_size_can_bring_them(plan: dict[str, Any]) -> None:
+    lstm, *others = planned(
+        "lstm", "rnn", "gru", "mingru", "none", match="parameters", hidden_size=40, **plan
+    )
+    assert lstm.settings.hidden_size == 40
+    for trial in others:
+        size = trial.settings.hidden_size
+        for neighbour in (size - 1, size + 1):
+            tied = {"embedding_size": neighbour} if plan.get("tie_weights") else {}
+            given = {**plan, "cell": trial.settings.cell, "hidden_size": neighbour, **tied}
+            beside = planned(trial.settings.cell, **{n: v for n, v in given.items() if n != "cell"})[0]
+            off = abs(trial.parameters - lstm.parameters)
+            assert off <= abs(beside.parameters - lstm.parameters)
+
+
+def test_parameters_cannot_be_matched_where_the_vocabulary_sets_the_size() -> None:
+    with pytest.raises(UsageError, match="--match parameters with --head none"):
+        planned("rnn", "lstm", match="parameters", head="none")
+
+
+def test_a_misspelt_cell_is_met_before_anything_is_trained() -> None:
+    with pytest.raises(UsageError, match="'ltsm'"):
+        planned("rnn", "ltsm")
+
+
+def ended(loss: float | None, first_right: int | None = None) -> Result:
+    result = Result(Trial(TrainSettings(), 1), first_right=first_right)
+    result.end = End("completed", "m", 1, 1, loss, 0.5, None, 2.0)
+    return result
+
+
+def test_a_spread_is_the_mean_and_the_ends_over_seeds_that_have_the_measure() -> None:
+    found = spreads([ended(1.0, 5), ended(3.0), ended(2.0, 7)])
+    assert found["loss"] == Spread(2.0, 1.0, 3.0, 3)
+    assert found["first_right_epoch"] == Spread(6.0, 5, 7, 2)
+    assert found["validation_loss"] is None
