@@ -27,7 +27,7 @@ HEADINGS = {
     "seconds": "time",
 }
 FORMATS: dict[str, Callable[[float], str]] = {
-    "loss": "{:.4f}".format,
+    "loss": lambda x: f"{x:.4f}" if x >= 0.01 else f"{x:.2g}",
     "validation_loss": "{:.4f}".format,
     "accuracy": "{:.0%}".format,
     "first_right_epoch": "{:.0f}".format,

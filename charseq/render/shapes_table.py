@@ -17,7 +17,7 @@ MOST_SYMBOLS = 40
 MOST_READ = 8
 INDENT = 2
 WIDE = 120
-"""From so many columns on there is room for the names of axes beside equations and values."""
+"""From so many columns on there is room for values beside equations, or the names of axes beside either."""
 
 
 class ShapesTable:
@@ -30,7 +30,8 @@ class ShapesTable:
         self._values, self._explain, self._headed = values, explain, headed
         symbols = subject.vocabulary.symbols
         self._detailed = values or explain
-        self._lettered = self._detailed and console.width < WIDE
+        self._wide = console.width >= WIDE
+        self._lettered = (values or explain) and not (self._wide and values != explain)
         self._read = [[symbols[i] for i in ids] for ids in subject.sequences]
 
     def show(self, rows: Sequence[Row]) -> None:
@@ -41,6 +42,7 @@ class ShapesTable:
         self._name_width = max(len(row.name) for row in rows) + INDENT
         self._axes_width = max(len(self._axes(row)) for row in rows)
         self._shape_width = max(len(shape_text(row.shape)) for row in rows)
+        self._equations_width = max(len(equation_of(row, self._subject)) for row in rows)
         for heading, group in groupby(rows, self._heading):
             self._console.print(self._group(heading, list(group)))
         if any(PAST_THE_END in heading for heading in map(self._heading, rows)):
@@ -75,7 +77,7 @@ class ShapesTable:
         if row.layer is not None and self._subject.network.layers > 1:
             parts.append(f"layer {row.layer}")
         if row.step is None:
-            return ", ".join(parts) if row.name.startswith("initial.") or row.direction else ""
+            return ", ".join(parts)
         read = read_at(self._read_by(row), row.step)
         shown = " ".join(read[:MOST_READ]) + (" ..." if len(read) > MOST_READ else "")
         return ", ".join([*parts, f"step {row.step}, reading {shown}"])
@@ -85,15 +87,16 @@ class ShapesTable:
         table.add_column(width=self._name_width, no_wrap=True)
         table.add_column(width=self._axes_width, no_wrap=True, style="dim")
         table.add_column(width=self._shape_width, no_wrap=True, style="cyan")
+        if self._explain and self._wide:
+            table.add_column(width=self._equations_width)
         if self._detailed:
             table.add_column()
         for row in rows:
             outermost = row.step is None
             name = Text(row.name if outermost else " " * INDENT + row.name, "bold green" if outermost else "")
             cells: list[RenderableType] = [name, self._axes(row), shape_text(row.shape)]
-            if self._detailed:
-                cells.append(Text("\n").join(self._said(row)))
-            table.add_row(*cells)
+            said = list(self._said(row))
+            table.add_row(*cells, *(said if self._wide else [Text("\n").join(said)]))
         if not heading:
             return Group(Text(), table) if self._detailed and rows[0].name != "input" else table
         return Group(Text("\n" * self._detailed + heading, "bold yellow"), table)
@@ -102,7 +105,7 @@ class ShapesTable:
         return row.letters if self._lettered else ", ".join(row.axes)
 
     def _said(self, row: Row) -> Iterator[Text]:
-        """The last column: the equation, and beneath it the values."""
+        """The equation and the values: side by side where there is room, else one beneath the other."""
         if self._explain:
             yield Text(equation_of(row, self._subject), "italic")
         if self._values:
@@ -110,6 +113,8 @@ class ShapesTable:
 
     def _room(self) -> int:
         taken = self._name_width + self._axes_width + self._shape_width + 6
+        if self._explain and self._wide:
+            taken += self._equations_width + 2
         return max(20, self._console.width - taken)
 
     def _read_by(self, row: Row) -> "list[list[str]]":
