@@ -18,6 +18,7 @@ from charseq.generate import Choice, continuation
 from charseq.model_file import Model, read
 from charseq.runs import Run, new_run
 from charseq.settings import choose
+from charseq.training.learner import Learner
 from charseq.training.loop import train
 from charseq.vocabulary import Vocabulary
 
@@ -175,6 +176,44 @@ def test_a_time_limit_ends_the_run_and_reports_what_was_learned() -> None:
     assert 0.6 < time.monotonic() - started < 5
     assert ended(events).status == "completed"
     assert epochs(events)
+
+
+class Clock:
+    """A clock by which an update takes a second, and measuring what is held out as long as is said."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, measuring: float) -> None:
+        self._now = 0.0
+        monkeypatch.setattr("charseq.training.loop.time", self)
+        for name, seconds in (("update", 1.0), ("measure", measuring)):
+            monkeypatch.setattr(Learner, name, self._slow(getattr(Learner, name), seconds))
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def _slow(self, method: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+        def slow(*arguments: Any) -> Any:
+            self._now += seconds
+            return method(*arguments)
+
+        return slow
+
+
+@pytest.mark.parametrize("limit", [20, 29, 31, 37])
+def test_a_time_limit_leaves_the_time_that_measuring_took(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    Clock(monkeypatch, measuring=5)
+    end = ended(events_of(LONG, cell="gru", hidden_size=5, time_limit=limit))
+    assert limit - 5 <= end.seconds <= limit
+
+
+def test_a_time_limit_in_the_first_epoch_leaves_the_time_that_measuring_should_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Clock(monkeypatch, measuring=182 / 16 / 3)
+    end = ended(events_of(LONG, hidden_size=5, time_limit=30, batch_size=1, sequence_length=16))
+    assert end.epochs == 1
+    assert 30 <= end.seconds < 31
 
 
 def test_lines_learn_where_they_begin_and_end() -> None:
