@@ -206,9 +206,35 @@ def test_the_outcome_says_where_the_model_is_and_what_to_try() -> None:
     assert "every place right" in text
     assert "runs/0001-lstm/model.safetensors" in text
     assert text.endswith("charseq predict")
-    elsewhere = End("completed", "my\x1b/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3)
-    assert outcome(elsewhere).endswith("charseq predict --model my\\x1b")
+    elsewhere = End("completed", "mine/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3)
+    assert outcome(elsewhere).endswith("charseq predict --model mine")
     assert "epoch 3 was best" in outcome(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("my run/model.safetensors", "--model 'my run'"),
+        ("it's/model.safetensors", """--model 'it'"'"'s'"""),
+        ("my\x1b/model.safetensors", "--model 'my\\x1b'"),
+        ("model.safetensors", "--model ."),
+    ],
+)
+def test_the_outcome_names_the_run_as_a_shell_takes_it(model: str, named: str) -> None:
+    assert outcome(End("completed", model, 5, 5, 0.01, 0.5, None, 0.3)).endswith(f"predict {named}")
+
+
+def test_the_outcome_of_a_diverged_run_tells_the_time_before_the_advice() -> None:
+    end = End("diverged", "runs/0001-gru/model.safetensors", 0, 0, None, None, None, 0.3)
+    first, second = outcome(end).splitlines()
+    assert first == "diverged after 0 epochs in 0.3 s: the loss is no longer a number that means anything"
+    assert second.endswith("   next: try a smaller --learning-rate")
+
+
+def test_the_outcome_of_a_run_without_an_epoch_does_not_recommend_to_predict() -> None:
+    end = End("interrupted", "runs/0001-gru/model.safetensors", 0, 0, None, None, None, 0.3)
+    assert "little or nothing" in outcome(end)
+    assert "predict" not in outcome(end)
 
 
 @pytest.mark.parametrize(
