@@ -81,7 +81,8 @@ def read(path: Path) -> Model:
             **{**description["vocabulary"], "symbols": tuple(description["vocabulary"]["symbols"])}
         )
         learned = tuple(map(str, description["learned"]))
-        opening, training, digests = description["opening"], description["training"], description["tensors"]
+        opening, training = description["opening"], dict(description["training"])
+        digests = dict(description["tensors"])
         _check_plan(network, vocabulary, header)
     except UsageError as error:
         raise ModelFileError(f"{_name(path)} does not fit together: {error.message}", hint=_AGAIN) from error

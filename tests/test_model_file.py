@@ -144,6 +144,8 @@ LIES = {
     "a tensor of another shape": lambda d, h: h["head.W"].update(shape=[2, 6]),
     "a tensor of another type": lambda d, h: h["head.b"].update(dtype="I32"),
     "a tensor that reaches past the end": lambda d, h: h["head.b"].update(data_offsets=[0, 10**9]),
+    "a training that is no object": lambda d, h: d.update(training=[1]),
+    "digests that are no object": lambda d, h: d.update(tensors=7),
     "no digests": lambda d, h: d.update(tensors={}),
     "a wrong digest": lambda d, h: d["tensors"].update({"head.b": "0" * 64}),
     "no format": lambda d, h: d.pop("format"),

@@ -235,6 +235,13 @@ def test_on_a_terminal_the_table_stands_with_colours_and_the_cursor_comes_back()
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_on_a_terminal_the_model_that_was_taken_is_told() -> None:
+    in_process("train", "--text", "xyz", cwd=HERE)
+    shown = [line.rstrip() for line in on_a_terminal("predict")[2].display]
+    assert shown[:2] == ["runs/0001-gru/model.safetensors", "xyz"]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_on_a_terminal_hostile_text_is_shown_by_every_command() -> None:
     text = "\x1b]0;owned\x07\x1b[2Jx\u202e"
     for arguments in (("train", "--text", text, "--cell", "lstm"), ("predict",), ("inspect-shapes", text)):

@@ -1,7 +1,9 @@
 """charseq predict: continue prompts with a trained model.  Never imports torch."""
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +22,12 @@ from charseq.cli.options import (
     number,
     option,
 )
-from charseq.errors import UsageError
+from charseq.errors import UnknownCharacter, UsageError
+from charseq.render.visible import visible
+
+if TYPE_CHECKING:
+    from charseq.generate import Choice
+    from charseq.model_file import Model
 
 EXAMPLES = [
     "charseq predict",
@@ -116,11 +123,12 @@ def predict(
         if prompts:
             raise UsageError("standard input held no prompt", hint="write a prompt a line, or leave - out")
         given = [generate.opening(trained)]
-    for prompt in given:
-        trained.vocabulary.encode(prompt)
+    _require_known(given, trained, path)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    if form != "json" and not choice.greedy:
-        streams.say(f"{path}: temperature {choice.temperature:g}, seed {seed}", "dim")
+    if model is None:
+        _tell_of_newest(path, trained)
+    if form != "json":
+        _tell_of_choice(path, choice, seed, newest=model is None)
     renderer = renderer_for(form, sys.stdout, trained, only_new=only_new, seed=seed)
     for prompt in given:
         start = prompt or generate.opening(trained)
@@ -135,3 +143,29 @@ def predict(
                 sample=sample,
             )
             renderer.show(start, steps)
+
+
+def _require_known(prompts: Sequence[str], trained: "Model", path: Path) -> None:
+    """Refuse a prompt that the model cannot read, before anything is written.  Raises UnknownCharacter."""
+    for prompt in prompts:
+        try:
+            trained.vocabulary.encode(prompt)
+        except UnknownCharacter as error:
+            raise UnknownCharacter(error.message, hint=f"{path}: {error.hint}") from None
+
+
+def _tell_of_newest(path: Path, trained: "Model") -> None:
+    """Warn of a model that was taken without being named, and has not learned for an epoch."""
+    if trained.training.get("epoch") == 0:
+        streams.say(
+            f"{visible(str(path))}: its run ended within its first epoch; it has learned little or nothing",
+            "yellow",
+        )
+
+
+def _tell_of_choice(path: Path, choice: "Choice", seed: int, *, newest: bool) -> None:
+    """Tell which model it is, and the seed where there is chance; of a greedy one people only are told."""
+    if not choice.greedy:
+        streams.say(f"{visible(str(path))}: temperature {choice.temperature:g}, seed {seed}", "dim")
+    elif newest and sys.stderr.isatty():
+        streams.say(visible(str(path)), "dim")
