@@ -53,7 +53,7 @@ class Model:
 def write(path: Path, model: Model) -> None:
     """Replace the file at `path` in one step; whoever reads sees the old model or the new one.
 
-    Raises CharseqError where it cannot be written; the old model is then untouched.
+    Raises CharseqError where it cannot be written; an old model is then untouched.
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in model.arrays.items()}
     description = {
@@ -185,9 +185,10 @@ def _replace(path: Path, data: bytes) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
+        before = "; the model before this one is untouched" if os.path.lexists(path) else ""
         raise CharseqError(
             f"cannot write {_name(path)}: {error.strerror or error}",
-            hint="make room or check permissions; the model before this one is untouched",
+            hint=f"make room or check permissions{before}",
         ) from error
 
 

@@ -31,6 +31,16 @@ class Run:
         self._log.write(json_line(record) + "\n")
         self._log.flush()
 
+    def restore(self) -> None:
+        """Make the folder again where it was removed while training.  Raises CharseqError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CharseqError(
+                f"the run's folder {str(self.folder)!r} is gone and cannot be made again: {error.strerror}",
+                hint="train again, and leave the folder where it is; what was learned is lost",
+            ) from error
+
     def close(self) -> None:
         """Close the log."""
         self._log.close()

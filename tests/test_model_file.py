@@ -206,6 +206,13 @@ def test_a_failed_write_leaves_the_old_model_and_nothing_else(monkeypatch: pytes
         assert [path.name for path in Path().iterdir()] == [PATH.name]
 
 
+def test_a_failed_write_says_that_the_old_model_is_untouched_only_where_there_is_one() -> None:
+    missing = Path("missing/model.safetensors")
+    with pytest.raises(CharseqError, match="No such file") as caught:
+        write(missing, model())
+    assert "untouched" not in caught.value.hint
+
+
 def test_leftovers_of_a_killed_save_are_swept_at_the_next() -> None:
     Path(".model.safetensors.12345.tmp").write_bytes(b"half")
     write(PATH, model())

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,25 @@ def test_a_folder_that_holds_a_run_is_replaced_by_force_only() -> None:
         run.close()
         with pytest.raises(UsageError, match="'mine' already holds a run"):
             new_run("gru", Path("mine"))
+
+
+def test_a_folder_that_was_removed_is_made_again() -> None:
+    run = new_run("gru")
+    shutil.rmtree("runs")
+    run.restore()
+    assert run.folder.is_dir()
+    run.close()
+
+
+def test_a_folder_that_cannot_be_made_again_is_named() -> None:
+    run = new_run("gru")
+    shutil.rmtree("runs")
+    Path("runs").write_bytes(b"")
+    with pytest.raises(CharseqError, match="'runs/0001-gru' is gone") as caught:
+        run.restore()
+    assert caught.value.status == 1
+    assert "train again" in caught.value.hint
+    run.close()
 
 
 def test_a_file_where_the_folder_should_be_is_an_error() -> None:

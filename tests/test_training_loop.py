@@ -1,4 +1,5 @@
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -254,6 +255,15 @@ def test_a_stop_within_the_first_epoch_of_a_long_text_keeps_what_was_learned_so_
     assert not epochs(events)
     fresh = model().network.draw(SeededDraw(0))
     assert (model().arrays["layers.0.W_h"] != fresh["layers.0.W_h"]).any()
+
+
+def test_a_run_whose_folder_is_removed_is_saved_all_the_same() -> None:
+    corpus = Corpus(("ab",))
+    settings = choose(corpus, 2, {"epochs": 3})
+    for event in train(corpus, Vocabulary.of(corpus.sequences), settings, lambda: new_run("gru")):
+        if isinstance(event, Epoch):
+            shutil.rmtree("runs", ignore_errors=True)
+    assert model("runs/0001-gru").learned == ("ab",)
 
 
 def test_the_log_holds_every_event_but_what_the_clock_says() -> None:

@@ -233,6 +233,7 @@ class _Session:
             opening=self.vocabulary.decode(self.material.strings[0][:1]),
             training={"settings": asdict(self.settings), **measures},
         )
+        run.restore()
         write(run.model, model)
 
     def _start(self, run: Run) -> Start:
