@@ -96,6 +96,18 @@ def test_a_closed_pipe_ends_a_reader_quietly(command: str) -> None:
     assert errors == b""
 
 
+@pytest.mark.parametrize(
+    "command", ["--help", "train --help", "--version", "inspect-shapes ab --format table", "predict"]
+)
+def test_a_pipe_that_is_closed_from_the_start_ends_a_command_quietly(command: str) -> None:
+    in_process("train", "--text", "xyz", "--epochs", "1", cwd=HERE)
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run([*CHARSEQ, *command.split()], stdout=writing, stderr=subprocess.PIPE, timeout=60)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_an_output_that_is_full_is_one_line_and_status_1() -> None:
     for command in (["inspect-shapes", "hello"], ["train", "--text", "ab", "--epochs", "1"]):

@@ -60,6 +60,14 @@ def run(arguments: Sequence[str]) -> int:
         return error.status
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        streams.abandon(sys.stdout)
+        return ExitStatus.DONE
+    except SystemExit as end:  # typer and rich make one of a pipe that was closed
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        streams.abandon(sys.stdout)
+        return ExitStatus.DONE
     except OSError as error:
         streams.abandon(sys.stdout)
         name = f" {error.filename!r}" if error.filename else ""
