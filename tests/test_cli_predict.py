@@ -113,6 +113,10 @@ def test_a_model_is_named_by_option_or_environment(charseq: Command, monkeypatch
         (["predict", "--greedy", "--temperature", "1"], "--greedy and --temperature", "one of them"),
         (["predict", "--temperature", "hot"], "'hot' is not a number", "--help"),
         (["predict", "--top-p", "0"], "0", "above 0"),
+        (["predict", "--model", ""], "'--model': it is empty", "leave the option out"),
+        (["predict", "--until", ""], "'--until': it is empty", "leave the option out"),
+        (["predict", "--length", "1" + "0" * 20], "100000", "range"),
+        (["predict", "--samples", "1" + "0" * 20], "100000", "range"),
         (["predct"], "predct", "predict"),
     ],
 )

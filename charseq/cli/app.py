@@ -1,6 +1,7 @@
 """The application, and the one boundary where errors become messages and statuses."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -89,6 +90,7 @@ def _parser_error(error: Exception) -> int:
     if not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
         return ExitStatus.USAGE
     command = getattr(context, "command_path", "charseq")
+    message = re.sub(r"is not a valid int(eger)?( range)?\.", "is not a whole number", message)
     _say(message[:1].lower() + message[1:], f"{command} --help", error)
     return ExitStatus.USAGE
 

@@ -10,6 +10,7 @@ import typer
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
+    LARGEST_COUNT,
     LARGEST_SEED,
     TEXT,
     DebugOption,
@@ -19,6 +20,7 @@ from charseq.cli.options import (
     chosen_format,
     examples,
     exclusive,
+    filled,
     number,
     option,
 )
@@ -61,16 +63,32 @@ def predict(
             "--length",
             metavar="N",
             min=0,
+            max=LARGEST_COUNT,
             help="New characters.",
             show_default="to the end of a text learned whole, else 200",
             panel=TEXT,
         ),
     ] = None,
     until: Annotated[
-        str | None, option("--until", metavar="STRING", help="End once this was written.", panel=TEXT)
+        str | None,
+        option(
+            "--until",
+            parser=filled,
+            metavar="STRING",
+            help="End once this was written.",
+            panel=TEXT,
+        ),
     ] = None,
     samples: Annotated[
-        int, option("--samples", metavar="N", min=1, help="Continuations of each prompt.", panel=TEXT)
+        int,
+        option(
+            "--samples",
+            metavar="N",
+            min=1,
+            max=LARGEST_COUNT,
+            help="Continuations of each prompt.",
+            panel=TEXT,
+        ),
     ] = 1,
     greedy: Annotated[bool, option("--greedy", help="Always the likeliest character.", panel=CHOICE)] = False,
     temperature: Annotated[
@@ -85,7 +103,15 @@ def predict(
         ),
     ] = None,
     top_k: Annotated[
-        int, option("--top-k", metavar="N", min=0, help="Choose among this many; 0 is all.", panel=CHOICE)
+        int,
+        option(
+            "--top-k",
+            metavar="N",
+            min=0,
+            max=LARGEST_COUNT,
+            help="Choose among this many; 0 is all.",
+            panel=CHOICE,
+        ),
     ] = 0,
     top_p: Annotated[
         float,
