@@ -39,6 +39,7 @@ EXAMPLES = [
 ]
 
 CHOICE = "How characters are chosen"
+OF_BYTES = "train on it with --unit byte, which takes any bytes"
 
 
 def register(app: typer.Typer) -> None:
@@ -144,7 +145,7 @@ def predict(
     default = generate.Choice.default_for(trained)
     warmth = 0.0 if greedy else default.temperature if temperature is None else temperature
     choice = generate.Choice(warmth, top_k, top_p)
-    given = texts.arguments(prompts, unit=trained.vocabulary.unit)
+    given = texts.arguments(prompts, unit=trained.vocabulary.unit, remedy=OF_BYTES)
     if not given:
         if prompts:
             raise UsageError("standard input held no prompt", hint="write a prompt a line, or leave - out")
