@@ -247,6 +247,30 @@ def test_a_run_that_cannot_be_made_is_status_1(charseq: Command) -> None:
     assert "cannot make a run in 'runs'" in result.errors
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7200000000 bytes."),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+    ],
+    ids=repr,
+)
+def test_too_little_memory_is_status_1(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def large(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("charseq.training.loop.train", large)
+    result = charseq("train", "--text", "ab")
+    assert result.status == 1
+    assert result.errors.splitlines() == [
+        "charseq: there is not enough memory for this",
+        "  make the network or the batch smaller",
+    ]
+
+
 def test_a_bug_is_status_70_and_its_traceback_is_shown_on_request(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,14 +74,22 @@ def run(arguments: Sequence[str]) -> int:
         name = f" {error.filename!r}" if error.filename else ""
         _say(f"{error.strerror or error}{name}", "", error)
         return ExitStatus.FAILED
-    except MemoryError as error:
-        _say("there is not enough memory for this", "make the network or the batch smaller", error)
-        return ExitStatus.FAILED
     except Exception as error:
         if isinstance(error, PARSER_ERROR):
             return _parser_error(error)
+        if _is_lack_of_memory(error):
+            _say("there is not enough memory for this", "make the network or the batch smaller", error)
+            return ExitStatus.FAILED
         _say(f"a bug in charseq: {type(error).__name__}: {error}", "please report it, with --debug", error)
         return ExitStatus.BUG
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch tells so by a RuntimeError, in the words of each device."""
+    told = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in told)
+    )
 
 
 def _parser_error(error: Exception) -> int:
