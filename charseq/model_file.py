@@ -91,7 +91,7 @@ def read(path: Path) -> Model:
     try:
         arrays = safetensors.load(data)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelFileError(f"{_name(path)} is damaged: {error}", hint=_AGAIN) from error
+        raise ModelFileError(f"{_name(path)} is damaged: its tensors are not whole", hint=_AGAIN) from error
     for name, array in arrays.items():
         if digests.get(name) != _tensor_digest(array):
             raise ModelFileError(
@@ -125,7 +125,7 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ModelFileError(
-            f"{_name(path)} is not a charseq model",
+            f"{_name(path)} is not a charseq model, or a damaged one",
             hint="give the model.safetensors of a run; nothing else is opened",
         ) from None
     return header

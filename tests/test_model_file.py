@@ -62,13 +62,15 @@ def test_other_tools_can_open_it() -> None:
     assert set(safetensors.load_file(PATH)) == set(model().arrays)
 
 
-def test_every_truncation_is_found() -> None:
+def test_every_truncation_is_found_and_told_in_our_own_words() -> None:
     write(PATH, model())
     data = PATH.read_bytes()
+    ours = {"is not a charseq model, or a damaged one", "is damaged: its tensors are not whole"}
     for size in range(len(data)):
         PATH.write_bytes(data[:size])
-        with pytest.raises(ModelFileError):
+        with pytest.raises(ModelFileError) as caught:
             read(PATH)
+        assert caught.value.message.removeprefix(f"'{PATH}' ") in ours
 
 
 def test_every_flipped_bit_is_found() -> None:

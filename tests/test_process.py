@@ -109,12 +109,14 @@ def test_a_pipe_that_is_closed_from_the_start_ends_a_command_quietly(command: st
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_an_output_that_is_full_is_one_line_and_status_1() -> None:
-    for command in (["inspect-shapes", "hello"], ["train", "--text", "ab", "--epochs", "1"]):
+def test_an_output_that_is_full_is_named_with_status_1() -> None:
+    for command in (["inspect-shapes", "hello"], ["train", "--text", "ab", "--epochs", "1"], ["--help"]):
         with Path("/dev/full").open("wb") as full:
             ended = subprocess.run([*CHARSEQ, *command], stdout=full, stderr=subprocess.PIPE, timeout=60)
         assert ended.returncode == 1
-        assert ended.stderr.splitlines()[-1] == b"charseq: No space left on device"
+        *_, message, hint = ended.stderr.splitlines()
+        assert message == b"charseq: cannot write to standard output: No space left on device"
+        assert hint == b"  make room where it goes, or send it elsewhere"
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])

@@ -200,6 +200,11 @@ def test_the_summary_says_every_choice_and_the_seed() -> None:
         assert part in text
 
 
+def test_the_boundary_of_lines_is_not_counted_as_a_character() -> None:
+    lines = changed(START, vocabulary_size=6, symbols=("", *START.symbols))
+    assert "7 characters, 5 distinct" in summary(lines)
+
+
 def test_the_outcome_says_where_the_model_is_and_what_to_try() -> None:
     end = End("completed", "runs/0001-lstm/model.safetensors", 50, 50, 0.01, 1.0, None, 0.3)
     text = outcome(end)

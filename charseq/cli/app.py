@@ -1,5 +1,6 @@
 """The application, and the one boundary where errors become messages and statuses."""
 
+import errno
 import os
 import re
 import sys
@@ -71,8 +72,7 @@ def run(arguments: Sequence[str]) -> int:
         return ExitStatus.DONE
     except OSError as error:
         streams.abandon(sys.stdout)
-        name = f" {error.filename!r}" if error.filename else ""
-        _say(f"{error.strerror or error}{name}", "", error)
+        _say(*_told(error), error)
         return ExitStatus.FAILED
     except Exception as error:
         if isinstance(error, PARSER_ERROR):
@@ -82,6 +82,16 @@ def run(arguments: Sequence[str]) -> int:
             return ExitStatus.FAILED
         _say(f"a bug in charseq: {type(error).__name__}: {error}", "please report it, with --debug", error)
         return ExitStatus.BUG
+
+
+def _told(error: OSError) -> tuple[str, str]:
+    """What the system refused, and the remedy: what is full and has no name is standard output."""
+    reason = error.strerror or str(error)
+    if error.filename:
+        return f"{reason} {error.filename!r}", ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"cannot write to standard output: {reason}", "make room where it goes, or send it elsewhere"
+    return reason, ""
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

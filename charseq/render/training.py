@@ -78,7 +78,8 @@ def _one_line(texts: str | list[str]) -> str:
 def summary(start: Start) -> str:
     """The settings of a run in two lines, for people."""
     settings = start.settings
-    text = f"{count(start.characters, 'character')}, {start.vocabulary_size} distinct"
+    distinct = sum(symbol != "" for symbol in start.symbols)  # the boundary of lines is no character
+    text = f"{count(start.characters, 'character')}, {distinct} distinct"
     if start.sequences > 1:
         text += f", {start.sequences} strings"
     if settings.stride:
