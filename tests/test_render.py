@@ -83,6 +83,13 @@ def test_a_narrow_screen_leaves_the_ids_out_and_cuts_the_prediction() -> None:
     assert max(map(len, shown.splitlines())) <= 40
 
 
+def test_a_screen_of_20_columns_shows_the_last_prediction_whole() -> None:
+    letters = tuple("abcdefghijkl")
+    start = changed(START, symbols=letters, vocabulary_size=12)
+    _, *lines = screen_of(start, epoch(1, [*range(12)], [*range(12)], letters), width=20).splitlines()
+    assert [line.split()[-1] for line in lines] == ["abcdef", "ghijkl"]
+
+
 def test_a_wide_character_has_carets_as_wide() -> None:
     text = marked(["가", "a", "나"], ["가", "b", "다"], width=40, lines=1).plain
     assert text == "가a나\n  ^^^"
