@@ -10,7 +10,16 @@ from typing import Annotated
 import typer
 
 from charseq import __version__
-from charseq.cli import cells, compare, inspect_gradients, inspect_shapes, predict, streams, train
+from charseq.cli import (
+    cells,
+    compare,
+    environment,
+    inspect_gradients,
+    inspect_shapes,
+    predict,
+    streams,
+    train,
+)
 from charseq.cli.options import DebugOption
 from charseq.errors import CharseqError, ExitStatus
 from charseq.render.visible import visible
@@ -37,12 +46,14 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def charseq(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version alone.")
     ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Train recurrent networks on character sequences, and look inside them."""
+    environment.tell_of_unknown(context)
 
 
 def main() -> None:
