@@ -9,6 +9,7 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from charseq.events import End, Epoch, Start
@@ -104,6 +105,25 @@ def test_what_does_not_fit_ends_in_an_ellipsis_or_goes_on_in_the_next_line() -> 
 
 def test_a_wrong_blank_can_be_seen() -> None:
     assert marked([" ", " ", "a"], ["a", " ", "a"], width=9, lines=1).plain == "· a\n^"
+
+
+@pytest.mark.parametrize("text", ["대한", "é", "ấ"])
+def test_a_mark_that_is_right_or_wrong_with_its_character_joins_it(text: str) -> None:
+    symbols = list(unicodedata.normalize("NFD", text))
+    assert marked(symbols, symbols, width=20, lines=1).plain == text
+    carets = "^" * cell_len(text)
+    assert marked(symbols, ["x"] * len(symbols), width=20, lines=1).plain == f"{text}\n{carets}"
+
+
+def test_a_mark_that_joins_no_character_before_it_is_escaped() -> None:
+    def shown(predicted: str, target: str) -> str:
+        return marked(list(predicted), list(target), width=20, lines=1).plain.splitlines()[0]
+
+    assert shown("e\u0301", "ex") == "e\\u0301"
+    assert shown("\u202e\u0301", "\u202e\u0301") == "\\u202e\\u0301"
+    assert shown("x\u0301", "x\u0301") == "x\\u0301"
+    assert shown("\u0301", "\u0301") == "\\u0301"
+    assert marked(["e", ""], ["e", ""], width=20, lines=1).plain == "e⏎"
 
 
 @pytest.mark.parametrize(
