@@ -10,6 +10,7 @@ from charseq.errors import TextError
 from charseq.units import Unit
 
 STANDARD_INPUT = "-"
+ANY_BYTES = "use --unit byte, which takes any bytes"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def lines_of(text: str) -> list[str]:
     return [line for line in (line.removesuffix("\r") for line in text.split("\n")) if line]
 
 
-def decoded(data: bytes, source: str, unit: Unit) -> str:
+def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
     """Bytes as text: strictly UTF-8, or, where the unit is the byte, with the rest escaped as surrogates."""
     if unit == "byte":
         return data.decode("utf-8", "surrogateescape")
@@ -75,14 +76,14 @@ def decoded(data: bytes, source: str, unit: Unit) -> str:
     except UnicodeDecodeError as wrong:
         raise TextError(
             f"{source} is not UTF-8: byte 0x{data[wrong.start]:02X} at byte offset {wrong.start}",
-            hint="convert it (iconv -f ... -t UTF-8), or use --unit byte, which takes any bytes",
+            hint=f"convert it (iconv -f ... -t UTF-8), or {remedy}",
         ) from wrong
 
 
-def checked(text: str, source: str, unit: Unit) -> str:
+def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
     """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates)."""
     if unit != "byte" and any("\udc80" <= c <= "\udcff" for c in text):
-        return decoded(os.fsencode(text), source, unit)
+        return decoded(os.fsencode(text), source, unit, remedy)
     return text
 
 

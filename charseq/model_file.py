@@ -53,7 +53,7 @@ class Model:
 def write(path: Path, model: Model) -> None:
     """Replace the file at `path` in one step; whoever reads sees the old model or the new one.
 
-    Raises CharseqError where it cannot be written; the old model is then untouched.
+    Raises CharseqError where it cannot be written; an old model is then untouched.
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in model.arrays.items()}
     description = {
@@ -81,7 +81,8 @@ def read(path: Path) -> Model:
             **{**description["vocabulary"], "symbols": tuple(description["vocabulary"]["symbols"])}
         )
         learned = tuple(map(str, description["learned"]))
-        opening, training, digests = description["opening"], description["training"], description["tensors"]
+        opening, training = description["opening"], dict(description["training"])
+        digests = dict(description["tensors"])
         _check_plan(network, vocabulary, header)
     except UsageError as error:
         raise ModelFileError(f"{_name(path)} does not fit together: {error.message}", hint=_AGAIN) from error
@@ -90,7 +91,7 @@ def read(path: Path) -> Model:
     try:
         arrays = safetensors.load(data)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelFileError(f"{_name(path)} is damaged: {error}", hint=_AGAIN) from error
+        raise ModelFileError(f"{_name(path)} is damaged: its tensors are not whole", hint=_AGAIN) from error
     for name, array in arrays.items():
         if digests.get(name) != _tensor_digest(array):
             raise ModelFileError(
@@ -124,7 +125,7 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ModelFileError(
-            f"{_name(path)} is not a charseq model",
+            f"{_name(path)} is not a charseq model, or a damaged one",
             hint="give the model.safetensors of a run; nothing else is opened",
         ) from None
     return header
@@ -184,9 +185,10 @@ def _replace(path: Path, data: bytes) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
+        before = "; the model before this one is untouched" if os.path.lexists(path) else ""
         raise CharseqError(
             f"cannot write {_name(path)}: {error.strerror or error}",
-            hint="make room or check permissions; the model before this one is untouched",
+            hint=f"make room or check permissions{before}",
         ) from error
 
 

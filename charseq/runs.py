@@ -1,5 +1,6 @@
 """The folder of runs: each run a folder of its own, numbered, never overwritten."""
 
+import contextlib
 import json
 import os
 import re
@@ -27,13 +28,30 @@ class Run:
         self._log: TextIO = (folder / LOG).open("w", encoding="utf-8")
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append one event to the log, at once."""
-        self._log.write(json_line(record) + "\n")
-        self._log.flush()
+        """Append one event to the log, at once.  Raises CharseqError where it cannot be written."""
+        try:
+            self._log.write(json_line(record) + "\n")
+            self._log.flush()
+        except OSError as error:
+            raise CharseqError(
+                f"cannot write {str(self.folder / LOG)!r}: {error.strerror or error}",
+                hint="make room, or choose another folder with --out or CHARSEQ_RUNS",
+            ) from error
+
+    def restore(self) -> None:
+        """Make the folder again where it was removed while training.  Raises CharseqError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CharseqError(
+                f"the run's folder {str(self.folder)!r} is gone and cannot be made again: {error.strerror}",
+                hint="train again, and leave the folder where it is; what was learned is lost",
+            ) from error
 
     def close(self) -> None:
-        """Close the log."""
-        self._log.close()
+        """Close the log; `log` has told what could not be written."""
+        with contextlib.suppress(OSError):
+            self._log.close()
 
 
 def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
@@ -63,7 +81,13 @@ def model_path(model: str | None) -> Path:
     """The model file of --model (a run or a file), or of the newest run.  Raises ModelFileError."""
     if model is not None:
         path = Path(model)
-        return path / MODEL if path.is_dir() else path
+        if not path.is_dir():
+            return path
+        if not os.path.lexists(path / MODEL):
+            raise ModelFileError(
+                f"there is no model in the folder {model!r}", hint="name the folder of a run, or a model file"
+            )
+        return path / MODEL
     trained = [folder for folder in numbered(runs_folder()) if (folder / MODEL).is_file()]
     if not trained:
         raise ModelFileError(

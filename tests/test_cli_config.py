@@ -54,6 +54,10 @@ def test_the_file_can_be_named_by_the_environment(charseq: Command, monkeypatch:
         ("train = 3", "'train' is a command", "[train]"),
         ("epochs = [1, 2]", "[1, 2]", "string or a number"),
         ("epochs = 1979-05-27", "epochs", "string or a number"),
+        ("epochs = true", "epochs = true is no value", "string or a number"),
+        ("[train]\nseed = false", "seed = false is no value", "string or a number"),
+        ('lines = "yes"', "lines = 'yes' is no value", "lines = true or lines = false"),
+        ("json = 1", "json = 1 is no value", "json = true or json = false"),
         ('epochs = "many"', "'many'", "train --help"),
         ("epochs = ", "is not TOML", "epochs = 50"),
         ("config = 'x'", "'config'", "options"),
@@ -65,6 +69,11 @@ def test_a_mistake_in_the_file_is_named(charseq: Command, text: str, value: str,
     assert value in result.errors
     assert remedy in result.errors
     assert not Path("runs").exists()
+
+
+def test_a_number_can_be_a_text(charseq: Command) -> None:
+    config = write("text = 1234\nepochs = 1\n")
+    assert charseq.train(*config)[1]["target"] == "234"
 
 
 def test_a_file_that_is_not_there_is_named(charseq: Command) -> None:

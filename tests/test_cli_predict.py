@@ -80,7 +80,18 @@ def test_an_unknown_character_is_named_with_code_point_and_place(hihello: Comman
     assert result.status == 2
     assert result.output == ""
     assert "'z' (U+007A), character 3 of 'hiz'" in result.errors
-    assert "'ehilo'" in result.errors
+    assert "runs/0001-lstm/model.safetensors: it knows 'ehilo'" in result.errors
+
+
+def test_the_newest_model_is_warned_of_where_it_finished_no_epoch(charseq: Command) -> None:
+    assert charseq("train", "--text", "hihello", "--learning-rate", "1e30", "--epochs", "9").status == 1
+    assert "runs/0001-gru/model.safetensors: its run ended within" in charseq("predict").errors
+    assert "little or nothing" in charseq("predict", "--json").errors
+    assert charseq("predict", "--model", "runs/0001-gru").errors == ""
+
+
+def test_in_a_pipe_nothing_is_said_of_a_model_that_has_learned(hihello: Command) -> None:
+    assert hihello("predict").errors == ""
 
 
 def test_a_model_is_named_by_option_or_environment(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +113,10 @@ def test_a_model_is_named_by_option_or_environment(charseq: Command, monkeypatch
         (["predict", "--greedy", "--temperature", "1"], "--greedy and --temperature", "one of them"),
         (["predict", "--temperature", "hot"], "'hot' is not a number", "--help"),
         (["predict", "--top-p", "0"], "0", "above 0"),
+        (["predict", "--model", ""], "'--model': it is empty", "leave the option out"),
+        (["predict", "--until", ""], "'--until': it is empty", "leave the option out"),
+        (["predict", "--length", "1" + "0" * 20], "100000", "range"),
+        (["predict", "--samples", "1" + "0" * 20], "100000", "range"),
         (["predct"], "predct", "predict"),
     ],
 )

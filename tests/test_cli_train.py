@@ -184,11 +184,13 @@ MISTAKES: dict[str, tuple[list[str], str, str]] = {
     "a folder": (["--file", "."], "'.' is a folder", "file of text"),
     "a negative size": (["--text", "ab", "--hidden-size", "-1"], "-1", "range"),
     "no epochs": (["--text", "ab", "--epochs", "0"], "0", "range"),
-    "a word for a number": (["--text", "ab", "--epochs", "many"], "'many'", "int"),
+    "a word for a number": (["--text", "ab", "--epochs", "many"], "'many' is not a whole number", "--help"),
+    "a fraction for a number": (["--text", "ab", "--layers", "1.5"], "'1.5' is not a whole number", "--help"),
     "nan": (["--text", "ab", "--learning-rate", "nan"], "nan", "above 0"),
     "infinity": (["--text", "ab", "--learning-rate", "inf"], "inf", "finite"),
     "a dropout of all": (["--text", "ab", "--dropout", "1"], "1", "at most 0.95"),
     "a duration of nothing": (["--text", "ab", "--time-limit", "0s"], "'0s'", "2m"),
+    "a duration of ages": (["--text", "ab", "--time-limit", "9" * 400 + "h"], "more than ten years", "2m"),
     "a duration in words": (["--text", "ab", "--time-limit", "soon"], "'soon'", "2m"),
     "no head and another size": (
         ["--text", "hihello", "--head", "none", "--hidden-size", "7"],
@@ -198,6 +200,12 @@ MISTAKES: dict[str, tuple[list[str], str, str]] = {
     "a head that is none": (["--text", "ab", "--head", "cubic"], "'cubic'", "'linear', 'none'"),
     "a device that is not here": (["--text", "ab", "--device", "cuda:99"], "cuda:99", "--device auto or cpu"),
     "a device that is none": (["--text", "ab", "--device", "tpu"], "'tpu'", "auto, cpu"),
+    "epochs past all bounds": (["--text", "ab", "--epochs", "1" + "0" * 20], "1" + "0" * 20, "range"),
+    "a window past all bounds": (["--text", "ab", "--sequence-length", "1" + "0" * 20], "100000", "range"),
+    "a batch past all bounds": (["--text", "ab", "--batch-size", "1" + "0" * 20], "100000", "range"),
+    "a stride past all bounds": (["--text", "ab", "--stride", "1" + "0" * 20], "100000", "range"),
+    "an embedding past all bounds": (["--text", "ab", "--embedding-size", "1" + "0" * 20], "10000", "range"),
+    "out without a name": (["--text", "ab", "--out", ""], "'--out': it is empty", "leave the option out"),
     "force without out": (["--text", "ab", "--force"], "--force", "--out"),
     "validation of too little": (
         ["--text", "abcde", "--validation", "0.1"],
@@ -226,11 +234,41 @@ def test_a_mistake_is_answered_in_three_lines_with_the_value_and_the_remedy(
     assert not Path("runs").exists()
 
 
+def test_the_largest_window_and_batch_take_no_more_room_than_the_text(charseq: Command) -> None:
+    largest = ("--sequence-length", "1000000000", "--batch-size", "1000000000")
+    assert charseq.train("--text", "hihello", *largest, *FEW)[-1]["epochs"] == 2
+    charseq.train("--text", "hihello", *largest, "--stride", "1000000000", *FEW)
+
+
 def test_a_run_that_cannot_be_made_is_status_1(charseq: Command) -> None:
     Path("runs").write_text("not a folder")
     result = charseq("train", "--text", "ab", *FEW)
     assert result.status == 1
     assert "cannot make a run in 'runs'" in result.errors
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7200000000 bytes."),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+    ],
+    ids=repr,
+)
+def test_too_little_memory_is_status_1(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def large(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("charseq.training.loop.train", large)
+    result = charseq("train", "--text", "ab")
+    assert result.status == 1
+    assert result.errors.splitlines() == [
+        "charseq: there is not enough memory for this",
+        "  make the network or the batch smaller",
+    ]
 
 
 def test_a_bug_is_status_70_and_its_traceback_is_shown_on_request(

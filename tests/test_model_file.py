@@ -62,13 +62,15 @@ def test_other_tools_can_open_it() -> None:
     assert set(safetensors.load_file(PATH)) == set(model().arrays)
 
 
-def test_every_truncation_is_found() -> None:
+def test_every_truncation_is_found_and_told_in_our_own_words() -> None:
     write(PATH, model())
     data = PATH.read_bytes()
+    ours = {"is not a charseq model, or a damaged one", "is damaged: its tensors are not whole"}
     for size in range(len(data)):
         PATH.write_bytes(data[:size])
-        with pytest.raises(ModelFileError):
+        with pytest.raises(ModelFileError) as caught:
             read(PATH)
+        assert caught.value.message.removeprefix(f"'{PATH}' ") in ours
 
 
 def test_every_flipped_bit_is_found() -> None:
@@ -144,6 +146,8 @@ LIES = {
     "a tensor of another shape": lambda d, h: h["head.W"].update(shape=[2, 6]),
     "a tensor of another type": lambda d, h: h["head.b"].update(dtype="I32"),
     "a tensor that reaches past the end": lambda d, h: h["head.b"].update(data_offsets=[0, 10**9]),
+    "a training that is no object": lambda d, h: d.update(training=[1]),
+    "digests that are no object": lambda d, h: d.update(tensors=7),
     "no digests": lambda d, h: d.update(tensors={}),
     "a wrong digest": lambda d, h: d["tensors"].update({"head.b": "0" * 64}),
     "no format": lambda d, h: d.pop("format"),
@@ -202,6 +206,13 @@ def test_a_failed_write_leaves_the_old_model_and_nothing_else(monkeypatch: pytes
             assert caught.value.status == 1
         assert PATH.read_bytes() == before
         assert [path.name for path in Path().iterdir()] == [PATH.name]
+
+
+def test_a_failed_write_says_that_the_old_model_is_untouched_only_where_there_is_one() -> None:
+    missing = Path("missing/model.safetensors")
+    with pytest.raises(CharseqError, match="No such file") as caught:
+        write(missing, model())
+    assert "untouched" not in caught.value.hint
 
 
 def test_leftovers_of_a_killed_save_are_swept_at_the_next() -> None:

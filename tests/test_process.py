@@ -96,13 +96,27 @@ def test_a_closed_pipe_ends_a_reader_quietly(command: str) -> None:
     assert errors == b""
 
 
+@pytest.mark.parametrize(
+    "command", ["--help", "train --help", "--version", "inspect-shapes ab --format table", "predict"]
+)
+def test_a_pipe_that_is_closed_from_the_start_ends_a_command_quietly(command: str) -> None:
+    in_process("train", "--text", "xyz", "--epochs", "1", cwd=HERE)
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run([*CHARSEQ, *command.split()], stdout=writing, stderr=subprocess.PIPE, timeout=60)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_an_output_that_is_full_is_one_line_and_status_1() -> None:
-    for command in (["inspect-shapes", "hello"], ["train", "--text", "ab", "--epochs", "1"]):
+def test_an_output_that_is_full_is_named_with_status_1() -> None:
+    for command in (["inspect-shapes", "hello"], ["train", "--text", "ab", "--epochs", "1"], ["--help"]):
         with Path("/dev/full").open("wb") as full:
             ended = subprocess.run([*CHARSEQ, *command], stdout=full, stderr=subprocess.PIPE, timeout=60)
         assert ended.returncode == 1
-        assert ended.stderr.splitlines()[-1] == b"charseq: No space left on device"
+        *_, message, hint = ended.stderr.splitlines()
+        assert message == b"charseq: cannot write to standard output: No space left on device"
+        assert hint == b"  make room where it goes, or send it elsewhere"
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
@@ -148,11 +162,19 @@ def test_ill_formed_utf8_is_status_2_with_its_byte_offset_wherever_it_comes_from
     bad = b"ab\xff"
     Path("bad.txt").write_bytes(bad)
     in_process("train", "--text", "abc", "--epochs", "1", cwd=HERE)
-    for arguments in (["train", "--text", bad], ["train", "--file", "bad.txt"], ["train", "--file", "-"],
-                      ["predict", bad], ["predict", "-"], ["inspect-shapes", bad]):  # fmt: skip
+    for arguments, source, remedy in (
+        (["train", "--text", bad], b"--text 'ab", b"use --unit byte"),
+        (["train", "--file", "bad.txt"], b"'bad.txt'", b"use --unit byte"),
+        (["train", "--file", "-"], b"standard input", b"use --unit byte"),
+        (["predict", bad], b"the argument 'ab", b"train on it with --unit byte"),
+        (["predict", "-"], b"standard input", b"train on it with --unit byte"),
+        (["inspect-shapes", bad], b"the argument 'ab", b"use --unit byte"),
+    ):
         ended = subprocess.run([*CHARSEQ, *arguments], input=bad, capture_output=True, timeout=60)
         assert ended.returncode == 2, ended.stderr
         assert b"byte offset 2" in ended.stderr
+        assert ended.stderr.startswith(b"charseq: " + source)
+        assert remedy in ended.stderr
         assert b"Traceback" not in ended.stderr
 
 
@@ -183,7 +205,9 @@ def test_without_a_command_the_help_is_shown_and_the_status_is_2() -> None:
     assert b"inspect-shapes" in ended.stdout + ended.stderr
 
 
-def on_a_terminal(*arguments: str, width: int = 80, height: int = 24) -> tuple[int, bytes, pyte.Screen]:
+def on_a_terminal(
+    *arguments: str, width: int = 80, height: int = 24, typed: bytes = b""
+) -> tuple[int, bytes, pyte.Screen]:
     """Run on a pseudo-terminal.  Returns the status, everything it was sent, and the screen at the end."""
     process, terminal = pty.fork()
     if process == 0:
@@ -191,6 +215,7 @@ def on_a_terminal(*arguments: str, width: int = 80, height: int = 24) -> tuple[i
         os.environ.pop("NO_COLOR", None)
         os.execv(sys.executable, [*CHARSEQ, *arguments])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+    os.write(terminal, typed)
     sent = b""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -232,6 +257,21 @@ def test_on_a_terminal_the_table_stands_with_colours_and_the_cursor_comes_back()
     assert any(line.startswith("model: runs/0001-lstm/model.safetensors") for line in shown)
     assert b"\x1b[32m" in sent
     assert sent.rindex(b"\x1b[?25h") > sent.rindex(b"\x1b[?25l")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_on_a_terminal_the_model_that_was_taken_is_told() -> None:
+    in_process("train", "--text", "xyz", cwd=HERE)
+    shown = [line.rstrip() for line in on_a_terminal("predict")[2].display]
+    assert shown[:2] == ["runs/0001-gru/model.safetensors", "xyz"]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("command", ["inspect-shapes -", "train --epochs 1 --file -"])
+def test_on_a_terminal_whoever_is_to_type_is_told_so(command: str) -> None:
+    status, sent, _ = on_a_terminal(*command.split(), typed=b"hello\n\x04")
+    assert status == 0
+    assert b"reading standard input until Ctrl-D" in sent
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -9,6 +9,7 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from charseq.events import End, Epoch, Start
@@ -83,6 +84,13 @@ def test_a_narrow_screen_leaves_the_ids_out_and_cuts_the_prediction() -> None:
     assert max(map(len, shown.splitlines())) <= 40
 
 
+def test_a_screen_of_20_columns_shows_the_last_prediction_whole() -> None:
+    letters = tuple("abcdefghijkl")
+    start = changed(START, symbols=letters, vocabulary_size=12)
+    _, *lines = screen_of(start, epoch(1, [*range(12)], [*range(12)], letters), width=20).splitlines()
+    assert [line.split()[-1] for line in lines] == ["abcdef", "ghijkl"]
+
+
 def test_a_wide_character_has_carets_as_wide() -> None:
     text = marked(["가", "a", "나"], ["가", "b", "다"], width=40, lines=1).plain
     assert text == "가a나\n  ^^^"
@@ -97,6 +105,25 @@ def test_what_does_not_fit_ends_in_an_ellipsis_or_goes_on_in_the_next_line() -> 
 
 def test_a_wrong_blank_can_be_seen() -> None:
     assert marked([" ", " ", "a"], ["a", " ", "a"], width=9, lines=1).plain == "· a\n^"
+
+
+@pytest.mark.parametrize("text", ["대한", "é", "ấ"])
+def test_a_mark_that_is_right_or_wrong_with_its_character_joins_it(text: str) -> None:
+    symbols = list(unicodedata.normalize("NFD", text))
+    assert marked(symbols, symbols, width=20, lines=1).plain == text
+    carets = "^" * cell_len(text)
+    assert marked(symbols, ["x"] * len(symbols), width=20, lines=1).plain == f"{text}\n{carets}"
+
+
+def test_a_mark_that_joins_no_character_before_it_is_escaped() -> None:
+    def shown(predicted: str, target: str) -> str:
+        return marked(list(predicted), list(target), width=20, lines=1).plain.splitlines()[0]
+
+    assert shown("e\u0301", "ex") == "e\\u0301"
+    assert shown("\u202e\u0301", "\u202e\u0301") == "\\u202e\\u0301"
+    assert shown("x\u0301", "x\u0301") == "x\\u0301"
+    assert shown("\u0301", "\u0301") == "\\u0301"
+    assert marked(["e", ""], ["e", ""], width=20, lines=1).plain == "e⏎"
 
 
 @pytest.mark.parametrize(
@@ -200,15 +227,46 @@ def test_the_summary_says_every_choice_and_the_seed() -> None:
         assert part in text
 
 
+def test_the_boundary_of_lines_is_not_counted_as_a_character() -> None:
+    lines = changed(START, vocabulary_size=6, symbols=("", *START.symbols))
+    assert "7 characters, 5 distinct" in summary(lines)
+
+
 def test_the_outcome_says_where_the_model_is_and_what_to_try() -> None:
     end = End("completed", "runs/0001-lstm/model.safetensors", 50, 50, 0.01, 1.0, None, 0.3)
     text = outcome(end)
     assert "every place right" in text
     assert "runs/0001-lstm/model.safetensors" in text
     assert text.endswith("charseq predict")
-    elsewhere = End("completed", "my\x1b/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3)
-    assert outcome(elsewhere).endswith("charseq predict --model my\\x1b")
+    elsewhere = End("completed", "mine/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3)
+    assert outcome(elsewhere).endswith("charseq predict --model mine")
     assert "epoch 3 was best" in outcome(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("my run/model.safetensors", "--model 'my run'"),
+        ("it's/model.safetensors", """--model 'it'"'"'s'"""),
+        ("my\x1b/model.safetensors", "--model 'my\\x1b'"),
+        ("model.safetensors", "--model ."),
+    ],
+)
+def test_the_outcome_names_the_run_as_a_shell_takes_it(model: str, named: str) -> None:
+    assert outcome(End("completed", model, 5, 5, 0.01, 0.5, None, 0.3)).endswith(f"predict {named}")
+
+
+def test_the_outcome_of_a_diverged_run_tells_the_time_before_the_advice() -> None:
+    end = End("diverged", "runs/0001-gru/model.safetensors", 0, 0, None, None, None, 0.3)
+    first, second = outcome(end).splitlines()
+    assert first == "diverged after 0 epochs in 0.3 s: the loss is no longer a number that means anything"
+    assert second.endswith("   next: try a smaller --learning-rate")
+
+
+def test_the_outcome_of_a_run_without_an_epoch_does_not_recommend_to_predict() -> None:
+    end = End("interrupted", "runs/0001-gru/model.safetensors", 0, 0, None, None, None, 0.3)
+    assert "little or nothing" in outcome(end)
+    assert "predict" not in outcome(end)
 
 
 @pytest.mark.parametrize(

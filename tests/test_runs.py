@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,11 @@ def test_a_model_is_named_by_its_run_or_by_its_file() -> None:
     assert model_path("a/file.safetensors") == Path("a/file.safetensors")
 
 
+def test_a_folder_without_a_model_is_named() -> None:
+    with pytest.raises(ModelFileError, match=r"no model in the folder '\.'"):
+        model_path(".")
+
+
 def test_without_a_trained_model_the_message_tells_how_to_get_one() -> None:
     with pytest.raises(ModelFileError) as caught:
         model_path(None)
@@ -66,6 +72,35 @@ def test_a_folder_that_holds_a_run_is_replaced_by_force_only() -> None:
         run.close()
         with pytest.raises(UsageError, match="'mine' already holds a run"):
             new_run("gru", Path("mine"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_log_that_cannot_be_written_is_named() -> None:
+    Path("mine").mkdir()
+    Path("mine/log.ndjson").symlink_to("/dev/full")
+    run = new_run("gru", Path("mine"), force=True)
+    with pytest.raises(CharseqError, match=r"'mine/log\.ndjson': No space left"):
+        run.log({"event": "start"})
+    run.close()
+
+
+def test_a_folder_that_was_removed_is_made_again() -> None:
+    run = new_run("gru")
+    shutil.rmtree("runs")
+    run.restore()
+    assert run.folder.is_dir()
+    run.close()
+
+
+def test_a_folder_that_cannot_be_made_again_is_named() -> None:
+    run = new_run("gru")
+    shutil.rmtree("runs")
+    Path("runs").write_bytes(b"")
+    with pytest.raises(CharseqError, match="'runs/0001-gru' is gone") as caught:
+        run.restore()
+    assert caught.value.status == 1
+    assert "train again" in caught.value.hint
+    run.close()
 
 
 def test_a_file_where_the_folder_should_be_is_an_error() -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from charseq.generate import Choice, continuation
 from charseq.model_file import Model, read
 from charseq.runs import Run, new_run
 from charseq.settings import choose
+from charseq.training.learner import Learner
 from charseq.training.loop import train
 from charseq.vocabulary import Vocabulary
 
@@ -191,6 +193,44 @@ def test_a_time_limit_ends_the_run_and_reports_what_was_learned() -> None:
     assert epochs(events)
 
 
+class Clock:
+    """A clock by which an update takes a second, and measuring what is held out as long as is said."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, measuring: float) -> None:
+        self._now = 0.0
+        monkeypatch.setattr("charseq.training.loop.time", self)
+        for name, seconds in (("update", 1.0), ("measure", measuring)):
+            monkeypatch.setattr(Learner, name, self._slow(getattr(Learner, name), seconds))
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def _slow(self, method: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+        def slow(*arguments: Any) -> Any:
+            self._now += seconds
+            return method(*arguments)
+
+        return slow
+
+
+@pytest.mark.parametrize("limit", [20, 29, 31, 37])
+def test_a_time_limit_leaves_the_time_that_measuring_took(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    Clock(monkeypatch, measuring=5)
+    end = ended(events_of(LONG, cell="gru", hidden_size=5, time_limit=limit))
+    assert limit - 5 <= end.seconds <= limit
+
+
+def test_a_time_limit_in_the_first_epoch_leaves_the_time_that_measuring_should_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Clock(monkeypatch, measuring=182 / 16 / 3)
+    end = ended(events_of(LONG, hidden_size=5, time_limit=30, batch_size=1, sequence_length=16))
+    assert end.epochs == 1
+    assert 30 <= end.seconds < 31
+
+
 def test_lines_learn_where_they_begin_and_end() -> None:
     names = tuple(["ada", "grace", "alan", "edsger"] * 5)
     events = events_of(*names, lines=True, cell="lstm", epochs=150, patience=0, hidden_size=32)
@@ -229,6 +269,15 @@ def test_a_stop_within_the_first_epoch_of_a_long_text_keeps_what_was_learned_so_
     assert not epochs(events)
     fresh = model().network.draw(SeededDraw(0))
     assert (model().arrays["layers.0.W_h"] != fresh["layers.0.W_h"]).any()
+
+
+def test_a_run_whose_folder_is_removed_is_saved_all_the_same() -> None:
+    corpus = Corpus(("ab",))
+    settings = choose(corpus, 2, {"epochs": 3})
+    for event in train(corpus, Vocabulary.of(corpus.sequences), settings, lambda: new_run("gru")):
+        if isinstance(event, Epoch):
+            shutil.rmtree("runs", ignore_errors=True)
+    assert model("runs/0001-gru").learned == ("ab",)
 
 
 def test_the_log_holds_every_event_but_what_the_clock_says() -> None:

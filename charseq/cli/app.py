@@ -1,6 +1,8 @@
 """The application, and the one boundary where errors become messages and statuses."""
 
+import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -8,7 +10,16 @@ from typing import Annotated
 import typer
 
 from charseq import __version__
-from charseq.cli import cells, compare, inspect_gradients, inspect_shapes, predict, streams, train
+from charseq.cli import (
+    cells,
+    compare,
+    environment,
+    inspect_gradients,
+    inspect_shapes,
+    predict,
+    streams,
+    train,
+)
 from charseq.cli.options import DebugOption
 from charseq.errors import CharseqError, ExitStatus
 from charseq.render.visible import visible
@@ -35,12 +46,14 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def charseq(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version alone.")
     ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Train recurrent networks on character sequences, and look inside them."""
+    environment.tell_of_unknown(context)
 
 
 def main() -> None:
@@ -60,19 +73,44 @@ def run(arguments: Sequence[str]) -> int:
         return error.status
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        streams.abandon(sys.stdout)
+        return ExitStatus.DONE
+    except SystemExit as end:  # typer and rich make one of a pipe that was closed
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        streams.abandon(sys.stdout)
+        return ExitStatus.DONE
     except OSError as error:
         streams.abandon(sys.stdout)
-        name = f" {error.filename!r}" if error.filename else ""
-        _say(f"{error.strerror or error}{name}", "", error)
-        return ExitStatus.FAILED
-    except MemoryError as error:
-        _say("there is not enough memory for this", "make the network or the batch smaller", error)
+        _say(*_told(error), error)
         return ExitStatus.FAILED
     except Exception as error:
         if isinstance(error, PARSER_ERROR):
             return _parser_error(error)
+        if _is_lack_of_memory(error):
+            _say("there is not enough memory for this", "make the network or the batch smaller", error)
+            return ExitStatus.FAILED
         _say(f"a bug in charseq: {type(error).__name__}: {error}", "please report it, with --debug", error)
         return ExitStatus.BUG
+
+
+def _told(error: OSError) -> tuple[str, str]:
+    """What the system refused, and the remedy: what is full and has no name is standard output."""
+    reason = error.strerror or str(error)
+    if error.filename:
+        return f"{reason} {error.filename!r}", ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"cannot write to standard output: {reason}", "make room where it goes, or send it elsewhere"
+    return reason, ""
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch tells so by a RuntimeError, in the words of each device."""
+    told = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in told)
+    )
 
 
 def _parser_error(error: Exception) -> int:
@@ -81,6 +119,7 @@ def _parser_error(error: Exception) -> int:
     if not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
         return ExitStatus.USAGE
     command = getattr(context, "command_path", "charseq")
+    message = re.sub(r"is not a valid int(eger)?( range)?\.", "is not a whole number", message)
     _say(message[:1].lower() + message[1:], f"{command} --help", error)
     return ExitStatus.USAGE
 

@@ -36,11 +36,13 @@ def options_for(context: typer.Context, document: Mapping[str, Any], source: str
             for inner, inner_value in value.items():
                 _require_known(inner, known[key], f"{source}: [{key}]")
                 if key == context.info_name:
-                    found[mine[_plain(inner)]] = _value(inner, inner_value, source)
+                    parameter = mine[_plain(inner)]
+                    found[parameter.name] = _value(parameter, inner, inner_value, source)
         else:
             _require_known(key, everything, source)
             if _plain(key) in mine:
-                found.setdefault(mine[_plain(key)], _value(key, value, source))
+                parameter = mine[_plain(key)]
+                found.setdefault(parameter.name, _value(parameter, key, value, source))
     return found
 
 
@@ -55,10 +57,10 @@ def _read(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _options(command: Any) -> dict[str, str]:
-    """The long options of a command, without dashes before them -> parameter names."""
+def _options(command: Any) -> dict[str, Any]:
+    """The long options of a command, without dashes before them -> parameters."""
     return {
-        _plain(name): parameter.name
+        _plain(name): parameter
         for parameter in command.params
         for name in parameter.opts
         if name.startswith("--") and parameter.name != "config"
@@ -83,19 +85,22 @@ def _require_table(key: str, value: object, source: str) -> None:
         )
 
 
-def _value(key: str, value: object, source: str) -> object:
-    """A TOML value as the command line would have it: text, a flag, or a list of texts."""
+def _value(parameter: Any, key: str, value: object, source: str) -> object:
+    """A TOML value as the command line would have it: true or false of a flag, else text, or a list of it."""
+    if parameter.is_flag:
+        if isinstance(value, bool):
+            return value
+        raise _no_value(key, value, source, f"{key} is a flag: write {key} = true or {key} = false")
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value
-    if isinstance(value, str) and _plain(key) in ("text", "file"):
-        return [value]
-    if isinstance(value, bool | str):
-        return value
-    if isinstance(value, int | float):
-        return str(value)
-    raise UsageError(
-        f"{source}: {key} = {value!r} is no value for an option", hint="give a string or a number"
-    )
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return [str(value)] if parameter.multiple else str(value)
+    raise _no_value(key, value, source, "give a string or a number")
+
+
+def _no_value(key: str, value: object, source: str, remedy: str) -> UsageError:
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return UsageError(f"{source}: {key} = {shown} is no value for an option", hint=remedy)
 
 
 ConfigOption = Annotated[

@@ -14,6 +14,8 @@ Form = Literal["table", "plain", "json"]
 """A format that was decided on."""
 
 LARGEST_SEED = 2**32 - 1
+LARGEST_COUNT = 10**9
+LONGEST_TIME = 10 * 365.25 * 24 * 3600
 
 TEXT, MODEL, TRAINING, OUTPUT = "Text", "Network", "Training", "Output"
 """The panels of the help."""
@@ -35,7 +37,16 @@ def seconds(text: str) -> float:
     total = hours * 3600 + minutes * 60 + rest
     if total <= 0:
         raise typer.BadParameter(f"{text!r} is no time at all; write 90s, 2m or 1h30m")
+    if total > LONGEST_TIME:
+        raise typer.BadParameter(f"{text!r} is more than ten years; write 90s, 2m or 1h30m")
     return total
+
+
+def filled(text: str) -> str:
+    """A string that holds something; nothing at all is most often a variable that was not set."""
+    if not text:
+        raise typer.BadParameter("it is empty; give a value, or leave the option out")
+    return text
 
 
 def number(low: float, high: float, *, includes_low: bool = True) -> Callable[[str], float]:
@@ -216,6 +227,7 @@ ModelOption = Annotated[
     str | None,
     option(
         "--model",
+        parser=filled,
         metavar="PATH",
         help="A run's folder or a model file.",
         show_default="the newest run",

@@ -1,13 +1,16 @@
 """charseq predict: continue prompts with a trained model.  Never imports torch."""
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
+    LARGEST_COUNT,
     LARGEST_SEED,
     TEXT,
     DebugOption,
@@ -17,10 +20,16 @@ from charseq.cli.options import (
     chosen_format,
     examples,
     exclusive,
+    filled,
     number,
     option,
 )
-from charseq.errors import UsageError
+from charseq.errors import UnknownCharacter, UsageError
+from charseq.render.visible import visible
+
+if TYPE_CHECKING:
+    from charseq.generate import Choice
+    from charseq.model_file import Model
 
 EXAMPLES = [
     "charseq predict",
@@ -30,6 +39,7 @@ EXAMPLES = [
 ]
 
 CHOICE = "How characters are chosen"
+OF_BYTES = "train on it with --unit byte, which takes any bytes"
 
 
 def register(app: typer.Typer) -> None:
@@ -54,16 +64,32 @@ def predict(
             "--length",
             metavar="N",
             min=0,
+            max=LARGEST_COUNT,
             help="New characters.",
             show_default="to the end of a text learned whole, else 200",
             panel=TEXT,
         ),
     ] = None,
     until: Annotated[
-        str | None, option("--until", metavar="STRING", help="End once this was written.", panel=TEXT)
+        str | None,
+        option(
+            "--until",
+            parser=filled,
+            metavar="STRING",
+            help="End once this was written.",
+            panel=TEXT,
+        ),
     ] = None,
     samples: Annotated[
-        int, option("--samples", metavar="N", min=1, help="Continuations of each prompt.", panel=TEXT)
+        int,
+        option(
+            "--samples",
+            metavar="N",
+            min=1,
+            max=LARGEST_COUNT,
+            help="Continuations of each prompt.",
+            panel=TEXT,
+        ),
     ] = 1,
     greedy: Annotated[bool, option("--greedy", help="Always the likeliest character.", panel=CHOICE)] = False,
     temperature: Annotated[
@@ -78,7 +104,15 @@ def predict(
         ),
     ] = None,
     top_k: Annotated[
-        int, option("--top-k", metavar="N", min=0, help="Choose among this many; 0 is all.", panel=CHOICE)
+        int,
+        option(
+            "--top-k",
+            metavar="N",
+            min=0,
+            max=LARGEST_COUNT,
+            help="Choose among this many; 0 is all.",
+            panel=CHOICE,
+        ),
     ] = 0,
     top_p: Annotated[
         float,
@@ -111,16 +145,17 @@ def predict(
     default = generate.Choice.default_for(trained)
     warmth = 0.0 if greedy else default.temperature if temperature is None else temperature
     choice = generate.Choice(warmth, top_k, top_p)
-    given = texts.arguments(prompts, unit=trained.vocabulary.unit)
+    given = texts.arguments(prompts, unit=trained.vocabulary.unit, remedy=OF_BYTES)
     if not given:
         if prompts:
             raise UsageError("standard input held no prompt", hint="write a prompt a line, or leave - out")
         given = [generate.opening(trained)]
-    for prompt in given:
-        trained.vocabulary.encode(prompt)
+    _require_known(given, trained, path)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    if form != "json" and not choice.greedy:
-        streams.say(f"{path}: temperature {choice.temperature:g}, seed {seed}", "dim")
+    if model is None:
+        _tell_of_newest(path, trained)
+    if form != "json":
+        _tell_of_choice(path, choice, seed, newest=model is None)
     renderer = renderer_for(form, sys.stdout, trained, only_new=only_new, seed=seed)
     for prompt in given:
         start = prompt or generate.opening(trained)
@@ -135,3 +170,29 @@ def predict(
                 sample=sample,
             )
             renderer.show(start, steps)
+
+
+def _require_known(prompts: Sequence[str], trained: "Model", path: Path) -> None:
+    """Refuse a prompt that the model cannot read, before anything is written.  Raises UnknownCharacter."""
+    for prompt in prompts:
+        try:
+            trained.vocabulary.encode(prompt)
+        except UnknownCharacter as error:
+            raise UnknownCharacter(error.message, hint=f"{path}: {error.hint}") from None
+
+
+def _tell_of_newest(path: Path, trained: "Model") -> None:
+    """Warn of a model that was taken without being named, and has not learned for an epoch."""
+    if trained.training.get("epoch") == 0:
+        streams.say(
+            f"{visible(str(path))}: its run ended within its first epoch; it has learned little or nothing",
+            "yellow",
+        )
+
+
+def _tell_of_choice(path: Path, choice: "Choice", seed: int, *, newest: bool) -> None:
+    """Tell which model it is, and the seed where there is chance; of a greedy one people only are told."""
+    if not choice.greedy:
+        streams.say(f"{visible(str(path))}: temperature {choice.temperature:g}, seed {seed}", "dim")
+    elif newest and sys.stderr.isatty():
+        streams.say(visible(str(path)), "dim")

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from charseq.cli import streams
+
 if TYPE_CHECKING:
     from charseq.corpus import Corpus
     from charseq.units import Unit
@@ -23,22 +25,34 @@ def corpus(
     unit: "Unit" = "character",
 ) -> "Corpus":
     """All texts that --text and --file, or CHARSEQ_TEXT and CHARSEQ_FILE, name.  Raises TextError."""
-    from charseq.corpus import gather
+    from charseq.corpus import STANDARD_INPUT, gather
 
     files = from_environment(files, "FILE")
     texts = from_environment(texts, "TEXT") if texts or not files else []
+    if STANDARD_INPUT in files:
+        _tell_who_types()
     return gather(texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer)
 
 
-def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character") -> list[str]:
-    """Positional texts; - stands for the lines of standard input.  Raises TextError."""
-    from charseq.corpus import STANDARD_INPUT, gather
+def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy: str = "") -> list[str]:
+    """Positional texts; - stands for the lines of standard input.
 
+    Raises TextError, with a `remedy` of the command's own for bytes that are not UTF-8.
+    """
+    from charseq.corpus import ANY_BYTES, STANDARD_INPUT, checked, decoded
+
+    remedy = remedy or ANY_BYTES
     found: list[str] = []
     for text in given or []:
         if text == STANDARD_INPUT:
-            read = gather([], ["-"], lines=False, unit=unit, standard_input=sys.stdin.buffer)
-            found += read.sequences[0].splitlines()
+            _tell_who_types()
+            found += decoded(sys.stdin.buffer.read(), "standard input", unit, remedy).splitlines()
         else:
-            found += gather([text], [], lines=False, unit=unit, standard_input=sys.stdin.buffer).sequences
+            found.append(checked(text, f"the argument {text!r}", unit, remedy))
     return found
+
+
+def _tell_who_types() -> None:
+    """Where standard input is a terminal, say that it is waited for."""
+    if sys.stdin.isatty():
+        streams.say("reading standard input until Ctrl-D", "dim")

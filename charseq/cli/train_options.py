@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from charseq.cli.options import MODEL, TEXT, TRAINING, number, option, seconds
+from charseq.cli.options import LARGEST_COUNT, MODEL, TEXT, TRAINING, filled, number, option, seconds
 
 INFINITY = float("inf")
 
@@ -46,6 +46,7 @@ EpochsOption = Annotated[
         "--epochs",
         metavar="N",
         min=1,
+        max=LARGEST_COUNT,
         help="Passes over the text.",
         show_default="from the text; short text ends when it is learned",
         panel=TRAINING,
@@ -101,6 +102,7 @@ BatchSizeOption = Annotated[
         "--batch-size",
         metavar="N",
         min=1,
+        max=LARGEST_COUNT,
         help="Sequences read side by side.",
         show_default="from the text",
         panel=TRAINING,
@@ -112,6 +114,7 @@ SequenceLengthOption = Annotated[
         "--sequence-length",
         metavar="N",
         min=1,
+        max=LARGEST_COUNT,
         help="Steps that a gradient reaches back.",
         show_default="all of a short text, 64 of others",
         panel=TRAINING,
@@ -123,6 +126,7 @@ StrideOption = Annotated[
         "--stride",
         metavar="N",
         min=1,
+        max=LARGEST_COUNT,
         help="Learn overlapping windows of --sequence-length, each this much further on.",
         panel=TRAINING,
     ),
@@ -133,6 +137,7 @@ PatienceOption = Annotated[
         "--patience",
         metavar="N",
         min=0,
+        max=LARGEST_COUNT,
         help="Epochs to wait for a better validation loss; 0 waits for all.",
         show_default="5",
         panel=TRAINING,
@@ -143,7 +148,13 @@ DeviceOption = Annotated[
 ]
 OutOption = Annotated[
     Path | None,
-    option("--out", metavar="FOLDER", help="The run's folder.", show_default="the next number in runs/"),
+    option(
+        "--out",
+        parser=lambda text: Path(filled(text)),
+        metavar="FOLDER",
+        help="The run's folder.",
+        show_default="the next number in runs/",
+    ),
 ]
 ForceOption = Annotated[bool, option("--force", help="Replace the run that --out holds.")]
 RequireAccuracyOption = Annotated[

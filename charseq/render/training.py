@@ -1,6 +1,7 @@
 """The events of a training run on the screen, in a pipe, and as JSON."""
 
 import json
+import shlex
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -77,7 +78,8 @@ def _one_line(texts: str | list[str]) -> str:
 def summary(start: Start) -> str:
     """The settings of a run in two lines, for people."""
     settings = start.settings
-    text = f"{count(start.characters, 'character')}, {start.vocabulary_size} distinct"
+    distinct = sum(symbol != "" for symbol in start.symbols)  # the boundary of lines is no character
+    text = f"{count(start.characters, 'character')}, {distinct} distinct"
     if start.sequences > 1:
         text += f", {start.sequences} strings"
     if settings.stride:
@@ -118,8 +120,7 @@ def outcome(end: End) -> str:
     status = {
         "completed": f"done after {count(end.epochs, 'epoch')}",
         "interrupted": f"interrupted after {count(end.epochs, 'epoch')}",
-        "diverged": f"diverged after {count(end.epochs, 'epoch')}: the loss is no longer a number that means "
-        "anything; try a smaller --learning-rate",
+        "diverged": f"diverged after {count(end.epochs, 'epoch')}",
     }[end.status]
     kept = ""
     if end.loss is not None and end.accuracy is not None:
@@ -129,9 +130,19 @@ def outcome(end: End) -> str:
             kept = f"; validation loss {end.validation_loss:.4f} nats per character"
         if end.epoch != end.epochs:
             kept += f" (epoch {end.epoch} was best and is kept)"
-    run = end.model.rpartition("/")[0]
-    following = "charseq predict" + ("" if run.startswith("runs/") else f" --model {visible(run)}")
-    return f"{status} in {duration(end.seconds)}{kept}\nmodel: {visible(end.model)}   next: {following}"
+    why = ": the loss is no longer a number that means anything" if end.status == "diverged" else ""
+    return f"{status} in {duration(end.seconds)}{why}{kept}\nmodel: {visible(end.model)}   {_following(end)}"
+
+
+def _following(end: End) -> str:
+    """What to try next; a model that has learned little is not recommended."""
+    if end.status == "diverged":
+        return "next: try a smaller --learning-rate"
+    if end.epoch == 0:
+        return "no epoch was finished, so it has learned little or nothing"
+    run = end.model.rpartition("/")[0] or "."
+    named = "" if run.startswith("runs/") else f" --model {visible(shlex.quote(run))}"
+    return f"next: charseq predict{named}"
 
 
 def count(number: int, noun: str) -> str:

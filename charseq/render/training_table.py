@@ -26,6 +26,8 @@ LINES_IN_A_PIPE = 100
 NEWEST_ROWS = 4
 WIDTH_OF_NUMBERS = 30
 """What the columns before the prediction take, and the space between."""
+NARROWEST_PREDICTION = 6
+"""How many cells of a line it is given on the narrowest of screens."""
 
 
 class TrainingTable:
@@ -127,7 +129,7 @@ class _Picture:
 
     def _prediction(self, row: Epoch, lines: int) -> Text:
         symbols = self._start.symbols
-        width = max(8, self._console.width - WIDTH_OF_NUMBERS)
+        width = max(NARROWEST_PREDICTION, self._console.width - WIDTH_OF_NUMBERS)
         pairs = list(zip(row.predicted_ids, row.target_ids, strict=True))
         texts = [
             marked([symbols[i] for i in predicted], [symbols[i] for i in true], width=width, lines=lines)

@@ -1,5 +1,6 @@
 """The training loop: it yields events, writes the model, and never prints."""
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict
@@ -26,6 +27,8 @@ SECONDS_BETWEEN_PROGRESS = 0.1
 SECONDS_BETWEEN_SAVES = 30.0
 UPDATES_BETWEEN_CHECKS = 50
 """On a GPU, where looking at a loss means waiting for it."""
+MEASURING_TO_LEARNING = 1 / 3
+"""How long a place takes to measure, of what it takes to learn: a pass back takes as long as two forward."""
 DIVERGED_LOSS = 1e6
 """Nats per character that no network has by chance: the weights have run away."""
 
@@ -73,6 +76,8 @@ class _Session:
         self.kept = self.learner.parameters.copy()
         self.best: Epoch | None = None
         self.epochs = self.updates = self.epochs_right = 0
+        self.measuring = 0.0
+        """Seconds that it takes to measure an epoch: as many as the last time, or as are guessed."""
         self.started = self.saved = self.progressed = time.monotonic()
 
     def events(self, run: Run) -> Iterator[Event]:
@@ -97,6 +102,8 @@ class _Session:
             cost = cost + loss * batch.places
             right = right + correct
             places += batch.places
+            if not self.epochs:
+                self.measuring = self._guessed_measuring(places, time.monotonic() - began)
             if self._worth_a_look() and _diverged(float(loss)):
                 return "diverged"
             if self.stop() or self._out_of_time():
@@ -111,8 +118,10 @@ class _Session:
             if self.best is None:
                 self.kept = self.learner.parameters.copy()
             return "interrupted"
-        pace = places / (time.monotonic() - began)
+        learned = time.monotonic()
+        pace = places / (learned - began)
         event = self._report(Measure(float(cost) / places, float(right) / places, []), rate, pace)
+        self.measuring = time.monotonic() - learned
         if _diverged(event.loss) or _diverged(event.validation_loss or 0.0):
             return "diverged"
         self.epochs = event.epoch
@@ -167,7 +176,17 @@ class _Session:
         return bool(self.epochs >= settings.epochs or impatient or learned or self._out_of_time())
 
     def _out_of_time(self) -> bool:
-        return self.settings.time_limit is not None and self._seconds() >= self.settings.time_limit
+        return self._seconds() >= self._time_to_learn()
+
+    def _time_to_learn(self) -> float:
+        """When to stop learning, in seconds, so that measuring is over at the time limit."""
+        limit = self.settings.time_limit or math.inf
+        return limit - min(self.measuring, limit / 2)
+
+    def _guessed_measuring(self, places: int, seconds: float) -> float:
+        """How long measuring will take, judging by how long it took to learn from so many places."""
+        held_out = self.material.held_out.places if self.material.held_out else 0
+        return MEASURING_TO_LEARNING * seconds * held_out / places
 
     def _worth_a_look(self) -> bool:
         return self.device.type == "cpu" or self.updates % UPDATES_BETWEEN_CHECKS == 0
@@ -175,8 +194,7 @@ class _Session:
     def _done(self) -> float:
         """The part of the run that is over, by updates or by time, whichever is nearer to its end."""
         by_updates = self.updates / (self.settings.epochs * len(self.material.windows))
-        by_time = self._seconds() / self.settings.time_limit if self.settings.time_limit else 0.0
-        return min(max(by_updates, by_time), 1.0)
+        return min(max(by_updates, self._seconds() / self._time_to_learn()), 1.0)
 
     def _seconds(self) -> float:
         return time.monotonic() - self.started
@@ -215,6 +233,7 @@ class _Session:
             opening=self.vocabulary.decode(self.material.strings[0][:1]),
             training={"settings": asdict(self.settings), **measures},
         )
+        run.restore()
         write(run.model, model)
 
     def _start(self, run: Run) -> Start:
