@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from charseq.cli import inspect_shapes, predict, train
+from charseq.cli import cells, compare, inspect_gradients, inspect_shapes, predict, train
 from charseq.cli.app import app
 
 README = Path(__file__).parent.parent / "README.md"
@@ -53,7 +53,9 @@ def test_the_two_commands_stand_first_and_are_the_ones_that_ci_runs() -> None:
     assert len(commands) == 2
 
 
-@pytest.mark.parametrize("module", [train, predict, inspect_shapes])
+@pytest.mark.parametrize(
+    "module", [train, predict, inspect_shapes, inspect_gradients, compare, cells], ids=lambda m: m.__name__
+)
 def test_the_help_of_every_command_ends_with_examples_that_run(module: object) -> None:
     examples: list[str] = module.EXAMPLES  # type: ignore[attr-defined]
     shell("charseq train --text hihello --epochs 3")

@@ -1,6 +1,7 @@
 """The events of a training run on the screen, in a pipe, and as JSON."""
 
 import json
+import re
 import shlex
 from types import TracebackType
 from typing import Protocol, Self, TextIO
@@ -141,7 +142,8 @@ def _following(end: End) -> str:
     if end.epoch == 0:
         return "no epoch was finished, so it has learned little or nothing"
     run = end.model.rpartition("/")[0] or "."
-    named = "" if run.startswith("runs/") else f" --model {visible(shlex.quote(run))}"
+    numbered = re.fullmatch(r"runs/\d{4,}-[^/]+", run)  # the newest, which predict takes by itself
+    named = "" if numbered else f" --model {visible(shlex.quote(run))}"
     return f"next: charseq predict{named}"
 
 
