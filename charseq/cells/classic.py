@@ -121,7 +121,7 @@ RNN_RELU = Cell(
     step=rnn_relu_step,
     params={
         "W_x": Param("H I"),
-        "W_h": Param("H H", identity),
+        "W_h": Param("H H", identity(0.1), identity(1)),
         "b_x": Param("H", zeros),
         "b_h": Param("H", zeros),
     },

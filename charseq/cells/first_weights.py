@@ -50,9 +50,16 @@ def ones(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
     return draw.constant(shape, 1.0)
 
 
-def identity(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """The identity matrix [H H]: a state that nothing disturbs stays.  Source: arXiv:1504.00941."""
-    return draw.identity(hidden)
+def identity(scale: float) -> Init:
+    """The identity matrix [H H] times a scale: at 1 a state that nothing disturbs stays, below 1 it fades.
+
+    Source: Le et al. 2015, arXiv:1504.00941, who scale it down where long memory does harm.
+    """
+
+    def init(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
+        return draw.identity(hidden) * scale
+
+    return init
 
 
 class Orthogonal:
