@@ -9,6 +9,7 @@ from charseq.errors import TextError, UsageError
 from charseq.network import Head, InitialState, Network
 
 Schedule = Literal["constant", "cosine", "one-cycle"]
+Precision = Literal["auto", "float32", "bfloat16"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
 
 WHOLE_STRING = 1_000
@@ -64,6 +65,13 @@ class TrainSettings:
     learning_rate: float = 0.003
     schedule: Schedule = "cosine"
     optimizer: OptimizerName = "adam"
+    warm_up: float = 0.0
+    """The part of the run in which the learning rate rises to its full height."""
+    weight_decay: float | None = None
+    """What an update takes off every weight, times the learning rate; None leaves it to the optimizer."""
+    average: float = 0.0
+    """The decay of the moving average of the weights, which is measured and kept; 0 keeps the weights."""
+    precision: Precision = "auto"
     clip: float = 1.0
     """The largest norm of a gradient; 0 leaves gradients as they are."""
     batch_size: int = 1

@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from charseq.arrays import NUMPY, SeededDraw, log_softmax
+from charseq.batches import Windows
 from charseq.cells import CELLS
+from charseq.cells.cell import unroll
 from charseq.corpus import Corpus
 from charseq.errors import UsageError
 from charseq.events import End, Epoch, Event, Progress, Start
@@ -176,6 +178,49 @@ def test_the_validation_loss_is_that_of_the_held_out_tail(cell: str, plan: dict[
     assert ended(events).validation_loss == pytest.approx(
         -log_p[np.arange(len(tail) - 1), tail[1:]].mean(), abs=1e-4
     )
+
+
+def test_an_average_of_the_weights_is_what_is_measured_and_kept() -> None:
+    plain = ended(events_of(LONG, cell="gru", epochs=2, hidden_size=16))
+    last = model().arrays["layers.0.W_h"]
+    events = events_of(LONG, cell="gru", epochs=2, hidden_size=16, average=0.99)
+    averaged = model().arrays["layers.0.W_h"]
+    assert (averaged != last).any()
+    assert ended(events).validation_loss != plain.validation_loss
+    corpus = Corpus((LONG,))
+    learner = learner_of(corpus, average=0.9)
+    first = learner.parameters.copy()
+    batch = next(iter(Windows([np.arange(5)], 1, 4)))
+    learner.update(batch, None, 0.1)
+    present = learner.parameters.copy()
+    decay = 2 / 11  # of the first update
+    with learner.settled():
+        for flat, before, after in zip(learner.parameters.flat, first, present, strict=True):
+            torch.testing.assert_close(flat, decay * before + (1 - decay) * after)
+    for flat, after in zip(learner.parameters.flat, present, strict=True):
+        torch.testing.assert_close(flat, after, rtol=0, atol=0)
+
+
+def learner_of(corpus: Corpus, **given: Any) -> Learner:
+    vocabulary = Vocabulary.of(corpus.sequences)
+    settings = choose(corpus, len(vocabulary), {"hidden_size": 8, **given})
+    network = settings.network(len(vocabulary))
+    return Learner(network, network.draw(SeededDraw(0)), settings, unroll, torch.device("cpu"))
+
+
+def test_bfloat16_is_refused_where_it_would_be_slower() -> None:
+    with pytest.raises(UsageError, match="--precision bfloat16 is for CUDA GPUs"):
+        events_of("ab", device="cpu", precision="bfloat16")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")
+@pytest.mark.parametrize("cell", CELLS)
+def test_on_a_gpu_bfloat16_learns_what_float32_learns(cell: str) -> None:
+    losses = [
+        ended(events_of(LONG, cell=cell, epochs=2, hidden_size=16, device="cuda", precision=precision)).loss
+        for precision in ("float32", "bfloat16")
+    ]
+    assert losses[1] == pytest.approx(losses[0], abs=0.1)
 
 
 def test_patience_ends_a_run_that_gets_no_better() -> None:

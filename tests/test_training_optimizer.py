@@ -55,3 +55,17 @@ def test_a_one_cycle_schedule_rises_to_the_rate_before_it_falls() -> None:
     assert rates[-1] == pytest.approx(0.005)
     assert rates[:4] == sorted(rates[:4])
     assert rates[3:] == sorted(rates[3:], reverse=True)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_with_a_warm_up_any_schedule_rises_in_a_straight_line_first(schedule: Any) -> None:
+    rates = [scheduled(0.1, schedule, done / 10, 0.2) for done in range(11)]
+    assert rates[:3] == pytest.approx([0.005, 0.0525, 0.1])
+    assert rates[-1] == pytest.approx(0.1 if schedule == "constant" else 0.005)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_weight_decay_takes_its_part_whatever_the_gradient(name: str) -> None:
+    parameter = torch.ones(3, dtype=torch.float64)
+    OPTIMIZERS[name]([parameter], 0.5).update([torch.zeros(3, dtype=torch.float64)], 0.1)  # type: ignore[index]
+    torch.testing.assert_close(parameter, torch.full((3,), 0.95, dtype=torch.float64))

@@ -86,6 +86,47 @@ OptimizerOption = Annotated[
     Literal["adam", "adamw", "sgd", "rmsprop"],
     option("--optimizer", help="How weights are moved.", panel=TRAINING),
 ]
+WarmUpOption = Annotated[
+    float | None,
+    option(
+        "--warm-up",
+        parser=number(0, 0.9),
+        metavar="FRACTION",
+        help="Part of the run in which the learning rate rises.",
+        show_default="from the text",
+        panel=TRAINING,
+    ),
+]
+WeightDecayOption = Annotated[
+    float | None,
+    option(
+        "--weight-decay",
+        parser=number(0, INFINITY),
+        metavar="FLOAT",
+        help="Taken off every weight, times the learning rate.",
+        show_default="0.01 with adamw, else 0",
+        panel=TRAINING,
+    ),
+]
+AverageOption = Annotated[
+    float | None,
+    option(
+        "--average",
+        parser=number(0, 0.999999),
+        metavar="DECAY",
+        help="Keep an exponential moving average of the weights; 0 keeps the last ones.",
+        show_default="from the text",
+        panel=TRAINING,
+    ),
+]
+PrecisionOption = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    option(
+        "--precision",
+        help="Of products on a GPU; weights stay float32. auto: bfloat16 where the GPU has it.",
+        panel=TRAINING,
+    ),
+]
 ClipOption = Annotated[
     float,
     option(

@@ -3,6 +3,7 @@
 import torch
 
 from charseq.errors import UsageError
+from charseq.settings import Precision
 
 
 def device_named(name: str, *, short_text: bool) -> torch.device:
@@ -24,3 +25,17 @@ def device_named(name: str, *, short_text: bool) -> torch.device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device mps: this machine has no Metal GPU", hint="use --device auto or cpu")
     return torch.device(name)
+
+
+def uses_bfloat16(precision: Precision, device: torch.device) -> bool:
+    """Whether products are to be computed in bfloat16: on a CUDA GPU that can, unless float32 is asked for.
+
+    Raises UsageError where bfloat16 is asked for elsewhere; on a CPU it is slower.
+    """
+    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if precision == "bfloat16" and not able:
+        raise UsageError(
+            f"--precision bfloat16 is for CUDA GPUs that have it, and the device is {device}",
+            hint="use --precision auto or float32",
+        )
+    return able and precision != "float32"

@@ -1,6 +1,7 @@
 """A network that learns: one update from a batch, and measures of what it now predicts."""
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from charseq.batches import Batch, padded
 from charseq.cells.cell import State, beside
 from charseq.network import Network, Unroll
 from charseq.settings import TrainSettings
+from charseq.training.device import uses_bfloat16
 from charseq.training.loss import sequence_loss
 from charseq.training.ops import TORCH
 from charseq.training.optimizer import OPTIMIZERS
@@ -44,11 +46,14 @@ class Learner:
     ) -> None:
         self.network = network
         self.parameters = Parameters(network, arrays, device)
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.flat)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.flat, settings.weight_decay)
         self.device = device
         self._unroll = unroll
         self._clip = settings.clip
         self._dropout = settings.dropout
+        self._average = settings.average
+        self._averaged = self.parameters.copy() if settings.average else []
+        self._in_bfloat16 = uses_bfloat16(settings.precision, device)
         self._random = torch.Generator(device).manual_seed(settings.seed)
 
     def update(
@@ -65,6 +70,7 @@ class Learner:
             if self._clip:
                 self.parameters.clip_gradients(self._clip)
             self.optimizer.update(self.parameters.gradients, learning_rate)
+            self._take_into_average()
             right = ((logits.argmax(-1) == targets) & (weights > 0)).sum()
         return loss.detach(), right, tuple(type(s)(*(f.detach() for f in s)) for s in states)
 
@@ -100,6 +106,29 @@ class Learner:
             predictions += [row[: n - 1] for row, n in zip(rows, lengths.tolist(), strict=True)]
         return Measure(cost / places, right / places, predictions)
 
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """While measuring and keeping, let the averaged weights stand in for the present ones."""
+        if not self._average:
+            yield
+            return
+        self.parameters.exchange(self._averaged)
+        try:
+            yield
+        finally:
+            self.parameters.exchange(self._averaged)
+
+    def _take_into_average(self) -> None:
+        """Move the average towards the present weights, quickly while it is young.
+
+        Source: Polyak & Juditsky 1992; the warm-up of the decay is the one common with such averages.
+        """
+        if not self._average:
+            return
+        decay = min(self._average, (1 + self.optimizer.updates) / (10 + self.optimizer.updates))
+        for averaged, present in zip(self._averaged, self.parameters.flat, strict=True):
+            averaged.lerp_(present, 1 - decay)
+
     def _forward(
         self, inputs: Tensor, states: States | None, dropout: Callable[[Tensor], Tensor]
     ) -> tuple[Tensor, States]:
@@ -108,8 +137,10 @@ class Learner:
         if states is None:
             states = self.network.start(TORCH, weights, len(inputs))
         xs = self.network.embed(TORCH, weights, inputs)
-        hs, states = self.network.run(TORCH, weights, xs, states, unroll=self._unroll, dropout=dropout)
-        return self.network.read_out(weights, hs), states
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16):
+            hs, states = self.network.run(TORCH, weights, xs, states, unroll=self._unroll, dropout=dropout)
+            logits = self.network.read_out(weights, hs)
+        return logits.float(), states
 
     def _carried(self, states: States | None, batch: Batch) -> States | None:
         """The states that a batch starts from: the network's first ones in its fresh rows."""

@@ -96,7 +96,7 @@ class _Session:
         cost = right = torch.zeros((), device=self.device)
         places = 0
         for batch in self.material.windows:
-            rate = scheduled(self.settings.learning_rate, self.settings.schedule, self._done())
+            rate = self._learning_rate()
             loss, correct, states = self.learner.update(batch, states, rate)
             self.updates += 1
             cost = cost + loss * batch.places
@@ -114,19 +114,20 @@ class _Session:
                 yield Progress(
                     self.epochs + 1, self._done(), float(cost) / places, places / seconds, self._seconds()
                 )
-        if self.stop() and not self.settings.whole:
-            if self.best is None:
-                self.kept = self.learner.parameters.copy()
-            return "interrupted"
         learned = time.monotonic()
         pace = places / (learned - began)
-        event = self._report(Measure(float(cost) / places, float(right) / places, []), rate, pace)
-        self.measuring = time.monotonic() - learned
-        if _diverged(event.loss) or _diverged(event.validation_loss or 0.0):
-            return "diverged"
-        self.epochs = event.epoch
-        self.epochs_right = self.epochs_right + 1 if event.accuracy == 1 else 0
-        self._keep_if_best(event, run)
+        with self.learner.settled():
+            if self.stop() and not self.settings.whole:
+                if self.best is None:
+                    self.kept = self.learner.parameters.copy()
+                return "interrupted"
+            event = self._report(Measure(float(cost) / places, float(right) / places, []), rate, pace)
+            self.measuring = time.monotonic() - learned
+            if _diverged(event.loss) or _diverged(event.validation_loss or 0.0):
+                return "diverged"
+            self.epochs = event.epoch
+            self.epochs_right = self.epochs_right + 1 if event.accuracy == 1 else 0
+            self._keep_if_best(event, run)
         yield event
         return "interrupted" if self.stop() else "completed" if self._over() else None
 
@@ -187,6 +188,10 @@ class _Session:
         """How long measuring will take, judging by how long it took to learn from so many places."""
         held_out = self.material.held_out.places if self.material.held_out else 0
         return MEASURING_TO_LEARNING * seconds * held_out / places
+
+    def _learning_rate(self) -> float:
+        settings = self.settings
+        return scheduled(settings.learning_rate, settings.schedule, self._done(), settings.warm_up)
 
     def _worth_a_look(self) -> bool:
         return self.device.type == "cpu" or self.updates % UPDATES_BETWEEN_CHECKS == 0

@@ -15,12 +15,18 @@ from charseq.settings import OptimizerName, Schedule
 
 
 class Optimizer(ABC):
-    """Moves parameters against their gradients; remembers `slots` tensors for each."""
+    """Moves parameters against their gradients; remembers `slots` tensors for each.
+
+    Weight decay is decoupled from the gradient, whatever the optimizer: an update first takes the part
+    `learning_rate * decay` away.  Source: Loshchilov & Hutter 2017, arXiv:1711.05101.
+    """
 
     slots = 0
+    decay = 0.0
 
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
+    def __init__(self, parameters: Sequence[Tensor], decay: float | None = None) -> None:
         self.parameters = parameters
+        self.decay = self.decay if decay is None else decay
         self.updates = 0
         self.memory = [[torch.zeros_like(p) for _ in range(self.slots)] for p in parameters]
 
@@ -28,6 +34,8 @@ class Optimizer(ABC):
         """Move every parameter once."""
         self.updates += 1
         for parameter, gradient, memory in zip(self.parameters, gradients, self.memory, strict=True):
+            if self.decay:
+                parameter.mul_(1 - learning_rate * self.decay)
             self._move(parameter, gradient, memory, learning_rate)
 
     @abstractmethod
@@ -39,12 +47,9 @@ class Adam(Optimizer):
     """Source: Kingma & Ba 2014, arXiv:1412.6980; betas 0.9 and 0.999."""
 
     slots = 2
-    decay = 0.0
 
     def _move(self, p: Tensor, g: Tensor, memory: list[Tensor], learning_rate: float) -> None:
         mean, square = memory
-        if self.decay:
-            p.mul_(1 - learning_rate * self.decay)
         mean.lerp_(g, 1 - 0.9)
         square.mul_(0.999).addcmul_(g, g, value=1 - 0.999)
         scale = square.sqrt().div_(math.sqrt(1 - 0.999**self.updates)).add_(1e-8)
@@ -52,7 +57,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay 0.01.  Source: Loshchilov & Hutter 2017, arXiv:1711.05101."""
+    """Adam with a weight decay of 0.01."""
 
     decay = 0.01
 
@@ -83,22 +88,26 @@ OPTIMIZERS: dict[OptimizerName, type[Optimizer]] = {
 }
 
 
-WARM_UP = 0.3
-"""The part of a one-cycle schedule in which the learning rate rises."""
+ONE_CYCLE_WARM_UP = 0.3
+"""The part of a one-cycle schedule in which the learning rate rises, where nothing else is asked for."""
+LOWEST = 0.05
+"""Of the learning rate, where a schedule begins to rise and where it ends."""
 
 
-def scheduled(learning_rate: float, schedule: Schedule, done: float) -> float:
+def scheduled(learning_rate: float, schedule: Schedule, done: float, warm_up: float = 0.0) -> float:
     """The learning rate when `done`, 0 to 1, of the run is over.
 
-    Cosine falls to a twentieth (Loshchilov & Hutter 2016, arXiv:1608.03983); one-cycle rises from a twentieth
-    first (Smith & Topin 2017, arXiv:1708.07120).
+    It rises from a twentieth in a straight line while `warm_up` of the run is not over.  Then it stays, or
+    falls to a twentieth along a cosine (Loshchilov & Hutter 2016, arXiv:1608.03983).  One-cycle is a cosine
+    with a long rise (Smith & Topin 2017, arXiv:1708.07120).
     """
+    if schedule == "one-cycle":
+        warm_up = warm_up or ONE_CYCLE_WARM_UP
+    low = LOWEST * learning_rate
+    done = min(done, 1.0)
+    if done < warm_up:
+        return low + (learning_rate - low) * done / warm_up
     if schedule == "constant":
         return learning_rate
-    low = 0.05 * learning_rate
-    done = min(done, 1.0)
-    if schedule == "one-cycle":
-        if done < WARM_UP:
-            return low + (learning_rate - low) * done / WARM_UP
-        done = (done - WARM_UP) / (1 - WARM_UP)
+    done = (done - warm_up) / (1 - warm_up)
     return low + (learning_rate - low) * 0.5 * (1 + math.cos(math.pi * done))

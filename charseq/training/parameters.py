@@ -58,6 +58,14 @@ class Parameters:
         """The present values, to be kept."""
         return [flat.clone() for flat in self.flat]
 
+    @torch.no_grad()
+    def exchange(self, values: list[Tensor]) -> None:
+        """Put other values in place of the present ones, and the present ones in theirs."""
+        for flat, value in zip(self.flat, values, strict=True):
+            present = flat.clone()
+            flat.copy_(value)
+            value.copy_(present)
+
     def arrays(self, values: list[Tensor]) -> dict[str, npt.NDArray[np.float32]]:
         """Values that were kept -> NumPy arrays by name, in the layout of the network."""
         arrays = {}
