@@ -58,6 +58,47 @@ class Windows:
             yield _batch([next(reader, None) for reader in readers], self.sequence_length)
 
 
+class Buckets:
+    """Many short sequences, those of about the same length side by side, in another order every epoch.
+
+    A batch is `batch_size` sequences, all from the zero state, read to their ends in windows of
+    `sequence_length` at most, so that little is padding.
+    """
+
+    def __init__(self, sequences: Sequence[Ids], batch_size: int, sequence_length: int, seed: int) -> None:
+        self.places = sum(len(sequence) - 1 for sequence in sequences)
+        self._sequences, self._batch_size, self._seed = sequences, batch_size, seed
+        self._sequence_length = sequence_length
+        self._lengths = np.array([len(sequence) - 1 for sequence in sequences])
+        self._epoch = 0
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch, which its order does not change."""
+        by_length = np.sort(self._lengths)
+        longest = [group[-1] for group in self._groups(by_length)]
+        return int(sum(-(-length // self._sequence_length) for length in longest))
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch, batch by batch."""
+        random = np.random.default_rng([self._seed, self._epoch])
+        self._epoch += 1
+        order = random.permutation(len(self._sequences))
+        order = order[np.argsort(self._lengths[order], kind="stable")]
+        groups = self._groups(order)
+        for number in random.permutation(len(groups)):
+            yield from self._read([self._sequences[i] for i in groups[number]])
+
+    def _groups(self, order: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        return [order[first : first + self._batch_size] for first in range(0, len(order), self._batch_size)]
+
+    def _read(self, group: Sequence[Ids]) -> Iterator[Batch]:
+        longest = max(len(sequence) for sequence in group) - 1
+        for start in range(0, longest, self._sequence_length):
+            length = min(self._sequence_length, longest - start)
+            windows = [(sequence[start : start + length + 1], start == 0) for sequence in group]
+            yield _batch([window if len(window[0]) > 1 else None for window in windows], length)
+
+
 def whole(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
     """Every string unbroken: one window as long as the longest, all strings in one batch by default."""
     longest = max(len(sequence) for sequence in sequences) - 1

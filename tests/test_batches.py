@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charseq.batches import Windows, overlapping, padded, spliced
+from charseq.batches import Buckets, Windows, overlapping, padded, spliced
 
 
 def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() -> None:
@@ -79,3 +79,39 @@ def test_the_lessons_windows_are_shifted_by_one() -> None:
     windows = overlapping(np.arange(14), 10, 1)
     assert [window[0] for window in windows] == [0, 1, 2, 3]
     assert [len(window) for window in windows] == [11] * 4
+
+
+@given(st.lists(st.integers(2, 40), min_size=1, max_size=30), st.integers(1, 7), st.integers(1, 9))
+def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
+    lengths: list[int], size: int, steps: int
+) -> None:
+    sequences = [1000 * i + np.arange(n) for i, n in enumerate(lengths)]
+    buckets = Buckets(sequences, size, steps, seed=0)
+    for _ in range(2):
+        seen, last = [], np.zeros(0, np.int64)
+        batches = list(buckets)
+        assert len(batches) == len(buckets)
+        for batch in batches:
+            live = batch.weights > 0
+            assert batch.inputs.shape[0] <= size
+            assert batch.inputs.shape[1] <= steps
+            assert (batch.targets[live] == batch.inputs[live] + 1).all()
+            going_on = ~batch.fresh
+            assert (batch.inputs[going_on, 0] == last[going_on]).all() if going_on.any() else True
+            assert (batch.inputs[batch.fresh & live[:, 0], 0] % 1000 == 0).all()
+            last = batch.targets[:, -1]
+            seen += batch.inputs[live].tolist()
+        assert sorted(seen) == sorted(int(i) for sequence in sequences for i in sequence[:-1])
+
+
+def test_buckets_hold_little_padding_and_come_in_another_order_every_epoch() -> None:
+    lengths = np.random.default_rng(0).integers(3, 17, 1000)
+    sequences = [np.arange(n) for n in lengths]
+    buckets = Buckets(sequences, 32, 64, seed=1)
+    first, second = ([batch.inputs.shape[1] for batch in buckets] for _ in range(2))
+    assert first != second
+    assert sorted(first) == sorted(second)
+    filled = [batch.places / batch.weights.size for batch in buckets]
+    assert np.mean(filled) > 0.9
+    again = [batch.inputs.shape[1] for batch in Buckets(sequences, 32, 64, seed=1)]
+    assert again == first

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from charseq.batches import Windows, overlapping, spliced
+from charseq.batches import Buckets, Windows, overlapping, spliced
 from charseq.corpus import Corpus
 from charseq.errors import TextError
 from charseq.settings import TrainSettings
@@ -27,7 +27,13 @@ class Material:
         self.strings = self.sequences = _encoded(learned, vocabulary)
         if settings.stride:
             self.sequences = [window for ids in self.strings for window in self._overlapping(ids)]
-        self.windows = _windows(self.sequences, settings.batch_size, settings.sequence_length)
+        self.windows: Windows | Buckets
+        if corpus.lines:
+            self.windows = Buckets(
+                self.sequences, settings.batch_size, settings.sequence_length, settings.seed
+            )
+        else:
+            self.windows = _windows(self.sequences, settings.batch_size, settings.sequence_length)
         self._held_out = _encoded(held_out, vocabulary) if held_out else []
         self.held_out = self._validation_windows() if held_out else None
 
