@@ -42,9 +42,14 @@ class Result:
             self.end = event
 
     @property
-    def diverged(self) -> bool:
-        """Whether the training ended because its loss no longer meant anything."""
-        return self.end is not None and self.end.status == "diverged"
+    def completed(self) -> bool:
+        """Whether the training made all its updates."""
+        return self.status == "completed"
+
+    @property
+    def status(self) -> str:
+        """How the training ended; empty where it has not."""
+        return self.end.status if self.end else ""
 
     def record(self) -> dict[str, Any]:
         """The result as a JSON object."""
@@ -81,8 +86,8 @@ MEASURES = ("loss", "accuracy", "validation_loss", "first_right_epoch", "charact
 
 
 def spreads(results: Sequence[Result]) -> dict[str, Spread | None]:
-    """The spread of every measure over trainings of one cell; None where no training has it."""
-    records = [result.record() for result in results]
+    """The spread of every measure over the completed trainings of one cell; None where none has it."""
+    records = [result.record() for result in results if result.completed]
     return {name: _spread([r[name] for r in records if r[name] is not None]) for name in MEASURES}
 
 
@@ -107,6 +112,7 @@ def trials(
     """
     for name in cells:
         cell_named(name)
+    # Without a cell, nothing is chosen for one: the recipe is the plain one, for all of them.
     base = replace(choose(corpus, vocabulary_size, {**given, "patience": 0}), until_learned=False)
     planned = [replace(base, cell=name) for name in cells]
     if match == "parameters":

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from charseq import __version__
+from charseq.cells import cell_named
 from charseq.errors import CharseqError, ModelFileError, UsageError
 from charseq.network import Network, Weights
 from charseq.vocabulary import Vocabulary
@@ -76,6 +77,7 @@ def read(path: Path) -> Model:
     header = _header(path, data)
     description = _description(path, header)
     try:
+        _require_cell(path, description["network"]["cell_name"])
         network = Network(**description["network"])
         vocabulary = Vocabulary(
             **{**description["vocabulary"], "symbols": tuple(description["vocabulary"]["symbols"])}
@@ -84,6 +86,8 @@ def read(path: Path) -> Model:
         opening, training = description["opening"], dict(description["training"])
         digests = dict(description["tensors"])
         _check_plan(network, vocabulary, header)
+    except ModelFileError:
+        raise
     except UsageError as error:
         raise ModelFileError(f"{_name(path)} does not fit together: {error.message}", hint=_AGAIN) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -147,6 +151,16 @@ def _description(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
     if claimed != _digest(description) or header["__metadata__"]["charseq"] != written:
         raise ModelFileError(f"{_name(path)} is damaged: its description was changed", hint=_AGAIN)
     return description  # type: ignore[no-any-return]
+
+
+def _require_cell(path: Path, name: object) -> None:
+    try:
+        cell_named(str(name))
+    except UsageError as error:
+        raise ModelFileError(
+            f"{_name(path)} cannot be used here: {error.message}",
+            hint="install the package that brings this cell",
+        ) from error
 
 
 def _check_plan(network: Network, vocabulary: Vocabulary, header: Mapping[str, Any]) -> None:

@@ -95,9 +95,9 @@ class Network:
                 f"embedding size is {embedding}, the hidden size {hidden}",
                 hint=f"use --embedding-size {hidden}, or leave --embedding-size out",
             )
-        if self.residual and not any(self._is_residual(layer) for layer in range(self.layers)):
+        if self.residual and not any(self.is_residual(layer) for layer in range(self.layers)):
             raise UsageError(
-                f"--residual adds a layer's input to its output, and the only layer reads "
+                f"--residual adds what comes up to a layer to what it gives, and the only layer reads "
                 f"{embedding or 'one-hot'} vectors and gives {hidden} numbers",
                 hint=f"use --layers 2 or more, or --embedding-size {hidden}",
             )
@@ -131,7 +131,7 @@ class Network:
                 axes = cell.axes_of(field).removeprefix("B ")
                 shape = shape_of(axes, sizes)
                 slots[f"layers.{layer}.start.{field}"] = Slot(shape, Param(axes, zeros), hidden)
-            if self._is_normalised(layer):
+            if self.is_normalised(layer):
                 slots[f"layers.{layer}.norm.gain"] = Slot((hidden,), Param("H", ones), hidden)
                 slots[f"layers.{layer}.norm.bias"] = Slot((hidden,), Param("H", zeros), hidden)
         if self.head == "linear":
@@ -159,7 +159,7 @@ class Network:
                 {field: arrays[f"layers.{i}.start.{field}"] for field in self._learned_fields} for i in layers
             ),
             norms=tuple(
-                {n: arrays[f"layers.{i}.norm.{n}"] for n in ("gain", "bias") if self._is_normalised(i)}
+                {n: arrays[f"layers.{i}.norm.{n}"] for n in ("gain", "bias") if self.is_normalised(i)}
                 for i in layers
             ),
             head={"W": arrays["embedding.W"], **head} if self.tie_weights else head,
@@ -207,10 +207,10 @@ class Network:
             hs, final = unroll(self.cell, ops, weights, xs, state, **options)
             finals.append(final)
             tap = tap.at(layer=layer)
-            if self.residual and self._is_residual(layer):
+            if self.is_residual(layer):
                 hs = tap("sum", stream + hs, "B T H")
             xs = stream = hs
-            if self._is_normalised(layer):
+            if self.is_normalised(layer):
                 norm = w.norms[layer]
                 xs = tap("normalized", ops.standardized(stream) * norm["gain"] + norm["bias"], "B T H")
             if layer + 1 < self.layers or self.head == "linear":
@@ -225,11 +225,11 @@ class Network:
     def _learned_fields(self) -> tuple[str, ...]:
         return self.cell.learned_start if self.initial_state == "learned" else ()
 
-    def _is_residual(self, layer: int) -> bool:
-        """Whether a layer's input can be added to its output."""
-        return layer > 0 or self.embedding_size == self.hidden_size
+    def is_residual(self, layer: int) -> bool:
+        """Whether what comes up to a layer is added to what it gives."""
+        return self.residual and (layer > 0 or self.embedding_size == self.hidden_size)
 
-    def _is_normalised(self, layer: int) -> bool:
+    def is_normalised(self, layer: int) -> bool:
         """Whether a layer's output is normalised: never where it is the logits."""
         return self.layer_norm and (layer + 1 < self.layers or self.head == "linear")
 

@@ -1,6 +1,6 @@
 """Run a network under a recording tap: every tensor in the order of execution."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -17,7 +17,7 @@ from charseq.vocabulary import Ids, Vocabulary
 
 Direction = Literal["forward", "backward"]
 
-AXES = {"B": "batch", "T": "sequence", "I": "input", "H": "hidden", "V": "vocabulary"}
+AXES = {"B": "batch", "T": "sequence", "I": "input", "H": "hidden", "V": "vocabulary", "E": "embedding"}
 """The one legend of axes: letter in the code, name on the screen."""
 
 
@@ -82,14 +82,24 @@ class Subject:
 
     network: Network
     vocabulary: Vocabulary
-    weights: Weights
-    texts: tuple[str, ...]
+    arrays: Mapping[str, Floats]
+    """The parameters by name."""
+    sequences: tuple[Ids, ...]
+    """The ids that are read of each text."""
 
-    @cached_property
-    def sequences(self) -> "list[Ids]":
-        """The ids that are read of each text."""
-        edge = [0] if self.vocabulary.boundary else []
-        return [np.array([*edge, *self.vocabulary.encode(text)], np.int64) for text in self.texts]
+    @classmethod
+    def of(
+        cls, network: Network, vocabulary: Vocabulary, arrays: Mapping[str, Floats], texts: Sequence[str]
+    ) -> "Subject":
+        """A network to be run over texts.  Raises UnknownCharacter."""
+        edge = [0] if vocabulary.boundary else []
+        read = (np.array([*edge, *vocabulary.encode(text)], np.int64) for text in texts)
+        return cls(network, vocabulary, arrays, tuple(read))
+
+    @property
+    def weights(self) -> Weights:
+        """The parameters arranged for use."""
+        return self.network.arrange(self.arrays)
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -106,18 +116,28 @@ class Subject:
         """The legend's letters, with what they are here."""
         network = self.network
         return {
-            "B": len(self.texts),
+            "B": len(self.sequences),
             "T": int(self.lengths.max()),
             "I": network.input_size,
             "H": network.hidden_size,
             "V": network.vocabulary_size,
+            **({"E": network.embedding_size} if network.embedding_size else {}),
         }
 
-    def backwards(self, weights: Weights) -> "Subject":
+    def backwards(self, arrays: Mapping[str, Floats]) -> "Subject":
         """The same texts, each read from its end, by a network with weights of its own."""
-        subject = replace(self, weights=weights)
-        subject.__dict__["sequences"] = [ids[::-1] for ids in self.sequences]
-        return subject
+        return replace(self, arrays=arrays, sequences=tuple(ids[::-1] for ids in self.sequences))
+
+
+def weights_of(subject: Subject, *, head: bool, direction: Direction | None = None) -> tuple[Row, ...]:
+    """Every parameter under its name in a model file, with the layer that it belongs to."""
+    rows = []
+    for name, slot in subject.network.slots().items():
+        part, _, rest = name.partition(".")
+        layer = int(rest.partition(".")[0]) if part == "layers" else None
+        if head or part != "head":
+            rows.append(Row(name, layer, None, slot.param.axes, subject.arrays[name], direction))
+    return tuple(rows)
 
 
 def trace(subject: Subject, *, read_out: bool = False) -> tuple[Row, ...]:
@@ -135,11 +155,12 @@ def trace(subject: Subject, *, read_out: bool = False) -> tuple[Row, ...]:
     return (*rows, *_read_out(subject, hs)) if read_out else tuple(rows)
 
 
-def trace_both_ways(subject: Subject, backward: Weights) -> tuple[Row, ...]:
+def trace_both_ways(subject: Subject, backward: Mapping[str, Floats]) -> tuple[Row, ...]:
     """A bidirectional run: one network reads each text from its beginning, another from its end.
 
     `output.forward` and `output.backward` [B T H] stand place by place beside each other; `output` [B T 2H]
-    is both joined.  A network that has read what comes after a place cannot be asked to predict it.
+    is both joined.  Several layers are two stacks, one each way, which meet only here.  What has read the
+    characters after a place cannot be asked to predict them.
     """
     rows: list[Row] = []
     finals: list[Row] = []

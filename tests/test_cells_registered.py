@@ -62,6 +62,7 @@ def test_a_model_whose_cell_is_no_longer_installed_says_which(charseq: Command, 
     result = charseq("predict", "h")
     assert result.status == 2
     assert "there is no cell 'leaky'" in result.errors
+    assert "install the package" in result.errors
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,30 @@ def test_a_cell_that_cannot_be_loaded_names_its_package_and_stops_no_other(
     assert listed.status == 0
     assert "leaky\t" in listed.output
     assert "left out: cell 'bad'" in listed.errors
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("H(x @ w['W_x'])", "ValueError"),
+        ("H(state.h[:, :1])", "returned h of shape (1, 1), where it is [B H], (1, 2)"),
+        ("7", "AttributeError"),
+    ],
+)
+def test_a_step_that_fails_is_told_as_its_packages_fault(
+    charseq: Command, site: Path, monkeypatch: pytest.MonkeyPatch, step: str, said: str
+) -> None:
+    installed(site, {"bad": "bad_cells:BAD"}, name="bad-cells")
+    (site / "bad_cells.py").write_text(
+        "from charseq.cells.cell import Cell, H, Param\n"
+        f"def step(ops, w, x, state, tap=None):\n    return {step}\n"
+        "BAD = Cell('bad', H, {'W_x': Param('H I')}, step, 'a mistake', 'nobody')\n"
+    )
+    monkeypatch.delitem(sys.modules, "bad_cells", raising=False)
+    result = charseq("inspect-shapes", "hello", "--cell", "bad")
+    assert result.status == 2
+    assert "cell 'bad' of the package bad-cells" in result.errors
+    assert said in result.errors
 
 
 def test_a_name_of_charseqs_own_is_never_taken_over(charseq: Command, site: Path) -> None:

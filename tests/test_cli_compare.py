@@ -63,7 +63,7 @@ def test_the_table_has_a_row_a_cell_and_the_range_over_seeds(charseq: Command) -
     assert "never" in lines[3]
     assert max(map(len, result.output.splitlines())) <= 80
     assert "2 cells, 1 layer of 16 hidden" in result.errors
-    assert "12 epochs each; seeds 0 to 1" in result.errors
+    assert "12 epochs each, one recipe for all; seeds 0 to 1" in result.errors
 
 
 def test_matched_parameters_show_the_hidden_size_of_each(charseq: Command) -> None:

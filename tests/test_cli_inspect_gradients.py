@@ -98,10 +98,10 @@ def test_the_chart_falls_to_the_left_and_fits_the_screen(charseq: Command) -> No
     lines = result.output.splitlines()
     assert max(map(len, lines)) <= 80
     bars = lines[2:7]
-    heights = [sum(row[6 + t] != " " for row in bars) for t in range(len(PANGRAM) - 1)]
+    heights = [sum(row[7 + t] != " " for row in bars) for t in range(len(PANGRAM) - 1)]
     assert heights == sorted(heights)
     assert heights[0] == 1 < heights[-1] == 5
-    assert lines[7][6:].rstrip() == PANGRAM[:-1]
+    assert lines[7][7:].rstrip() == PANGRAM[:-1]
     assert "of the last step's gradient arrives at the first" in lines[1]
 
 
@@ -125,7 +125,7 @@ def test_a_trained_model_is_followed_over_what_it_learned(charseq: Command) -> N
     ("arguments", "said"),
     [
         ([], "there are 0"),
-        (["h"], "the text has 1 symbols"),
+        (["h"], "the text has 1 symbol;"),
         (["hello", "--text", "hi"], "there are 2"),
         (["hello", "--cells", "lmst"], "did you mean"),
     ],

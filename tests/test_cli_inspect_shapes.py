@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 
@@ -70,10 +71,10 @@ def test_the_table_shows_what_is_read_at_each_step(charseq: Command) -> None:
     assert lines[1] == "vocabulary of 2: 0 e  1 h"
     assert lines[2] == "axes: B batch 2, T sequence 2, I input 2, H hidden 2, V vocabulary 2"
     assert "step 0, reading h h" in lines
-    step = lines.index("step 1, reading e ·")
+    step = lines.index("step 1, reading e ∅")
     assert lines[step + 1].startswith("  from_x     B H    (2, 2)     e ")
-    assert lines[step + 2].split() == ["·", "0.0000", "0.0000"]
-    assert "· is past a text's end" in lines[-1]
+    assert lines[step + 2].split() == ["∅", "0.0000", "0.0000"]
+    assert "∅ is past a text's end" in lines[-1]
     assert max(map(len, lines)) <= 80
 
 
@@ -125,7 +126,9 @@ def test_a_wide_table_has_the_names_of_axes_beside_equations(
 @pytest.mark.parametrize("cell", CELLS)
 def test_explain_derives_the_parameters_and_says_every_equation(charseq: Command, cell: str) -> None:
     told = charseq("inspect-shapes", "he", "--cell", cell, "--explain", "--format", "table").output
-    assert "parameters of layer 0: " + CELLS[cell].formula() in told
+    told = " ".join(told.split())
+    assert f": {CELLS[cell].formula()} = " in told
+    assert all(f"{name} {param.axes}" in told for name, param in CELLS[cell].params.items())
     records = charseq(
         "inspect-shapes", "he", "--cell", cell, "--explain", "--head", "linear", "--json"
     ).records
@@ -134,14 +137,15 @@ def test_explain_derives_the_parameters_and_says_every_equation(charseq: Command
 
 def test_explain_counts_as_the_lesson_does(charseq: Command) -> None:
     told = charseq("inspect-shapes", "hello", "--cell", "lstm", "--explain", "--format", "table").output
-    assert "parameters of layer 0: 4H (I + H + 2) = 8 * (4 + 2 + 2) = 64" in told
+    told = " ".join(told.split())
+    assert "layer 0: W_x 4H I, W_h 4H H, b_x 4H, b_h 4H: 4H (I + H + 2) = 8 * (4 + 2 + 2) = 64" in told
     told = charseq(
         "inspect-shapes", "hello", "--head", "linear", "--layers", "2", "--layer-norm",
         "--embedding-size", "3", "--explain", "--format", "table",
     ).output  # fmt: skip
-    assert "embedding: V E = 4 * 3 = 12" in told
-    assert "layer 1, norm: 2H = 4 = 4" in told
-    assert "head: V (H + 1) = 4 * (2 + 1) = 12" in told
+    assert "embedding: W V E: V E = 4 * 3 = 12" in told
+    assert "layer 1, norm: gain H, bias H: 2H = 4" in told
+    assert "head: W V H, b V: V (H + 1) = 4 * (2 + 1) = 12" in told
 
 
 def test_one_step_and_one_layer_can_be_chosen(charseq: Command) -> None:
@@ -210,3 +214,75 @@ def test_the_table_fits_the_screen(charseq: Command, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("COLUMNS", width)
     told = charseq("inspect-shapes", "héllo 한글", "eo", "--values", "--explain", "--format", "table").output
     assert max(map(cell_len, told.splitlines())) <= int(width)
+
+
+def test_the_parameters_are_shown_as_a_model_file_holds_them(charseq: Command) -> None:
+    records = charseq("inspect-shapes", "he", "--cell", "rnn", "--weights", "--values", "--json").records
+    by_name = {record["name"]: record for record in records}
+    assert by_name["layers.0.W_x"]["axes"] == ["hidden", "input"]
+    assert by_name["layers.0.W_x"]["layer"] == 0
+    w, b = (by_name[name]["values"] for name in ("layers.0.W_x", "layers.0.b_x"))
+    e, h = (next(r for r in records if r["name"] == "from_x" and r["step"] == t)["values"][0] for t in (1, 0))
+    for k in range(2):
+        assert h[k] == pytest.approx(w[k][1] + b[k])
+        assert e[k] == pytest.approx(w[k][0] + b[k])
+    assert not [name for name in by_name if name.startswith("head.")]
+
+
+def test_both_directions_have_weights_of_their_own_and_are_counted_twice(charseq: Command) -> None:
+    arguments = ("inspect-shapes", "he", "--bidirectional", "--weights", "--explain")
+    records = [r for r in charseq(*arguments, "--json", "--values").records if r["name"] == "layers.0.W_x"]
+    assert [record["direction"] for record in records] == ["forward", "backward"]
+    assert records[0]["values"] != records[1]["values"]
+    told = charseq(*arguments, "--format", "table").output
+    assert "and as many again for the other direction" in told
+    assert "h after the first character" in told
+
+
+def test_what_a_residual_adds_is_said_as_it_is_computed(charseq: Command) -> None:
+    records = charseq(
+        "inspect-shapes", "he", "--cell", "rnn", "--layers", "3", "--residual", "--layer-norm",
+        "--hidden-size", "7", "--explain", "--values", "--json",
+    ).records  # fmt: skip
+    said = {(r["name"], r["layer"]): r["equation"] for r in records}
+    assert said["sum", 1] == "h of layer 0 + h"
+    assert said["sum", 2] == "sum of layer 1 + h"
+    assert said["normalized", 0].startswith("gain * (h - mean(h))")
+    assert said["normalized", 1].startswith("gain * (sum - mean(sum)) / sqrt(variance(sum) + 1e-05)")
+
+    def h(layer: int) -> np.ndarray:
+        steps = [r["values"] for r in records if r["name"] == "h" and r["layer"] == layer]
+        return np.stack(steps, 1)
+
+    held = {(r["name"], r["layer"]): np.array(r["values"]) for r in records if r["step"] is None}
+    np.testing.assert_allclose(held["sum", 1], h(0) + h(1), atol=1e-6)
+    np.testing.assert_allclose(held["sum", 2], held["sum", 1] + h(2), atol=1e-6)
+    v = held["sum", 1]
+    centred = v - v.mean(-1, keepdims=True)
+    expected = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(held["normalized", 1], expected, atol=1e-5)
+
+
+def test_logits_stand_beneath_their_symbols_and_targets_beside_theirs(charseq: Command) -> None:
+    told = charseq("inspect-shapes", "a b", "--head", "linear", "--values", "--format", "table").output
+    lines = [" ".join(line.split()) for line in told.splitlines()]
+    assert "vocabulary of 3: 0 ␣ 1 a 2 b" in lines
+    assert any(line.endswith("logits B T V (1, 3, 3) ␣ a b") for line in lines)
+    targets = lines.index("targets B T (1, 3) a 0 ␣")
+    assert lines[targets + 1 : targets + 3] == ["␣ 2 b", "b -"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--model", "runs/0001-gru", "--cell", "gru"],
+        ["--model", "runs/0001-gru", "--vocabulary", "z"],
+        ["--head", "linear", "--step", "1"],
+        ["--json", "--format", "table"],
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(charseq: Command, arguments: list[str]) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1")
+    result = charseq("inspect-shapes", "hi", *arguments)
+    assert result.status == 2
+    assert all(argument in result.errors for argument in arguments if argument[:2] == "--")

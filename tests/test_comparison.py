@@ -8,7 +8,7 @@ import pytest
 from charseq.comparison import Result, Spread, Trial, spreads, trials
 from charseq.corpus import Corpus
 from charseq.errors import UsageError
-from charseq.events import End
+from charseq.events import End, EndStatus
 from charseq.settings import TrainSettings
 
 SHORT = Corpus(("hihello",))
@@ -61,10 +61,15 @@ def test_a_misspelt_cell_is_met_before_anything_is_trained() -> None:
         planned("rnn", "ltsm")
 
 
-def ended(loss: float | None, first_right: int | None = None) -> Result:
+def ended(loss: float | None, first_right: int | None = None, status: EndStatus = "completed") -> Result:
     result = Result(Trial(TrainSettings(), 1), first_right=first_right)
-    result.end = End("completed", "m", 1, 1, loss, 0.5, None, 2.0)
+    result.end = End(status, "m", 1, 1, loss, 0.5, None, 2.0)
     return result
+
+
+def test_a_training_that_was_cut_short_is_no_part_of_a_spread() -> None:
+    found = spreads([ended(1.0), ended(9.0, status="interrupted"), ended(8.0, status="diverged")])
+    assert found["loss"] == Spread(1.0, 1.0, 1.0, 1)
 
 
 def test_a_spread_is_the_mean_and_the_ends_over_seeds_that_have_the_measure() -> None:

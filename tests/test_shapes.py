@@ -15,7 +15,7 @@ from charseq.vocabulary import Vocabulary
 def subject_of(*texts: str, cell: str = "lstm", lines: bool = False, **plan: Any) -> Subject:
     vocabulary = Vocabulary.of(["helo"], boundary=lines)
     network = Network(cell, len(vocabulary), **{"hidden_size": 2, **plan})
-    return Subject(network, vocabulary, network.arrange(network.draw(SeededDraw(0))), texts)
+    return Subject.of(network, vocabulary, network.draw(SeededDraw(0)), texts)
 
 
 def rows_of(*texts: str, read_out: bool = False, **plan: Any) -> tuple[Row, ...]:
@@ -165,12 +165,10 @@ def test_the_loss_is_the_weighted_mean_over_the_places_that_have_a_next_characte
 
 def test_the_lessons_cost_is_what_it_says() -> None:
     """The lesson's figure: logits of two classes, target 1 1 1 at equal weights, 0.596759."""
-    subject = Subject(
+    subject = Subject.of(
         Network("none", 2, 2, head="none"),
         Vocabulary.of(["ab"]),
-        Network("none", 2, 2, head="none").arrange(
-            {"layers.0.W_x": np.array([[0.2, 0.6], [0.7, 0.2]]), "layers.0.b_x": np.zeros(2)}
-        ),
+        {"layers.0.W_x": np.array([[0.2, 0.6], [0.7, 0.2]]), "layers.0.b_x": np.zeros(2)},
         ("abbb",),
     )
     rows = trace(subject, read_out=True)
@@ -194,11 +192,11 @@ def test_a_line_is_read_from_its_boundary_and_predicted_to_it() -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_bidirectional_run_gives_two_outputs_and_both_joined(cell: str) -> None:
     subject = subject_of("hello", "eol", cell=cell, layers=2)
-    backward = subject.network.arrange(subject.network.draw(SeededDraw(1)))
+    backward = subject.network.draw(SeededDraw(1))
     rows = trace_both_ways(subject, backward)
     forward = trace(subject)
     np.testing.assert_array_equal(values(rows, "output.forward"), values(forward, "output"))
-    reversed_texts = Subject(subject.network, subject.vocabulary, backward, ("olleh", "loe"))
+    reversed_texts = Subject.of(subject.network, subject.vocabulary, backward, ("olleh", "loe"))
     other = values(trace(reversed_texts), "output")
     there = values(rows, "output.backward")
     np.testing.assert_allclose(there[0], other[0, ::-1], atol=1e-6)

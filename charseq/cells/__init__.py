@@ -5,12 +5,16 @@ own in the entry points `charseq.cells`, as `name = "module:CELL"`.
 """
 
 import difflib
+import functools
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 
-from charseq.cells.cell import Cell
+from charseq.cells.cell import Cell, State, Step
 from charseq.cells.classic import GRU, LSTM, NONE, RNN, RNN_RELU
 from charseq.cells.exponential import MLSTM, SLSTM
 from charseq.cells.minimal import MINGRU, MINLSTM
+from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 from charseq.errors import UsageError
 
 CELLS: dict[str, Cell] = {
@@ -64,4 +68,27 @@ def _loaded(point: metadata.EntryPoint) -> Cell:
             f"cell {point.name!r} of the package {package} is not a charseq Cell of that name",
             hint=f"its entry point must name a charseq.cells.cell.Cell with name={point.name!r}",
         )
-    return cell
+    return replace(cell, step=_watched(cell, f"cell {cell.name!r} of the package {package}"))
+
+
+def _watched(cell: Cell, name: str) -> Step:
+    """The step of a cell that is not ours: what goes wrong in it is told as its own fault."""
+
+    @functools.wraps(cell.step)
+    def step(ops: Ops, w: Mapping[str, Array], x: Array, state: State, tap: Tap = UNTAPPED) -> State:
+        try:
+            after = cell.step(ops, w, x, state, tap)
+            wrong = [f for f in state._fields if getattr(after, f).shape != getattr(state, f).shape]
+        except Exception as error:
+            raise UsageError(
+                f"{name} failed: {type(error).__name__}: {error}", hint="mend its step"
+            ) from error
+        if wrong:
+            is_, was = (tuple(getattr(s, wrong[0]).shape) for s in (after, state))
+            raise UsageError(
+                f"{name} returned {wrong[0]} of shape {is_}, where it is [{cell.axes_of(wrong[0])}], {was}",
+                hint="mend its step",
+            )
+        return after
+
+    return step

@@ -9,6 +9,7 @@ import typer
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
+    LARGEST_SEED,
     MODEL,
     TRAINING,
     CellsOption,
@@ -28,7 +29,7 @@ from charseq.cli.options import (
     option,
 )
 from charseq.cli.settings_options import takes_settings
-from charseq.errors import ExitStatus
+from charseq.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from charseq.comparison import Trial
@@ -87,6 +88,11 @@ def compare(
 
     corpus = texts.corpus(text, file, lines=lines, unit=unit)
     known = Vocabulary.of([*corpus.sequences, vocabulary], unit=unit, normalization=normalize, boundary=lines)
+    if given["seed"] + seeds - 1 > LARGEST_SEED:
+        raise UsageError(
+            f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
+            hint="begin at a smaller --seed",
+        )
     planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
@@ -107,7 +113,7 @@ def compare(
                 renderer.show(result, event)
     if stop():
         raise typer.Exit(stop.status)
-    if all(result.diverged for result in ended):
+    if all(result.status == "diverged" for result in ended):
         raise typer.Exit(ExitStatus.FAILED)
 
 

@@ -11,6 +11,8 @@ import typer
 from charseq.cli.options import option
 from charseq.errors import UsageError
 
+LARGEST_FILE = 1_000_000
+
 
 def _load(context: typer.Context, path: Path | None) -> Path | None:
     """Make the file's values the defaults of the command; whatever else sets an option wins."""
@@ -48,7 +50,11 @@ def options_for(context: typer.Context, document: Mapping[str, Any], source: str
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
+            raise UsageError(f"{str(path)!r} is more than 1 MB, which is no --config", hint="check --config")
+        return tomllib.loads(data.decode())
     except OSError as error:
         raise UsageError(f"cannot read {str(path)!r}: {error.strerror}", hint="check --config") from None
     except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8

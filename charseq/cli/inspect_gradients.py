@@ -8,6 +8,7 @@ import typer
 
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
+from charseq.cli.inspect_options import TrainedOption
 from charseq.cli.options import (
     MODEL,
     CellsOption,
@@ -16,7 +17,6 @@ from charseq.cli.options import (
     FormatOption,
     JSONOption,
     LayersOption,
-    ModelOption,
     NormalizeOption,
     SeedOption,
     TextOption,
@@ -79,7 +79,7 @@ def inspect_gradients(
             panel=MODEL,
         ),
     ] = None,
-    model: ModelOption = None,
+    model: TrainedOption = None,
     seed: SeedOption = 0,
     format: FormatOption = "auto",
     json: JSONOption = False,
@@ -91,7 +91,7 @@ def inspect_gradients(
     For every step, the norm of the loss's gradient by the state after it: a bar that shrinks to the left is a
     gradient that vanishes.
     """
-    found = texts.arguments([given] if given else [], unit=unit)
+    found = texts.arguments([given] if given is not None else [], unit=unit)
     if text or file or not (found or model):
         found += texts.corpus(text, file, unit=unit).sequences
     if model is not None:

@@ -6,6 +6,38 @@ from charseq.cli.options import MODEL, option
 
 LOOK = "What to show"
 
+CellOption = Annotated[
+    str | None,
+    option(
+        "--cell",
+        metavar="NAME",
+        help="rnn, lstm, gru ...; charseq cells lists them all.",
+        show_default="gru",
+        panel=MODEL,
+    ),
+]
+EmbeddingSizeOption = Annotated[
+    int | None,
+    option(
+        "--embedding-size",
+        metavar="N",
+        min=0,
+        max=1_000_000,
+        help="Length of a character's vector; 0 is one-hot.",
+        show_default="0",
+        panel=MODEL,
+    ),
+]
+TrainedOption = Annotated[
+    str | None,
+    option(
+        "--model",
+        metavar="PATH",
+        help="A run's folder or a model file, to look into a trained network.",
+        show_default="a fresh network",
+        panel=MODEL,
+    ),
+]
 HiddenSizeOption = Annotated[
     int | None,
     option(
@@ -33,6 +65,9 @@ BidirectionalOption = Annotated[
 ValuesOption = Annotated[bool, option("--values", help="Show what the tensors hold, too.", panel=LOOK)]
 ExplainOption = Annotated[
     bool, option("--explain", help="Show the equations, and count the parameters.", panel=LOOK)
+]
+WeightsOption = Annotated[
+    bool, option("--weights", help="Show the parameters first, as they are in a model file.", panel=LOOK)
 ]
 StepOption = Annotated[
     int | None, option("--step", metavar="T", min=0, help="One step only, counted from 0.", panel=LOOK)

@@ -10,15 +10,12 @@ from charseq.cli import inspect_options as options
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
-    CellOption,
     DebugOption,
-    EmbeddingSizeOption,
     FileOption,
     FormatOption,
     JSONOption,
     LayerNormOption,
     LayersOption,
-    ModelOption,
     NormalizeOption,
     ResidualOption,
     SeedOption,
@@ -39,6 +36,7 @@ EXAMPLES = [
     "charseq inspect-shapes h --vocabulary helo --cell lstm --values",
     "charseq inspect-shapes hello eol lleo --cell rnn --hidden-size 2 --values",
     "charseq inspect-shapes hello --cell lstm --step 1 --explain --values",
+    "charseq inspect-shapes hi --cell rnn --weights --values",
     "charseq inspect-shapes hihello --head linear --json",
     "charseq inspect-shapes hello --layers 3 --bidirectional",
 ]
@@ -63,16 +61,17 @@ def inspect_shapes(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cell: CellOption = "gru",
+    cell: options.CellOption = None,
     hidden_size: options.HiddenSizeOption = None,
     layers: LayersOption = None,
-    embedding_size: EmbeddingSizeOption = None,
+    embedding_size: options.EmbeddingSizeOption = None,
     head: options.HeadOption = None,
     residual: ResidualOption = None,
     layer_norm: LayerNormOption = None,
     bidirectional: options.BidirectionalOption = False,
-    model: ModelOption = None,
+    model: options.TrainedOption = None,
     seed: SeedOption = 0,
+    weights: options.WeightsOption = False,
     values: options.ValuesOption = False,
     explain: options.ExplainOption = False,
     step: options.StepOption = None,
@@ -89,7 +88,14 @@ def inspect_shapes(
     found = texts.arguments(given, unit=unit)
     if text or file or not (found or model):
         found += texts.corpus(text, file, unit=unit).sequences
+    if head and (step is not None or layer is not None):
+        part = "step" if layer is None else "layer"
+        raise UsageError(
+            f"--{part} shows a part of the cells, and --head what comes after them all",
+            hint="leave one of them out",
+        )
     plan = {
+        "cell": cell,
         "hidden_size": hidden_size,
         "layers": layers,
         "embedding_size": embedding_size,
@@ -99,12 +105,12 @@ def inspect_shapes(
         "bidirectional": bidirectional or None,
     }
     if model is not None:
-        refuse_beside_a_model(plan)
-        subject, rows = _trained(model, found)
+        refuse_beside_a_model({**plan, "vocabulary": vocabulary or None})
+        subject, rows = _trained(model, found, weights=weights)
         about = f"trained, {model}"
     else:
         known = {"unit": unit, "normalization": normalize}
-        subject, rows = _fresh(cell, found, vocabulary, known, plan, seed)
+        subject, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
         about = f"fresh weights, seed {seed}"
     rows = _selected(rows, step, layer)
 
@@ -124,19 +130,25 @@ def inspect_shapes(
 
 
 def _fresh(
-    cell: str, texts: Sequence[str], more: str, known: Mapping[str, Any], plan: Mapping[str, Any], seed: int
+    texts: Sequence[str],
+    more: str,
+    known: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    seed: int,
+    *,
+    weights: bool,
 ) -> "tuple[Subject, Sequence[Row]]":
     """A network with first weights, run over texts whose symbols, and `more`, are its vocabulary."""
     from charseq.arrays import SeededDraw
     from charseq.cells import cell_named
     from charseq.network import Network
-    from charseq.shapes import Subject, trace, trace_both_ways
+    from charseq.shapes import Subject, trace, trace_both_ways, weights_of
     from charseq.vocabulary import Vocabulary
 
-    cell_named(cell)
-    _require_text(texts, "give one: charseq inspect-shapes hello")
     given = {name: value for name, value in plan.items() if value is not None}
-    both_ways, head = given.pop("bidirectional", False), given.get("head")
+    cell, head = cell_named(given.pop("cell", "gru")), given.get("head")
+    _require_text(texts, "give one: charseq inspect-shapes hello")
+    both_ways = given.pop("bidirectional", False)
     if both_ways and head:
         raise UsageError(
             f"--bidirectional with --head {head}: what has read the next character cannot be asked for it",
@@ -144,25 +156,32 @@ def _fresh(
         )
     vocabulary = Vocabulary.of([*texts, more], **known)
     hidden_size = given.pop("hidden_size", len(vocabulary) if head == "none" else 2)
-    network = Network(cell, len(vocabulary), hidden_size, **given)
+    network = Network(cell.name, len(vocabulary), hidden_size, **given)
     draw = SeededDraw(seed)
-    subject = Subject(network, vocabulary, network.arrange(network.draw(draw)), tuple(texts))
-    if both_ways:
-        return subject, trace_both_ways(subject, network.arrange(network.draw(draw)))
-    return subject, trace(subject, read_out=head is not None)
+    subject = Subject.of(network, vocabulary, network.draw(draw), texts)
+    if not both_ways:
+        shown = weights_of(subject, head=head is not None) if weights else ()
+        return subject, (*shown, *trace(subject, read_out=head is not None))
+    backward = network.draw(draw)
+    shown = ()
+    if weights:
+        shown = weights_of(subject, head=False, direction="forward")
+        shown += weights_of(subject.backwards(backward), head=False, direction="backward")
+    return subject, (*shown, *trace_both_ways(subject, backward))
 
 
-def _trained(model: str, texts: Sequence[str]) -> "tuple[Subject, Sequence[Row]]":
+def _trained(model: str, texts: Sequence[str], *, weights: bool) -> "tuple[Subject, Sequence[Row]]":
     """A trained network, run over texts, or by default over what it learned."""
     from charseq.model_file import read
     from charseq.runs import model_path
-    from charseq.shapes import Subject, trace
+    from charseq.shapes import Subject, trace, weights_of
 
     trained = read(model_path(model))
     texts = texts or trained.learned
     _require_text(texts, f"give one: charseq inspect-shapes TEXT --model {model}")
-    subject = Subject(trained.network, trained.vocabulary, trained.weights, tuple(texts))
-    return subject, trace(subject, read_out=True)
+    subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, texts)
+    shown = weights_of(subject, head=True) if weights else ()
+    return subject, (*shown, *trace(subject, read_out=True))
 
 
 def _require_text(texts: Sequence[str], hint: str) -> None:

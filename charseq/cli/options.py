@@ -13,9 +13,10 @@ Format = Literal["auto", "table", "plain", "json"]
 Form = Literal["table", "plain", "json"]
 """A format that was decided on."""
 
-LARGEST_SEED = 2**32 - 1
 LARGEST_COUNT = 10**9
 LONGEST_TIME = 10 * 365.25 * 24 * 3600
+
+LARGEST_SEED = 2**32 - 1
 
 TEXT, MODEL, TRAINING, OUTPUT = "Text", "Network", "Training", "Output"
 """The panels of the help."""
@@ -101,6 +102,8 @@ def refuse_beside_a_model(plan: Mapping[str, object]) -> None:
 
 def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
     """What --format and --json come to: by itself a table on a terminal, plain lines elsewhere."""
+    if json and form not in ("auto", "json"):
+        raise UsageError(f"--json and --format {form} exclude each other", hint="give one of them")
     if json:
         return "json"
     if form == "auto":
@@ -178,7 +181,7 @@ LayersOption = Annotated[
         min=1,
         max=1000,
         help="Cells on top of each other.",
-        show_default="1; 2 for mingru, minlstm and mlstm",
+        show_default="1; train takes 2 for mingru, minlstm and mlstm",
         panel=MODEL,
     ),
 ]
@@ -202,8 +205,8 @@ ResidualOption = Annotated[
     bool | None,
     option(
         "--residual/--no-residual",
-        help="Add what each layer reads to what it gives.",
-        show_default="from the cell",
+        help="Add what comes up to each layer to what it gives.",
+        show_default="off; train chooses by the cell",
         panel=MODEL,
     ),
 ]
@@ -212,7 +215,7 @@ LayerNormOption = Annotated[
     option(
         "--layer-norm/--no-layer-norm",
         help="Normalise what goes up from each layer.",
-        show_default="from the cell",
+        show_default="off; train chooses by the cell",
         panel=MODEL,
     ),
 ]

@@ -77,6 +77,11 @@ class Stop:
         return ExitStatus.INTERRUPTED if self.signal == signal.SIGINT else ExitStatus.TERMINATED
 
 
+def _on_one_screen() -> bool:
+    """Whether data and messages go to a terminal that draws."""
+    return sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 @contextlib.contextmanager
 def heard(stop: Stop) -> Iterator[None]:
     """Write to standard output; where whoever read it has gone, ask for a stop, and write to nobody."""
@@ -94,6 +99,8 @@ def stopping() -> Iterator[Stop]:
     A thread does the answering, for Python itself heeds no signal before a long product has ended.
     """
     stop = Stop()
+    # A live table ends in the line that the cursor is on, and draws itself anew from there.
+    before, after = (b"\r\x1b[2K", b"") if _on_one_screen() else (b"\n", b"\n")
     numbers = {signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])}
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -105,10 +112,10 @@ def stopping() -> Iterator[Stop]:
                     os._exit(stop.status)
                 stop.signal = number
                 with contextlib.suppress(OSError):
-                    os.write(2, b"\nstopping, and saving the model; again to leave at once\n")
+                    os.write(2, before + b"stopping, and saving the model; again to leave at once" + after)
         os.close(reading)
 
-    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    handlers = {number: signal.signal(number, lambda *_: None) for number in numbers}
     woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=watch, daemon=True).start()
     try:
@@ -116,5 +123,5 @@ def stopping() -> Iterator[Stop]:
     finally:
         signal.set_wakeup_fd(woken)
         os.close(writing)
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

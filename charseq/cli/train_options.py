@@ -48,7 +48,7 @@ EpochsOption = Annotated[
         min=1,
         max=LARGEST_COUNT,
         help="Passes over the text.",
-        show_default="from the text; short text ends when it is learned",
+        show_default="from the text; train ends when short text is learned",
         panel=TRAINING,
     ),
 ]

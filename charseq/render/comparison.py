@@ -76,7 +76,8 @@ class JSONLines(_Lines):
             for cell, results in by_cell(self._results).items():
                 measures = {name: spread and asdict(spread) for name, spread in spreads(results).items()}
                 shared = {"hidden_size": results[0].trial.settings.hidden_size}
-                shared |= {"parameters": results[0].trial.parameters, "seeds": len(results)}
+                completed = sum(result.completed for result in results)
+                shared |= {"parameters": results[0].trial.parameters, "seeds": completed}
                 self._write({"event": "summary", "cell": cell, **shared, **measures})
         self._output.flush()
 
@@ -122,7 +123,7 @@ def conditions(planned: Sequence[Trial], characters: int, distinct: int) -> str:
     length = duration(limit) if limit else count(settings.epochs, "epoch")
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     moves = f"{settings.optimizer} {settings.learning_rate:g} {settings.schedule}, clip {settings.clip:g}"
-    return f"{text}\n{moves}; {length} each; {which}"
+    return f"{text}\n{moves}; {length} each, one recipe for all; {which}"
 
 
 def _plain(value: object) -> str:

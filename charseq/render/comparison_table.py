@@ -1,7 +1,7 @@
 """A comparison of cells as one live table: a row a cell, beneath it the range over seeds."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -78,16 +78,17 @@ class ComparisonTable:
         loss = "validation_loss" if self._planned[0].settings.validation else "loss"
         measures = (loss, "accuracy", "first_right_epoch", "characters_per_second", "seconds")
         for name in ("cell", "parameters", *(HEADINGS[name] for name in measures)):
-            table.add_column(name, justify="left" if name == "cell" else "right", no_wrap=True)
+            widest = max(len(trial.settings.cell) for trial in self._planned) if name == "cell" else None
+            table.add_column(
+                name, justify="right" if widest is None else "left", no_wrap=True, min_width=widest
+            )
         results = by_cell(self._results)
         found = {cell: spreads(ended) for cell, ended in results.items()}
         means = {cell: spread.mean for cell, spreads in found.items() if (spread := spreads[loss])}
         best = min(means, key=means.__getitem__) if len(means) > 1 else None
         for trial in self._first_of_each_cell():
             cell = trial.settings.cell
-            columns = [
-                _column(name, found[cell][name], len(results[cell])) for name in measures if cell in found
-            ]
+            columns = [_column(name, found[cell], results[cell]) for name in measures if cell in found]
             name = f"{cell} {trial.settings.hidden_size}" if self._sizes_differ else cell
             texts = [name, f"{trial.parameters:,}", *(mean for mean, _ in columns)]
             table.add_row(*(Text(text, "bold green" if cell == best else "") for text in texts))
@@ -108,12 +109,16 @@ class ComparisonTable:
         return grid
 
 
-def _column(name: str, spread: Spread | None, trainings: int) -> tuple[str, str]:
-    """The mean of a measure over seeds, and its range."""
+def _column(name: str, found: Mapping[str, Spread | None], results: Sequence[Result]) -> tuple[str, str]:
+    """The mean of a measure over the seeds that completed, and its range; which they were, where not all."""
+    spread, completed = found[name], sum(result.completed for result in results)
+    of = len(results) if "loss" in name else completed
     if spread is None:
-        return ("never", "") if name == "first_right_epoch" else ("-", "")
+        if not completed:
+            return (results[-1].status if "loss" in name else "-"), ""
+        return ("never" if name == "first_right_epoch" else "-"), ""
     write = FORMATS[name]
     span = "" if spread.low == spread.high else f"{write(spread.low)}–{write(spread.high)}"
-    if spread.count < trainings:
-        span = f"{span} ({spread.count} of {trainings})".lstrip()
+    if spread.count < of:
+        span = f"{span} ({spread.count} of {of})".lstrip()
     return write(spread.mean), span

@@ -18,7 +18,7 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "  ..::###"
 DECADES = 8
 """How far below the largest norm a chart reaches at most."""
-LABEL_WIDTH = 6
+LABEL_WIDTH = 7
 WIDEST_BAR = 3
 FAINT, VANISHED = 0.1, 0.001
 """Parts of the last step's gradient below which a bar is yellow, and red."""
@@ -45,7 +45,7 @@ def show(reaches: Iterable[Reach], form: Literal["table", "plain", "json"], outp
 def _show_charts(reaches: Sequence[Reach]) -> None:
     console = Console()
     charts = _Charts(reaches, console.width, ascii_only=not _can_show(BLOCKS, console.encoding))
-    console.print(Text(f"{reaches[0].about}; norms of the gradient, step by step", "dim"))
+    console.print(Text(f"{reaches[0].about}; norms of the gradient, logarithmic", "dim"))
     for reach in reaches:
         title = Text(reach.cell, "bold").append(
             f"  loss {reach.loss:.3f}, {_arriving(reach)}", "not bold dim"
@@ -76,7 +76,8 @@ class _Charts:
         norms = [max(reach.norms[i : i + self._a_column]) for i in range(0, self._steps, self._a_column)]
         for row in range(ROWS - 1, -1, -1):
             label = {ROWS - 1: f"1e{self._top:+03d}", 0: f"1e{self._bottom:+03d}"}.get(row, "")
-            line = Text(label.rjust(LABEL_WIDTH - 1) + " ", "dim")
+            below = "<" if row == 0 and min(reach.norms) < 10.0**self._bottom else ""
+            line = Text((below + label).rjust(LABEL_WIDTH - 1) + " ", "dim")
             for norm in norms:
                 part = self._height(norm) * ROWS - row
                 block = self._blocks[round(min(max(part, 0.0), 1.0) * (len(self._blocks) - 1))]
@@ -91,6 +92,8 @@ class _Charts:
             yield Text(f"the loss is that of the character which follows: {piece(self._symbols[-1])}", "dim")
         else:
             yield Text(f"{self._steps} steps, {self._a_column} to a column, which shows the largest", "dim")
+            first, last = ("".join(map(piece, part)) for part in (self._symbols[:12], self._symbols[-13:-1]))
+            yield Text(f"from {first} ... to ... {last}", "dim")
         yield Text("yellow: below a tenth of the last step's gradient; red: below a thousandth", "dim")
 
     def _height(self, norm: float) -> float:

@@ -8,9 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from charseq.explain import equation_of, parameter_count
-from charseq.render.marked import piece
 from charseq.render.shapes import shape_text
-from charseq.render.tensors import PAST_THE_END, read_at, values_text
+from charseq.render.tensors import PAST_THE_END, named, read_at, values_text
 from charseq.shapes import AXES, Row, Subject
 
 MOST_SYMBOLS = 40
@@ -28,7 +27,8 @@ class ShapesTable:
     ) -> None:
         self._console, self._subject, self._about = console, subject, about
         self._values, self._explain, self._headed = values, explain, headed
-        symbols = subject.vocabulary.symbols
+        self._symbols = symbols = subject.vocabulary.symbols
+        self._both_ways = False
         self._detailed = values or explain
         self._wide = console.width >= WIDE
         self._lettered = (values or explain) and not (self._wide and values != explain)
@@ -38,6 +38,7 @@ class ShapesTable:
         """Print the caption, then every row, group by group."""
         if not rows:
             return
+        self._both_ways = any(row.direction for row in rows)
         self._console.print(self._caption())
         self._name_width = max(len(row.name) for row in rows) + INDENT
         self._axes_width = max(len(self._axes(row)) for row in rows)
@@ -45,14 +46,14 @@ class ShapesTable:
         self._equations_width = max(len(equation_of(row, self._subject)) for row in rows)
         for heading, group in groupby(rows, self._heading):
             self._console.print(self._group(heading, list(group)))
-        if any(PAST_THE_END in heading for heading in map(self._heading, rows)):
-            note = f"{PAST_THE_END} is past a text's end: what is computed there is left out"
+        if len(set(self._subject.lengths)) > 1:
+            note = f"{PAST_THE_END} is past a text's end; what a step computes there goes no further"
             self._console.print(Text(note, "dim"))
 
     def _caption(self) -> RenderableType:
         network, vocabulary = self._subject.network, self._subject.vocabulary
         known = "  ".join(
-            f"{i} {piece(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MOST_SYMBOLS])
+            f"{i} {named(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MOST_SYMBOLS])
         )
         more = "  ..." if len(vocabulary) > MOST_SYMBOLS else ""
         title = Text(network.cell.name, "bold").append(
@@ -66,10 +67,10 @@ class ShapesTable:
             legend = ", ".join(f"{letter} {AXES[letter]} {size}" for letter, size in sizes)
             lines.append(Text(f"axes: {legend}", "dim"))
         if self._explain:
-            parts = parameter_count(network, head=self._headed)
-            lines += [
-                Text("parameters of " if i == 0 else " " * 14).append(line) for i, line in enumerate(parts)
-            ]
+            lines.append(Text("parameters:"))
+            lines += [Text(f"  {part}") for part in parameter_count(network, head=self._headed)]
+            if self._both_ways:
+                lines.append(Text("  and as many again for the other direction"))
         return Group(*lines)
 
     def _heading(self, row: Row) -> str:
@@ -80,7 +81,9 @@ class ShapesTable:
             return ", ".join(parts)
         read = read_at(self._read_by(row), row.step)
         shown = " ".join(read[:MOST_READ]) + (" ..." if len(read) > MOST_READ else "")
-        return ", ".join([*parts, f"step {row.step}, reading {shown}"])
+        counted = "from the end, " if row.direction == "backward" else ""
+        verb = f"above {shown}" if row.layer else f"reading {shown}"
+        return ", ".join([*parts, f"step {row.step}, {counted}{verb}"])
 
     def _group(self, heading: str, rows: Sequence[Row]) -> RenderableType:
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -109,7 +112,7 @@ class ShapesTable:
         if self._explain:
             yield Text(equation_of(row, self._subject), "italic")
         if self._values:
-            yield values_text(row, self._read_by(row), self._room())
+            yield values_text(row, self._read_by(row), self._symbols, self._room())
 
     def _room(self) -> int:
         taken = self._name_width + self._axes_width + self._shape_width + 6

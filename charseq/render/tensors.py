@@ -11,46 +11,70 @@ from charseq.arrays import Floats
 from charseq.render.marked import piece
 from charseq.shapes import Row
 
-PAST_THE_END = "·"
-MOST_LINES = 24
-MOST_VALUES = 240
+PAST_THE_END = "∅"
+BLANK = "␣"
+MOST_LINES = 16
+MOST_VALUES = 128
+"""What is more is summed up."""
 GAP = "  "
+LABEL_LENGTH = 8
+"""Of a text that names its row of a batch."""
 
 
-def values_text(row: Row, read: Sequence[Sequence[str]], width: int) -> Text:
+def values_text(row: Row, read: Sequence[Sequence[str]], symbols: Sequence[str], width: int) -> Text:
     """The values of a row in at most `width` cells; a big tensor is summed up in one line.
 
     Every line is one place: of a batch, or over a sequence, it begins with the symbol that was `read` there,
-    and a blank line stands between two texts.  Zeros are dim.
+    and a blank line stands between two texts.  Over the values of a vocabulary stand its symbols.  Zeros are
+    dim.
     """
     values = row.values[..., None] if row.letters in ("", "B", "B T") else row.values
+    values = values[None] if values.ndim == 1 else values
     labels = _labels(row, read, math.prod(values.shape[:-1]))
-    numbers = _numbers(values)
+    numbers = _targets(row, read, symbols) if row.name == "targets" else _numbers(values)
     room = width - cell_len(labels[0])
-    a_line = max(1, (room + len(GAP)) // (len(numbers.flat[0]) + len(GAP)))
-    height = len(labels) * math.ceil(values.shape[-1] / a_line)
-    if values.size > MOST_VALUES or height > MOST_LINES:
+    across, wide = values.shape[-1], len(numbers.flat[0])
+    a_line = max(1, (room + len(GAP)) // (wide + len(GAP)))
+    if values.size > MOST_VALUES or len(labels) * math.ceil(across / a_line) > MOST_LINES:
         return _summed_up(values)
-    texts = values.shape[0] if row.letters.startswith("B T") else 1
     shown = Text()
-    for i, label in enumerate(labels):
+    if across == len(symbols) <= a_line and (row.letters.endswith("V") or row.name == "input"):
+        heads = GAP.join(named(symbol).rjust(wide) for symbol in symbols)
+        shown.append(" " * cell_len(labels[0]) + heads + "\n", "bold")
+    texts = values.shape[0] if row.letters.startswith("B T") else 1
+    zeros = (values == 0).reshape(-1, across)
+    for i, (label, line) in enumerate(zip(labels, numbers.reshape(-1, across), strict=True)):
         if i:
             shown.append("\n\n" if i % (len(labels) // texts) == 0 else "\n")
-        line, is_zero = (
-            numbers.reshape(-1, values.shape[-1])[i],
-            (values == 0).reshape(-1, values.shape[-1])[i],
-        )
         shown.append(label, "bold")
-        for k, (number, zero) in enumerate(zip(line, is_zero, strict=True)):
+        for k, number in enumerate(line):
             if k:
                 shown.append(GAP if k % a_line else "\n" + " " * cell_len(label))
-            shown.append(str(number), "dim" if zero else "")
+            shown.append(str(number), "dim" if zeros[i, k] else "")
     return shown
 
 
 def read_at(read: Sequence[Sequence[str]], step: int) -> list[str]:
-    """The symbols that the batch reads at a step; nothing stands past a text's end."""
-    return [piece(text[step]) if step < len(text) else PAST_THE_END for text in read]
+    """The symbols that the batch reads at a step; past a text's end stands a sign of its own."""
+    return [named(text[step]) if step < len(text) else PAST_THE_END for text in read]
+
+
+def named(symbol: str) -> str:
+    """A symbol as something that can be seen."""
+    return BLANK if symbol == " " else piece(symbol)
+
+
+def _targets(
+    row: Row, read: Sequence[Sequence[str]], symbols: Sequence[str]
+) -> "np.ndarray[tuple[int, ...], np.dtype[np.str_]]":
+    """The ids to predict [B T 1] with their symbols; a dash where nothing follows."""
+    closed = symbols[:1] == ("",)  # a line ends in a boundary, which is predicted, too
+    texts = [
+        f"{int(i)} {named(symbols[int(i)])}" if t < len(text) - (not closed) else "-"
+        for text, ids in zip(read, row.values, strict=True)
+        for t, i in enumerate(ids)
+    ]
+    return np.array(texts)[:, None]
 
 
 def _numbers(values: Floats) -> "np.ndarray[tuple[int, ...], np.dtype[np.str_]]":
@@ -71,8 +95,9 @@ def _labels(row: Row, read: Sequence[Sequence[str]], count: int) -> list[str]:
     places = range(max(map(len, read)))
     if row.letters.startswith(("B T", "BT")):
         labels = [symbol for text in read for symbol in (read_at([text], t)[0] for t in places)]
-    elif row.step is not None and count == len(read) > 1:
-        labels = read_at(read, row.step)
+    elif row.letters.startswith("B") and count == len(read) > 1:
+        whole = ["".join(map(named, text)) for text in read]
+        labels = read_at(read, row.step) if row.step is not None else [t[:LABEL_LENGTH] for t in whole]
     else:
         return [""] * count
     widest = max(map(cell_len, labels))

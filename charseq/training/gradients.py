@@ -36,7 +36,7 @@ def fresh_reaches(
     ids = _followed(vocabulary.encode(text))
     symbols = tuple(vocabulary.symbols[i] for i in ids)
     whose = "textbook" if textbook else "charseq"
-    about = f"{layers} x {hidden_size} hidden, {whose} weights, seed {seed}"
+    about = f"{_size(layers, hidden_size)}, {whose} weights, seed {seed}"
     for cell in cells:
         network = Network(cell, len(vocabulary), hidden_size, layers)
         draw = SeededDraw(seed, steps=len(ids))
@@ -50,7 +50,7 @@ def trained_reach(model: Model, text: str, about: str) -> Reach:
     edge = [0] if vocabulary.boundary else []
     ids = _followed(np.array([*edge, *vocabulary.encode(text)]))
     symbols = tuple(vocabulary.symbols[i] for i in ids)
-    about = f"{network.layers} x {network.hidden_size} hidden, {about}"
+    about = f"{_size(network.layers, network.hidden_size)}, {about}"
     return Reach(network.cell_name, about, symbols, *reach_of(network, model.arrays, ids))
 
 
@@ -101,10 +101,15 @@ def reach_of(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> tuple[
     return float(loss.detach()), tuple(norms)
 
 
+def _size(layers: int, hidden_size: int) -> str:
+    return f"{layers} layer{'s' * (layers > 1)} of {hidden_size} hidden"
+
+
 def _followed(ids: Ids) -> Ids:
     if not 2 <= len(ids) <= MOST_SYMBOLS:
         raise TextError(
-            f"the text has {len(ids):,} symbols; gradients are followed through 2 to {MOST_SYMBOLS:,}",
+            f"the text has {len(ids):,} symbol{'s' * (len(ids) != 1)}; "
+            f"gradients are followed through 2 to {MOST_SYMBOLS:,}",
             hint="give a longer text, or a part of this one",
         )
     return ids
