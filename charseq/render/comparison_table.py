@@ -93,7 +93,9 @@ class ComparisonTable:
             texts = [name, f"{trial.parameters:,}", *(mean for mean, _ in columns)]
             table.add_row(*(Text(text, "bold green" if cell == best else "") for text in texts))
             if self._several and columns:
-                table.add_row("", "", *(Text(span, "dim") for _, span in columns))
+                completed = sum(result.completed for result in results[cell])
+                ended = "" if completed == len(results[cell]) else f"{completed} of {len(results[cell])}"
+                table.add_row(Text(ended, "dim"), "", *(Text(span, "dim") for _, span in columns))
         return table
 
     def _first_of_each_cell(self) -> list[Trial]:
@@ -110,15 +112,14 @@ class ComparisonTable:
 
 
 def _column(name: str, found: Mapping[str, Spread | None], results: Sequence[Result]) -> tuple[str, str]:
-    """The mean of a measure over the seeds that completed, and its range; which they were, where not all."""
+    """The mean of a measure over the trainings that completed, and its range."""
     spread, completed = found[name], sum(result.completed for result in results)
-    of = len(results) if "loss" in name else completed
     if spread is None:
         if not completed:
             return (results[-1].status if "loss" in name else "-"), ""
         return ("never" if name == "first_right_epoch" else "-"), ""
     write = FORMATS[name]
     span = "" if spread.low == spread.high else f"{write(spread.low)}–{write(spread.high)}"
-    if spread.count < of:
-        span = f"{span} ({spread.count} of {of})".lstrip()
+    if spread.count < completed:
+        span = f"{span} ({spread.count} of {completed})".lstrip()
     return write(spread.mean), span

@@ -45,7 +45,7 @@ def show(reaches: Iterable[Reach], form: Literal["table", "plain", "json"], outp
 def _show_charts(reaches: Sequence[Reach]) -> None:
     console = Console()
     charts = _Charts(reaches, console.width, ascii_only=not _can_show(BLOCKS, console.encoding))
-    console.print(Text(f"{reaches[0].about}; norms of the gradient, logarithmic", "dim"))
+    console.print(Text(f"{reaches[0].about}; gradient norms, logarithmic", "dim"))
     for reach in reaches:
         title = Text(reach.cell, "bold").append(
             f"  loss {reach.loss:.3f}, {_arriving(reach)}", "not bold dim"
