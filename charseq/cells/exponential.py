@@ -30,23 +30,6 @@ class MLSTMState(NamedTuple):
     m: Array
 
 
-def slstm_advance(ops: Ops, w: Mapping[str, Array], from_x: Array, state: SLSTMState, tap: Tap) -> SLSTMState:
-    """`slstm_step` once from_x [B 4H] is known, which needs no step before it."""
-    from_h = tap("from_h", state.h @ w["W_h"].T, "B 4H")
-    log_i, f, z, o = ops.split(from_x + from_h, 4)
-    log_i = tap("log_i", log_i, "B H")
-    log_f = tap("log_f", ops.log_sigmoid(f), "B H")
-    z = tap("z", ops.tanh(z), "B H")
-    o = tap("o", ops.sigmoid(o), "B H")
-    kept = log_f + state.m
-    m = tap("m", ops.where(state.n > 0, ops.maximum(kept, log_i), log_i), "B H")
-    i = tap("i", ops.exp(log_i - m), "B H")
-    f = tap("f", ops.exp(-ops.relu(m - kept)), "B H")
-    c = tap("c", f * state.c + i * z, "B H")
-    n = tap("n", f * state.n + i, "B H")
-    return SLSTMState(tap("h", o * c / n, "B H"), c, n, m)
-
-
 def slstm_step(
     ops: Ops, w: Mapping[str, Array], x: Array, state: SLSTMState, tap: Tap = UNTAPPED
 ) -> SLSTMState:
@@ -69,7 +52,19 @@ def slstm_step(
     and the first step are those of the package xlstm.
     """
     from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B 4H")
-    return slstm_advance(ops, w, from_x, state, tap)
+    from_h = tap("from_h", state.h @ w["W_h"].T, "B 4H")
+    log_i, f, z, o = ops.split(from_x + from_h, 4)
+    log_i = tap("log_i", log_i, "B H")
+    log_f = tap("log_f", ops.log_sigmoid(f), "B H")
+    z = tap("z", ops.tanh(z), "B H")
+    o = tap("o", ops.sigmoid(o), "B H")
+    kept = log_f + state.m
+    m = tap("m", ops.where(state.n > 0, ops.maximum(kept, log_i), log_i), "B H")
+    i = tap("i", ops.exp(log_i - m), "B H")
+    f = tap("f", ops.exp(-ops.relu(m - kept)), "B H")
+    c = tap("c", f * state.c + i * z, "B H")
+    n = tap("n", f * state.n + i, "B H")
+    return SLSTMState(tap("h", o * c / n, "B H"), c, n, m)
 
 
 def mlstm_inputs(
