@@ -27,6 +27,8 @@ SECONDS_BETWEEN_PROGRESS = 0.1
 SECONDS_BETWEEN_SAVES = 30.0
 UPDATES_BETWEEN_CHECKS = 50
 """On a GPU, where looking at a loss means waiting for it."""
+WORK_FOR_TWO_THREADS = 1_000_000
+"""Multiplications in a step of one gate, from which a second thread helps (1.1 times and more, measured)."""
 MEASURING_TO_LEARNING = 1 / 3
 """How long a place takes to measure, of what it takes to learn: a pass back takes as long as two forward."""
 DIVERGED_LOSS = 1e6
@@ -65,7 +67,7 @@ class _Session:
         self, corpus: Corpus, vocabulary: Vocabulary, settings: TrainSettings, stop: Callable[[], bool]
     ) -> None:
         self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
-        if settings.whole:
+        if settings.whole or settings.batch_size * settings.hidden_size**2 < WORK_FOR_TWO_THREADS:
             torch.set_num_threads(1)  # products this small gain nothing from a second, and wait for it
         self.network = settings.network(len(vocabulary))
         self.device = device_named(settings.device, short_text=settings.whole)
