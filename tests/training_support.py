@@ -1,0 +1,56 @@
+"""What tests of training share: runs in this process, and what came of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from charseq.arrays import SeededDraw
+from charseq.cells.cell import unroll
+from charseq.corpus import Corpus
+from charseq.events import End, Epoch, Event
+from charseq.generate import Choice, continuation
+from charseq.model_file import Model, read
+from charseq.runs import new_run
+from charseq.settings import choose
+from charseq.training.learner import Learner
+from charseq.training.loop import train
+from charseq.vocabulary import Vocabulary
+
+LONG = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(90))
+
+
+def events_of(
+    *texts: str, lines: bool = False, out: str = "out", stop: Callable[[], bool] = lambda: False, **given: Any
+) -> list[Event]:
+    corpus = Corpus(texts, lines)
+    vocabulary = Vocabulary.of(texts, boundary=lines)
+    settings = choose(corpus, len(vocabulary), given)
+    run = lambda: new_run(settings.cell, Path(out), force=True)  # noqa: E731
+    return list(train(corpus, vocabulary, settings, run, stop=stop))
+
+
+def epochs(events: list[Event]) -> list[Epoch]:
+    return [event for event in events if isinstance(event, Epoch)]
+
+
+def ended(events: list[Event]) -> End:
+    assert isinstance(events[-1], End)
+    return events[-1]
+
+
+def model(out: str = "out") -> Model:
+    return read(Path(out) / "model.safetensors")
+
+
+def greedily(prompt: str, out: str = "out") -> str:
+    trained = model(out)
+    return prompt + "".join(s.character for s in continuation(trained, prompt, Choice.default_for(trained)))
+
+
+def learner_of(corpus: Corpus, **given: Any) -> Learner:
+    vocabulary = Vocabulary.of(corpus.sequences)
+    settings = choose(corpus, len(vocabulary), {"hidden_size": 8, **given})
+    network = settings.network(len(vocabulary))
+    return Learner(network, network.draw(SeededDraw(0)), settings, unroll, torch.device("cpu"))
