@@ -1,6 +1,6 @@
 """Recurrences computed over all steps at once: the linear scan, and the mLSTM as attention over a stretch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,8 +19,8 @@ def linear_scan(keep: Tensor, add: Tensor, start: Tensor) -> Tensor:
 
     Exact from any start.  `keep` is to lie between 0 and 1.
     """
-    hs: Tensor = _LinearScan.apply(keep, add, start)  # type: ignore[no-untyped-call]
-    return hs
+    scan: Callable[[Tensor, Tensor, Tensor], Tensor] = _LinearScan.apply
+    return scan(keep, add, start)
 
 
 class _LinearScan(torch.autograd.Function):
