@@ -68,6 +68,8 @@ class Epoch:
     learning_rate: float
     seconds: float
     done: float
+    recoveries: int = 0
+    """How often so far the loss had run away, and the learning rate was halved."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class End:
     accuracy: float | None
     validation_loss: float | None
     seconds: float
+    recoveries: int = 0
 
 
 Event = Start | Progress | Epoch | End

@@ -87,6 +87,8 @@ class TrainSettings:
     device: str = "auto"
     whole: bool = True
     """Whether every string is learned as one unbroken sequence."""
+    recoveries: int = 0
+    """How often a loss that runs away is met by half the learning rate, before the run ends as diverged."""
     until_learned: bool = False
     """End once every place has been right for some epochs."""
 

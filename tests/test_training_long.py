@@ -87,6 +87,18 @@ def test_on_a_gpu_bfloat16_learns_what_float32_learns(cell: str) -> None:
     assert losses[1] == pytest.approx(losses[0], abs=0.1)
 
 
+def test_a_loss_that_runs_away_is_met_by_half_the_learning_rate() -> None:
+    wild: dict[str, Any] = {"cell": "rnn-relu", "learning_rate": 0.2, "hidden_size": 64, "epochs": 6}
+    assert ended(events_of(LONG, **wild)).status == "diverged"
+    tamed = ended(events_of(LONG, **wild, recoveries=12))
+    assert tamed.status == "completed"
+    assert tamed.recoveries > 0
+    assert tamed.validation_loss is not None
+    assert tamed.validation_loss < 2.5
+    rates = [epoch.learning_rate for epoch in epochs(events_of(LONG, **wild, recoveries=12))]
+    assert rates[0] <= 0.1
+
+
 def test_patience_ends_a_run_that_gets_no_better() -> None:
     noise = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 3000))
     events = events_of(noise, cell="gru", hidden_size=64, learning_rate=0.02, patience=2, epochs=60)
@@ -108,6 +120,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, measuring: float) -> None:
         self._now = 0.0
         monkeypatch.setattr("charseq.training.loop.time", self)
+        monkeypatch.setattr("charseq.training.clock.time", self)
         for name, seconds in (("update", 1.0), ("measure", measuring)):
             monkeypatch.setattr(Learner, name, self._slow(getattr(Learner, name), seconds))
 

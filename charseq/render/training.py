@@ -131,6 +131,8 @@ def outcome(end: End) -> str:
             kept = f"; validation loss {end.validation_loss:.4f} nats per character"
         if end.epoch != end.epochs:
             kept += f" (epoch {end.epoch} was best and is kept)"
+    if end.recoveries:
+        kept += f"; the loss ran away {count(end.recoveries, 'time')}, the learning rate was halved"
     why = ": the loss is no longer a number that means anything" if end.status == "diverged" else ""
     return f"{status} in {duration(end.seconds)}{why}{kept}\nmodel: {visible(end.model)}   {_following(end)}"
 

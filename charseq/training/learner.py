@@ -106,6 +106,12 @@ class Learner:
             predictions += [row[: n - 1] for row, n in zip(rows, lengths.tolist(), strict=True)]
         return Measure(cost / places, right / places, predictions)
 
+    def recover(self, values: list[Tensor]) -> None:
+        """Go back to earlier weights, and forget what the optimizer remembers."""
+        self.parameters.restore(values)
+        self.optimizer = type(self.optimizer)(self.parameters.flat, self.optimizer.decay)
+        self._averaged = self.parameters.copy() if self._average else []
+
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
         """While measuring and keeping, let the averaged weights stand in for the present ones."""

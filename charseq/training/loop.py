@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from charseq.arrays import SeededDraw
 from charseq.corpus import Corpus
@@ -15,6 +16,7 @@ from charseq.events import End, EndStatus, Epoch, Event, Progress, Start, record
 from charseq.model_file import Model, write
 from charseq.runs import Run
 from charseq.settings import TrainSettings
+from charseq.training.clock import Clock
 from charseq.training.device import device_named
 from charseq.training.fused import path_for
 from charseq.training.learner import Learner, Measure, States
@@ -29,8 +31,10 @@ UPDATES_BETWEEN_CHECKS = 50
 """On a GPU, where looking at a loss means waiting for it."""
 WORK_FOR_TWO_THREADS = 1_000_000
 """Multiplications in a step of one gate, from which a second thread helps (1.1 times and more, measured)."""
-MEASURING_TO_LEARNING = 1 / 3
-"""How long a place takes to measure, of what it takes to learn: a pass back takes as long as two forward."""
+UPDATES_BETWEEN_COPIES = 200
+"""Of weights to go back to where the loss runs away."""
+RUNAWAY = 3.0
+"""Times the loss of a network that knows nothing: so much worse than nothing, the weights have run away."""
 DIVERGED_LOSS = 1e6
 """Nats per character that no network has by chance: the weights have run away."""
 
@@ -75,12 +79,11 @@ class _Session:
         self.path, unroll = path_for(self.network.cell)
         arrays = self._first_weights()
         self.learner = Learner(self.network, arrays, settings, unroll, self.device)
-        self.kept = self.learner.parameters.copy()
+        self.kept = self.sound = self.learner.parameters.copy()
         self.best: Epoch | None = None
-        self.epochs = self.updates = self.epochs_right = 0
-        self.measuring = 0.0
-        """Seconds that it takes to measure an epoch: as many as the last time, or as are guessed."""
-        self.started = self.saved = self.progressed = time.monotonic()
+        self.epochs = self.updates = self.epochs_right = self.recoveries = 0
+        self.clock = Clock(settings, self.material)
+        self.saved = self.progressed = time.monotonic()
 
     def events(self, run: Run) -> Iterator[Event]:
         yield self._start(run)
@@ -105,18 +108,29 @@ class _Session:
             right = right + correct
             places += batch.places
             if not self.epochs:
-                self.measuring = self._guessed_measuring(places, time.monotonic() - began)
-            if self._worth_a_look() and _diverged(float(loss)):
-                return "diverged"
-            if self.stop() or self._out_of_time():
+                self.clock.guess(places, time.monotonic() - began)
+            if self._worth_a_look() and not self._is_sound(loss):
+                if self.recoveries == self.settings.recoveries:
+                    return "diverged"
+                self._recover()
+                states = None
+                cost = right = torch.zeros((), device=self.device)
+                places, began = 0, time.monotonic()
+                continue
+            if self.stop() or self.clock.is_over:
                 break
             if time.monotonic() - self.progressed > SECONDS_BETWEEN_PROGRESS and not self.settings.whole:
                 self.progressed = time.monotonic()
                 seconds = self.progressed - began
                 yield Progress(
-                    self.epochs + 1, self._done(), float(cost) / places, places / seconds, self._seconds()
+                    self.epochs + 1,
+                    self.clock.done(self.updates),
+                    float(cost) / places,
+                    places / seconds,
+                    self.clock.seconds,
                 )
         learned = time.monotonic()
+        places = max(places, 1)
         pace = places / (learned - began)
         with self.learner.settled():
             if self.stop() and not self.settings.whole:
@@ -124,7 +138,7 @@ class _Session:
                     self.kept = self.learner.parameters.copy()
                 return "interrupted"
             event = self._report(Measure(float(cost) / places, float(right) / places, []), rate, pace)
-            self.measuring = time.monotonic() - learned
+            self.clock.measuring = time.monotonic() - learned
             if _diverged(event.loss) or _diverged(event.validation_loss or 0.0):
                 return "diverged"
             self.epochs = event.epoch
@@ -156,8 +170,9 @@ class _Session:
             validation_accuracy=validation.accuracy if validation else None,
             learning_rate=rate,
             characters_per_second=pace,
-            seconds=self._seconds(),
-            done=self._done(),
+            recoveries=self.recoveries,
+            seconds=self.clock.seconds,
+            done=self.clock.done(self.updates),
         )
 
     def _keep_if_best(self, event: Epoch, run: Run) -> None:
@@ -176,35 +191,30 @@ class _Session:
         settings = self.settings
         impatient = settings.patience and self.best and self.epochs - self.best.epoch >= settings.patience
         learned = settings.until_learned and self.epochs_right >= RIGHT_EPOCHS_TO_BE_LEARNED
-        return bool(self.epochs >= settings.epochs or impatient or learned or self._out_of_time())
-
-    def _out_of_time(self) -> bool:
-        return self._seconds() >= self._time_to_learn()
-
-    def _time_to_learn(self) -> float:
-        """When to stop learning, in seconds, so that measuring is over at the time limit."""
-        limit = self.settings.time_limit or math.inf
-        return limit - min(self.measuring, limit / 2)
-
-    def _guessed_measuring(self, places: int, seconds: float) -> float:
-        """How long measuring will take, judging by how long it took to learn from so many places."""
-        held_out = self.material.held_out.places if self.material.held_out else 0
-        return MEASURING_TO_LEARNING * seconds * held_out / places
+        return bool(self.epochs >= settings.epochs or impatient or learned or self.clock.is_over)
 
     def _learning_rate(self) -> float:
         settings = self.settings
-        return scheduled(settings.learning_rate, settings.schedule, self._done(), settings.warm_up)
+        rate = settings.learning_rate / 2**self.recoveries
+        return scheduled(rate, settings.schedule, self.clock.done(self.updates), settings.warm_up)
+
+    def _is_sound(self, loss: Tensor) -> bool:
+        """Whether the loss means something; now and then the weights that gave it are set aside."""
+        if not self.settings.recoveries:
+            return not _diverged(float(loss))
+        if not float(loss) < RUNAWAY * math.log(len(self.vocabulary) + 1):
+            return False
+        if self.updates % UPDATES_BETWEEN_COPIES == 0:
+            self.sound = self.learner.parameters.copy()
+        return True
+
+    def _recover(self) -> None:
+        """Go back to sound weights, and on with half the learning rate."""
+        self.recoveries += 1
+        self.learner.recover(self.sound)
 
     def _worth_a_look(self) -> bool:
         return self.device.type == "cpu" or self.updates % UPDATES_BETWEEN_CHECKS == 0
-
-    def _done(self) -> float:
-        """The part of the run that is over, by updates or by time, whichever is nearer to its end."""
-        by_updates = self.updates / (self.settings.epochs * len(self.material.windows))
-        return min(max(by_updates, self._seconds() / self._time_to_learn()), 1.0)
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self.started
 
     def _texts(self, sequences: Sequence[Sequence[int]]) -> str | list[str]:
         texts = [self.vocabulary.decode(ids) for ids in sequences]
@@ -268,7 +278,8 @@ class _Session:
             loss=best.loss if best else None,
             accuracy=best.accuracy if best else None,
             validation_loss=best.validation_loss if best else None,
-            seconds=self._seconds(),
+            recoveries=self.recoveries,
+            seconds=self.clock.seconds,
         )
 
 

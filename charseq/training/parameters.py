@@ -59,6 +59,12 @@ class Parameters:
         return [flat.clone() for flat in self.flat]
 
     @torch.no_grad()
+    def restore(self, values: list[Tensor]) -> None:
+        """Put values that were kept in place of the present ones."""
+        for flat, value in zip(self.flat, values, strict=True):
+            flat.copy_(value)
+
+    @torch.no_grad()
     def exchange(self, values: list[Tensor]) -> None:
         """Put other values in place of the present ones, and the present ones in theirs."""
         for flat, value in zip(self.flat, values, strict=True):

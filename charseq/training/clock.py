@@ -1,0 +1,45 @@
+"""How far a run is, by updates and by time, and when it is to stop learning."""
+
+import math
+import time
+
+from charseq.settings import TrainSettings
+from charseq.training.material import Material
+
+MEASURING_TO_LEARNING = 1 / 3
+"""How long a place takes to measure, of what it takes to learn: a pass back takes as long as two forward."""
+
+
+class Clock:
+    """Started with the run."""
+
+    def __init__(self, settings: TrainSettings, material: Material) -> None:
+        self._limit = settings.time_limit or math.inf
+        self._updates = settings.epochs * len(material.windows)
+        self._held_out = material.held_out.places if material.held_out else 0
+        self._started = time.monotonic()
+        self.measuring = 0.0
+        """Seconds that it takes to measure an epoch: as many as the last time, or as are guessed."""
+
+    @property
+    def seconds(self) -> float:
+        """The time since the start."""
+        return time.monotonic() - self._started
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no time left to learn."""
+        return self.seconds >= self._time_to_learn
+
+    def done(self, updates: int) -> float:
+        """The part of the run that is over, by updates or by time, whichever is nearer to its end."""
+        return min(max(updates / self._updates, self.seconds / self._time_to_learn), 1.0)
+
+    def guess(self, places: int, seconds: float) -> None:
+        """Guess how long measuring will take, by how long it took to learn from so many places."""
+        self.measuring = MEASURING_TO_LEARNING * seconds * self._held_out / places
+
+    @property
+    def _time_to_learn(self) -> float:
+        """When to stop learning, in seconds, so that measuring is over at the time limit."""
+        return self._limit - min(self.measuring, self._limit / 2)

@@ -1,0 +1,71 @@
+"""What a choice of settings gives on a text in a given time: the experiments behind the defaults.
+
+python -m tests.benchmarks.defaults corpus.txt --time-limit 60 '{}' '{"hidden_size": 512}' '{"cell": "gru"}'
+
+Every variant is trained for the same time, one after the other, alone on the machine, for every seed; {} is
+what the defaults are now.  One line each: validation loss of the epoch that was kept, in nats per character.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from charseq.corpus import Corpus, gather
+from charseq.events import End, Epoch, Start
+from charseq.runs import new_run
+from charseq.settings import choose
+from charseq.training.loop import train
+from charseq.vocabulary import Vocabulary
+
+
+def attempt(corpus: Corpus, given: dict[str, Any]) -> tuple[Start, list[Epoch], End]:
+    """One training: how it began, its epochs, how it ended."""
+    vocabulary = Vocabulary.of(corpus.sequences, boundary=corpus.lines)
+    settings = choose(corpus, len(vocabulary), given)
+    with tempfile.TemporaryDirectory() as folder:
+        run = lambda: new_run(settings.cell, Path(folder) / "run")  # noqa: E731 (named for what it opens)
+        start, *events, end = train(corpus, vocabulary, settings, run)
+    if not isinstance(start, Start) or not isinstance(end, End):
+        raise TypeError(f"from {start} to {end}")
+    return start, [event for event in events if isinstance(event, Epoch)], end
+
+
+def main() -> None:
+    """Try every variant, and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("file")
+    parser.add_argument("variants", nargs="+", help="settings as JSON objects; {} is the defaults")
+    parser.add_argument(
+        "--time-limit", type=float, default=0.0, help="seconds; 0 runs the epochs to their end"
+    )
+    parser.add_argument("--lines", action="store_true")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="characters to take from the file; 0 takes all")
+    options = parser.parse_args()
+    text = Path(options.file).read_text(encoding="utf-8")[: options.first or None]
+    corpus = gather([text], [], lines=options.lines, unit="character", standard_input=sys.stdin.buffer)
+    limit = {"time_limit": options.time_limit} if options.time_limit else {}
+    print("loss    (spread)         epochs  parameters  chars/s  settings")
+    for variant in options.variants:
+        losses = []
+        for seed in range(options.seeds):
+            start, epochs, end = attempt(corpus, {**limit, **json.loads(variant), "seed": seed})
+            losses.append(end.validation_loss if end.validation_loss is not None else float("nan"))
+        pace = statistics.median(epoch.characters_per_second for epoch in epochs) if epochs else 0.0
+        columns = [
+            f"{statistics.fmean(losses):.4f}",
+            f"({min(losses):.4f}-{max(losses):.4f})",
+            f"{end.epoch}/{end.epochs}".rjust(7),
+            f"{start.parameters:10,}",
+            f"{pace:8,.0f}",
+            variant,
+        ]
+        print("  ".join(columns), flush=True)
+
+
+if __name__ == "__main__":
+    main()
