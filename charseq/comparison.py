@@ -112,8 +112,9 @@ def trials(
     """
     for name in cells:
         cell_named(name)
-    # Without a cell, nothing is chosen for one: the recipe is the plain one, for all of them.
-    base = replace(choose(corpus, vocabulary_size, {**given, "patience": 0}), until_learned=False)
+    # What is chosen for a gru is chosen for no cell in particular: it has the plain recipe.
+    plain = choose(corpus, vocabulary_size, {**given, "cell": "gru", "patience": 0})
+    base = replace(plain, until_learned=False, recoveries=0)
     planned = [replace(base, cell=name) for name in cells]
     if match == "parameters":
         if given.get("head") == "none":

@@ -12,6 +12,10 @@ Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
 
+SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-relu"
+"""What learned most reliably where text is learned whole, and what was best on longer text."""
+
+SMALL_TEXT = 200_000
 WHOLE_STRING = 1_000
 """A text is learned whole up to this many characters a string ..."""
 WHOLE_TEXT = 10_000
@@ -118,21 +122,22 @@ def choose(corpus: Corpus, vocabulary_size: int, given: Mapping[str, Any]) -> Tr
     unknown = given.keys() - {field.name for field in fields(TrainSettings)}
     if unknown:
         raise UsageError(f"no such setting: {', '.join(sorted(unknown))}")
-    split = bool(given.get("validation") or given.get("sequence_length"))
+    short = is_short(corpus) and not given.get("validation") and not given.get("sequence_length")
+    given = {"cell": SHORT_TEXT_CELL if short or given.get("stride") else LONG_TEXT_CELL, **given}
     if given.get("stride"):
         defaults = _for_overlapping_windows(corpus, given)
-    elif is_short(corpus) and not split:
+    elif short:
         defaults = _for_short_text(corpus, given)
     else:
         defaults = _for_long_text(corpus, given)
     if given.get("head") == "none":
         defaults = replace(defaults, hidden_size=vocabulary_size)
     recipe = _recipe(given)
-    layers = given.get("layers", recipe.layers)
+    layers = given.get("layers", max(defaults.layers, recipe.layers))
     defaults = replace(
         defaults,
         layers=layers,
-        residual=recipe.residual and layers > 1,
+        residual=(defaults.residual or recipe.residual) and layers > 1,
         layer_norm=recipe.layer_norm,
     )
     settings = replace(defaults, **given)
@@ -153,7 +158,7 @@ def is_short(corpus: Corpus) -> bool:
 
 
 def _recipe(given: Mapping[str, Any]) -> Recipe:
-    return RECIPES.get(given.get("cell", ""), Recipe())
+    return RECIPES.get(given["cell"], Recipe())
 
 
 def _for_short_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
@@ -183,19 +188,49 @@ def _for_overlapping_windows(corpus: Corpus, given: Mapping[str, Any]) -> TrainS
 
 
 def _for_long_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
+    """Windows over streams, or lines; tests/benchmarks/defaults.md has the experiments behind the figures."""
+    fast = given["cell"] == LONG_TEXT_CELL
     characters = corpus.characters
-    sequence_length = given.get("sequence_length", 64)
+    usual = 32 if fast and not corpus.lines else 64
+    sequence_length = given.get("sequence_length", usual)
     batch_size = min(32, max(4, characters // (16 * sequence_length)))
     enough_to_split = len(corpus.sequences) >= 10 if corpus.lines else characters >= 200
     validation = given.get("validation", 0.1 if enough_to_split else 0.0)
-    return TrainSettings(
-        hidden_size=256 if characters > 50_000 else 128,
-        epochs=1_000_000 if "time_limit" in given else min(100, max(3, 6_000_000 // characters)),
+    passes = min(100, max(3, 6_000_000 // characters))
+    settings = TrainSettings(
+        hidden_size=256 if characters > 50_000 or (fast and corpus.lines) else 128,
+        epochs=1_000_000 if "time_limit" in given else passes,
         batch_size=batch_size,
-        sequence_length=64,
+        sequence_length=usual,
         validation=validation,
         patience=5 if validation else 0,
+        recoveries=0 if "learning_rate" in given else 5,
         whole=False,
+    )
+    if fast and corpus.lines:
+        return replace(settings, batch_size=min(128, max(4, len(corpus.sequences) // 32)), dropout=0.2)
+    return _sized(settings, characters, given.get("time_limit")) if fast else settings
+
+
+def _sized(settings: TrainSettings, characters: int, seconds: float | None) -> TrainSettings:
+    """The network that a text of this length is learned best by, in the time there is."""
+    if characters <= SMALL_TEXT:  # which is soon known by heart: few passes, and much left out
+        dropout = 0.5 if characters <= SMALL_TEXT / 4 else 0.3
+        return replace(settings, hidden_size=512, dropout=dropout, epochs=12)
+    if seconds is not None and seconds < 30:
+        return replace(settings, hidden_size=512)
+    if seconds is not None and seconds < 90:
+        return replace(settings, hidden_size=384, layers=2, residual=True)
+    if seconds is None:
+        return replace(settings, hidden_size=512, layers=2, residual=True)
+    return replace(
+        settings,
+        hidden_size=768,
+        layers=2,
+        residual=True,
+        learning_rate=0.002,
+        warm_up=0.05,
+        dropout=0.1 if seconds >= 240 else 0.0,
     )
 
 

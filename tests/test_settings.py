@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 
 from charseq.corpus import Corpus
 from charseq.errors import TextError
-from charseq.settings import choose
+from charseq.settings import TrainSettings, choose
 
 
 def test_short_text_is_learned_whole_in_one_batch() -> None:
@@ -72,3 +74,33 @@ def test_tied_weights_bring_an_embedding_as_long_as_the_hidden_state() -> None:
     assert choose(Corpus(("hihello",)), 5, {"tie_weights": True}).embedding_size == 128
     given = choose(Corpus(("hihello",)), 5, {"tie_weights": True, "embedding_size": 3})
     assert given.embedding_size == 3
+
+
+def long_text(characters: int, **given: Any) -> TrainSettings:
+    return choose(Corpus(("ab" * (characters // 2),)), 2, given)
+
+
+def test_longer_text_is_learned_by_the_cell_that_the_experiments_chose() -> None:
+    settings = long_text(1_000_000)
+    assert (settings.cell, settings.layer_norm, settings.recoveries) == ("rnn-relu", True, 5)
+    assert choose(Corpus(("hihello",)), 5, {}).cell == "gru"
+    assert long_text(1_000_000, cell="lstm").sequence_length == 64
+
+
+def test_the_network_grows_with_the_time_there_is() -> None:
+    sizes = [long_text(1_000_000, time_limit=seconds) for seconds in (10, 60, 300)]
+    assert [(s.hidden_size, s.layers, s.residual) for s in sizes] == [
+        (512, 1, False), (384, 2, True), (768, 2, True),
+    ]  # fmt: skip
+    assert long_text(1_000_000, time_limit=300, layers=1).residual is False
+
+
+def test_small_text_is_passed_over_few_times_and_much_is_left_out() -> None:
+    settings = long_text(20_000, time_limit=300)
+    assert (settings.epochs, settings.dropout) == (12, 0.5)
+    assert long_text(20_000, dropout=0.0).dropout == 0
+    assert long_text(20_000, cell="gru").dropout == 0
+
+
+def test_a_learning_rate_that_was_asked_for_is_not_halved() -> None:
+    assert long_text(20_000, learning_rate=0.1).recoveries == 0

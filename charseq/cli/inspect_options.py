@@ -6,7 +6,7 @@ from charseq.cli.options import MODEL, option
 
 LOOK = "What to show"
 
-CellOption = Annotated[
+FreshCellOption = Annotated[
     str | None,
     option(
         "--cell",

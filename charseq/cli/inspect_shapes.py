@@ -61,7 +61,7 @@ def inspect_shapes(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cell: options.CellOption = None,
+    cell: options.FreshCellOption = None,
     hidden_size: options.HiddenSizeOption = None,
     layers: LayersOption = None,
     embedding_size: options.EmbeddingSizeOption = None,

@@ -160,8 +160,14 @@ VocabularyOption = Annotated[
     ),
 ]
 CellOption = Annotated[
-    str,
-    option("--cell", metavar="NAME", help="rnn, lstm, gru ...; charseq cells lists them all.", panel=MODEL),
+    str | None,
+    option(
+        "--cell",
+        metavar="NAME",
+        help="rnn, lstm, gru ...; charseq cells lists them all.",
+        show_default="gru; rnn-relu for longer text",
+        panel=MODEL,
+    ),
 ]
 CellsOption = Annotated[
     str | None,

@@ -12,7 +12,7 @@ SETTINGS: dict[str, tuple[Any, Any]] = {
     "validation": (training.ValidationOption, None),
     "hidden_size": (training.HiddenSizeOption, None),
     "layers": (options.LayersOption, None),
-    "dropout": (training.DropoutOption, 0.0),
+    "dropout": (training.DropoutOption, None),
     "embedding_size": (options.EmbeddingSizeOption, None),
     "head": (options.HeadOption, "linear"),
     "residual": (options.ResidualOption, None),

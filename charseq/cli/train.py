@@ -46,7 +46,7 @@ def train(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cell: CellOption = "gru",
+    cell: CellOption = None,
     given: Any = None,
     patience: options.PatienceOption = None,
     out: options.OutOption = None,
@@ -71,4 +71,4 @@ def train(
         raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    follow(corpus, known, settings, lambda: new_run(cell, out, force=force), form, require_accuracy)
+    follow(corpus, known, settings, lambda: new_run(settings.cell, out, force=force), form, require_accuracy)

@@ -31,12 +31,13 @@ HiddenSizeOption = Annotated[
     ),
 ]
 DropoutOption = Annotated[
-    float,
+    float | None,
     option(
         "--dropout",
         parser=number(0, 0.95),
         metavar="FRACTION",
         help="Part of each layer's output left out while learning.",
+        show_default="0; from the text where it is longer",
         panel=MODEL,
     ),
 ]
@@ -157,7 +158,7 @@ SequenceLengthOption = Annotated[
         min=1,
         max=LARGEST_COUNT,
         help="Steps that a gradient reaches back.",
-        show_default="all of a short text, 64 of others",
+        show_default="all of a short text; 32 or 64 of others",
         panel=TRAINING,
     ),
 ]
