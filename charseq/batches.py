@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from charseq.encoded import Lines
 from charseq.vocabulary import Ids
+
+BLOCK = 1 << 20
+"""Lines put in order at once, of very many."""
 
 
 @dataclass(frozen=True)
@@ -59,34 +63,43 @@ class Windows:
 
 
 class Buckets:
-    """Many short sequences, those of about the same length side by side, in another order every epoch.
+    """Many lines, those of about the same length side by side, in another order every epoch.
 
-    A batch is `batch_size` sequences, all from the zero state, read to their ends in windows of
+    A batch is `batch_size` lines, all from the zero state, read to their ends in windows of
     `sequence_length` at most, so that little is padding.
     """
 
-    def __init__(self, sequences: Sequence[Ids], batch_size: int, sequence_length: int, seed: int) -> None:
-        self.places = sum(len(sequence) - 1 for sequence in sequences)
-        self._sequences, self._batch_size, self._seed = sequences, batch_size, seed
+    def __init__(self, lines: Lines, batch_size: int, sequence_length: int, seed: int) -> None:
+        self.places = int(lines.edges[-1] - lines.edges[0])
+        self._lines, self._batch_size, self._seed = lines, batch_size, seed
         self._sequence_length = sequence_length
-        self._lengths = np.array([len(sequence) - 1 for sequence in sequences])
         self._epoch = 0
+        self._count = sum(self._batches_in(block) for block in self._blocks())
 
     def __len__(self) -> int:
         """The number of batches in an epoch, which its order does not change."""
-        by_length = np.sort(self._lengths)
-        longest = [group[-1] for group in self._groups(by_length)]
-        return int(sum(-(-length // self._sequence_length) for length in longest))
+        return self._count
 
     def __iter__(self) -> Iterator[Batch]:
         """One epoch, batch by batch."""
         random = np.random.default_rng([self._seed, self._epoch])
         self._epoch += 1
-        order = random.permutation(len(self._sequences))
-        order = order[np.argsort(self._lengths[order], kind="stable")]
-        groups = self._groups(order)
-        for number in random.permutation(len(groups)):
-            yield from self._read([self._sequences[i] for i in groups[number]])
+        blocks = self._blocks()
+        for place in random.permutation(len(blocks)):
+            block = blocks[place]
+            order = random.permutation(len(block))
+            order = order[np.argsort(block.places[order], kind="stable")]
+            groups = self._groups(order)
+            for number in random.permutation(len(groups)):
+                yield from self._read([block[i] for i in groups[number].tolist()])
+
+    def _blocks(self) -> list[Lines]:
+        """The lines, as many at once as may well be sorted in memory."""
+        return [self._lines[first : first + BLOCK] for first in range(0, len(self._lines), BLOCK)]
+
+    def _batches_in(self, block: Lines) -> int:
+        longest = [group[-1] for group in self._groups(np.sort(block.places))]
+        return int(sum(-(-length // self._sequence_length) for length in longest))
 
     def _groups(self, order: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         return [order[first : first + self._batch_size] for first in range(0, len(order), self._batch_size)]

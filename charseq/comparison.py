@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from charseq.cells import cell_named
-from charseq.corpus import Corpus
+from charseq.corpus import AnyCorpus
+from charseq.defaults import choose
 from charseq.errors import UsageError
 from charseq.events import End, Epoch, Event
-from charseq.settings import TrainSettings, choose
+from charseq.settings import TrainSettings
 
 Match = Literal["hidden", "parameters"]
 
@@ -96,7 +97,7 @@ def _spread(values: Sequence[float]) -> Spread | None:
 
 
 def trials(
-    corpus: Corpus,
+    corpus: AnyCorpus,
     vocabulary_size: int,
     given: Mapping[str, Any],
     *,

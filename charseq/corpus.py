@@ -1,16 +1,16 @@
-"""Where text comes from, and which of it is held out."""
+"""The text to learn: strings in memory, or files too long for that, read a piece at a time."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from functools import cached_property
+from typing import BinaryIO, NamedTuple
 
 from charseq.errors import TextError
 from charseq.units import Unit
 
-STANDARD_INPUT = "-"
 ANY_BYTES = "use --unit byte, which takes any bytes"
+PIECE = 1 << 22
+"""Bytes of a large source read at once."""
 
 
 @dataclass(frozen=True)
@@ -25,83 +25,117 @@ class Corpus:
         """The code points of all sequences together."""
         return sum(map(len, self.sequences))
 
-    def split(self, fraction: float) -> tuple["Corpus", "Corpus | None"]:
-        """Hold out the last `fraction`: whole lines, or whole strings of ten or more; else a part of each.
+    @property
+    def strings(self) -> int:
+        """How many sequences there are."""
+        return len(self.sequences)
 
-        Raises TextError where either part would hold nothing to predict.
-        """
-        if not fraction:
-            return self, None
-        if self.lines or len(self.sequences) >= 10:
-            cut = min(round(len(self.sequences) * (1 - fraction)), len(self.sequences) - 1)
-            learned, held_out = self.sequences[:cut], self.sequences[cut:]
-        else:
-            cuts = [(text, len(text) - round(len(text) * fraction)) for text in self.sequences]
-            learned = tuple(text[:cut] for text, cut in cuts if cut >= 2)
-            held_out = tuple(text[cut:] for text, cut in cuts if len(text) - cut >= 2)
-        if not learned or not held_out:
+    def pieces(self) -> Iterator[str]:
+        """All that is to be learned, the ends of lines left out."""
+        return iter(self.sequences)
+
+
+class Source(NamedTuple):
+    """Where bytes come from: what to call it, and a file that can be read again."""
+
+    name: str
+    file: BinaryIO
+
+    def blocks(self, size: int = -1) -> Iterator[bytes]:
+        """The bytes from the first one, so many at once; all at once by default.  Raises TextError."""
+        try:
+            self.file.seek(0)
+            while block := self.file.read(size):
+                yield block
+        except OSError as error:
             raise TextError(
-                f"--validation {fraction:g} of this text leaves less than 2 characters "
-                f"{'to hold out' if learned else 'to learn'}",
-                hint="use another fraction, a longer text, or --validation 0",
-            )
-        return Corpus(learned, self.lines), Corpus(held_out, self.lines)
+                f"cannot read {self.name}: {error.strerror or error}", hint="check what it is"
+            ) from None
 
 
-def gather(
-    texts: Sequence[str], files: Sequence[str], *, lines: bool, unit: Unit, standard_input: BinaryIO
-) -> Corpus:
-    """Read every text and file, in the order given.  Raises TextError."""
-    found = [checked(text, f"--text {text!r}", unit) for text in texts]
-    if files.count(STANDARD_INPUT) > 1:
-        raise TextError("standard input can be read only once", hint="give - a single time")
-    for name in files:
-        found.append(checked(decoded(_bytes_of(name, standard_input), _shown(name), unit), name, unit))
-    if lines:
-        found = [line for text in found for line in lines_of(text)]
-    return Corpus(tuple(found), lines)
+@dataclass(frozen=True)
+class LargeCorpus:
+    """Text too long to hold: every source a sequence, or `lines` of it; read as often as it is wanted.
+
+    Pieces end where lines do if they are to end `at_lines`, as they must where symbols that stand side by
+    side may be one.
+    """
+
+    sources: tuple[Source, ...]
+    lines: bool = False
+    unit: Unit = "character"
+    at_lines: bool = False
+
+    @property
+    def characters(self) -> int:
+        """The code points of all sequences together."""
+        return self._size[0]
+
+    @property
+    def strings(self) -> int:
+        """How many sequences there are."""
+        return self._size[1]
+
+    def pieces(self) -> Iterator[str]:
+        """All that is to be learned, the ends of lines left out.  Raises TextError where it is ill-formed."""
+        for source in self.sources:
+            for piece in self.pieces_of(source):
+                yield "".join(lines_of(piece)) if self.lines else piece
+
+    def pieces_of(self, source: Source) -> Iterator[str]:
+        """One source as it is.  Raises TextError where it is ill-formed."""
+        held, offset = b"", 0
+        for block in source.blocks(PIECE):
+            held += block
+            at_lines = self.at_lines or self.lines
+            end = held.rfind(b"\n") + 1 if at_lines else _whole_code_points(held)
+            if end:
+                yield decoded(held[:end], source.name, self.unit, offset=offset)
+                held, offset = held[end:], offset + end
+        if held:
+            yield decoded(held, source.name, self.unit, offset=offset)
+
+    @cached_property
+    def _size(self) -> tuple[int, int]:
+        characters, strings = 0, 0 if self.lines else len(self.sources)
+        for source in self.sources:
+            for piece in self.pieces_of(source):
+                found = lines_of(piece) if self.lines else [piece]
+                characters += sum(map(len, found))
+                strings += len(found) if self.lines else 0
+        return characters, strings
+
+
+AnyCorpus = Corpus | LargeCorpus
 
 
 def lines_of(text: str) -> list[str]:
     r"""Cut at \n and \r\n, the ends left out; empty lines are not sequences."""
-    return [line for line in (line.removesuffix("\r") for line in text.split("\n")) if line]
+    return [line for line in text.replace("\r\n", "\n").split("\n") if line]
 
 
-def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
-    """Bytes as text: strictly UTF-8, or, where the unit is the byte, with the rest escaped as surrogates."""
+def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *, offset: int = 0) -> str:
+    """Bytes as text: strictly UTF-8, or, where the unit is the byte, with the rest escaped as surrogates.
+
+    Raises TextError, which names the byte and where it stands, `offset` bytes further on.
+    """
     if unit == "byte":
         return data.decode("utf-8", "surrogateescape")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as wrong:
         raise TextError(
-            f"{source} is not UTF-8: byte 0x{data[wrong.start]:02X} at byte offset {wrong.start}",
+            f"{source} is not UTF-8: byte 0x{data[wrong.start]:02X} at byte offset {offset + wrong.start}",
             hint=f"convert it (iconv -f ... -t UTF-8), or {remedy}",
         ) from wrong
 
 
-def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
-    """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates)."""
-    if unit != "byte" and any("\udc80" <= c <= "\udcff" for c in text):
-        return decoded(os.fsencode(text), source, unit, remedy)
-    return text
-
-
-def _bytes_of(name: str, standard_input: BinaryIO) -> bytes:
-    if name == STANDARD_INPUT:
-        return standard_input.read()
-    try:
-        return Path(name).read_bytes()
-    except FileNotFoundError:
-        raise TextError(f"there is no file {name!r}", hint="check the path, or give a --text") from None
-    except IsADirectoryError:
-        raise TextError(f"{name!r} is a folder", hint="give a file of text") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TextError(
-            f"cannot read {name!r}: {reason}", hint="check the path and its permissions"
-        ) from None
-
-
-def _shown(name: str) -> str:
-    return "standard input" if name == STANDARD_INPUT else repr(name)
+def _whole_code_points(data: bytes) -> int:
+    """How many of some bytes of UTF-8 can be read without what follows: all but a begun code point."""
+    for back, byte in enumerate(reversed(data[-3:]), 1):
+        if byte >= 0xC0:
+            length = 4 if byte >= 0xF0 else 3 if byte >= 0xE0 else 2
+            return len(data) - back if length > back else len(data)
+        if byte < 0x80:
+            break
+    return len(data)

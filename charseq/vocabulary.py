@@ -1,6 +1,7 @@
 """The characters a model knows, and the way between any string and their ids."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
@@ -15,6 +16,8 @@ Ids = npt.NDArray[np.integer[Any]]
 
 BOUNDARY = ""
 """The symbol that opens and closes a line.  It sorts first, so where it is known its id is 0."""
+PIECE = 1 << 16
+"""Characters looked up at once."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,16 @@ class Vocabulary:
         boundary: bool = False,
     ) -> "Vocabulary":
         """The vocabulary of the given texts; with `boundary`, lines begin and end."""
-        symbols: set[str] = {BOUNDARY} if boundary else set()
+        clusters: set[str] = {BOUNDARY} if boundary else set()
+        met = np.zeros(sys.maxunicode + 1, np.bool_)
         for text in texts:
-            symbols.update(segments(normalized(text, normalization), unit))
+            parts = segments(normalized(text, normalization), unit)
+            if isinstance(parts, str):
+                for codes in _code_points(parts):
+                    met[codes] = True
+            else:
+                clusters.update(parts)
+        symbols = clusters.union(map(chr, np.flatnonzero(met).tolist()))
         return cls(tuple(sorted(symbols)), unit, normalization)
 
     def __len__(self) -> int:
@@ -69,18 +79,24 @@ class Vocabulary:
         Raises UnknownCharacter, which names the symbol, its code points and its place.
         """
         parts = segments(normalized(text, self.normalization), self.unit)
-        if self._plain:
-            codes = _code_points(parts if isinstance(parts, str) else "".join(parts))
-            ids = np.searchsorted(self._codes, codes)
-            ids[ids == len(self._codes)] = 0
-            wrong = np.flatnonzero(self._codes[ids] != codes) if len(self._codes) else np.arange(len(codes))
-            if len(wrong):
-                raise self._unknown(text, parts, int(wrong[0]))
-            return (ids + int(self.boundary)).astype(self._dtype)
+        if isinstance(parts, str):
+            return self._looked_up(text, parts, self._table)
         found = [self._ids.get(part, -1) for part in parts]
         if -1 in found:
             raise self._unknown(text, parts, found.index(-1))
-        return np.array(found, dtype=self._dtype)
+        return np.array(found, dtype=self.dtype)
+
+    def encode_lines(self, lines: Sequence[str]) -> Ids:
+        """Turn lines into ids [N], with the boundary before, between and after them.
+
+        Raises UnknownCharacter, as `encode` does.
+        """
+        if self.unit == "grapheme":
+            edge = np.zeros(1, self.dtype)
+            return np.concatenate([edge, *(part for line in lines for part in (self.encode(line), edge))])
+        text = "\n".join(["", *lines, ""])
+        parts = segments(normalized(text, self.normalization), self.unit)
+        return self._looked_up(text, str(parts), self._line_table)
 
     def decode(self, ids: Iterable[int] | Ids) -> str:
         """Turn ids back into text; the boundary leaves nothing behind."""
@@ -95,20 +111,40 @@ class Vocabulary:
         """A text of T symbols as vectors [T V] with a single 1 each."""
         return np.eye(len(self), dtype=np.float32)[self.encode(text)]
 
-    @cached_property
-    def _plain(self) -> bool:
-        return self.unit != "grapheme"
+    def _looked_up(self, text: str, parts: str, table: Ids) -> Ids:
+        ids = np.empty(len(parts), table.dtype)
+        start = 0
+        for codes in _code_points(parts):
+            found = ids[start : start + len(codes)]
+            np.take(table, codes, out=found, mode="clip")  # the last entry stands for all codes beyond
+            if found.max(initial=0) == len(self):
+                raise self._unknown(text, parts, start + int(np.argmax(found)))
+            start += len(codes)
+        return ids.astype(self.dtype, copy=False)
 
     @cached_property
-    def _codes(self) -> npt.NDArray[np.uint32]:
-        return _code_points("".join(self.symbols))
+    def _table(self) -> Ids:
+        """The id of every code point up to the largest known; V where there is none, as at the end."""
+        codes = [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
+        table = np.full(max(codes, default=0) + 2, len(self), np.min_scalar_type(len(self)))
+        table[codes] = np.arange(int(self.boundary), len(self))
+        return table
+
+    @cached_property
+    def _line_table(self) -> Ids:
+        """The same with the end of a line as the boundary."""
+        table = np.full(max(len(self._table), ord("\n") + 2), len(self), self._table.dtype)
+        table[: len(self._table)] = self._table
+        table[ord("\n")] = 0
+        return table
 
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {symbol: i for i, symbol in enumerate(self.symbols)}
 
     @cached_property
-    def _dtype(self) -> "np.dtype[Any]":
+    def dtype(self) -> "np.dtype[Any]":
+        """The smallest unsigned type that holds every id."""
         return np.dtype(np.min_scalar_type(max(len(self) - 1, 0)))
 
     def _unknown(self, text: str, parts: Sequence[str], place: int) -> UnknownCharacter:
@@ -122,8 +158,14 @@ class Vocabulary:
         )
 
 
-def _code_points(text: str) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+def _code_points(text: str) -> Iterator[npt.NDArray[np.unsignedinteger[Any]]]:
+    """The code points of a text, a piece at a time, each piece small enough to stay in the cache."""
+    for start in range(0, len(text), PIECE):
+        piece = text[start : start + PIECE]
+        if piece.isascii():
+            yield np.frombuffer(piece.encode("ascii"), np.uint8)
+        else:
+            yield np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def _listing(symbols: Sequence[str], most: int = 40) -> str:

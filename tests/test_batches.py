@@ -3,7 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import charseq.batches
 from charseq.batches import Buckets, Windows, overlapping, padded, spliced
+from charseq.encoded import Lines
 
 
 def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() -> None:
@@ -81,15 +83,29 @@ def test_the_lessons_windows_are_shifted_by_one() -> None:
     assert [len(window) for window in windows] == [11] * 4
 
 
-@given(st.lists(st.integers(2, 40), min_size=1, max_size=30), st.integers(1, 7), st.integers(1, 9))
+def lines_of(places: "list[int]") -> Lines:
+    """Lines of so many places each, in which every id is one more than that before it."""
+    edges = np.cumsum([0, *places], dtype=np.uint32)
+    return Lines(np.arange(int(edges[-1]) + 1, dtype=np.uint32), edges)
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=30),
+    st.integers(1, 7),
+    st.integers(1, 9),
+    st.sampled_from([3, 1000]),
+)
 def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
-    lengths: list[int], size: int, steps: int
+    places: list[int], size: int, steps: int, block: int
 ) -> None:
-    sequences = [1000 * i + np.arange(n) for i, n in enumerate(lengths)]
-    buckets = Buckets(sequences, size, steps, seed=0)
-    for _ in range(2):
+    lines = lines_of(places)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charseq.batches, "BLOCK", block)
+        buckets = Buckets(lines, size, steps, seed=0)
+        epochs = [list(buckets), list(buckets)]
+    assert buckets.places == sum(places)
+    for batches in epochs:
         seen, last = [], np.zeros(0, np.int64)
-        batches = list(buckets)
         assert len(batches) == len(buckets)
         for batch in batches:
             live = batch.weights > 0
@@ -98,20 +114,19 @@ def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
             assert (batch.targets[live] == batch.inputs[live] + 1).all()
             going_on = ~batch.fresh
             assert (batch.inputs[going_on, 0] == last[going_on]).all() if going_on.any() else True
-            assert (batch.inputs[batch.fresh & live[:, 0], 0] % 1000 == 0).all()
+            assert np.isin(batch.inputs[batch.fresh & live[:, 0], 0], lines.edges).all()
             last = batch.targets[:, -1]
             seen += batch.inputs[live].tolist()
-        assert sorted(seen) == sorted(int(i) for sequence in sequences for i in sequence[:-1])
+        assert sorted(seen) == [*range(sum(places))]
 
 
 def test_buckets_hold_little_padding_and_come_in_another_order_every_epoch() -> None:
-    lengths = np.random.default_rng(0).integers(3, 17, 1000)
-    sequences = [np.arange(n) for n in lengths]
-    buckets = Buckets(sequences, 32, 64, seed=1)
+    lines = lines_of(np.random.default_rng(0).integers(2, 16, 1000).tolist())
+    buckets = Buckets(lines, 32, 64, seed=1)
     first, second = ([batch.inputs.shape[1] for batch in buckets] for _ in range(2))
     assert first != second
     assert sorted(first) == sorted(second)
     filled = [batch.places / batch.weights.size for batch in buckets]
     assert np.mean(filled) > 0.9
-    again = [batch.inputs.shape[1] for batch in Buckets(sequences, 32, 64, seed=1)]
+    again = [batch.inputs.shape[1] for batch in Buckets(lines, 32, 64, seed=1)]
     assert again == first

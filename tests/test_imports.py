@@ -13,7 +13,8 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
-    "errors", "units", "vocabulary", "corpus", "cells", "batches", "network", "arrays", "settings", "shapes",
+    "errors", "units", "vocabulary", "corpus", "gather", "encoded", "cells", "batches", "network", "arrays",
+    "settings", "defaults", "shapes",
     "explain", "model_file", "generate", "runs", "events", "comparison", "reach",
     "training", "render", "cli",
 ]  # fmt: skip

@@ -12,10 +12,10 @@ import torch
 from charseq.arrays import NUMPY, log_softmax
 from charseq.cells import CELLS
 from charseq.corpus import Corpus
+from charseq.defaults import choose
 from charseq.errors import UsageError
 from charseq.events import Epoch, Event, Start
 from charseq.runs import Run, new_run
-from charseq.settings import choose
 from charseq.training.loop import train
 from charseq.vocabulary import Vocabulary
 from tests.training_support import ended, epochs, events_of, greedily, model

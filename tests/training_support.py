@@ -9,11 +9,11 @@ import torch
 from charseq.arrays import SeededDraw
 from charseq.cells.cell import unroll
 from charseq.corpus import Corpus
+from charseq.defaults import choose
 from charseq.events import End, Epoch, Event
 from charseq.generate import Choice, continuation
 from charseq.model_file import Model, read
 from charseq.runs import new_run
-from charseq.settings import choose
 from charseq.training.learner import Learner
 from charseq.training.loop import train
 from charseq.vocabulary import Vocabulary

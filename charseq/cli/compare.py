@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -33,9 +34,11 @@ from charseq.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from charseq.comparison import Trial
+    from charseq.corpus import AnyCorpus
     from charseq.events import Event
     from charseq.render.comparison import ComparisonRenderer
     from charseq.settings import TrainSettings
+    from charseq.vocabulary import Vocabulary
 
 EXAMPLES = [
     "charseq compare --text hihello --cells rnn,lstm,gru,none",
@@ -80,22 +83,28 @@ def compare(
 
     Text, split, seeds and updates are the same for each, and no run ends early.  Every run is kept.
     """
-    from charseq.comparison import Result, run, trials
-    from charseq.events import End
-    from charseq.render.comparison import conditions
-    from charseq.runs import new_run
+    from charseq.comparison import trials
     from charseq.vocabulary import Vocabulary
 
-    corpus = texts.corpus(text, file, lines=lines, unit=unit)
-    known = Vocabulary.of([*corpus.sequences, vocabulary], unit=unit, normalization=normalize, boundary=lines)
     if given["seed"] + seeds - 1 > LARGEST_SEED:
         raise UsageError(
             f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
             hint="begin at a smaller --seed",
         )
-    planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
-    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    with texts.corpus_of_any_size(text, file, lines=lines, unit=unit, normalization=normalize) as corpus:
+        every = chain(corpus.pieces(), [vocabulary])
+        known = Vocabulary.of(every, unit=unit, normalization=normalize, boundary=lines)
+        planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
+        form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+        _compare(corpus, known, planned, form)
 
+
+def _compare(corpus: "AnyCorpus", known: "Vocabulary", planned: "Sequence[Trial]", form: Form) -> None:
+    """Do all trainings, and show them."""
+    from charseq.comparison import Result, run
+    from charseq.events import End
+    from charseq.render.comparison import conditions
+    from charseq.runs import new_run
     from charseq.training.loop import train
 
     if form != "json":

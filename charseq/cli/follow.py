@@ -7,7 +7,7 @@ import typer
 
 from charseq.cli import streams
 from charseq.cli.options import Form
-from charseq.corpus import Corpus
+from charseq.corpus import AnyCorpus
 from charseq.errors import ExitStatus, RequirementNotMet
 from charseq.events import End, Event, Start
 from charseq.render.training import JSONLines, PlainLines, Renderer, outcome, summary
@@ -19,7 +19,7 @@ OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bo
 
 
 def follow(
-    corpus: Corpus,
+    corpus: AnyCorpus,
     vocabulary: Vocabulary,
     settings: TrainSettings,
     open_run: Callable[[], Run],

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from charseq.cli import streams
 
 if TYPE_CHECKING:
-    from charseq.corpus import Corpus
-    from charseq.units import Unit
+    from contextlib import AbstractContextManager
+
+    from charseq.corpus import AnyCorpus, Corpus
+    from charseq.units import Normalization, Unit
 
 
 def from_environment(given: Sequence[str] | None, name: str) -> list[str]:
@@ -25,13 +27,43 @@ def corpus(
     unit: "Unit" = "character",
 ) -> "Corpus":
     """All texts that --text and --file, or CHARSEQ_TEXT and CHARSEQ_FILE, name.  Raises TextError."""
-    from charseq.corpus import STANDARD_INPUT, gather
+    from charseq.gather import gather
+
+    texts, files = _named(texts, files)
+    return gather(texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer)
+
+
+def corpus_of_any_size(
+    texts: Sequence[str] | None,
+    files: Sequence[str] | None,
+    *,
+    lines: bool,
+    unit: "Unit",
+    normalization: "Normalization",
+) -> "AbstractContextManager[AnyCorpus]":
+    """The same, read a piece at a time where it is large.  Raises TextError."""
+    from charseq.gather import gather_any_size
+
+    texts, files = _named(texts, files)
+    return gather_any_size(
+        texts,
+        files,
+        lines=lines,
+        unit=unit,
+        normalization=normalization,
+        standard_input=sys.stdin.buffer,
+    )
+
+
+def _named(texts: Sequence[str] | None, files: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """The texts and files of a command, the environment's where it has none."""
+    from charseq.gather import STANDARD_INPUT
 
     files = from_environment(files, "FILE")
     texts = from_environment(texts, "TEXT") if texts or not files else []
     if STANDARD_INPUT in files:
         _tell_who_types()
-    return gather(texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer)
+    return texts, files
 
 
 def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy: str = "") -> list[str]:
@@ -39,7 +71,8 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
 
     Raises TextError, with a `remedy` of the command's own for bytes that are not UTF-8.
     """
-    from charseq.corpus import ANY_BYTES, STANDARD_INPUT, checked, decoded
+    from charseq.corpus import ANY_BYTES, decoded
+    from charseq.gather import STANDARD_INPUT, checked
 
     remedy = remedy or ANY_BYTES
     found: list[str] = []

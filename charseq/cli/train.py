@@ -1,6 +1,8 @@
 """charseq train: learn a text, and show what the network predicts after every epoch."""
 
 import sys
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import typer
@@ -59,16 +61,17 @@ def train(
 ) -> None:
     """Learn a text; after every epoch show what the network predicts."""
     from charseq.cli.follow import follow
+    from charseq.defaults import choose
     from charseq.runs import new_run
-    from charseq.settings import choose
     from charseq.vocabulary import Vocabulary
 
-    corpus = texts.corpus(text, file, lines=lines, unit=unit)
-    known = Vocabulary.of([*corpus.sequences, vocabulary], unit=unit, normalization=normalize, boundary=lines)
-    settings = choose(corpus, len(known), {**given, "cell": cell, "patience": patience})
-    settings.network(len(known))
     if force and out is None:
         raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")
-
-    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    follow(corpus, known, settings, lambda: new_run(settings.cell, out, force=force), form, require_accuracy)
+    with texts.corpus_of_any_size(text, file, lines=lines, unit=unit, normalization=normalize) as corpus:
+        every = chain(corpus.pieces(), [vocabulary])
+        known = Vocabulary.of(every, unit=unit, normalization=normalize, boundary=lines)
+        settings = choose(corpus, len(known), {**given, "cell": cell, "patience": patience})
+        settings.network(len(known))
+        form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+        run = partial(new_run, settings.cell, out, force=force)
+        follow(corpus, known, settings, run, form, require_accuracy)

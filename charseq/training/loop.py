@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from charseq.arrays import SeededDraw
-from charseq.corpus import Corpus
+from charseq.corpus import AnyCorpus, Corpus
 from charseq.events import End, EndStatus, Epoch, Event, Progress, Start, record
 from charseq.model_file import Model, write
 from charseq.runs import Run
@@ -40,7 +40,7 @@ DIVERGED_LOSS = 1e6
 
 
 def train(
-    corpus: Corpus,
+    corpus: AnyCorpus,
     vocabulary: Vocabulary,
     settings: TrainSettings,
     open_run: Callable[[], Run],
@@ -68,7 +68,7 @@ class _Session:
     """A run under way: the learner, what it reads, and the best of it so far."""
 
     def __init__(
-        self, corpus: Corpus, vocabulary: Vocabulary, settings: TrainSettings, stop: Callable[[], bool]
+        self, corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings, stop: Callable[[], bool]
     ) -> None:
         self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
         if settings.whole or settings.batch_size * settings.hidden_size**2 < WORK_FOR_TWO_THREADS:
@@ -246,12 +246,16 @@ class _Session:
             self.network,
             self.vocabulary,
             self.learner.parameters.arrays(self.kept),
-            learned=self.corpus.sequences if self.settings.whole and not self.settings.stride else (),
+            learned=self._learned_whole(),
             opening=self.vocabulary.decode(self.material.strings[0][:1]),
             training={"settings": asdict(self.settings), **measures},
         )
         run.restore()
         write(run.model, model)
+
+    def _learned_whole(self) -> tuple[str, ...]:
+        known = self.settings.whole and not self.settings.stride
+        return self.corpus.sequences if known and isinstance(self.corpus, Corpus) else ()
 
     def _start(self, run: Run) -> Start:
         return Start(
@@ -262,7 +266,7 @@ class _Session:
             path=self.path,
             run=str(run.folder),
             characters=self.corpus.characters,
-            sequences=len(self.corpus.sequences),
+            sequences=self.corpus.strings,
             unit=self.vocabulary.unit,
             normalization=self.vocabulary.normalization,
             symbols=self.vocabulary.symbols,

@@ -1,14 +1,14 @@
 """What a run reads: the text as ids, in windows to learn from and windows held out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from charseq.batches import Buckets, Windows, overlapping, spliced
-from charseq.corpus import Corpus
-from charseq.errors import TextError
+from charseq.corpus import AnyCorpus
+from charseq.encoded import Encoded, Lines
 from charseq.settings import TrainSettings
 from charseq.vocabulary import Ids, Vocabulary
 
@@ -16,33 +16,42 @@ SHOWN_PLACES = 64
 """How much of a longer text the prediction of an epoch shows."""
 VALIDATION_STEPS = 256
 VALIDATION_ROWS = 64
+VALIDATION_PLACES = 1 << 17
+"""How much of a larger held-out part is measured, evenly spaced over it."""
+COUNTED = 1 << 20
+COUNTED_PIECES = 64
+"""Pieces of a larger text, evenly spaced, whose symbols are counted."""
 
 
 class Material:
     """The strings to learn, the sequences they are read as, and what is held out."""
 
-    def __init__(self, corpus: Corpus, vocabulary: Vocabulary, settings: TrainSettings) -> None:
-        learned, held_out = corpus.split(settings.validation)
+    def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> None:
         self._settings = settings
-        self.strings = self.sequences = _encoded(learned, vocabulary)
+        self._encoded = Encoded(corpus, vocabulary)
+        self.strings, self._held_out = self._encoded.split(settings.validation)
+        self.sequences = self.strings
         if settings.stride:
             self.sequences = [window for ids in self.strings for window in self._overlapping(ids)]
         self.windows: Windows | Buckets
-        if corpus.lines:
+        if isinstance(self.sequences, Lines):
             self.windows = Buckets(
                 self.sequences, settings.batch_size, settings.sequence_length, settings.seed
             )
         else:
             self.windows = _windows(self.sequences, settings.batch_size, settings.sequence_length)
-        self._held_out = _encoded(held_out, vocabulary) if held_out else []
-        self.held_out = self._validation_windows() if held_out else None
+        self.held_out = self._validation_windows() if len(self._held_out) else None
+
+    def release(self) -> None:
+        """Give back the memory of what has been read of a large text."""
+        self._encoded.release()
 
     @property
     def shown(self) -> list[Ids]:
         """The ids that the prediction of an epoch is shown for."""
         if self._settings.whole:
-            return self.strings
-        return [(self._held_out or self.sequences)[0][: SHOWN_PLACES + 1]]
+            return [*self.strings]
+        return [(self._held_out if self.held_out else self.sequences)[0][: SHOWN_PLACES + 1]]
 
     def of_strings(self, predictions: Sequence[list[int]]) -> list[list[int]]:
         """Predictions of the sequences -> predictions of the strings: overlapping windows are spliced."""
@@ -62,33 +71,48 @@ class Material:
 
     def log_frequencies(self, vocabulary_size: int) -> npt.NDArray[np.float32]:
         """The logarithm of how often each symbol is to be predicted [V], its mean taken away."""
-        counts = sum(np.bincount(ids[1:], minlength=vocabulary_size) for ids in self.strings)
+        counts = sum(np.bincount(ids, minlength=vocabulary_size) for ids in self._targets())
         frequencies = np.log(counts + 0.5)
         return np.asarray(frequencies - frequencies.mean(), np.float32)
 
+    def _targets(self) -> Iterator[Ids]:
+        """What is to be predicted, a piece at a time; of large text, evenly spaced pieces."""
+        strings = self.strings
+        joined = [strings.joined] if isinstance(strings, Lines) else strings
+        step = COUNTED * max(1, sum(map(len, joined)) // COUNTED // COUNTED_PIECES)
+        for ids in joined:
+            for start in range(1, len(ids), step):
+                yield ids[start : start + COUNTED]
+
     def _validation_windows(self) -> Windows:
-        """The held-out part in as many rows as still let most places look far back."""
-        rows = max(len(self._held_out), 1 + sum(map(len, self._held_out)) // 512)
-        return _windows(self._held_out, min(VALIDATION_ROWS, rows), VALIDATION_STEPS)
+        """The held-out part, or enough of it, in as many rows as still let most places look far back."""
+        held_out = _thinned(self._held_out)
+        rows = max(len(held_out), 1 + sum(map(len, held_out)) // 512)
+        return _windows(held_out, min(VALIDATION_ROWS, rows), VALIDATION_STEPS)
 
     def _overlapping(self, ids: Ids) -> list[Ids]:
         return overlapping(ids, self._settings.sequence_length, self._settings.stride)
 
 
-def _encoded(corpus: Corpus, vocabulary: Vocabulary) -> list[Ids]:
-    """Each string of two symbols or more as ids; a line is enclosed in boundaries."""
-    sequences = [vocabulary.encode(text) for text in corpus.sequences]
-    if vocabulary.boundary:
-        edge = np.zeros(1, sequences[0].dtype)
-        sequences = [np.concatenate([edge, ids, edge]) for ids in sequences]
-    found = [ids for ids in sequences if len(ids) >= 2]
-    if not found:
-        raise TextError(
-            f"the text has no string of 2 {vocabulary.unit}s or more; training needs at least 2",
-            hint="pass a longer --text, or a --file",
-        )
-    return found
-
-
 def _windows(sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> Windows:
     return Windows(sequences, batch_size, min(sequence_length, max(map(len, sequences)) - 1))
+
+
+def _thinned(held_out: Sequence[Ids]) -> list[Ids]:
+    """Of a large held-out part evenly spaced lines, or stretches of it; of any other all."""
+    lines = isinstance(held_out, Lines)
+    places = len(held_out.joined) if isinstance(held_out, Lines) else sum(map(len, held_out))
+    if places <= VALIDATION_PLACES:
+        return [*held_out]
+    step = -(-places // VALIDATION_PLACES)
+    if lines:
+        return [held_out[i] for i in range(0, len(held_out), step)]
+    stretch = VALIDATION_PLACES // VALIDATION_ROWS
+    found = []
+    start = 0
+    for ids in held_out:
+        while start < len(ids) - 1:
+            found.append(ids[start : start + stretch + 1])
+            start += stretch * step
+        start -= len(ids) - 1
+    return found

@@ -14,17 +14,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from charseq.corpus import Corpus, gather
+from charseq.corpus import AnyCorpus
+from charseq.defaults import choose
 from charseq.events import End, Epoch, Start
+from charseq.gather import gather
 from charseq.runs import new_run
-from charseq.settings import choose
 from charseq.training.loop import train
 from charseq.vocabulary import Vocabulary
 
 
-def attempt(corpus: Corpus, given: dict[str, Any]) -> tuple[Start, list[Epoch], End]:
+def attempt(corpus: AnyCorpus, given: dict[str, Any]) -> tuple[Start, list[Epoch], End]:
     """One training: how it began, its epochs, how it ended."""
-    vocabulary = Vocabulary.of(corpus.sequences, boundary=corpus.lines)
+    vocabulary = Vocabulary.of(corpus.pieces(), boundary=corpus.lines)
     settings = choose(corpus, len(vocabulary), given)
     with tempfile.TemporaryDirectory() as folder:
         run = lambda: new_run(settings.cell, Path(folder) / "run")  # noqa: E731 (named for what it opens)

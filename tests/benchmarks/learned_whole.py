@@ -89,11 +89,11 @@ class Outcome(NamedTuple):
 def attempt(trial: Trial) -> Outcome:
     """Train with the defaults, then predict from the first character with the model file."""
     from charseq.corpus import Corpus
+    from charseq.defaults import choose
     from charseq.events import End
     from charseq.generate import Choice, continuation
     from charseq.model_file import read
     from charseq.runs import new_run
-    from charseq.settings import choose
     from charseq.training.loop import train
     from charseq.vocabulary import Vocabulary
 

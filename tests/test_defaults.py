@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from charseq.corpus import Corpus
+from charseq.defaults import choose
 from charseq.errors import TextError
-from charseq.settings import TrainSettings, choose
+from charseq.settings import TrainSettings
 
 
 def test_short_text_is_learned_whole_in_one_batch() -> None:

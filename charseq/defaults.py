@@ -1,0 +1,187 @@
+"""The settings that a text, its size and the time there is choose by default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from charseq.corpus import AnyCorpus, Corpus, LargeCorpus
+from charseq.errors import TextError, UsageError
+from charseq.settings import Schedule, TrainSettings
+
+SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-relu"
+"""What learned most reliably where text is learned whole, and what was best on longer text."""
+
+SMALL_TEXT = 200_000
+WHOLE_STRING = 1_000
+"""A text is learned whole up to this many characters a string ..."""
+WHOLE_TEXT = 10_000
+"""... and this many in all."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a cell does well with: its stack, and how it moves where short text is learned whole."""
+
+    learning_rate: float = 0.005
+    schedule: Schedule = "cosine"
+    layers: int = 1
+    residual: bool = False
+    layer_norm: bool = False
+
+
+MINIMAL = Recipe(layers=2, residual=True, layer_norm=True)
+RECIPES = {
+    "rnn": Recipe(0.003, "one-cycle"),
+    "rnn-relu": Recipe(0.001, "one-cycle", layer_norm=True),
+    "mingru": MINIMAL,
+    "minlstm": MINIMAL,
+    "mlstm": replace(MINIMAL, learning_rate=0.01),
+}
+"""Recipes by cell; tests/benchmarks/learned_whole.py measures how reliably short text is learned with them.
+
+Plain networks have to learn with small steps first, while their state is still another at every step; gates
+find the way back.  A sum that grows with the text (rnn-relu) wants its output normalised.  A cell whose gates
+see x alone tells places apart only by a second layer.
+"""
+
+
+def choose(corpus: AnyCorpus, vocabulary_size: int, given: Mapping[str, Any]) -> TrainSettings:
+    """Fill in what was not given (None) from the text.
+
+    Raises TextError where there is nothing to learn, UsageError where what was given cannot be.
+    """
+    _require_something_to_learn(corpus)
+    given = {name: value for name, value in given.items() if value is not None}
+    unknown = given.keys() - {field.name for field in fields(TrainSettings)}
+    if unknown:
+        raise UsageError(f"no such setting: {', '.join(sorted(unknown))}")
+    whole = not given.get("validation") and not given.get("sequence_length")
+    short = corpus if isinstance(corpus, Corpus) and is_short(corpus) and whole else None
+    given = {"cell": SHORT_TEXT_CELL if short or given.get("stride") else LONG_TEXT_CELL, **given}
+    if given.get("stride"):
+        defaults = _for_overlapping_windows(corpus, given)
+    elif short:
+        defaults = _for_short_text(short, given)
+    else:
+        defaults = _for_long_text(corpus, given)
+    if given.get("head") == "none":
+        defaults = replace(defaults, hidden_size=vocabulary_size)
+    recipe = _recipe(given)
+    layers = given.get("layers", max(defaults.layers, recipe.layers))
+    defaults = replace(
+        defaults,
+        layers=layers,
+        residual=(defaults.residual or recipe.residual) and layers > 1,
+        layer_norm=recipe.layer_norm,
+    )
+    settings = replace(defaults, **given)
+    if settings.tie_weights and "embedding_size" not in given:
+        settings = replace(settings, embedding_size=settings.hidden_size)
+    if settings.stride > settings.sequence_length:
+        raise UsageError(
+            f"--stride {settings.stride} leaves places out between windows of {settings.sequence_length}",
+            hint="a stride is at most the --sequence-length",
+        )
+    return settings
+
+
+def is_short(corpus: Corpus) -> bool:
+    """Whether a text is of the kind that is learned whole."""
+    longest = max(map(len, corpus.sequences))
+    return not corpus.lines and longest <= WHOLE_STRING and corpus.characters <= WHOLE_TEXT
+
+
+def _recipe(given: Mapping[str, Any]) -> Recipe:
+    return RECIPES.get(given["cell"], Recipe())
+
+
+def _for_short_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
+    longest = max(map(len, corpus.sequences))
+    recipe = _recipe(given)
+    return TrainSettings(
+        epochs=300 + 6 * longest,
+        learning_rate=recipe.learning_rate,
+        schedule="constant" if "learning_rate" in given else recipe.schedule,
+        batch_size=len(corpus.sequences),
+        sequence_length=longest - 1,
+        until_learned="epochs" not in given,
+    )
+
+
+def _for_overlapping_windows(corpus: AnyCorpus, given: Mapping[str, Any]) -> TrainSettings:
+    """Every window starts from the zero state, all in one batch where there are not too many."""
+    if corpus.lines or given.get("validation"):
+        other = "--lines" if corpus.lines else "--validation"
+        raise UsageError(f"--stride and {other} exclude each other", hint="give one of them")
+    if isinstance(corpus, LargeCorpus):
+        raise UsageError(
+            f"--stride learns all windows of a text at once, and {corpus.characters:,} are too many",
+            hint="leave --stride out: windows over streams learn text of any size",
+        )
+    return replace(
+        _for_short_text(corpus, given),
+        epochs=500,
+        sequence_length=10,
+        batch_size=min(1_000, sum(map(len, corpus.sequences))),
+    )
+
+
+def _for_long_text(corpus: AnyCorpus, given: Mapping[str, Any]) -> TrainSettings:
+    """Windows over streams, or lines; tests/benchmarks/defaults.md has the experiments behind the figures."""
+    fast = given["cell"] == LONG_TEXT_CELL
+    characters = corpus.characters
+    usual = 32 if fast and not corpus.lines else 64
+    sequence_length = given.get("sequence_length", usual)
+    batch_size = min(32, max(4, characters // (16 * sequence_length)))
+    enough_to_split = corpus.strings >= 10 if corpus.lines else characters >= 200
+    validation = given.get("validation", 0.1 if enough_to_split else 0.0)
+    passes = min(100, max(3, 6_000_000 // characters))
+    settings = TrainSettings(
+        hidden_size=256 if characters > 50_000 or (fast and corpus.lines) else 128,
+        epochs=1_000_000 if "time_limit" in given else passes,
+        batch_size=batch_size,
+        sequence_length=usual,
+        validation=validation,
+        patience=5 if validation else 0,
+        recoveries=0 if "learning_rate" in given else 5,
+        whole=False,
+    )
+    if fast and corpus.lines:
+        return replace(settings, batch_size=min(128, max(4, corpus.strings // 32)), dropout=0.2)
+    return _sized(settings, characters, given.get("time_limit")) if fast else settings
+
+
+def _sized(settings: TrainSettings, characters: int, seconds: float | None) -> TrainSettings:
+    """The network that a text of this length is learned best by, in the time there is."""
+    if characters <= SMALL_TEXT:  # which is soon known by heart: few passes, and much left out
+        dropout = 0.5 if characters <= SMALL_TEXT / 4 else 0.3
+        return replace(settings, hidden_size=512, dropout=dropout, epochs=12)
+    if seconds is not None and seconds < 30:
+        return replace(settings, hidden_size=512)
+    if seconds is not None and seconds < 90:
+        return replace(settings, hidden_size=384, layers=2, residual=True)
+    if seconds is None:
+        return replace(settings, hidden_size=512, layers=2, residual=True)
+    return replace(
+        settings,
+        hidden_size=768,
+        layers=2,
+        residual=True,
+        learning_rate=0.002,
+        warm_up=0.05,
+        dropout=0.1 if seconds >= 240 else 0.0,
+    )
+
+
+def _require_something_to_learn(corpus: AnyCorpus) -> None:
+    if not corpus.strings:
+        raise TextError("the text is empty", hint="give a --text, or a --file that holds some")
+    if isinstance(corpus, LargeCorpus):
+        return
+    shortest = min(corpus.sequences, key=len)
+    if len(shortest) < (1 if corpus.lines else 2):
+        raise TextError(
+            f"the text {shortest!r} has {len(shortest)} character{'' if len(shortest) == 1 else 's'}; "
+            "training needs at least 2",
+            hint="pass a longer --text, or a --file",
+        )

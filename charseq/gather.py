@@ -1,0 +1,101 @@
+"""Where text comes from: arguments, files and standard input, in memory or too large for it."""
+
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from charseq.corpus import ANY_BYTES, AnyCorpus, Corpus, LargeCorpus, Source, decoded, lines_of
+from charseq.errors import TextError
+from charseq.units import Normalization, Unit
+
+STANDARD_INPUT = "-"
+LARGE = 1 << 24
+"""Bytes of all text together from which on it is read a piece at a time."""
+
+
+def gather(
+    texts: Sequence[str], files: Sequence[str], *, lines: bool, unit: Unit, standard_input: BinaryIO
+) -> Corpus:
+    """Read every text and file into memory, in the order given.  Raises TextError."""
+    with ExitStack() as opened:
+        return _read(_sources(texts, files, unit, standard_input, opened), lines, unit)
+
+
+@contextmanager
+def gather_any_size(
+    texts: Sequence[str],
+    files: Sequence[str],
+    *,
+    lines: bool,
+    unit: Unit,
+    normalization: Normalization,
+    standard_input: BinaryIO,
+) -> Iterator[AnyCorpus]:
+    """The same, but where there is much of it only open what is to be read a piece at a time."""
+    with ExitStack() as opened:
+        sources = _sources(texts, files, unit, standard_input, opened)
+        if sum(source.file.seek(0, os.SEEK_END) for source in sources) <= LARGE:
+            yield _read(sources, lines, unit)
+        else:
+            at_lines = unit == "grapheme" or normalization != "none"
+            yield LargeCorpus(tuple(sources), lines, unit, at_lines)
+
+
+def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
+    """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates)."""
+    if unit != "byte" and any("\udc80" <= c <= "\udcff" for c in text):
+        return decoded(os.fsencode(text), source, unit, remedy)
+    return text
+
+
+def _read(sources: Sequence[Source], lines: bool, unit: Unit) -> Corpus:
+    found = [decoded(b"".join(source.blocks()), source.name, unit) for source in sources]
+    if lines:
+        found = [line for text in found for line in lines_of(text)]
+    return Corpus(tuple(found), lines)
+
+
+def _sources(
+    texts: Sequence[str], files: Sequence[str], unit: Unit, standard_input: BinaryIO, opened: ExitStack
+) -> list[Source]:
+    """Every text and file, opened."""
+    if files.count(STANDARD_INPUT) > 1:
+        raise TextError("standard input can be read only once", hint="give - a single time")
+    given = [checked(text, f"--text {text!r}", unit) for text in texts]
+    sources = [Source("--text", io.BytesIO(text.encode("utf-8", "surrogateescape"))) for text in given]
+    for name in files:
+        if name == STANDARD_INPUT:
+            sources.append(Source("standard input", opened.enter_context(_kept(standard_input))))
+        else:
+            sources.append(Source(repr(name), opened.enter_context(_opened(name))))
+    return sources
+
+
+def _opened(name: str) -> BinaryIO:
+    try:
+        file = Path(name).open("rb")  # noqa: SIM115 (whoever asked closes it)
+        if file.seekable():
+            return file
+        with file:
+            return _kept(file)
+    except FileNotFoundError:
+        raise TextError(f"there is no file {name!r}", hint="check the path, or give a --text") from None
+    except IsADirectoryError:
+        raise TextError(f"{name!r} is a folder", hint="give a file of text") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TextError(
+            f"cannot read {name!r}: {reason}", hint="check the path and its permissions"
+        ) from None
+
+
+def _kept(stream: IO[bytes]) -> BinaryIO:
+    """What can be read only once, kept to be read again: in memory, or in a temporary file if it is large."""
+    kept = tempfile.SpooledTemporaryFile(max_size=LARGE)  # noqa: SIM115 (whoever asked closes it)
+    shutil.copyfileobj(stream, kept)
+    return cast(BinaryIO, kept)
