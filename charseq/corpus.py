@@ -1,8 +1,8 @@
 """The text to learn: strings in memory, or files too long for that, read a piece at a time."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import BinaryIO, NamedTuple
 
 from charseq.errors import TextError
@@ -53,7 +53,6 @@ class Source(NamedTuple):
             ) from None
 
 
-@dataclass(frozen=True)
 class LargeCorpus:
     """Text too long to hold: every source a sequence, or `lines` of it; read as often as it is wanted.
 
@@ -61,49 +60,57 @@ class LargeCorpus:
     side may be one.
     """
 
-    sources: tuple[Source, ...]
-    lines: bool = False
-    unit: Unit = "character"
-    at_lines: bool = False
+    def __init__(
+        self,
+        sources: tuple[Source, ...],
+        lines: bool = False,
+        unit: Unit = "character",
+        at_lines: bool = False,
+    ) -> None:
+        self.sources, self.lines, self.unit = sources, lines, unit
+        self._at_lines = at_lines or lines
+        self._size: tuple[int, int] | None = None
 
     @property
     def characters(self) -> int:
         """The code points of all sequences together."""
-        return self._size[0]
+        return self._counted()[0]
 
     @property
     def strings(self) -> int:
         """How many sequences there are."""
-        return self._size[1]
+        return self._counted()[1]
 
     def pieces(self) -> Iterator[str]:
         """All that is to be learned, the ends of lines left out.  Raises TextError where it is ill-formed."""
+        characters, strings = 0, 0 if self.lines else len(self.sources)
         for source in self.sources:
             for piece in self.pieces_of(source):
-                yield "".join(lines_of(piece)) if self.lines else piece
+                if self.lines:
+                    lines = lines_of(piece)
+                    strings += len(lines)
+                    piece = "".join(lines)
+                characters += len(piece)
+                yield piece
+        self._size = characters, strings
 
     def pieces_of(self, source: Source) -> Iterator[str]:
         """One source as it is.  Raises TextError where it is ill-formed."""
         held, offset = b"", 0
         for block in source.blocks(PIECE):
             held += block
-            at_lines = self.at_lines or self.lines
-            end = held.rfind(b"\n") + 1 if at_lines else _whole_code_points(held)
+            end = held.rfind(b"\n") + 1 if self._at_lines else _whole_code_points(held)
             if end:
                 yield decoded(held[:end], source.name, self.unit, offset=offset)
                 held, offset = held[end:], offset + end
         if held:
             yield decoded(held, source.name, self.unit, offset=offset)
 
-    @cached_property
-    def _size(self) -> tuple[int, int]:
-        characters, strings = 0, 0 if self.lines else len(self.sources)
-        for source in self.sources:
-            for piece in self.pieces_of(source):
-                found = lines_of(piece) if self.lines else [piece]
-                characters += sum(map(len, found))
-                strings += len(found) if self.lines else 0
-        return characters, strings
+    def _counted(self) -> tuple[int, int]:
+        """Characters and strings, as they were counted when all was read for the first time."""
+        if self._size is None:
+            deque(self.pieces(), maxlen=0)
+        return self._size or (0, 0)
 
 
 AnyCorpus = Corpus | LargeCorpus

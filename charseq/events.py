@@ -43,6 +43,8 @@ class Progress:
     loss: float
     characters_per_second: float
     seconds: float
+    sample: str | None = None
+    """What the network now writes, where it was asked."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Epoch:
 
     For text learned whole, loss and accuracy are those of the network after the epoch's last update, over
     the whole text; `prediction`, `target` and their ids are lists where several strings are learned.  For
-    longer text they are the means over the epoch, and the prediction is that of the first held-out places.
+    longer text they are the means since the event before, the prediction is that of the first held-out
+    places, and `sample` what the network now writes by itself.
     """
 
     event: ClassVar[str] = "epoch"
@@ -68,8 +71,18 @@ class Epoch:
     learning_rate: float
     seconds: float
     done: float
+    passes: float
+    """How often the text has been read so far; of an epoch that was cut short, less than its number."""
+    sample: str | None = None
     recoveries: int = 0
     """How often so far the loss had run away, and the learning rate was halved."""
+
+
+@dataclass(frozen=True)
+class Report(Epoch):
+    """A part of a long epoch is done: all that an epoch tells, of the epoch that is under way."""
+
+    event: ClassVar[str] = "report"
 
 
 @dataclass(frozen=True)
@@ -80,7 +93,7 @@ class End:
     status: EndStatus
     model: str
     epoch: int
-    """The epoch whose weights were kept; 0 are the first weights."""
+    """The epoch, done or under way, whose weights were kept; 0 are the first weights."""
     epochs: int
     """How many epochs there were."""
     loss: float | None
@@ -88,9 +101,13 @@ class End:
     validation_loss: float | None
     seconds: float
     recoveries: int = 0
+    passes: float = 0.0
+    """How often the text had been read when what was kept was measured ..."""
+    last_passes: float = 0.0
+    """... and when the last measure was taken."""
 
 
-Event = Start | Progress | Epoch | End
+Event = Start | Progress | Epoch | Report | End
 
 
 _TIMES = {"seconds", "characters_per_second"}

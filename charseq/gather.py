@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from charseq.errors import TextError
 from charseq.units import Normalization, Unit
 
 STANDARD_INPUT = "-"
+BLOCK = 1 << 20
 LARGE = 1 << 24
 """Bytes of all text together from which on it is read a piece at a time."""
 
@@ -97,5 +97,9 @@ def _opened(name: str) -> BinaryIO:
 def _kept(stream: IO[bytes]) -> BinaryIO:
     """What can be read only once, kept to be read again: in memory, or in a temporary file if it is large."""
     kept = tempfile.SpooledTemporaryFile(max_size=LARGE)  # noqa: SIM115 (whoever asked closes it)
-    shutil.copyfileobj(stream, kept)
+    block = stream.read(BLOCK)
+    kept.write(block)
+    while len(block) == BLOCK:  # a shorter one is the last: on a terminal, another would be waited for
+        block = stream.read(BLOCK)
+        kept.write(block)
     return cast(BinaryIO, kept)

@@ -32,7 +32,7 @@ def epoch(number: int, predicted: list[int], target: list[int], symbols: tuple[s
         epoch=number, loss=1 / number, accuracy=right,
         prediction="".join(symbols[i] for i in predicted), target="".join(symbols[i] for i in target),
         predicted_ids=[predicted], target_ids=[target], validation_loss=None, validation_accuracy=None,
-        characters_per_second=100.0, learning_rate=0.1, seconds=1.0, done=0.5,
+        characters_per_second=100.0, learning_rate=0.1, seconds=1.0, done=0.5, passes=number,
     )  # fmt: skip
 
 
@@ -238,7 +238,7 @@ def test_the_outcome_says_where_the_model_is_and_what_to_try() -> None:
     assert "every place right" in text
     assert "runs/0001-lstm/model.safetensors" in text
     assert text.endswith("charseq predict")
-    elsewhere = End("completed", "mine/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3)
+    elsewhere = End("completed", "mine/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3, 0, 3.0, 5.0)
     assert outcome(elsewhere).endswith("charseq predict --model mine")
     assert "epoch 3 was best" in outcome(elsewhere)
 

@@ -22,17 +22,22 @@ LONG = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(90))
 
 
 def events_of(
-    *texts: str, lines: bool = False, out: str = "out", stop: Callable[[], bool] = lambda: False, **given: Any
+    *texts: str,
+    lines: bool = False,
+    out: str = "out",
+    stop: Callable[[], bool] = lambda: False,
+    live: bool = False,
+    **given: Any,
 ) -> list[Event]:
     corpus = Corpus(texts, lines)
     vocabulary = Vocabulary.of(texts, boundary=lines)
     settings = choose(corpus, len(vocabulary), given)
     run = lambda: new_run(settings.cell, Path(out), force=True)  # noqa: E731
-    return list(train(corpus, vocabulary, settings, run, stop=stop))
+    return list(train(corpus, vocabulary, settings, run, stop=stop, live=live))
 
 
 def epochs(events: list[Event]) -> list[Epoch]:
-    return [event for event in events if isinstance(event, Epoch)]
+    return [event for event in events if type(event) is Epoch]
 
 
 def ended(events: list[Event]) -> End:

@@ -32,8 +32,9 @@ def follow(
     """
     from charseq.training.loop import train
 
+    live = form == "table" and sys.stdout.isatty()
     with streams.stopping() as stop:
-        last = _show(train(corpus, vocabulary, settings, open_run, stop=stop), form, stop)
+        last = _show(train(corpus, vocabulary, settings, open_run, stop=stop, live=live), form, stop)
     if isinstance(last, End):
         if form != "json":
             streams.say(outcome(last), OUTCOME_STYLES[last.status])

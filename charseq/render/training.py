@@ -6,7 +6,7 @@ import shlex
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from charseq.events import End, Epoch, Event, Progress, Start, record
+from charseq.events import End, Epoch, Event, Progress, Report, Start, record
 from charseq.render.visible import visible
 from charseq.settings import TrainSettings
 
@@ -55,7 +55,7 @@ class JSONLines(_LineRenderer):
 
 
 class PlainLines(_LineRenderer):
-    """A line an epoch, its fields between tabs, below one line of their names."""
+    """A line an epoch, and for each report within one, its fields between tabs, below their names."""
 
     def show(self, event: Event) -> None:
         """Write an epoch; the rest is said on standard error."""
@@ -66,7 +66,7 @@ class PlainLines(_LineRenderer):
                 names.insert(3, "validation_loss")
             self._line("\t".join(names))
         elif isinstance(event, Epoch):
-            fields = [str(event.epoch), f"{event.loss:.6f}", f"{event.accuracy:.4f}"]
+            fields = [passes(event), f"{event.loss:.6f}", f"{event.accuracy:.4f}"]
             if event.validation_loss is not None:
                 fields.append(f"{event.validation_loss:.6f}")
             self._line("\t".join([*fields, _one_line(event.prediction), _one_line(event.target)]))
@@ -129,8 +129,9 @@ def outcome(end: End) -> str:
         kept += ", every place right" if end.accuracy == 1 else f", {end.accuracy:.1%} of places right"
         if end.validation_loss is not None:
             kept = f"; validation loss {end.validation_loss:.4f} nats per character"
-        if end.epoch != end.epochs:
-            kept += f" (epoch {end.epoch} was best and is kept)"
+        if end.passes < end.last_passes:
+            best = f"epoch {end.epoch}" if end.passes == end.epoch else f"after {end.passes:.3g} epochs it"
+            kept += f" ({best} was best and is kept)"
     if end.recoveries:
         kept += f"; the loss ran away {count(end.recoveries, 'time')}, the learning rate was halved"
     why = ": the loss is no longer a number that means anything" if end.status == "diverged" else ""
@@ -147,6 +148,11 @@ def _following(end: End) -> str:
     numbered = re.fullmatch(r"runs/\d{4,}-[^/]+", run)  # the newest, which predict takes by itself
     named = "" if numbered else f" --model {visible(shlex.quote(run))}"
     return f"next: charseq predict{named}"
+
+
+def passes(event: Epoch) -> str:
+    """The epoch that is done; of one under way, how often the text was read."""
+    return f"{event.passes:.3g}" if isinstance(event, Report) else str(event.epoch)
 
 
 def count(number: int, noun: str) -> str:

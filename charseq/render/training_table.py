@@ -14,7 +14,8 @@ from rich.text import Text
 
 from charseq.events import Epoch, Event, Progress, Start
 from charseq.render.marked import marked
-from charseq.render.training import duration
+from charseq.render.training import duration, passes
+from charseq.render.visible import visible
 
 SECONDS_BETWEEN_REFRESHES = 0.08
 STRINGS_SHOWN = 3
@@ -23,6 +24,7 @@ LINES_OF_FINAL_ROW = 24
 LINES_AROUND = 7
 """What the summary above the table, its header, the bar and the shell's next line take."""
 LINES_IN_A_PIPE = 100
+LINES_OF_SAMPLE = 6
 NEWEST_ROWS = 4
 WIDTH_OF_NUMBERS = 30
 """What the columns before the prediction take, and the space between."""
@@ -31,7 +33,9 @@ NARROWEST_PREDICTION = 6
 
 
 class TrainingTable:
-    """Rows thinned to fit the screen, the last one always there; beneath it a bar while it runs."""
+    """Rows thinned to fit the screen, the last one always there; beneath it what the network now writes of
+    itself, where it learns longer text, and a bar while it runs.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -43,6 +47,7 @@ class TrainingTable:
             redirect_stderr=False,
         )
         self._rows = ThinnedRows()
+        self._sample: str | None = None
         self._picture: _Picture | None = None
         self._drawn = 0.0
 
@@ -56,7 +61,7 @@ class TrainingTable:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the table as it last was, whole and without the bar."""
-        final = self._table(self._picture, LINES_OF_FINAL_ROW) if self._picture else Text()
+        final = self._drawing(self._picture, LINES_OF_FINAL_ROW) if self._picture else Text()
         if not self._console.is_terminal:
             self._console.print(final)
             return
@@ -70,17 +75,21 @@ class TrainingTable:
             self._picture = _Picture(self._console, event)
         if isinstance(event, Epoch):
             self._rows.add(event)
-        if self._picture is None or not isinstance(event, Epoch | Progress) or not self._live.is_started:
+        if self._picture is None or not isinstance(event, Epoch | Progress):
+            return
+        self._sample = event.sample or self._sample
+        if not self._live.is_started:
             return
         if time.monotonic() - self._drawn >= SECONDS_BETWEEN_REFRESHES:
-            table = self._table(self._picture, LINES_OF_LAST_ROW)
-            self._live.update(Group(table, self._picture.bar(event)), refresh=True)
+            drawing = self._drawing(self._picture, LINES_OF_LAST_ROW)
+            self._live.update(Group(drawing, self._picture.bar(event)), refresh=True)
             self._drawn = time.monotonic()
 
-    def _table(self, picture: "_Picture", lines_of_last: int) -> RenderableType:
+    def _drawing(self, picture: "_Picture", lines_of_last: int) -> RenderableType:
         room = self._console.height - LINES_AROUND if self._console.is_terminal else LINES_IN_A_PIPE
-        rows = self._rows.shown(room - 2 * lines_of_last if picture.is_long else room, picture.height)
-        return picture.table(rows, lines_of_last)
+        written = picture.sample(self._sample) if self._sample is not None else []
+        room -= len(written) + (2 * lines_of_last if picture.is_long else 0)
+        return Group(picture.table(self._rows.shown(room, picture.height), lines_of_last), *written)
 
 
 class _Picture:
@@ -101,12 +110,18 @@ class _Picture:
             table.add_column(name, no_wrap=True)
         table.add_column("prediction", no_wrap=True)
         for row in rows:
-            cells = [str(row.epoch), f"{row.loss:.4f}"]
+            cells = [passes(row), f"{row.loss:.4f}"]
             cells.append(self._right(row) if row.validation_loss is None else f"{row.validation_loss:.4f}")
             if with_ids:
                 cells += [_ids(row.predicted_ids[0]), _ids(row.target_ids[0])]
             table.add_row(*cells, self._prediction(row, lines_of_last if row is rows[-1] else 1))
         return table
+
+    def sample(self, written: str) -> list[Text]:
+        """What the network writes, under a heading: as much as has room."""
+        text = Text("\n").join(Text(visible(line)) for line in written.split("\n"))
+        lines = text.wrap(self._console, self._console.width, overflow="fold")
+        return [Text("what it now writes:", "dim"), *lines[:LINES_OF_SAMPLE]]
 
     @property
     def is_long(self) -> bool:
@@ -122,7 +137,7 @@ class _Picture:
         settings = self._start.settings
         most = "at most " if settings.until_learned or settings.patience else ""
         pace = f"{now.characters_per_second:,.0f} characters/s"
-        text = f"{now.done:.0%}, epoch {now.epoch}, {pace}, {most}{duration(left)} left"
+        text = f"{now.done:.0%}, epoch {now.epoch}, loss {now.loss:.3f}, {pace}, {most}{duration(left)} left"
         grid = Table.grid(padding=(0, 1))
         grid.add_row(ProgressBar(total=1.0, completed=now.done, width=20), Text(text, "dim", no_wrap=True))
         return grid
@@ -159,13 +174,15 @@ class ThinnedRows:
     """The epochs worth a row: 1, 2, 5, 10, 20, 50 and so on, the first that was all right, and the newest."""
 
     def __init__(self) -> None:
+        self._count = 0
         self._round: list[Epoch] = []
         self._newest: deque[Epoch] = deque(maxlen=NEWEST_ROWS)
         self._first_right: list[Epoch] = []
 
     def add(self, row: Epoch) -> None:
-        """Take in the next epoch."""
-        if row.epoch == 1 or str(row.epoch).rstrip("0") in ("1", "2", "5"):
+        """Take in the next epoch, or report within one."""
+        self._count += 1
+        if str(self._count).rstrip("0") in ("1", "2", "5"):
             self._round.append(row)
         if row.accuracy == 1 and not self._first_right:
             self._first_right.append(row)
@@ -175,12 +192,12 @@ class ThinnedRows:
         """The rows that fit into `room` lines, by epoch; the last one and the first one always do."""
         newest_first = [*reversed(self._newest)]
         wanted = [*newest_first[:1], *self._round[:1], *self._first_right, *self._round, *newest_first]
-        chosen: dict[int, Epoch] = {}
+        chosen: dict[float, Epoch] = {}
         for row in wanted:
-            if row.epoch not in chosen and (len(chosen) < 2 or height(row) <= room):
-                chosen[row.epoch] = row
+            if row.passes not in chosen and (len(chosen) < 2 or height(row) <= room):
+                chosen[row.passes] = row
                 room -= height(row)
-        return [chosen[epoch] for epoch in sorted(chosen)]
+        return [chosen[passes] for passes in sorted(chosen)]
 
 
 def _ids(ids: list[int]) -> str:

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -11,22 +10,26 @@ import torch
 from torch import Tensor
 
 from charseq.arrays import SeededDraw
-from charseq.corpus import AnyCorpus, Corpus
-from charseq.events import End, EndStatus, Epoch, Event, Progress, Start, record
-from charseq.model_file import Model, write
+from charseq.corpus import AnyCorpus
+from charseq.events import End, EndStatus, Epoch, Event, Progress, Report, Start, record
 from charseq.runs import Run
 from charseq.settings import TrainSettings
 from charseq.training.clock import Clock
 from charseq.training.device import device_named
 from charseq.training.fused import path_for
-from charseq.training.learner import Learner, Measure, States
+from charseq.training.keeper import Keeper
+from charseq.training.learner import Learner, States
 from charseq.training.material import Material
 from charseq.training.optimizer import scheduled
+from charseq.training.reporter import DIVERGED_LOSS, Position, Reporter, has_diverged
+from charseq.training.sampler import Sampler
+from charseq.training.tally import Tally
 from charseq.vocabulary import Vocabulary
 
 RIGHT_EPOCHS_TO_BE_LEARNED = 10
 SECONDS_BETWEEN_PROGRESS = 0.1
-SECONDS_BETWEEN_SAVES = 30.0
+PLACES_BETWEEN_REPORTS = 1 << 20
+"""Within an epoch; eight times what is measured for one, so that measuring takes little of the time."""
 UPDATES_BETWEEN_CHECKS = 50
 """On a GPU, where looking at a loss means waiting for it."""
 WORK_FOR_TWO_THREADS = 1_000_000
@@ -35,8 +38,6 @@ UPDATES_BETWEEN_COPIES = 200
 """Of weights to go back to where the loss runs away."""
 RUNAWAY = 3.0
 """Times the loss of a network that knows nothing: so much worse than nothing, the weights have run away."""
-DIVERGED_LOSS = 1e6
-"""Nats per character that no network has by chance: the weights have run away."""
 
 
 def train(
@@ -46,14 +47,16 @@ def train(
     open_run: Callable[[], Run],
     *,
     stop: Callable[[], bool] = lambda: False,
+    live: bool = False,
 ) -> Iterator[Event]:
     """Learn a corpus, yielding every event; the model and the log are written on the way.
 
     `open_run` is called once everything else is known to be possible.  `stop` is asked after every update;
-    once it is true the run ends as interrupted, its model saved.  Raises UsageError for a device that is
+    once it is true the run ends as interrupted, its model saved.  Where someone looks on (`live`), progress
+    within an epoch tells now and then what the network writes.  Raises UsageError for a device that is
     not there, CharseqError where the run cannot be written.
     """
-    session = _Session(corpus, vocabulary, settings, stop)
+    session = _Session(corpus, vocabulary, settings, stop, live)
     run = open_run()
     try:
         for event in session.events(run):
@@ -68,7 +71,12 @@ class _Session:
     """A run under way: the learner, what it reads, and the best of it so far."""
 
     def __init__(
-        self, corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings, stop: Callable[[], bool]
+        self,
+        corpus: AnyCorpus,
+        vocabulary: Vocabulary,
+        settings: TrainSettings,
+        stop: Callable[[], bool],
+        live: bool,
     ) -> None:
         self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
         if settings.whole or settings.batch_size * settings.hidden_size**2 < WORK_FOR_TWO_THREADS:
@@ -77,119 +85,88 @@ class _Session:
         self.device = device_named(settings.device, short_text=settings.whole)
         self.material = Material(corpus, vocabulary, settings)
         self.path, unroll = path_for(self.network.cell)
-        arrays = self._first_weights()
-        self.learner = Learner(self.network, arrays, settings, unroll, self.device)
-        self.kept = self.sound = self.learner.parameters.copy()
-        self.best: Epoch | None = None
+        self.learner = Learner(self.network, self._first_weights(), settings, unroll, self.device)
+        opening = vocabulary.decode(self.material.strings[0][:1])
+        self.keeper = Keeper(corpus, vocabulary, settings, self.learner, opening)
+        self.sound = self.learner.parameters.copy()
         self.epochs = self.updates = self.epochs_right = self.recoveries = 0
+        self.rate = 0.0
         self.clock = Clock(settings, self.material)
-        self.saved = self.progressed = time.monotonic()
+        sampler = Sampler(self.learner, self.keeper.present, settings.seed, live=live)
+        self.reporter = Reporter(self.material, self.learner, vocabulary, settings, self.clock, sampler)
+        self.progressed = time.monotonic()
 
     def events(self, run: Run) -> Iterator[Event]:
         yield self._start(run)
         status: EndStatus | None = None
         while status is None:
             status = yield from self._epoch(run)
-        self._save(run)
+        self.keeper.save(run)
         yield self._end(run, status)
 
     def _epoch(self, run: Run) -> Generator[Progress | Epoch, None, EndStatus | None]:
         """One pass over the text.  Returns how the run ended, or None where it goes on."""
-        began = time.monotonic()
-        rate = 0.0
         states: States | None = None
-        cost = right = torch.zeros((), device=self.device)
-        places = 0
+        tally = Tally(self.device)
+        total, read = self.material.windows.places, 0
         for batch in self.material.windows:
-            rate = self._learning_rate()
-            loss, correct, states = self.learner.update(batch, states, rate)
+            self.rate = self._learning_rate()
+            loss, right, states = self.learner.update(batch, states, self.rate)
             self.updates += 1
-            cost = cost + loss * batch.places
-            right = right + correct
-            places += batch.places
-            if not self.epochs:
-                self.clock.guess(places, time.monotonic() - began)
+            read += batch.places
+            tally.add(loss, right, batch.places)
+            if not self.keeper.best:
+                self.clock.guess(tally.places, tally.seconds)
             if self._worth_a_look() and not self._is_sound(loss):
                 if self.recoveries == self.settings.recoveries:
                     return "diverged"
                 self._recover()
-                states = None
-                cost = right = torch.zeros((), device=self.device)
-                places, began = 0, time.monotonic()
+                states, tally = None, Tally(self.device)
                 continue
             if self.stop() or self.clock.is_over:
                 break
-            if time.monotonic() - self.progressed > SECONDS_BETWEEN_PROGRESS and not self.settings.whole:
+            if tally.places >= PLACES_BETWEEN_REPORTS and 2 * (total - read) >= PLACES_BETWEEN_REPORTS:
+                report = self._told(Report, tally, read / total, run)
+                if has_diverged(report):
+                    return "diverged"
+                yield report
+                tally = Tally(self.device)
+            elif time.monotonic() - self.progressed > SECONDS_BETWEEN_PROGRESS and not self.settings.whole:
                 self.progressed = time.monotonic()
-                seconds = self.progressed - began
-                yield Progress(
-                    self.epochs + 1,
-                    self.clock.done(self.updates),
-                    float(cost) / places,
-                    places / seconds,
-                    self.clock.seconds,
-                )
-        learned = time.monotonic()
-        places = max(places, 1)
-        pace = places / (learned - began)
-        with self.learner.settled():
-            if self.stop() and not self.settings.whole:
-                if self.best is None:
-                    self.kept = self.learner.parameters.copy()
-                return "interrupted"
-            event = self._report(Measure(float(cost) / places, float(right) / places, []), rate, pace)
-            self.clock.measuring = time.monotonic() - learned
-            if _diverged(event.loss) or _diverged(event.validation_loss or 0.0):
-                return "diverged"
-            self.epochs = event.epoch
-            self.epochs_right = self.epochs_right + 1 if event.accuracy == 1 else 0
-            self._keep_if_best(event, run)
+                yield self.reporter.progress(tally, self._position(read / total))
+        if self.stop() and not self.settings.whole:
+            self.keeper.take_unmeasured()
+            return "interrupted"
+        event = self._told(Epoch, tally, read / total, run)
+        if has_diverged(event):
+            return "diverged"
+        self.epochs = event.epoch
+        self.epochs_right = self.epochs_right + 1 if event.accuracy == 1 else 0
         yield event
         return "interrupted" if self.stop() else "completed" if self._over() else None
 
-    def _report(self, measure: Measure, rate: float, pace: float) -> Epoch:
-        """Measure the network as it now is."""
-        material, learner = self.material, self.learner
-        if self.settings.whole:
-            whole = learner.measure_whole(material.sequences)
-            predictions = material.of_strings(whole.predictions)
-            measure = Measure(whole.loss, material.accuracy(predictions), predictions)
-        else:
-            predictions = learner.measure_whole(material.shown).predictions
-        validation = learner.measure(material.held_out) if material.held_out else None
-        targets = [ids[1:].tolist() for ids in material.shown]
-        return Epoch(
+    def _told(self, kind: type[Epoch], tally: Tally, read: float, run: Run) -> Epoch:
+        """Measure the network as it now is, and keep it if it is the best so far."""
+        with self.learner.settled():
+            event = self.reporter.event(kind, tally, self._position(read))
+            if not has_diverged(event):
+                self.keeper.take(event, run)
+        return event
+
+    def _position(self, read: float) -> Position:
+        """Where the run is, with so much of the epoch read."""
+        return Position(
             epoch=self.epochs + 1,
-            loss=measure.loss,
-            accuracy=measure.accuracy,
-            prediction=self._texts(predictions),
-            target=self._texts(targets),
-            predicted_ids=predictions,
-            target_ids=targets,
-            validation_loss=validation.loss if validation else None,
-            validation_accuracy=validation.accuracy if validation else None,
-            learning_rate=rate,
-            characters_per_second=pace,
-            recoveries=self.recoveries,
-            seconds=self.clock.seconds,
+            passes=self.epochs + read,
             done=self.clock.done(self.updates),
+            learning_rate=self.rate,
+            recoveries=self.recoveries,
         )
-
-    def _keep_if_best(self, event: Epoch, run: Run) -> None:
-        if self.best is None or self._rank(event) < self._rank(self.best):
-            self.best, self.kept = event, self.learner.parameters.copy()
-            if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
-                self._save(run)
-
-    def _rank(self, event: Epoch) -> tuple[float, ...]:
-        """Lower is better: of a whole text what is most nearly learned, of others the validation loss."""
-        if self.settings.whole:
-            return (-event.accuracy, event.loss)
-        return (event.validation_loss,) if event.validation_loss is not None else (-event.epoch,)
 
     def _over(self) -> bool:
         settings = self.settings
-        impatient = settings.patience and self.best and self.epochs - self.best.epoch >= settings.patience
+        best = self.keeper.best
+        impatient = settings.patience and best and self.epochs - best.epoch >= settings.patience
         learned = settings.until_learned and self.epochs_right >= RIGHT_EPOCHS_TO_BE_LEARNED
         return bool(self.epochs >= settings.epochs or impatient or learned or self.clock.is_over)
 
@@ -201,7 +178,7 @@ class _Session:
     def _is_sound(self, loss: Tensor) -> bool:
         """Whether the loss means something; now and then the weights that gave it are set aside."""
         if not self.settings.recoveries:
-            return not _diverged(float(loss))
+            return float(loss) < DIVERGED_LOSS
         if not float(loss) < RUNAWAY * math.log(len(self.vocabulary) + 1):
             return False
         if self.updates % UPDATES_BETWEEN_COPIES == 0:
@@ -216,10 +193,6 @@ class _Session:
     def _worth_a_look(self) -> bool:
         return self.device.type == "cpu" or self.updates % UPDATES_BETWEEN_CHECKS == 0
 
-    def _texts(self, sequences: Sequence[Sequence[int]]) -> str | list[str]:
-        texts = [self.vocabulary.decode(ids) for ids in sequences]
-        return texts[0] if len(texts) == 1 else texts
-
     def _first_weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """Weights drawn from the seed, and a head that already knows how frequent each symbol is.
 
@@ -232,30 +205,6 @@ class _Session:
         if "head.b" in arrays:
             arrays["head.b"] = self.material.log_frequencies(len(self.vocabulary))
         return arrays
-
-    def _save(self, run: Run) -> None:
-        self.saved = time.monotonic()
-        best = self.best
-        measures = {
-            "epoch": best.epoch if best else 0,
-            "loss": best.loss if best else None,
-            "accuracy": best.accuracy if best else None,
-            "validation_loss": best.validation_loss if best else None,
-        }
-        model = Model(
-            self.network,
-            self.vocabulary,
-            self.learner.parameters.arrays(self.kept),
-            learned=self._learned_whole(),
-            opening=self.vocabulary.decode(self.material.strings[0][:1]),
-            training={"settings": asdict(self.settings), **measures},
-        )
-        run.restore()
-        write(run.model, model)
-
-    def _learned_whole(self) -> tuple[str, ...]:
-        known = self.settings.whole and not self.settings.stride
-        return self.corpus.sequences if known and isinstance(self.corpus, Corpus) else ()
 
     def _start(self, run: Run) -> Start:
         return Start(
@@ -273,7 +222,7 @@ class _Session:
         )
 
     def _end(self, run: Run, status: EndStatus) -> End:
-        best = self.best
+        best = self.keeper.best
         return End(
             status=status,
             model=str(run.model),
@@ -284,8 +233,6 @@ class _Session:
             validation_loss=best.validation_loss if best else None,
             recoveries=self.recoveries,
             seconds=self.clock.seconds,
+            passes=best.passes if best else 0.0,
+            last_passes=self.keeper.last_passes,
         )
-
-
-def _diverged(loss: float) -> bool:
-    return not loss < DIVERGED_LOSS

@@ -1,0 +1,101 @@
+"""Measures the network on the way, and makes the events that tell of it."""
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from charseq.events import Epoch, Progress
+from charseq.settings import TrainSettings
+from charseq.training.clock import Clock
+from charseq.training.learner import Learner, Measure
+from charseq.training.material import Material
+from charseq.training.sampler import Sampler
+from charseq.training.tally import Tally
+from charseq.vocabulary import Vocabulary
+
+DIVERGED_LOSS = 1e6
+"""Nats per character that no network has by chance: the weights have run away."""
+
+
+class Position(NamedTuple):
+    """Where a run is; the fields are those of the events."""
+
+    epoch: int
+    passes: float
+    done: float
+    learning_rate: float
+    recoveries: int
+
+
+class Reporter:
+    """Knows what there is to measure, and how long it takes."""
+
+    def __init__(
+        self,
+        material: Material,
+        learner: Learner,
+        vocabulary: Vocabulary,
+        settings: TrainSettings,
+        clock: Clock,
+        sampler: Sampler,
+    ) -> None:
+        self._material, self._learner, self._vocabulary = material, learner, vocabulary
+        self._settings, self._clock, self._sampler = settings, clock, sampler
+
+    def event(self, kind: type[Epoch], tally: Tally, position: Position) -> Epoch:
+        """Measure the network as it now is."""
+        began = time.monotonic()
+        pace = tally.pace
+        material, learner = self._material, self._learner
+        measure, predictions = self._over_the_text(tally)
+        validation = learner.measure(material.held_out) if material.held_out else None
+        targets = [ids[1:].tolist() for ids in material.shown]
+        sample = None if self._settings.whole else self._sampler.after(tally.places)
+        material.release()
+        self._clock.measuring = time.monotonic() - began
+        return kind(
+            **position._asdict(),
+            loss=measure.loss,
+            accuracy=measure.accuracy,
+            prediction=self._texts(predictions),
+            target=self._texts(targets),
+            predicted_ids=predictions,
+            target_ids=targets,
+            validation_loss=validation.loss if validation else None,
+            validation_accuracy=validation.accuracy if validation else None,
+            characters_per_second=pace,
+            sample=sample,
+            seconds=self._clock.seconds,
+        )
+
+    def progress(self, tally: Tally, position: Position) -> Progress:
+        """Tell how far it is, without measuring."""
+        return Progress(
+            position.epoch,
+            position.done,
+            tally.loss,
+            tally.pace,
+            self._clock.seconds,
+            self._sampler.live(),
+        )
+
+    def _over_the_text(self, tally: Tally) -> tuple[Measure, list[list[int]]]:
+        """Loss and accuracy, and what is predicted of the places shown.
+
+        Of text learned whole as the network now is; of other text as it was while it learned.
+        """
+        material, learner = self._material, self._learner
+        if not self._settings.whole:
+            return tally.measure(), learner.measure_whole(material.shown).predictions
+        whole = learner.measure_whole(material.sequences)
+        predictions = material.of_strings(whole.predictions)
+        return Measure(whole.loss, material.accuracy(predictions), predictions), predictions
+
+    def _texts(self, sequences: Sequence[Sequence[int]]) -> str | list[str]:
+        texts = [self._vocabulary.decode(ids) for ids in sequences]
+        return texts[0] if len(texts) == 1 else texts
+
+
+def has_diverged(event: Epoch) -> bool:
+    """Whether a loss is no longer a number that means anything."""
+    return not (event.loss < DIVERGED_LOSS and (event.validation_loss or 0.0) < DIVERGED_LOSS)
