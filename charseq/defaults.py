@@ -1,17 +1,21 @@
 """The settings that a text, its size and the time there is choose by default."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from charseq.corpus import AnyCorpus, Corpus, LargeCorpus
 from charseq.errors import TextError, UsageError
 from charseq.settings import Schedule, TrainSettings
+from charseq.sizing import TWO_CORES, sized
 
 SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-relu"
-"""What learned most reliably where text is learned whole, and what was best on longer text."""
+CELL_REASONS = {
+    True: f"{SHORT_TEXT_CELL} learned strings most reliably",
+    False: f"{LONG_TEXT_CELL} with layer norm learned longer text best in every experiment",
+}
+"""Why, by whether a text is learned whole."""
 
-SMALL_TEXT = 200_000
 WHOLE_STRING = 1_000
 """A text is learned whole up to this many characters a string ..."""
 WHOLE_TEXT = 10_000
@@ -45,16 +49,24 @@ see x alone tells places apart only by a second layer.
 """
 
 
-def choose(corpus: AnyCorpus, vocabulary_size: int, given: Mapping[str, Any]) -> TrainSettings:
-    """Fill in what was not given (None) from the text.
+def choose(
+    corpus: AnyCorpus,
+    vocabulary_size: int,
+    given: Mapping[str, Any],
+    *,
+    power: Callable[[], float] = lambda: TWO_CORES,
+) -> TrainSettings:
+    """Fill in what was not given (None) from the text, and where that is long from the time there is.
 
-    Raises TextError where there is nothing to learn, UsageError where what was given cannot be.
+    `power` tells the floating-point operations a second that the device gives to training.  Raises TextError
+    where there is nothing to learn, UsageError where what was given cannot be.
     """
     _require_something_to_learn(corpus)
     given = {name: value for name, value in given.items() if value is not None}
     unknown = given.keys() - {field.name for field in fields(TrainSettings)}
     if unknown:
         raise UsageError(f"no such setting: {', '.join(sorted(unknown))}")
+    asked = given.keys()
     whole = not given.get("validation") and not given.get("sequence_length")
     short = corpus if isinstance(corpus, Corpus) and is_short(corpus) and whole else None
     given = {"cell": SHORT_TEXT_CELL if short or given.get("stride") else LONG_TEXT_CELL, **given}
@@ -63,7 +75,7 @@ def choose(corpus: AnyCorpus, vocabulary_size: int, given: Mapping[str, Any]) ->
     elif short:
         defaults = _for_short_text(short, given)
     else:
-        defaults = _for_long_text(corpus, given)
+        defaults = _for_long_text(corpus, vocabulary_size, given, power)
     if given.get("head") == "none":
         defaults = replace(defaults, hidden_size=vocabulary_size)
     recipe = _recipe(given)
@@ -74,7 +86,9 @@ def choose(corpus: AnyCorpus, vocabulary_size: int, given: Mapping[str, Any]) ->
         residual=(defaults.residual or recipe.residual) and layers > 1,
         layer_norm=recipe.layer_norm,
     )
-    settings = replace(defaults, **given)
+    reasons = {"cell": CELL_REASONS[defaults.whole], **defaults.reasons}
+    known = {name: reason for name, reason in reasons.items() if name not in asked}
+    settings = replace(defaults, **given, reasons=known)
     if settings.tie_weights and "embedding_size" not in given:
         settings = replace(settings, embedding_size=settings.hidden_size)
     if settings.stride > settings.sequence_length:
@@ -126,51 +140,33 @@ def _for_overlapping_windows(corpus: AnyCorpus, given: Mapping[str, Any]) -> Tra
     )
 
 
-def _for_long_text(corpus: AnyCorpus, given: Mapping[str, Any]) -> TrainSettings:
+def _for_long_text(
+    corpus: AnyCorpus, vocabulary_size: int, given: Mapping[str, Any], power: Callable[[], float]
+) -> TrainSettings:
     """Windows over streams, or lines; tests/benchmarks/defaults.md has the experiments behind the figures."""
     fast = given["cell"] == LONG_TEXT_CELL
     characters = corpus.characters
     usual = 32 if fast and not corpus.lines else 64
     sequence_length = given.get("sequence_length", usual)
-    batch_size = min(32, max(4, characters // (16 * sequence_length)))
     enough_to_split = corpus.strings >= 10 if corpus.lines else characters >= 200
     validation = given.get("validation", 0.1 if enough_to_split else 0.0)
-    passes = min(100, max(3, 6_000_000 // characters))
     settings = TrainSettings(
         hidden_size=256 if characters > 50_000 or (fast and corpus.lines) else 128,
-        epochs=1_000_000 if "time_limit" in given else passes,
-        batch_size=batch_size,
+        epochs=min(100, max(1, 6_000_000 // characters)),
+        batch_size=min(32, max(4, characters // (16 * sequence_length))),
         sequence_length=usual,
         validation=validation,
         patience=5 if validation else 0,
         recoveries=0 if "learning_rate" in given else 5,
         whole=False,
     )
+    seconds = given.get("time_limit")
     if fast and corpus.lines:
-        return replace(settings, batch_size=min(128, max(4, corpus.strings // 32)), dropout=0.2)
-    return _sized(settings, characters, given.get("time_limit")) if fast else settings
-
-
-def _sized(settings: TrainSettings, characters: int, seconds: float | None) -> TrainSettings:
-    """The network that a text of this length is learned best by, in the time there is."""
-    if characters <= SMALL_TEXT:  # which is soon known by heart: few passes, and much left out
-        dropout = 0.5 if characters <= SMALL_TEXT / 4 else 0.3
-        return replace(settings, hidden_size=512, dropout=dropout, epochs=12)
-    if seconds is not None and seconds < 30:
-        return replace(settings, hidden_size=512)
-    if seconds is not None and seconds < 90:
-        return replace(settings, hidden_size=384, layers=2, residual=True)
-    if seconds is None:
-        return replace(settings, hidden_size=512, layers=2, residual=True)
-    return replace(
-        settings,
-        hidden_size=768,
-        layers=2,
-        residual=True,
-        learning_rate=0.002,
-        warm_up=0.05,
-        dropout=0.1 if seconds >= 240 else 0.0,
-    )
+        settings = replace(settings, batch_size=min(128, max(4, corpus.strings // 32)), dropout=0.2)
+    if fast and not corpus.lines:
+        able = power() if seconds else TWO_CORES  # without a limit the same on every machine
+        return sized(settings, characters, vocabulary_size, given, able)
+    return replace(settings, epochs=1_000_000) if seconds else settings
 
 
 def _require_something_to_learn(corpus: AnyCorpus) -> None:

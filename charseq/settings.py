@@ -1,6 +1,7 @@
 """What a training run is told to do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from charseq.network import Head, InitialState, Network
@@ -56,6 +57,8 @@ class TrainSettings:
     """How often a loss that runs away is met by half the learning rate, before the run ends as diverged."""
     until_learned: bool = False
     """End once every place has been right for some epochs."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why defaults are what they are, by setting, in words."""
 
     def network(self, vocabulary_size: int) -> Network:
         """The network to train.  Raises UsageError where sizes cannot fit."""

@@ -88,19 +88,58 @@ def test_longer_text_is_learned_by_the_cell_that_the_experiments_chose() -> None
     assert long_text(1_000_000, cell="lstm").sequence_length == 64
 
 
-def test_the_network_grows_with_the_time_there_is() -> None:
-    sizes = [long_text(1_000_000, time_limit=seconds) for seconds in (10, 60, 300)]
-    assert [(s.hidden_size, s.layers, s.residual) for s in sizes] == [
-        (512, 1, False), (384, 2, True), (768, 2, True),
-    ]  # fmt: skip
-    assert long_text(1_000_000, time_limit=300, layers=1).residual is False
+def recurrent_weights(settings: TrainSettings) -> int:
+    return (2 * settings.layers - 1) * settings.hidden_size**2
 
 
-def test_small_text_is_passed_over_few_times_and_much_is_left_out() -> None:
-    settings = long_text(20_000, time_limit=300)
+def test_the_network_grows_with_the_time_there_is_and_its_learning_rate_shrinks() -> None:
+    sizes = [long_text(1_000_000, time_limit=seconds) for seconds in (10.0, 60.0, 300.0, 900.0)]
+    weights, rates = [recurrent_weights(s) for s in sizes], [s.learning_rate for s in sizes]
+    assert weights == sorted(set(weights))
+    assert rates[-1] < rates[0]
+    assert [s.residual for s in sizes] == [s.layers > 1 for s in sizes]
+    assert sizes[-1].warm_up > 0
+    assert long_text(1_000_000, time_limit=300.0, layers=1).residual is False
+
+
+def test_the_network_grows_with_the_text_but_not_beyond_what_time_allows() -> None:
+    sizes = [long_text(n, time_limit=60.0) for n in (20_000, 200_000, 1_000_000, 10_000_000)]
+    assert recurrent_weights(sizes[0]) < recurrent_weights(sizes[1])
+    assert recurrent_weights(sizes[2]) == recurrent_weights(sizes[3])
+    assert "the text" in sizes[0].reasons["hidden_size"]
+    assert "the time limit" in sizes[3].reasons["hidden_size"]
+
+
+def test_the_network_grows_with_the_machine_where_there_is_a_time_limit_alone() -> None:
+    corpus = Corpus(("ab" * 500_000,))
+    quick = choose(corpus, 2, {"time_limit": 60.0}, power=lambda: 1e12)
+    assert recurrent_weights(quick) > recurrent_weights(choose(corpus, 2, {"time_limit": 60.0}))
+    assert choose(corpus, 2, {}, power=lambda: 1e12) == choose(corpus, 2, {})
+
+
+def test_small_text_is_passed_over_more_often_and_much_is_left_out() -> None:
+    settings = long_text(20_000, time_limit=300.0)
     assert (settings.epochs, settings.dropout) == (12, 0.5)
+    longer = long_text(1_000_000)
+    assert (longer.epochs, longer.dropout) == (4, 0.1)
+    assert long_text(10_000_000).dropout == 0
     assert long_text(20_000, dropout=0.0).dropout == 0
     assert long_text(20_000, cell="gru").dropout == 0
+
+
+def test_text_of_many_distinct_characters_is_passed_over_less_often() -> None:
+    assert choose(Corpus(("ab" * 10_000,)), 400, {}).epochs < long_text(20_000).epochs
+
+
+def test_the_sizes_that_are_given_settle_the_rest() -> None:
+    settings = long_text(1_000_000, hidden_size=1024, layers=1)
+    assert settings.learning_rate < 0.003
+    assert "hidden_size" not in settings.reasons
+
+
+def test_every_default_that_takes_choosing_has_its_reason() -> None:
+    assert set(long_text(20_000).reasons) == {"cell", "hidden_size", "epochs", "dropout"}
+    assert set(long_text(20_000, cell="rnn-relu", dropout=0.1).reasons) == {"hidden_size", "epochs"}
 
 
 def test_a_learning_rate_that_was_asked_for_is_not_halved() -> None:

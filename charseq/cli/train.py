@@ -70,8 +70,16 @@ def train(
     with texts.corpus_of_any_size(text, file, lines=lines, unit=unit, normalization=normalize) as corpus:
         every = chain(corpus.pieces(), [vocabulary])
         known = Vocabulary.of(every, unit=unit, normalization=normalize, boundary=lines)
-        settings = choose(corpus, len(known), {**given, "cell": cell, "patience": patience})
+        asked = {**given, "cell": cell, "patience": patience}
+        settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
         settings.network(len(known))
         form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
         run = partial(new_run, settings.cell, out, force=force)
         follow(corpus, known, settings, run, form, require_accuracy)
+
+
+def _power_of(device: str) -> float:
+    """What the device can do; asked only where sizes depend on it, for it takes torch to know."""
+    from charseq.training.device import power_of
+
+    return power_of(device)

@@ -77,7 +77,7 @@ def _one_line(texts: str | list[str]) -> str:
 
 
 def summary(start: Start) -> str:
-    """The settings of a run in two lines, for people."""
+    """The settings of a run in two lines, for people, and in a third why they are what they are."""
     settings = start.settings
     distinct = sum(symbol != "" for symbol in start.symbols)  # the boundary of lines is no character
     text = f"{count(start.characters, 'character')}, {distinct} distinct"
@@ -94,7 +94,7 @@ def summary(start: Start) -> str:
         f"{text}; {_network(settings)} ({start.parameters:,} parameters)\n"
         f"{settings.optimizer} {settings.learning_rate:g} {settings.schedule}, clip {settings.clip:g}; "
         f"{_duration_of_run(settings)}; {start.device} ({start.path}), seed {settings.seed}"
-    )
+    ) + (f"\nwhy: {'; '.join(settings.reasons.values())}" if settings.reasons else "")
 
 
 def _network(settings: TrainSettings) -> str:

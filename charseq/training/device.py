@@ -4,6 +4,9 @@ import torch
 
 from charseq.errors import UsageError
 from charseq.settings import Precision
+from charseq.sizing import TWO_CORES
+
+GPU_POWER = 2e12
 
 
 def device_named(name: str, *, short_text: bool) -> torch.device:
@@ -25,6 +28,15 @@ def device_named(name: str, *, short_text: bool) -> torch.device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise UsageError("--device mps: this machine has no Metal GPU", hint="use --device auto or cpu")
     return torch.device(name)
+
+
+def power_of(name: str) -> float:
+    """Floating-point operations a second that a device may well give to training, to choose sizes by.
+
+    Of a CPU so many for each core that it may use; of a GPU a guess, which none was asked to confirm.
+    """
+    on_gpu = name != "cpu" and device_named(name, short_text=False).type != "cpu"
+    return GPU_POWER if on_gpu else TWO_CORES / 2 * torch.get_num_threads()
 
 
 def uses_bfloat16(precision: Precision, device: torch.device) -> bool:
