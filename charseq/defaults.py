@@ -22,6 +22,10 @@ WHOLE_TEXT = 10_000
 """... and this many in all."""
 
 
+FEWEST_UPDATES = 200
+"""Of a text so short that its passes alone would be too few."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What a cell does well with: its stack, and how it moves where short text is learned whole."""
@@ -151,7 +155,7 @@ def _for_long_text(
     enough_to_split = corpus.strings >= 10 if corpus.lines else characters >= 200
     validation = given.get("validation", 0.1 if enough_to_split else 0.0)
     settings = TrainSettings(
-        hidden_size=256 if characters > 50_000 or (fast and corpus.lines) else 128,
+        hidden_size=256 if characters > 50_000 else 128,
         epochs=min(100, max(1, 6_000_000 // characters)),
         batch_size=min(32, max(4, characters // (16 * sequence_length))),
         sequence_length=usual,
@@ -161,12 +165,27 @@ def _for_long_text(
         whole=False,
     )
     seconds = given.get("time_limit")
-    if fast and corpus.lines:
-        settings = replace(settings, batch_size=min(128, max(4, corpus.strings // 32)), dropout=0.2)
-    if fast and not corpus.lines:
-        able = power() if seconds else TWO_CORES  # without a limit the same on every machine
-        return sized(settings, characters, vocabulary_size, given, able)
-    return replace(settings, epochs=1_000_000) if seconds else settings
+    if not fast:
+        return replace(settings, epochs=1_000_000) if seconds else settings
+    able = power() if seconds else TWO_CORES  # without a limit the same on every machine
+    if corpus.lines:  # short sequences: as a text of a third, and less of it left out
+        settings = replace(settings, batch_size=min(128, max(4, corpus.strings // 32)))
+        settings = sized(settings, characters // 3, vocabulary_size, given, able)
+        settings = replace(settings, dropout=round(max(0.0, settings.dropout - 0.2), 1))
+        updates = corpus.strings // settings.batch_size
+    else:
+        settings = sized(settings, characters, vocabulary_size, given, able)
+        updates = characters // (settings.batch_size * sequence_length)
+    return _long_enough(settings, max(1, updates))
+
+
+def _long_enough(settings: TrainSettings, updates: int) -> TrainSettings:
+    """The settings with so many epochs, of so many updates each, that a very short text is learned, too."""
+    epochs = -(-FEWEST_UPDATES // updates)
+    if epochs <= settings.epochs:
+        return settings
+    reasons = {**settings.reasons, "epochs": f"{epochs} epochs, for each has but {updates} updates"}
+    return replace(settings, epochs=epochs, reasons=reasons)
 
 
 def _require_something_to_learn(corpus: AnyCorpus) -> None:

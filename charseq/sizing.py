@@ -17,6 +17,8 @@ USUAL_SECONDS = 300.0
 """What a network is sized for where no time limit is given."""
 OPERATIONS = 6
 """For each weight and place: two forward, four back."""
+PLACES_A_WEIGHT = 0.7
+"""Read in all for each recurrent weight: of more weights each would learn too little, of fewer all."""
 STEP = 64
 """Of hidden sizes."""
 ONE_LAYER = 7e5
@@ -48,7 +50,7 @@ def sized(
         "epochs": f"no more than {math.ceil(most)} epochs, for then it is known by heart",
     }
     if dropout:
-        reasons["dropout"] = f"dropout {dropout:g}, since it is read again"
+        reasons["dropout"] = "dropout, since it is read again"
     return replace(
         settings,
         hidden_size=hidden_size,
@@ -64,31 +66,31 @@ def sized(
 
 def passes_worth_while(characters: int, vocabulary_size: int) -> float:
     """How often a text is read before it is known by heart: the longer it is, the less often."""
-    by_length: float = 12 * (max(characters, SMALL_TEXT) / SMALL_TEXT) ** -0.41
-    by_occurrences = max(4.0, characters / vocabulary_size / 10)  # rare symbols are soon known
+    by_length: float = 12 * (max(characters, SMALL_TEXT) / SMALL_TEXT) ** -0.48
+    by_occurrences = 0.66 * math.sqrt(characters / max(vocabulary_size, 1))  # what is rare is soon known
     return max(1.0, min(by_length, by_occurrences))
 
 
 def weights_worth_while(characters: int) -> float:
     """How many recurrent weights a text can tell what to be."""
-    return 2.7e5 * float(max(1.0, characters / 20_000) ** 0.7)
+    return 2.7e5 * float(max(1.0, characters / 20_000) ** 0.75)
 
 
 def dropout_for(characters: int, passes: float) -> float:
     """Half of a small text's network, less of a longer text's, little where most is read once."""
     by_length = 0.5 - 0.1 * math.log(max(characters, SMALL_TEXT) / SMALL_TEXT)
-    read_again = min(1.0, max(0.0, (passes - 1) / 2))
-    return round(max(0.0, by_length * read_again), 1)
+    read_again = min(1.0, max(0.0, (passes - 1) / 2.5))
+    return round(20 * max(0.0, by_length * read_again)) / 20
 
 
 def _stack(affordable: float, characters: int, vocabulary_size: int) -> tuple[int, int]:
-    """Layers and hidden size: as many recurrent weights as the text is worth, each for a place or more."""
+    """Layers and hidden size: as many recurrent weights as the text and the places to be read are worth."""
     best = 1, SMALLEST
     for hidden_size in range(SMALLEST, LARGEST + 1, STEP):
         for layers in (1, 2):
             recurrent = _recurrent(layers, hidden_size)
             places = affordable / _weights(layers, hidden_size, vocabulary_size)
-            fits = recurrent <= min(places, weights_worth_while(characters))
+            fits = recurrent <= min(places / PLACES_A_WEIGHT, weights_worth_while(characters))
             if fits and recurrent > _recurrent(*best) and (layers == 2) == (recurrent > ONE_LAYER):
                 best = layers, hidden_size
     return best

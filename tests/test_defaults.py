@@ -121,7 +121,7 @@ def test_small_text_is_passed_over_more_often_and_much_is_left_out() -> None:
     settings = long_text(20_000, time_limit=300.0)
     assert (settings.epochs, settings.dropout) == (12, 0.5)
     longer = long_text(1_000_000)
-    assert (longer.epochs, longer.dropout) == (4, 0.1)
+    assert (longer.epochs, longer.dropout) == (3, 0.1)
     assert long_text(10_000_000).dropout == 0
     assert long_text(20_000, dropout=0.0).dropout == 0
     assert long_text(20_000, cell="gru").dropout == 0
