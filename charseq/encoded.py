@@ -14,6 +14,8 @@ from charseq.corpus import AnyCorpus, Corpus, LargeCorpus, lines_of
 from charseq.errors import CharseqError, TextError
 from charseq.vocabulary import Ids, Vocabulary
 
+LONGEST_EXPANSION = 6
+"""Code points that normalization makes of a byte, at most (18 of the 3 bytes of U+FDFA, in NFKC)."""
 Edges = npt.NDArray[np.unsignedinteger[Any]]
 """Where sequences begin and end, in an array of ids."""
 
@@ -105,17 +107,17 @@ class Encoded:
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def _of_large(self, corpus: LargeCorpus, vocabulary: Vocabulary) -> Sequence[Ids]:
-        with tempfile.TemporaryFile() as file:
-            try:
+        try:
+            with tempfile.TemporaryFile() as file:
                 edges = _write(file, corpus, vocabulary)
-            except OSError as error:
-                raise CharseqError(
-                    f"cannot keep the encoded text in {tempfile.gettempdir()!r}: {error.strerror or error}",
-                    hint="make room there, or name another folder by TMPDIR",
-                ) from None
-            if not file.tell():
-                return []
-            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                if not file.tell():
+                    return []
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise CharseqError(
+                f"cannot keep the encoded text in a temporary file: {error.strerror or error}",
+                hint="make room in the temporary folder, or name another one by TMPDIR",
+            ) from None
         ids = np.frombuffer(self._mapped, vocabulary.dtype)
         if corpus.lines:
             return Lines(ids, edges)
@@ -132,7 +134,8 @@ def _of_strings(corpus: Corpus, vocabulary: Vocabulary) -> Sequence[Ids]:
 def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> Edges:
     """Write all ids.  Returns the places of boundaries, or where each source begins and the last ends."""
     size = sum(source.file.seek(0, os.SEEK_END) for source in corpus.sources)
-    kind = np.uint32 if size < 1 << 31 else np.uint64
+    most = size * (1 if vocabulary.normalization == "none" else LONGEST_EXPANSION) + len(corpus.sources)
+    kind = np.min_scalar_type(most)
     edges: list[Edges] = []
     count = 0
     for source in corpus.sources:

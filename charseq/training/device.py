@@ -7,6 +7,7 @@ from charseq.settings import Precision
 from charseq.sizing import TWO_CORES
 
 GPU_POWER = 2e12
+"""Operations a second: a guess, small beside what a GPU can do with larger products than these."""
 
 
 def device_named(name: str, *, short_text: bool) -> torch.device:

@@ -1,13 +1,11 @@
 """The training loop: it yields events, writes the model, and never prints."""
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from charseq.arrays import SeededDraw
 from charseq.corpus import AnyCorpus
@@ -21,23 +19,18 @@ from charseq.training.keeper import Keeper
 from charseq.training.learner import Learner, States
 from charseq.training.material import Material
 from charseq.training.optimizer import scheduled
-from charseq.training.reporter import DIVERGED_LOSS, Position, Reporter, has_diverged
+from charseq.training.reporter import Position, Reporter, has_diverged
 from charseq.training.sampler import Sampler
 from charseq.training.tally import Tally
+from charseq.training.watch import Watch
 from charseq.vocabulary import Vocabulary
 
 RIGHT_EPOCHS_TO_BE_LEARNED = 10
 SECONDS_BETWEEN_PROGRESS = 0.1
 PLACES_BETWEEN_REPORTS = 1 << 20
 """Within an epoch; eight times what is measured for one, so that measuring takes little of the time."""
-UPDATES_BETWEEN_CHECKS = 50
-"""On a GPU, where looking at a loss means waiting for it."""
 WORK_FOR_TWO_THREADS = 1_000_000
 """Multiplications in a step of one gate, from which a second thread helps (1.1 times and more, measured)."""
-UPDATES_BETWEEN_COPIES = 200
-"""Of weights to go back to where the loss runs away."""
-RUNAWAY = 3.0
-"""Times the loss of a network that knows nothing: so much worse than nothing, the weights have run away."""
 
 
 def train(
@@ -88,8 +81,8 @@ class _Session:
         self.learner = Learner(self.network, self._first_weights(), settings, unroll, self.device)
         opening = vocabulary.decode(self.material.strings[0][:1])
         self.keeper = Keeper(corpus, vocabulary, settings, self.learner, opening)
-        self.sound = self.learner.parameters.copy()
-        self.epochs = self.updates = self.epochs_right = self.recoveries = 0
+        self.watch = Watch(self.learner, len(vocabulary), self.device, settings.recoveries)
+        self.epochs = self.updates = self.epochs_right = 0
         self.rate = 0.0
         self.clock = Clock(settings, self.material)
         sampler = Sampler(self.learner, self.keeper.present, settings.seed, live=live)
@@ -117,10 +110,9 @@ class _Session:
             tally.add(loss, right, batch.places)
             if not self.keeper.best:
                 self.clock.guess(tally.places, tally.seconds)
-            if self._worth_a_look() and not self._is_sound(loss):
-                if self.recoveries == self.settings.recoveries:
+            if not self.watch.is_sound(loss, self.updates):
+                if not self.watch.recover():
                     return "diverged"
-                self._recover()
                 states, tally = None, Tally(self.device)
                 continue
             if self.stop() or self.clock.is_over:
@@ -160,7 +152,7 @@ class _Session:
             passes=self.epochs + read,
             done=self.clock.done(self.updates),
             learning_rate=self.rate,
-            recoveries=self.recoveries,
+            recoveries=self.watch.recoveries,
         )
 
     def _over(self) -> bool:
@@ -172,26 +164,8 @@ class _Session:
 
     def _learning_rate(self) -> float:
         settings = self.settings
-        rate = settings.learning_rate / 2**self.recoveries
+        rate = settings.learning_rate / 2**self.watch.recoveries
         return scheduled(rate, settings.schedule, self.clock.done(self.updates), settings.warm_up)
-
-    def _is_sound(self, loss: Tensor) -> bool:
-        """Whether the loss means something; now and then the weights that gave it are set aside."""
-        if not self.settings.recoveries:
-            return float(loss) < DIVERGED_LOSS
-        if not float(loss) < RUNAWAY * math.log(len(self.vocabulary) + 1):
-            return False
-        if self.updates % UPDATES_BETWEEN_COPIES == 0:
-            self.sound = self.learner.parameters.copy()
-        return True
-
-    def _recover(self) -> None:
-        """Go back to sound weights, and on with half the learning rate."""
-        self.recoveries += 1
-        self.learner.recover(self.sound)
-
-    def _worth_a_look(self) -> bool:
-        return self.device.type == "cpu" or self.updates % UPDATES_BETWEEN_CHECKS == 0
 
     def _first_weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """Weights drawn from the seed, and a head that already knows how frequent each symbol is.
@@ -231,7 +205,7 @@ class _Session:
             loss=best.loss if best else None,
             accuracy=best.accuracy if best else None,
             validation_loss=best.validation_loss if best else None,
-            recoveries=self.recoveries,
+            recoveries=self.watch.recoveries,
             seconds=self.clock.seconds,
             passes=best.passes if best else 0.0,
             last_passes=self.keeper.last_passes,

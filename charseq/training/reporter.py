@@ -11,10 +11,8 @@ from charseq.training.learner import Learner, Measure
 from charseq.training.material import Material
 from charseq.training.sampler import Sampler
 from charseq.training.tally import Tally
+from charseq.training.watch import DIVERGED_LOSS
 from charseq.vocabulary import Vocabulary
-
-DIVERGED_LOSS = 1e6
-"""Nats per character that no network has by chance: the weights have run away."""
 
 
 class Position(NamedTuple):

@@ -19,6 +19,7 @@ from charseq.defaults import choose
 from charseq.events import End, Epoch, Start
 from charseq.gather import gather
 from charseq.runs import new_run
+from charseq.training.device import power_of
 from charseq.training.loop import train
 from charseq.vocabulary import Vocabulary
 
@@ -26,7 +27,7 @@ from charseq.vocabulary import Vocabulary
 def attempt(corpus: AnyCorpus, given: dict[str, Any]) -> tuple[Start, list[Epoch], End]:
     """One training: how it began, its epochs, how it ended."""
     vocabulary = Vocabulary.of(corpus.pieces(), boundary=corpus.lines)
-    settings = choose(corpus, len(vocabulary), given)
+    settings = choose(corpus, len(vocabulary), given, power=lambda: power_of("auto"))
     with tempfile.TemporaryDirectory() as folder:
         run = lambda: new_run(settings.cell, Path(folder) / "run")  # noqa: E731 (named for what it opens)
         start, *events, end = train(corpus, vocabulary, settings, run)
