@@ -41,14 +41,17 @@ def sized(
     layers, hidden_size = _stack(affordable, characters, vocabulary_size)
     layers, hidden_size = given.get("layers", layers), given.get("hidden_size", hidden_size)
     most = passes_worth_while(characters, vocabulary_size)
+    epochs = math.ceil(most)
     passes = min(most, affordable / _weights(layers, hidden_size, vocabulary_size) / characters)
     dropout = dropout_for(characters, passes)
     full_grown = _recurrent(layers, hidden_size) > 0.8 * weights_worth_while(characters)
     time = "the time limit" if "time_limit" in given else "about five minutes"
     reasons = {
         "hidden_size": f"its size suits {'the text' if full_grown else time}",
-        "epochs": f"no more than {math.ceil(most)} epochs, for then it is known by heart",
+        "epochs": f"no more than {epochs} epochs, for then it is known by heart",
     }
+    if epochs == 1:
+        reasons["epochs"] = "one epoch, for in so long a text new characters teach more than old ones"
     if dropout:
         reasons["dropout"] = "dropout, since it is read again"
     return replace(
@@ -59,7 +62,7 @@ def sized(
         learning_rate=round(0.003 * min(1.0, (512 / hidden_size) ** 0.75), 5),
         warm_up=0.05 if hidden_size > 512 else 0.0,
         dropout=dropout,
-        epochs=math.ceil(most),
+        epochs=epochs,
         reasons=reasons,
     )
 
