@@ -1,5 +1,6 @@
 """Longer text: windows, lines, validation, averages, time."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from charseq.cells import CELLS
 from charseq.corpus import Corpus
 from charseq.events import Progress, Start
 from charseq.generate import Choice, continuation
-from charseq.training.learner import Learner
+from charseq.training.learner import Learner, Measure
 from tests.training_support import LONG, ended, epochs, events_of, learner_of, model
 
 
@@ -97,6 +98,27 @@ def test_a_loss_that_runs_away_is_met_by_half_the_learning_rate() -> None:
     assert tamed.validation_loss < 2.5
     rates = [epoch.learning_rate for epoch in epochs(events_of(LONG, **wild, recoveries=12))]
     assert rates[0] <= 0.1
+
+
+def test_a_constant_text_does_not_run_away() -> None:
+    end = ended(events_of("a" * 20_000 + "\n", hidden_size=64, epochs=6))
+    assert end.status == "completed"
+    assert end.validation_loss is not None
+    assert end.validation_loss < 0.1
+
+
+def test_a_network_that_runs_away_in_the_last_updates_of_an_epoch_is_met_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured = Learner.measure
+    broken = iter([True])
+    monkeypatch.setattr(
+        Learner,
+        "measure",
+        lambda self, batches: Measure(math.nan, 0.0, []) if next(broken, False) else measured(self, batches),
+    )
+    end = ended(events_of(LONG, cell="gru", hidden_size=8, epochs=2, recoveries=1))
+    assert (end.status, end.epochs, end.recoveries) == ("completed", 2, 1)
 
 
 def test_patience_ends_a_run_that_gets_no_better() -> None:

@@ -119,9 +119,12 @@ class _Session:
                 break
             if tally.places >= PLACES_BETWEEN_REPORTS and 2 * (total - read) >= PLACES_BETWEEN_REPORTS:
                 report = self._told(Report, tally, read / total, run)
-                if has_diverged(report):
+                if not has_diverged(report):
+                    yield report
+                elif self.watch.recover():
+                    states = None
+                else:
                     return "diverged"
-                yield report
                 tally = Tally(self.device)
             elif time.monotonic() - self.progressed > SECONDS_BETWEEN_PROGRESS and not self.settings.whole:
                 self.progressed = time.monotonic()
@@ -130,8 +133,8 @@ class _Session:
             self.keeper.take_unmeasured()
             return "interrupted"
         event = self._told(Epoch, tally, read / total, run)
-        if has_diverged(event):
-            return "diverged"
+        if has_diverged(event):  # in its last updates; what was sound before them is read again
+            return None if self.watch.recover() and not self.clock.is_over else "diverged"
         self.epochs = event.epoch
         self.epochs_right = self.epochs_right + 1 if event.accuracy == 1 else 0
         yield event
