@@ -61,6 +61,10 @@ class NumpyOps:
         np.put_along_axis(vectors, ids[..., None].astype(np.intp), 1, -1)
         return vectors
 
+    def rows(self, matrix: Floats, ids: npt.NDArray[np.integer[Any]]) -> Floats:
+        """The rows of a matrix [V N] that ids [...] name -> [... N]."""
+        return np.take(matrix, ids, 0)
+
     def standardized(self, x: Floats) -> Floats:
         """The last axis with its mean taken away, divided by its standard deviation."""
         centred = x - x.mean(-1, keepdims=True)

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 from charseq.settings import TrainSettings
 
 Path = Literal["fused", "stepped"]
+Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]
+"""Who runs the cell: charseq's C, torch's kernels, a scan, attention over stretches, one product, or the step."""
 EndStatus = Literal["completed", "interrupted", "diverged"]
 
 SCHEMA = 1
@@ -23,6 +25,7 @@ class Start:
     parameters: int
     device: str
     path: Path
+    kernel: Kernel
     run: str
     characters: int
     sequences: int

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from charseq.cells import cell_named
 from charseq.cells.cell import Cell, Param, State, shape_of, unroll
 from charseq.cells.first_weights import Draw, ones, uniform, zeros
-from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
+from charseq.cells.ops import UNTAPPED, Array, OneHot, Ops, Tap
 from charseq.errors import UsageError
 
 Head = Literal["linear", "none"]
@@ -178,6 +178,12 @@ class Network:
         if w.embedding is not None:
             return w.embedding[ids]
         return ops.one_hot(ids, self.vocabulary_size, next(iter(w.layers[0].values())))
+
+    def look_up(self, ops: Ops, w: Weights, ids: Array) -> Array | OneHot:
+        """The same for fast paths, which need no one-hot vectors written out."""
+        if w.embedding is not None:
+            return ops.rows(w.embedding, ids)
+        return OneHot(ops, ids, next(iter(w.layers[0].values())), self.vocabulary_size)
 
     def run(
         self,

@@ -8,6 +8,7 @@ from charseq.network import Head, InitialState, Network
 
 Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
+KernelChoice = Literal["auto", "native", "torch"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
 
 
@@ -38,6 +39,8 @@ class TrainSettings:
     average: float = 0.0
     """The decay of the moving average of the weights, which is measured and kept; 0 keeps the weights."""
     precision: Precision = "auto"
+    kernel: KernelChoice = "auto"
+    """What runs cells on a CPU: charseq's own C where it was built, or torch."""
     clip: float = 1.0
     """The largest norm of a gradient; 0 leaves gradients as they are."""
     batch_size: int = 1

@@ -5,6 +5,7 @@ everything else it needs are the operators that both libraries' arrays share.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 Array = Any
@@ -51,8 +52,33 @@ class Ops(Protocol):
     def one_hot(self, ids: Array, size: int, like: Array) -> Array:
         """Ids [...] -> vectors [... size] with a single 1 each."""
 
+    def rows(self, matrix: Array, ids: Array) -> Array:
+        """The rows of a matrix [V N] that ids [...] name -> [... N]."""
+
     def standardized(self, x: Array) -> Array:
         """The last axis with its mean taken away, divided by its standard deviation."""
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """One-hot vectors [... V] that are not written out: a product with them is a look-up.
+
+    That is all they can do, so they are for cells that do nothing else with x.
+    """
+
+    ops: Ops
+    ids: Array
+    like: Array
+    """A parameter of the network, whose type and device the written vectors take."""
+    size: int
+
+    def __matmul__(self, matrix: Array) -> Array:
+        """The product with a matrix [V N] -> [... N]."""
+        return self.ops.rows(matrix, self.ids)
+
+    def written(self) -> Array:
+        """The vectors themselves [... V]."""
+        return self.ops.one_hot(self.ids, self.size, self.like)
 
 
 class Tap(Protocol):

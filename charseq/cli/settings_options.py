@@ -28,6 +28,7 @@ SETTINGS: dict[str, tuple[Any, Any]] = {
     "weight_decay": (training.WeightDecayOption, None),
     "average": (training.AverageOption, None),
     "precision": (training.PrecisionOption, "auto"),
+    "kernel": (training.KernelOption, "auto"),
     "clip": (training.ClipOption, 1.0),
     "batch_size": (training.BatchSizeOption, None),
     "sequence_length": (training.SequenceLengthOption, None),

@@ -128,6 +128,14 @@ PrecisionOption = Annotated[
         panel=TRAINING,
     ),
 ]
+KernelOption = Annotated[
+    Literal["auto", "native", "torch"],
+    option(
+        "--kernel",
+        help="What runs cells on a CPU. auto: native, charseq's own C, where it was built and has the cell.",
+        panel=TRAINING,
+    ),
+]
 ClipOption = Annotated[
     float,
     option(

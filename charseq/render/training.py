@@ -93,7 +93,7 @@ def summary(start: Start) -> str:
     return (
         f"{text}; {_network(settings)} ({start.parameters:,} parameters)\n"
         f"{settings.optimizer} {settings.learning_rate:g} {settings.schedule}, clip {settings.clip:g}; "
-        f"{_duration_of_run(settings)}; {start.device} ({start.path}), seed {settings.seed}"
+        f"{_duration_of_run(settings)}; {start.device} ({start.path}, {start.kernel}), seed {settings.seed}"
     ) + (f"\nwhy: {'; '.join(settings.reasons.values())}" if settings.reasons else "")
 
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from charseq.batches import Batch, padded
 from charseq.cells.cell import State, beside
-from charseq.network import Network, Unroll
+from charseq.network import Network
 from charseq.settings import TrainSettings
 from charseq.training.device import uses_bfloat16
+from charseq.training.fused import Way
 from charseq.training.loss import sequence_loss
 from charseq.training.ops import TORCH
 from charseq.training.optimizer import OPTIMIZERS
@@ -41,14 +42,14 @@ class Learner:
         network: Network,
         arrays: dict[str, npt.NDArray[np.float32]],
         settings: TrainSettings,
-        unroll: Unroll,
+        way: Way,
         device: torch.device,
     ) -> None:
         self.network = network
         self.parameters = Parameters(network, arrays, device)
         self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.flat, settings.weight_decay)
         self.device = device
-        self._unroll = unroll
+        self._way = way
         self._clip = settings.clip
         self._dropout = settings.dropout
         self._average = settings.average
@@ -142,9 +143,10 @@ class Learner:
         weights = self.parameters.weights
         if states is None:
             states = self.network.start(TORCH, weights, len(inputs))
-        xs = self.network.embed(TORCH, weights, inputs)
+        read = self.network.look_up if self._way.path == "fused" else self.network.embed
+        xs = read(TORCH, weights, inputs)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16):
-            hs, states = self.network.run(TORCH, weights, xs, states, unroll=self._unroll, dropout=dropout)
+            hs, states = self.network.run(TORCH, weights, xs, states, unroll=self._way.unroll, dropout=dropout)
             logits = self.network.read_out(weights, hs)
         return logits.float(), states
 

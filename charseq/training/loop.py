@@ -14,7 +14,7 @@ from charseq.runs import Run
 from charseq.settings import TrainSettings
 from charseq.training.clock import Clock
 from charseq.training.device import device_named
-from charseq.training.fused import path_for
+from charseq.training.fused import way_for
 from charseq.training.keeper import Keeper
 from charseq.training.learner import Learner, States
 from charseq.training.material import Material
@@ -77,8 +77,8 @@ class _Session:
         self.network = settings.network(len(vocabulary))
         self.device = device_named(settings.device, short_text=settings.whole)
         self.material = Material(corpus, vocabulary, settings)
-        self.path, unroll = path_for(self.network.cell)
-        self.learner = Learner(self.network, self._first_weights(), settings, unroll, self.device)
+        self.way = way_for(self.network.cell, self.device, settings.kernel)
+        self.learner = Learner(self.network, self._first_weights(), settings, self.way, self.device)
         opening = vocabulary.decode(self.material.strings[0][:1])
         self.keeper = Keeper(corpus, vocabulary, settings, self.learner, opening)
         self.watch = Watch(self.learner, len(vocabulary), self.device, settings.recoveries)
@@ -189,7 +189,8 @@ class _Session:
             vocabulary_size=len(self.vocabulary),
             parameters=self.network.parameters(),
             device=str(self.device),
-            path=self.path,
+            path=self.way.path,
+            kernel=self.way.kernel,
             run=str(run.folder),
             characters=self.corpus.characters,
             sequences=self.corpus.strings,

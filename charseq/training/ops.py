@@ -56,6 +56,10 @@ class TorchOps:
         """Ids [...] -> vectors [... size] with a single 1 each."""
         return functional.one_hot(ids, size).to(like.dtype)
 
+    def rows(self, matrix: Tensor, ids: Tensor) -> Tensor:
+        """The rows of a matrix [V N] that ids [...] name -> [... N]."""
+        return functional.embedding(ids, matrix.contiguous())
+
     def standardized(self, x: Tensor) -> Tensor:
         """The last axis with its mean taken away, divided by its standard deviation."""
         return functional.layer_norm(x, x.shape[-1:], eps=VARIANCE_FLOOR)

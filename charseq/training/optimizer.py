@@ -33,27 +33,44 @@ class Optimizer(ABC):
     def update(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
         """Move every parameter once."""
         self.updates += 1
-        for parameter, gradient, memory in zip(self.parameters, gradients, self.memory, strict=True):
-            if self.decay:
+        if self.decay:
+            for parameter in self.parameters:
                 parameter.mul_(1 - learning_rate * self.decay)
-            self._move(parameter, gradient, memory, learning_rate)
+        self._move(gradients, learning_rate)
 
     @abstractmethod
-    def _move(self, p: Tensor, g: Tensor, memory: list[Tensor], learning_rate: float) -> None:
-        """Move one parameter in place."""
+    def _move(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        """Move all parameters in place."""
 
 
 class Adam(Optimizer):
-    """Source: Kingma & Ba 2014, arXiv:1412.6980; betas 0.9 and 0.999."""
+    """Source: Kingma & Ba 2014, arXiv:1412.6980; betas 0.9 and 0.999.  Torch's fused operation moves all at once."""
 
     slots = 2
 
-    def _move(self, p: Tensor, g: Tensor, memory: list[Tensor], learning_rate: float) -> None:
-        mean, square = memory
-        mean.lerp_(g, 1 - 0.9)
-        square.mul_(0.999).addcmul_(g, g, value=1 - 0.999)
-        scale = square.sqrt().div_(math.sqrt(1 - 0.999**self.updates)).add_(1e-8)
-        p.addcdiv_(mean, scale, value=-learning_rate / (1 - 0.9**self.updates))
+    def __init__(self, parameters: Sequence[Tensor], decay: float | None = None) -> None:
+        super().__init__(parameters, decay)
+        self._steps = [torch.zeros((), device=p.device) for p in parameters]
+
+    def _move(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        means, squares = zip(*self.memory, strict=True)
+        for steps in self._steps:
+            steps.fill_(self.updates)
+        torch._fused_adam_(  # what torch.optim.Adam(fused=True) calls
+            self.parameters,
+            gradients,
+            means,
+            squares,
+            [],
+            self._steps,
+            lr=learning_rate,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
 
 
 class AdamW(Adam):
@@ -65,8 +82,9 @@ class AdamW(Adam):
 class SGD(Optimizer):
     """Stochastic gradient descent, without momentum."""
 
-    def _move(self, p: Tensor, g: Tensor, memory: list[Tensor], learning_rate: float) -> None:
-        p.add_(g, alpha=-learning_rate)
+    def _move(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        for p, g in zip(self.parameters, gradients, strict=True):
+            p.add_(g, alpha=-learning_rate)
 
 
 class RMSprop(Optimizer):
@@ -74,10 +92,10 @@ class RMSprop(Optimizer):
 
     slots = 1
 
-    def _move(self, p: Tensor, g: Tensor, memory: list[Tensor], learning_rate: float) -> None:
-        (square,) = memory
-        square.mul_(0.99).addcmul_(g, g, value=1 - 0.99)
-        p.addcdiv_(g, square.sqrt().add_(1e-8), value=-learning_rate)
+    def _move(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
+        for p, g, (square,) in zip(self.parameters, gradients, self.memory, strict=True):
+            square.mul_(0.99).addcmul_(g, g, value=1 - 0.99)
+            p.addcdiv_(g, square.sqrt().add_(1e-8), value=-learning_rate)
 
 
 OPTIMIZERS: dict[OptimizerName, type[Optimizer]] = {

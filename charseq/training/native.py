@@ -1,0 +1,137 @@
+"""The cells through charseq.native: whole sequences in C on a CPU, each core with rows of its own.
+
+Inputs are one-hot vectors given as ids, whose products with W_x are rows of a table, or vectors, for which one
+large product stands before the recurrence; another one gives the gradient of W_h after it.
+"""
+
+import ctypes
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from charseq.cells.cell import Cell, State
+from charseq.cells.ops import OneHot, Ops
+from charseq.native import STATES, Recurrence, library
+
+
+class Kernel(NamedTuple):
+    """A cell of recurrence.c: its number there, and how many blocks of H its parts have."""
+
+    number: int
+    gates: int
+    slots: int
+    recurrent: int
+
+
+KERNELS = {
+    "rnn": Kernel(0, 1, 1, 1),
+    "rnn-relu": Kernel(1, 1, 1, 1),
+    "lstm": Kernel(2, 4, 4, 4),
+    "gru": Kernel(3, 3, 4, 3),
+    "slstm": Kernel(4, 4, 4, 4),
+    "mingru": Kernel(5, 2, 2, 0),
+    "minlstm": Kernel(6, 3, 3, 0),
+}
+
+
+def is_there(cell: Cell) -> bool:
+    """Whether a cell has a kernel, and this installation the library."""
+    return cell.name in KERNELS and library() is not None
+
+
+def unroll(
+    cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor | OneHot, state: Any
+) -> tuple[Tensor, State]:
+    """Run a cell in C, in float32: xs [B T I], state -> hs [B T H], final state."""
+    kernel = KERNELS[cell.name]
+    w_x, bias, b_n = w["W_x"], w["b_x"], None
+    if cell.name == "gru":  # there n comes first, and the part of its bias that r acts on comes later
+        hidden = state.h.shape[1]
+        b_rz, b_n = w["b_h"].split((2 * hidden, hidden))
+        bias = (bias + functional.pad(b_rz, (0, hidden))).roll(hidden)
+        w_x = w_x.roll(hidden, 0)
+    elif "b_h" in w:
+        bias = bias + w["b_h"]
+    if isinstance(xs, OneHot):
+        ids, from_x = xs.ids.t().contiguous(), w_x.t() + bias
+    else:
+        ids, from_x = None, functional.linear(xs.transpose(0, 1), w_x, bias)
+    apply: Callable[..., tuple[Tensor, ...]] = _Recurrence.apply
+    hs, *finals = apply(kernel, torch.is_grad_enabled(), ids, from_x.contiguous(), w.get("W_h"), b_n, *state)
+    return hs, cell.state(*finals)
+
+
+class _Recurrence(torch.autograd.Function):
+    """from_x [T B G], or a table of them [V G] with ids [T B], state -> hs [B T H], final state."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        kernel: Kernel,
+        goes_back: bool,
+        ids: Tensor | None,
+        from_x: Tensor,
+        w_h: Tensor | None,
+        b_n: Tensor | None,
+        *state: Tensor,
+    ) -> tuple[Tensor, ...]:
+        steps, rows = (from_x if ids is None else ids).shape[:2]
+        size = state[0].shape[1]
+        fields = [first.new_empty(steps + 1, rows, size) for first in state]
+        for field, first in zip(fields, state, strict=True):
+            field[0] = first
+        slots = from_x.new_empty(steps, rows, kernel.slots * size) if goes_back else None
+        told = Recurrence(kernel.number, _threads(rows), steps, rows, size)
+        told.ids, told.from_x, told.w_h, told.b_n, told.slots = map(_at, (ids, from_x, w_h, b_n, slots))
+        told.states[: len(fields)] = [_at(field) for field in fields]
+        _call("charseq_forward", told)
+        if goes_back:
+            ctx.kernel, ctx.slots, ctx.fields = kernel, slots, fields
+            ctx.save_for_backward(ids, w_h, from_x if ids is not None else None)
+        return fields[0][1:].transpose(0, 1), *(field[-1].clone() for field in fields)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, d_hs: Tensor, *d_finals: Tensor) -> tuple[Tensor | None, ...]:
+        kernel, slots, fields = ctx.kernel, ctx.slots, ctx.fields
+        ctx.slots = ctx.fields = None  # what is gone back over is used up
+        ids, w_h, table = ctx.saved_tensors
+        steps, rows, _ = slots.shape
+        size = fields[0].shape[2]
+        d_hs = d_hs.transpose(0, 1).contiguous()
+        d_states = [d.clone(memory_format=torch.contiguous_format) for d in d_finals]
+        d_from_x = slots[..., : kernel.gates * size] if ids is None else torch.empty_like(table)
+        told = Recurrence(kernel.number, _threads(rows), steps, rows, size)
+        told.ids, told.w_h, told.slots, told.d_hs = map(_at, (ids, w_h, slots, d_hs))
+        told.states[: len(fields)] = [_at(field) for field in fields]
+        told.d_states[: len(fields)] = [_at(d) for d in d_states]
+        if ids is not None:
+            told.d_table, told.symbols = _at(d_from_x), len(table)
+        _call("charseq_back", told)
+        d_w_h = d_b_n = None
+        if w_h is not None:
+            by_gates = slots.view(steps * rows, -1)[:, -kernel.recurrent * size :]
+            d_w_h = by_gates.t() @ fields[0][:-1].view(steps * rows, size)
+        if kernel is KERNELS["gru"]:
+            d_b_n = slots[..., -size:].sum((0, 1))
+        return None, None, None, d_from_x, d_w_h, d_b_n, *d_states
+
+
+def _threads(rows: int) -> int:
+    return min(torch.get_num_threads(), rows)
+
+
+def _at(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _call(name: str, told: Recurrence) -> None:
+    found = library()
+    assert found is not None
+    if getattr(found, name)(ctypes.byref(told)):
+        raise MemoryError
+    assert STATES >= 1

@@ -1,0 +1,214 @@
+"""Characters a second in training: every cell beside plain PyTorch, with the matrix products as the floor.
+
+python -m tests.benchmarks.throughput --rounds 5
+
+One update is measured, whole: forward, loss, backward, clipping, Adam.  Plain PyTorch is the program that one
+would otherwise write: one-hot input, torch.nn.RNN, LSTM or GRU, a linear head, cross_entropy,
+clip_grad_norm_, torch.optim.Adam(fused=True); where torch.nn has no such cell, a loop over its step.  Both are
+measured in turn, in one process; a ratio is that of one round.  The floor is what the products of an update
+take, forward and back, at the rate that torch reaches on a step's product; one-hot input is a look-up there.
+Run it alone on the machine.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.nn import functional
+
+from charseq.arrays import SeededDraw
+from charseq.batches import Batch
+from charseq.cells import CELLS
+from charseq.cells.cell import unroll
+from charseq.settings import KernelChoice, TrainSettings
+from charseq.training.fused import way_for
+from charseq.training.learner import Learner
+from charseq.training.ops import TORCH
+
+SYMBOLS = 65
+RATE = 3e-3
+
+Update = Callable[[], None]
+
+
+class Size(NamedTuple):
+    """Of one row of the table."""
+
+    hidden: int
+    batch: int
+    steps: int
+    layers: int
+
+    @property
+    def places(self) -> int:
+        """Characters an update."""
+        return self.batch * self.steps
+
+
+class Stepped(torch.nn.Module):
+    """A cell without a module in torch.nn, as one would write it: a loop over the step, layer by layer."""
+
+    def __init__(self, cell: str, size: Size) -> None:
+        super().__init__()
+        self.cell = CELLS[cell]
+        settings = TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers, head="linear")
+        self.network = settings.network(SYMBOLS)
+        drawn = self.network.draw(SeededDraw(0))
+        self.names = [name for name in drawn if name.startswith("layers.")]
+        self.values = torch.nn.ParameterList(torch.from_numpy(drawn[name]) for name in self.names)
+
+    def forward(self, xs: Tensor) -> tuple[Tensor, None]:
+        """Inputs [B T I] -> hs [B T H]."""
+        named = dict(zip(self.names, self.values, strict=True))
+        for layer in range(self.network.layers):
+            w = {name: named[f"layers.{layer}.{name}"] for name in self.cell.params}
+            start = self.cell.start(TORCH, len(xs), self.network.hidden_size, w["W_x"])
+            xs, _ = unroll(self.cell, TORCH, w, xs, start)
+        return xs, None
+
+
+def plain_pytorch(cell: str, size: Size, ids: Tensor, device: str) -> Update:
+    """One update as one would write it."""
+    kinds: dict[str, Any] = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+    options = {"num_layers": size.layers, "batch_first": True}
+    if cell == "rnn-relu":
+        cells: Any = torch.nn.RNN(SYMBOLS, size.hidden, nonlinearity="relu", **options)
+    else:
+        cells = kinds[cell](SYMBOLS, size.hidden, **options) if cell in kinds else Stepped(cell, size)
+    head = torch.nn.Linear(size.hidden, SYMBOLS)
+    cells, head = cells.to(device), head.to(device)
+    parameters = [*cells.parameters(), *head.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=RATE, fused=True)
+
+    def update() -> None:
+        hs, _ = cells(functional.one_hot(ids[:, :-1], SYMBOLS).float())
+        loss = functional.cross_entropy(head(hs).flatten(0, 1), ids[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+
+    return update
+
+
+def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelChoice) -> Update:
+    """One update of charseq, the state carried."""
+    settings = TrainSettings(
+        cell=cell, hidden_size=size.hidden, layers=size.layers, batch_size=size.batch, sequence_length=size.steps
+    )
+    network = settings.network(SYMBOLS)
+    on = torch.device(device)
+    way = way_for(network.cell, on, kernel)
+    learner = Learner(network, network.draw(SeededDraw(0)), settings, way, on)
+    read = ids.cpu().numpy()
+    batch = Batch(
+        read[:, :-1], read[:, 1:], np.ones((size.batch, size.steps), np.float32), np.zeros(size.batch, np.bool_)
+    )
+    states = None
+
+    def update() -> None:
+        nonlocal states
+        _, _, states = learner.update(batch, states, RATE)
+
+    return update
+
+
+def seconds(update: Update, at_least: float, device: str) -> float:
+    """The time of one update, over as many as take `at_least` seconds."""
+    update()
+    started, updates = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - started) < at_least:
+        update()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        updates += 1
+    return elapsed / updates
+
+
+def product_rate(size: Size, gates: int, at_least: float, device: str) -> float:
+    """Floating-point operations a second that torch reaches on one step's product."""
+    h = torch.randn(size.batch, size.hidden, device=device)
+    w = torch.randn(gates * size.hidden, size.hidden, device=device)
+    out = torch.empty(size.batch, gates * size.hidden, device=device)
+    took = seconds(lambda: None if torch.mm(h, w.T, out=out) is None else None, at_least, device)
+    return 2 * h.numel() * len(w) / took
+
+
+def operations(cell: str, size: Size) -> int:
+    """Of the products for one character, forward and back; look-ups are free."""
+    slots = TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers).network(SYMBOLS).slots()
+    matrices = [math.prod(slot.shape) for name, slot in slots.items() if len(slot.shape) == 2]
+    looked_up = sum(math.prod(slots[name].shape) for name in slots if name in ("layers.0.W_x", "layers.0.W_g"))
+    return 6 * (sum(matrices) - looked_up)
+
+
+def main() -> None:
+    """Measure every cell at every size, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--sizes", default="128,32,32 256,32,32 512,64,64", help="hidden,batch,steps ...")
+    parser.add_argument("--layers", default="1,2")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--kernel", choices=["auto", "native", "torch"], default="auto")
+    parser.add_argument("--json", action="store_true", help="one JSON object a row")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    title = f"characters a second, {options.threads} threads"
+    table = Table("cell", "H, B, T, layers", "plain PyTorch", "charseq", "ratio (min to max)", "floor", title=title)
+    ratios = []
+    for size in (
+        Size(*map(int, size.split(",")), int(layers))
+        for layers in options.layers.split(",")
+        for size in options.sizes.split()
+    ):
+        torch.manual_seed(0)
+        ids = torch.randint(SYMBOLS, (size.batch, size.steps + 1), device=options.device)
+        for cell in options.cells.split(","):
+            ways = [
+                plain_pytorch(cell, size, ids, options.device),
+                by_charseq(cell, size, ids, options.device, options.kernel),
+            ]
+            gates = max(int(CELLS[cell].params["W_x"].axes.split("H")[0] or 1), 1)
+            rounds = []
+            for _ in range(options.rounds):
+                took = [seconds(way, options.seconds, options.device) for way in ways]
+                rounds.append([*took, product_rate(size, gates, options.seconds / 5, options.device)])
+            plain, ours, rate = (statistics.median(column) for column in zip(*rounds, strict=True))
+            found = [plain / ours for plain, ours, _ in rounds]
+            floor = rate / operations(cell, size)
+            ratios.append(statistics.median(found))
+            row = {
+                "cell": cell,
+                **size._asdict(),
+                "plain": size.places / plain,
+                "charseq": size.places / ours,
+                "ratios": found,
+                "floor": floor,
+            }
+            if options.json:
+                print(json.dumps(row), flush=True)
+                continue
+            spread = f"{ratios[-1]:.2f} ({min(found):.2f} to {max(found):.2f})"
+            shown = ", ".join(map(str, size))
+            table.add_row(
+                cell, shown, f"{row['plain']:,.0f}", f"{row['charseq']:,.0f}", spread, f"{floor:,.0f}"
+            )
+    if not options.json:
+        Console().print(table)
+        print(f"geometric mean of the ratios: {statistics.geometric_mean(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main()
