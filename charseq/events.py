@@ -8,7 +8,7 @@ from charseq.settings import TrainSettings
 
 Path = Literal["fused", "stepped"]
 Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]
-"""Who runs the cell: charseq's C, torch's kernels, a scan, attention over stretches, one product, or the step."""
+"""What runs the cell: charseq's C, torch's kernels, a scan, attention by stretches, one product, its step."""
 EndStatus = Literal["completed", "interrupted", "diverged"]
 
 SCHEMA = 1

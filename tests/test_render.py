@@ -21,7 +21,8 @@ from charseq.settings import TrainSettings
 
 START = Start(
     settings=TrainSettings(cell="lstm", hidden_size=5, learning_rate=0.1, epochs=50, sequence_length=6),
-    vocabulary_size=5, parameters=270, device="cpu", path="fused", run="runs/0001-lstm", characters=7,
+    vocabulary_size=5, parameters=270, device="cpu", path="fused", kernel="torch",
+    run="runs/0001-lstm", characters=7,
     sequences=1, unit="character", normalization="none", symbols=("e", "h", "i", "l", "o"),
 )  # fmt: skip
 
@@ -222,8 +223,8 @@ def test_a_run_of_one_epoch_has_one_row() -> None:
 
 def test_the_summary_says_every_choice_and_the_seed() -> None:
     text = summary(START)
-    parts = "7 characters/5 distinct/learned whole/lstm/270 parameters/adam 0.1/50 epochs/cpu (fused)/seed 0"
-    for part in parts.split("/"):
+    parts = "7 characters/5 distinct/learned whole/lstm/270 parameters/adam 0.1/50 epochs/cpu (fused, torch)"
+    for part in [*parts.split("/"), "seed 0"]:
         assert part in text
 
 

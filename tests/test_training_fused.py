@@ -1,5 +1,6 @@
 """A fast path is held equal to the step that defines the cell."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,11 +9,14 @@ from torch import Tensor
 
 from charseq.cells import CELLS
 from charseq.cells.cell import Cell, shape_of, unroll
-from charseq.training.fused import FUSED, path_for
+from charseq.cells.ops import OneHot
+from charseq.training.fused import BY_TORCH, way_for
 from charseq.training.ops import TORCH
 from tests.support import SIZES
 
-FAST = {name: path for name, cell in CELLS.items() if (path := path_for(cell)[1]) is not unroll}
+CPU = torch.device("cpu")
+WAYS = {name: way_for(cell, CPU, "torch") for name, cell in CELLS.items()}
+FAST = {name: way.unroll for name, way in WAYS.items() if way.path == "fused"}
 every_fused_cell = pytest.mark.parametrize("cell", [CELLS[name] for name in FAST], ids=FAST)
 starts = pytest.mark.parametrize("start", ["zero", "carried"])
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -77,11 +81,25 @@ def test_without_gradients_the_outputs_are_the_same_and_nothing_warns(cell: Cell
     torch.testing.assert_close(hs, expected.detach(), atol=1e-9, rtol=1e-7)
 
 
-def test_the_path_that_runs_is_named() -> None:
-    assert path_for(CELLS["lstm"]) == ("fused", FUSED["lstm"])
+@every_fused_cell
+@devices
+def test_one_hot_vectors_need_not_be_written_out(cell: Cell, device: str) -> None:
+    w, xs, state = setting(cell, "carried", device)
+    ids = torch.tensor([[3, 0, 3], [1, 4, 0]], device=device)
+    results = []
+    for one_hot in (OneHot(TORCH, ids, xs, SIZES["I"]), TORCH.one_hot(ids, SIZES["I"], xs)):
+        hs, final = FAST[cell.name](cell, TORCH, w, one_hot, state)
+        gradients = torch.autograd.grad(hs.square().sum(), list(w.values()), materialize_grads=True)
+        results.append([hs, *final, *gradients])
+    for looked_up, multiplied in zip(*results, strict=True):
+        torch.testing.assert_close(looked_up, multiplied, atol=1e-9, rtol=1e-7)
 
 
-def test_a_cell_without_a_kernel_goes_step_by_step_and_says_so() -> None:
-    from dataclasses import replace
+def test_the_way_that_is_taken_is_named() -> None:
+    assert way_for(CELLS["lstm"], CPU, "torch") == BY_TORCH["lstm"]
+    assert way_for(CELLS["mingru"], CPU, "torch")[:2] == ("fused", "scan")
+    assert way_for(CELLS["slstm"], CPU, "torch") == ("stepped", "step", unroll)
 
-    assert path_for(replace(CELLS["gru"], name="mine")) == ("stepped", unroll)
+
+def test_a_cell_without_a_fast_path_goes_step_by_step_and_says_so() -> None:
+    assert way_for(replace(CELLS["gru"], name="mine"), CPU) == ("stepped", "step", unroll)

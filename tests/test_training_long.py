@@ -130,7 +130,7 @@ def test_patience_ends_a_run_that_gets_no_better() -> None:
 
 def test_a_time_limit_ends_the_run_and_reports_what_was_learned() -> None:
     started = time.monotonic()
-    events = events_of(LONG, cell="gru", time_limit=0.7)
+    events = events_of(LONG, cell="gru", time_limit=0.7, patience=0)
     assert 0.6 < time.monotonic() - started < 5
     assert ended(events).status == "completed"
     assert epochs(events)

@@ -14,10 +14,12 @@ from charseq.events import End, Epoch, Event
 from charseq.generate import Choice, continuation
 from charseq.model_file import Model, read
 from charseq.runs import new_run
+from charseq.training.fused import Way
 from charseq.training.learner import Learner
 from charseq.training.loop import train
 from charseq.vocabulary import Vocabulary
 
+STEPPED = Way("stepped", "step", unroll)
 LONG = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(90))
 
 
@@ -58,4 +60,4 @@ def learner_of(corpus: Corpus, **given: Any) -> Learner:
     vocabulary = Vocabulary.of(corpus.sequences)
     settings = choose(corpus, len(vocabulary), {"hidden_size": 8, **given})
     network = settings.network(len(vocabulary))
-    return Learner(network, network.draw(SeededDraw(0)), settings, unroll, torch.device("cpu"))
+    return Learner(network, network.draw(SeededDraw(0)), settings, STEPPED, torch.device("cpu"))

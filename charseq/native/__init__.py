@@ -1,6 +1,6 @@
 """Whole sequences through a cell in C, where a compiler was at hand when charseq was installed.
 
-The library is built by `pip install`, three times, for processors with AVX-512, with AVX2 and for any; what
+`pip install` builds the library three times: for processors with AVX-512, with AVX2, and for any.  What
 cannot be built is left out, and training then goes through torch's own kernels.
 """
 
@@ -9,7 +9,7 @@ import functools
 import importlib.util
 
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
-"""By the level of x86-64 that they need; other processors have the last one alone."""
+"""By the level of x86-64 that a processor must have; any other has 0."""
 STATES = 4
 
 
@@ -38,21 +38,22 @@ class Recurrence(ctypes.Structure):
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """The fastest build that this processor can run; None where there is none."""
-    base = _opened(BUILDS[0])
-    if base is None:
-        return None
-    level = base.charseq_level()
-    for needed, name in BUILDS.items():
-        if needed <= level and (found := _opened(name)):
-            return found
-    return base
+    return next((opened(level) for level in BUILDS if can_run(level)), None)
 
 
-def _opened(name: str) -> ctypes.CDLL | None:
-    spec = importlib.util.find_spec(name)
+def can_run(level: int) -> bool:
+    """Whether there is such a build, and this processor can run it."""
+    base = opened(0)
+    return base is not None and level <= base.charseq_level() and opened(level) is not None
+
+
+@functools.cache
+def opened(level: int) -> ctypes.CDLL | None:
+    """A build, whether or not the processor can run it; None where there is none for this system."""
+    spec = importlib.util.find_spec(BUILDS[level])
     if spec is None or spec.origin is None:
         return None
     try:
         return ctypes.CDLL(spec.origin)
-    except OSError:  # built elsewhere, for other libraries
+    except OSError:
         return None

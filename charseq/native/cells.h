@@ -173,10 +173,6 @@ BACK(slstm) {
 }
 
 INLINE float positive(float x) { return x >= 0 ? x + 0.5f : sigmoid(x); }
-INLINE float slope_of_positive(float x) {
-    float s = sigmoid(x);
-    return x >= 0 ? 1.0f : s * (1 - s);
-}
 
 FORWARD(mingru) {
     FIELD(h_before, before, 0);
@@ -193,12 +189,20 @@ BACK(mingru) {
     FIELD(dh, d, 0);
     float *restrict s_z = slot, *restrict s_n = slot + size;
     EACH {
-        float z = s_z[j], x_n = s_n[j];
-        s_z[j] = dh[j] * (positive(x_n) - h_before[j]) * z * (1 - z);
-        s_n[j] = dh[j] * z * slope_of_positive(x_n);
+        float z = s_z[j], x_n = s_n[j], s = sigmoid(x_n);
+        s_z[j] = dh[j] * ((x_n >= 0 ? x_n + 0.5f : s) - h_before[j]) * z * (1 - z);
+        s_n[j] = dh[j] * z * (x_n >= 0 ? 1.0f : s * (1 - s));
         dh[j] *= 1 - z;
     }
 }
+
+/* With e = exp(-x), sigmoid(x_f) / (sigmoid(x_f) + sigmoid(x_i)) is (1 + e_i) / (2 + e_f + e_i): no logarithm.
+All terms are divided by the largest, so that none overflows. */
+#define SHARES(x_f, x_i)                                                                                              \
+    float largest = x_f < x_i ? -x_f : -x_i;                                                                          \
+    largest = largest > 0 ? largest : 0.0f;                                                                           \
+    float one = exponential(-largest), e_f = exponential(-x_f - largest), e_i = exponential(-x_i - largest);          \
+    float share = 1 / (2 * one + e_f + e_i), f = (one + e_i) * share, i = (one + e_f) * share;
 
 FORWARD(minlstm) {
     FIELD(h_before, before, 0);
@@ -206,9 +210,9 @@ FORWARD(minlstm) {
     float *restrict s_f = slot, *restrict s_i = slot + size, *restrict s_n = slot + 2 * size;
     EACH {
         float x_f = x[j], x_i = x[size + j], x_n = x[2 * size + j];
-        float balance = log_sigmoid(x_f) - log_sigmoid(x_i);
+        SHARES(x_f, x_i)
         s_f[j] = x_f, s_i[j] = x_i, s_n[j] = x_n;
-        h[j] = sigmoid(balance) * h_before[j] + sigmoid(-balance) * positive(x_n);
+        h[j] = f * h_before[j] + i * positive(x_n);
     }
 }
 BACK(minlstm) {
@@ -216,13 +220,12 @@ BACK(minlstm) {
     FIELD(dh, d, 0);
     float *restrict s_f = slot, *restrict s_i = slot + size, *restrict s_n = slot + 2 * size;
     EACH {
-        float x_f = s_f[j], x_i = s_i[j], x_n = s_n[j], n = positive(x_n);
-        float balance = log_sigmoid(x_f) - log_sigmoid(x_i);
-        float f = sigmoid(balance), i = sigmoid(-balance);
-        float by_balance = dh[j] * (h_before[j] - n) * f * i;
-        s_f[j] = by_balance * sigmoid(-x_f);
-        s_i[j] = -by_balance * sigmoid(-x_i);
-        s_n[j] = dh[j] * i * slope_of_positive(x_n);
+        float x_f = s_f[j], x_i = s_i[j], x_n = s_n[j], s = sigmoid(x_n);
+        SHARES(x_f, x_i)
+        float by_share = dh[j] * (h_before[j] - (x_n >= 0 ? x_n + 0.5f : s)) * share;
+        s_f[j] = by_share * e_f * f; /* f i (1 - sigmoid(x_f)), and 1 - sigmoid(x_f) is e_f / (1 + e_f) */
+        s_i[j] = -by_share * e_i * i;
+        s_n[j] = dh[j] * i * (x_n >= 0 ? 1.0f : s * (1 - s));
         dh[j] *= f;
     }
 }

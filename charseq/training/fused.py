@@ -25,13 +25,17 @@ Inputs = Tensor | OneHot
 
 def rnn(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
     """torch.nn.RNN's kernel: xs [B T I], state -> hs [B T H], final state."""
-    hs, h = torch.rnn_tanh(_written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True)
+    hs, h = torch.rnn_tanh(
+        _written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
+    )
     return hs, cell.state(h[0])
 
 
 def rnn_relu(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
     """torch.nn.RNN's kernel with relu: xs [B T I], state -> hs [B T H], final state."""
-    hs, h = torch.rnn_relu(_written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True)
+    hs, h = torch.rnn_relu(
+        _written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
+    )
     return hs, cell.state(h[0])
 
 
@@ -44,7 +48,9 @@ def lstm(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) 
 
 def gru(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
     """torch.nn.GRU's kernel: xs [B T I], state -> hs [B T H], final state."""
-    hs, h = torch.gru(_written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True)
+    hs, h = torch.gru(
+        _written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
+    )
     return hs, cell.state(h[0])
 
 
@@ -79,11 +85,11 @@ BY_TORCH = {
     "mlstm": Way("fused", "attention", mlstm),
     "none": Way("fused", "product", none),
 }
-"""Fast paths by cell; a cell with gates of its input alone is scanned, any other goes step by step."""
+"""Fast paths by cell; one whose gates see its input alone is scanned, any other goes step by step."""
 
 
 def way_for(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> Way:
-    """The fastest way there is to run a cell.  Raises UsageError where `native` is asked for and not there."""
+    """The fastest way to run a cell.  Raises UsageError where `native` is asked for and not there."""
     able = device.type == "cpu" and native.is_there(cell)
     if choice == "native" and not able:
         raise UsageError(f"--kernel native: {_why_not(cell, device)}", hint="use --kernel auto or torch")

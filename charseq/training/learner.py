@@ -146,8 +146,10 @@ class Learner:
         read = self.network.look_up if self._way.path == "fused" else self.network.embed
         xs = read(TORCH, weights, inputs)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16):
-            hs, states = self.network.run(TORCH, weights, xs, states, unroll=self._way.unroll, dropout=dropout)
-            logits = self.network.read_out(weights, hs)
+            hs, states = self.network.run(
+                TORCH, weights, xs, states, unroll=self._way.unroll, dropout=dropout
+            )
+            logits = self.network.read_out(weights, hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory
         return logits.float(), states
 
     def _carried(self, states: States | None, batch: Batch) -> States | None:

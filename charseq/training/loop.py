@@ -30,7 +30,9 @@ SECONDS_BETWEEN_PROGRESS = 0.1
 PLACES_BETWEEN_REPORTS = 1 << 20
 """Within an epoch; eight times what is measured for one, so that measuring takes little of the time."""
 WORK_FOR_TWO_THREADS = 1_000_000
-"""Multiplications in a step of one gate, from which a second thread helps (1.1 times and more, measured)."""
+"""Multiplications in a step of one gate, from which a second thread helps torch (1.1 times, measured) ..."""
+WORK_FOR_TWO_NATIVE_THREADS = 250_000
+"""... and charseq's own C, whose threads wait for each other once a sequence (1.2 to 1.7 times)."""
 
 
 def train(
@@ -72,12 +74,13 @@ class _Session:
         live: bool,
     ) -> None:
         self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
-        if settings.whole or settings.batch_size * settings.hidden_size**2 < WORK_FOR_TWO_THREADS:
-            torch.set_num_threads(1)  # products this small gain nothing from a second, and wait for it
         self.network = settings.network(len(vocabulary))
         self.device = device_named(settings.device, short_text=settings.whole)
-        self.material = Material(corpus, vocabulary, settings)
         self.way = way_for(self.network.cell, self.device, settings.kernel)
+        enough = WORK_FOR_TWO_NATIVE_THREADS if self.way.kernel == "native" else WORK_FOR_TWO_THREADS
+        if settings.whole or settings.batch_size * settings.hidden_size**2 < enough:
+            torch.set_num_threads(1)  # products this small gain nothing from a second, and wait for it
+        self.material = Material(corpus, vocabulary, settings)
         self.learner = Learner(self.network, self._first_weights(), settings, self.way, self.device)
         opening = vocabulary.decode(self.material.strings[0][:1])
         self.keeper = Keeper(corpus, vocabulary, settings, self.learner, opening)

@@ -9,6 +9,7 @@ def sequence_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
     The sum of weighted places is divided by the total weight, so a place of weight 0 costs nothing.
     """
-    costs = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-    flat = weights.flatten()
+    time_first = logits.transpose(0, 1).flatten(0, 1)  # as networks leave them in memory
+    costs = functional.cross_entropy(time_first, targets.t().flatten(), reduction="none")
+    flat = weights.t().flatten()
     return (costs * flat).sum() / flat.sum()

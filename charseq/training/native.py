@@ -1,7 +1,7 @@
 """The cells through charseq.native: whole sequences in C on a CPU, each core with rows of its own.
 
-Inputs are one-hot vectors given as ids, whose products with W_x are rows of a table, or vectors, for which one
-large product stands before the recurrence; another one gives the gradient of W_h after it.
+Inputs are one-hot vectors given as ids, whose products with W_x are rows of a table, or vectors, for which
+one large product stands before the recurrence; another one gives the gradient of W_h after it.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot, Ops
-from charseq.native import STATES, Recurrence, library
+from charseq.native import Recurrence, library
 
 
 class Kernel(NamedTuple):
@@ -46,12 +46,17 @@ def is_there(cell: Cell) -> bool:
 def unroll(
     cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor | OneHot, state: Any
 ) -> tuple[Tensor, State]:
-    """Run a cell in C, in float32: xs [B T I], state -> hs [B T H], final state."""
+    """Run a cell in C: xs [B T I], state -> hs [B T H], final state.
+
+    Raises TypeError for what is not float32 on a CPU.
+    """
     kernel = KERNELS[cell.name]
     w_x, bias, b_n = w["W_x"], w["b_x"], None
+    if w_x.dtype != torch.float32 or w_x.device.type != "cpu":
+        raise TypeError(f"the native kernels are for float32 on a CPU, not {w_x.dtype} on {w_x.device}")
     if cell.name == "gru":  # there n comes first, and the part of its bias that r acts on comes later
         hidden = state.h.shape[1]
-        b_rz, b_n = w["b_h"].split((2 * hidden, hidden))
+        b_rz, b_n = w["b_h"][: 2 * hidden], w["b_h"][2 * hidden :]
         bias = (bias + functional.pad(b_rz, (0, hidden))).roll(hidden)
         w_x = w_x.roll(hidden, 0)
     elif "b_h" in w:
@@ -61,7 +66,8 @@ def unroll(
     else:
         ids, from_x = None, functional.linear(xs.transpose(0, 1), w_x, bias)
     apply: Callable[..., tuple[Tensor, ...]] = _Recurrence.apply
-    hs, *finals = apply(kernel, torch.is_grad_enabled(), ids, from_x.contiguous(), w.get("W_h"), b_n, *state)
+    w_h = w["W_h"].contiguous() if kernel.recurrent else None
+    hs, *finals = apply(kernel, torch.is_grad_enabled(), ids, from_x.contiguous(), w_h, b_n, *state)
     return hs, cell.state(*finals)
 
 
@@ -95,10 +101,12 @@ class _Recurrence(torch.autograd.Function):
         return fields[0][1:].transpose(0, 1), *(field[-1].clone() for field in fields)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_hs: Tensor, *d_finals: Tensor) -> tuple[Tensor | None, ...]:
         kernel, slots, fields = ctx.kernel, ctx.slots, ctx.fields
-        ctx.slots = ctx.fields = None  # what is gone back over is used up
+        if slots is None:
+            raise RuntimeError("a sequence can be gone back over only once")
+        ctx.slots = ctx.fields = None  # slots are about to be written over
         ids, w_h, table = ctx.saved_tensors
         steps, rows, _ = slots.shape
         size = fields[0].shape[2]
@@ -130,8 +138,5 @@ def _at(tensor: Tensor | None) -> int | None:
 
 
 def _call(name: str, told: Recurrence) -> None:
-    found = library()
-    assert found is not None
-    if getattr(found, name)(ctypes.byref(told)):
+    if getattr(library(), name)(ctypes.byref(told)):
         raise MemoryError
-    assert STATES >= 1

@@ -44,7 +44,7 @@ class Optimizer(ABC):
 
 
 class Adam(Optimizer):
-    """Source: Kingma & Ba 2014, arXiv:1412.6980; betas 0.9 and 0.999.  Torch's fused operation moves all at once."""
+    """Source: Kingma & Ba 2014, arXiv:1412.6980; betas 0.9 and 0.999.  One fused operation moves all."""
 
     slots = 2
 
@@ -53,12 +53,12 @@ class Adam(Optimizer):
         self._steps = [torch.zeros((), device=p.device) for p in parameters]
 
     def _move(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
-        means, squares = zip(*self.memory, strict=True)
+        means, squares = ([memory[i] for memory in self.memory] for i in range(self.slots))
         for steps in self._steps:
             steps.fill_(self.updates)
         torch._fused_adam_(  # what torch.optim.Adam(fused=True) calls
-            self.parameters,
-            gradients,
+            [*self.parameters],
+            [*gradients],
             means,
             squares,
             [],

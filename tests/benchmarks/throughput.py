@@ -2,8 +2,8 @@
 
 python -m tests.benchmarks.throughput --rounds 5
 
-One update is measured, whole: forward, loss, backward, clipping, Adam.  Plain PyTorch is the program that one
-would otherwise write: one-hot input, torch.nn.RNN, LSTM or GRU, a linear head, cross_entropy,
+One update is measured, whole: forward, loss, backward, clipping, Adam.  Plain PyTorch is the program that
+one would otherwise write: one-hot input, torch.nn.RNN, LSTM or GRU, a linear head, cross_entropy,
 clip_grad_norm_, torch.optim.Adam(fused=True); where torch.nn has no such cell, a loop over its step.  Both are
 measured in turn, in one process; a ratio is that of one round.  The floor is what the products of an update
 take, forward and back, at the rate that torch reaches on a step's product; one-hot input is a look-up there.
@@ -103,7 +103,11 @@ def plain_pytorch(cell: str, size: Size, ids: Tensor, device: str) -> Update:
 def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelChoice) -> Update:
     """One update of charseq, the state carried."""
     settings = TrainSettings(
-        cell=cell, hidden_size=size.hidden, layers=size.layers, batch_size=size.batch, sequence_length=size.steps
+        cell=cell,
+        hidden_size=size.hidden,
+        layers=size.layers,
+        batch_size=size.batch,
+        sequence_length=size.steps,
     )
     network = settings.network(SYMBOLS)
     on = torch.device(device)
@@ -111,7 +115,10 @@ def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelCh
     learner = Learner(network, network.draw(SeededDraw(0)), settings, way, on)
     read = ids.cpu().numpy()
     batch = Batch(
-        read[:, :-1], read[:, 1:], np.ones((size.batch, size.steps), np.float32), np.zeros(size.batch, np.bool_)
+        read[:, :-1],
+        read[:, 1:],
+        np.ones((size.batch, size.steps), np.float32),
+        np.zeros(size.batch, np.bool_),
     )
     states = None
 
@@ -139,7 +146,11 @@ def product_rate(size: Size, gates: int, at_least: float, device: str) -> float:
     h = torch.randn(size.batch, size.hidden, device=device)
     w = torch.randn(gates * size.hidden, size.hidden, device=device)
     out = torch.empty(size.batch, gates * size.hidden, device=device)
-    took = seconds(lambda: None if torch.mm(h, w.T, out=out) is None else None, at_least, device)
+
+    def multiply() -> None:
+        torch.mm(h, w.T, out=out)
+
+    took = seconds(multiply, at_least, device)
     return 2 * h.numel() * len(w) / took
 
 
@@ -147,8 +158,20 @@ def operations(cell: str, size: Size) -> int:
     """Of the products for one character, forward and back; look-ups are free."""
     slots = TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers).network(SYMBOLS).slots()
     matrices = [math.prod(slot.shape) for name, slot in slots.items() if len(slot.shape) == 2]
-    looked_up = sum(math.prod(slots[name].shape) for name in slots if name in ("layers.0.W_x", "layers.0.W_g"))
+    looked_up = sum(
+        math.prod(slots[name].shape) for name in slots if name in ("layers.0.W_x", "layers.0.W_g")
+    )
     return 6 * (sum(matrices) - looked_up)
+
+
+def sizes(text: str, layers: str) -> list[Size]:
+    """ "128,32,32 256,32,32" and "1,2" -> all of both."""
+    found = []
+    for count in layers.split(","):
+        for size in text.split():
+            hidden, batch, steps = map(int, size.split(","))
+            found.append(Size(hidden, batch, steps, int(count)))
+    return found
 
 
 def main() -> None:
@@ -166,13 +189,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     title = f"characters a second, {options.threads} threads"
-    table = Table("cell", "H, B, T, layers", "plain PyTorch", "charseq", "ratio (min to max)", "floor", title=title)
+    table = Table(
+        "cell", "H, B, T, layers", "plain PyTorch", "charseq", "ratio (min to max)", "floor", title=title
+    )
     ratios = []
-    for size in (
-        Size(*map(int, size.split(",")), int(layers))
-        for layers in options.layers.split(",")
-        for size in options.sizes.split()
-    ):
+    for size in sizes(options.sizes, options.layers):
         torch.manual_seed(0)
         ids = torch.randint(SYMBOLS, (size.batch, size.steps + 1), device=options.device)
         for cell in options.cells.split(","):
