@@ -1,16 +1,24 @@
-"""Continue a text with a trained model, one character after the other, without torch."""
+"""Continue texts with a trained model, one character after the other, many at once, without torch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 
-from charseq.arrays import NUMPY, Floats, log_softmax
+from charseq.arrays import Floats, log_softmax
 from charseq.errors import UsageError
 from charseq.model_file import Model
+from charseq.reader import Ids, Reader
 
 DEFAULT_LENGTH = 200
 DEFAULT_TEMPERATURE = 0.8
+ROWS = 64
+"""Texts that are continued side by side; twice as many gain little (measured)."""
+DRAWN_AT_ONCE = 256
+SHOWN = 5
+"""Of the likeliest symbols instead of one that was chosen."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +43,21 @@ class Choice:
         return cls(temperature=0.0 if model.learned else DEFAULT_TEMPERATURE)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One character that was added: what the model thought of it, and of the likeliest instead."""
 
     character: str
     probability: float
     """As the model has it, before temperature and top-k."""
     top: tuple[tuple[str, float], ...]
+
+
+class Request(NamedTuple):
+    """A text to continue.  Random numbers come from `seed` and `sample` alone."""
+
+    prompt: str
+    seed: int = 0
+    sample: int = 0
 
 
 def opening(model: Model) -> str:
@@ -59,74 +74,216 @@ def continuation(
     until: Sequence[str] = (),
     seed: int = 0,
     sample: int = 0,
-    top: int = 5,
+    top: int | None = SHOWN,
 ) -> Iterator[Step]:
-    """Add characters to a prompt, yielding each as it is made.
+    """Add characters to one prompt, yielding each as it is made; `continuations` has the rest."""
+    (steps,) = continuations(
+        model, [Request(prompt, seed, sample)], choice, length=length, until=until, top=top
+    )
+    return steps
 
-    Ends after `length` of them, after any string of `until`, or by itself: where a line ends, where the text
-    that was learned whole ends, and after 200 characters of any other.  Random numbers come from `seed` and
-    `sample` alone.  Raises UnknownCharacter.
+
+def continuations(
+    model: Model,
+    requests: Sequence[Request],
+    choice: Choice,
+    *,
+    length: int | None = None,
+    until: Sequence[str] = (),
+    top: int | None = SHOWN,
+) -> Iterator[Iterator[Step]]:
+    """Add characters to prompts, one iterator for each, in order; a group of them goes on side by side.
+
+    A text ends after `length` characters, after any string of `until`, or by itself: where a line ends, where
+    a text that was learned whole ends, and after 200 characters of any other.  With `top` None a step tells
+    the character alone, and is made sooner.  Raises UnknownCharacter.
     """
-    vocabulary, network, weights = model.vocabulary, model.network, model.weights
-    given = vocabulary.encode(prompt).tolist()
-    ending = _Ending(model, given, length)
-    unread = [0, *given] if vocabulary.boundary else given
-    if not unread:
-        raise UsageError("there is nothing to continue", hint="give a prompt of at least one character")
-    random = np.random.default_rng([seed, sample])
-    states = network.start(NUMPY, weights, 1)
-    added: list[int] = []
-    while not ending.reached(added):
-        xs = network.embed(NUMPY, weights, np.array([unread]))
-        hs, states = network.run(NUMPY, weights, xs, states)
-        log_p = log_softmax(network.read_out(weights, hs[:, -1])[0])
-        chosen = _choose(log_p, choice, random)
-        if vocabulary.boundary and chosen == 0:
+    for first in range(0, len(requests), ROWS):
+        group = _Group(model, requests[first : first + ROWS], choice, length, until, top)
+        yield from map(group.steps, range(len(requests[first : first + ROWS])))
+
+
+class _Group:
+    """Texts that are continued side by side, all by a character whenever more of one is asked for."""
+
+    def __init__(
+        self,
+        model: Model,
+        requests: Sequence[Request],
+        choice: Choice,
+        length: int | None,
+        until: Sequence[str],
+        top: int | None,
+    ) -> None:
+        self._model, self._choice, self._until, self._top = model, choice, until, top
+        self._given = [model.vocabulary.encode(request.prompt).tolist() for request in requests]
+        if not all(self._given) and not model.vocabulary.boundary:
+            raise UsageError("there is nothing to continue", hint="give a prompt of at least one character")
+        self._ending = _Ending(model, length)
+        self._limits = [self._ending.limit(given) for given in self._given]
+        self._may_end_anywhere = bool(model.vocabulary.boundary or until or self._ending.may_be_learned)
+        self._added: list[list[int]] = [[] for _ in requests]
+        self._thoughts: list[list[tuple[float, tuple[tuple[str, float], ...]]]] = [[] for _ in requests]
+        self._going = [row for row, limit in enumerate(self._limits) if limit > 0]
+        self._draws = _Draws([requests[row] for row in self._going])
+        self._reader: Reader | None = None
+        self._last: Ids = np.zeros(0, np.intp)
+
+    def steps(self, row: int) -> Iterator[Step]:
+        """What is added to one of the texts."""
+        symbols, added = self._model.vocabulary.symbols, self._added[row]
+        for place in count():
+            while len(added) <= place:
+                if row not in self._going:
+                    return
+                self._advance()
+            thought = _NOTHING if self._top is None else self._thoughts[row][place]
+            yield Step(symbols[added[place]], *thought)
+
+    def _advance(self) -> None:
+        """Add a character to every text that is not at its end."""
+        if self._reader is None:
+            self._reader, self._last = self._begun()
+        logits = self._reader.read(self._last)
+        self._last = _chosen(logits, self._choice, self._draws)
+        chosen = self._last.tolist()
+        if self._top is not None:
+            thoughts = _thoughts(logits, chosen, self._top, self._model.vocabulary.symbols)
+            for row, thought in zip(self._going, thoughts, strict=True):
+                self._thoughts[row].append(thought)
+        for row, symbol in zip(self._going, chosen, strict=True):
+            self._added[row].append(symbol)
+        if self._may_end_anywhere or len(self._added[self._going[0]]) in self._limits:
+            self._leave_what_ended(self._reader)
+
+    def _leave_what_ended(self, reader: Reader) -> None:
+        left = [place for place, row in enumerate(self._going) if not self._is_over(row)]
+        if len(left) == len(self._going):
             return
-        yield Step(
-            vocabulary.symbols[chosen],
-            float(np.exp(log_p[chosen])),
-            _likeliest(vocabulary.symbols, log_p, top),
+        self._going = [self._going[place] for place in left]
+        if left:
+            self._last = self._last[left]
+            self._draws.keep(left)
+            reader.keep(left)
+
+    def _is_over(self, row: int) -> bool:
+        """Whether a text is at its end; the end of a line, which is a symbol, is taken away again."""
+        added, vocabulary = self._added[row], self._model.vocabulary
+        if vocabulary.boundary and added[-1] == 0:
+            added.pop()
+            return True
+        return (
+            len(added) >= self._limits[row]
+            or self._ending.is_learned(self._given[row], added)
+            or any(vocabulary.decode(added[-4 * len(end) :]).endswith(end) for end in self._until)
         )
-        added.append(chosen)
-        if any(vocabulary.decode(added[-4 * len(end) :]).endswith(end) for end in until):
-            return
-        unread = [chosen]
+
+    def _begun(self) -> tuple[Reader, Ids]:
+        """A reader that has read all prompts but for their last symbols, and those."""
+        edge = [0] if self._model.vocabulary.boundary else []
+        prompts = [(*edge, *self._given[row]) for row in self._going]
+        different = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
+        reader = Reader(self._model.network, self._model.weights, len(different))
+        longest = max(map(len, prompts))
+        ids = np.zeros((len(different), longest), np.intp)
+        for prompt, place in different.items():
+            ids[place, longest - len(prompt) :] = prompt
+        for time in range(longest - 1):
+            begin = [place for prompt, place in different.items() if len(prompt) == longest - time]
+            if begin and time:
+                reader.restart(begin)
+            reader.read(ids[:, time])
+        if longest > 1:
+            reader.restart([place for prompt, place in different.items() if len(prompt) == 1])
+        rows = [different[prompt] for prompt in prompts]
+        reader.keep(rows)
+        return reader, ids[rows, -1]
+
+
+class _Draws:
+    """Random numbers from 0 to 1, for each row from its own generator."""
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self._generators = [np.random.default_rng([request.seed, request.sample]) for request in requests]
+        self._drawn: Floats = np.zeros((DRAWN_AT_ONCE, len(requests)))
+        self._next = DRAWN_AT_ONCE
+
+    def next(self) -> Floats:
+        """One for each row [B 1]."""
+        if self._next == DRAWN_AT_ONCE:
+            self._drawn = np.stack([generator.random(DRAWN_AT_ONCE) for generator in self._generators], 1)
+            self._next = 0
+        self._next += 1
+        drawn: Floats = self._drawn[self._next - 1][:, None]
+        return drawn
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only."""
+        self._generators = [self._generators[row] for row in rows]
+        self._drawn = self._drawn[:, rows]
 
 
 class _Ending:
     """Where a continuation ends by itself."""
 
-    def __init__(self, model: Model, given: list[int], length: int | None) -> None:
-        self._given = given
+    def __init__(self, model: Model, length: int | None) -> None:
         self._learned: set[tuple[int, ...]] = set()
         self._length = DEFAULT_LENGTH if length is None else length
+        self._longest = 0
         if length is None and model.learned:
             self._learned = {tuple(model.vocabulary.encode(text).tolist()) for text in model.learned}
-            self._length = max(max(map(len, self._learned)) - len(given), 0)
+            self._longest = max(map(len, self._learned))
 
-    def reached(self, added: list[int]) -> bool:
-        """Whether nothing more is to be added: a learned text is whole, and begins no longer one."""
-        if len(added) >= self._length or not self._learned:
-            return len(added) >= self._length
-        text = (*self._given, *added)
+    @property
+    def may_be_learned(self) -> bool:
+        """Whether a continuation ends where a learned text does."""
+        return bool(self._learned)
+
+    def limit(self, given: list[int]) -> int:
+        """How many symbols may be added: none where a learned text is whole already."""
+        if not self._learned:
+            return self._length
+        return 0 if self.is_learned(given, []) else max(self._longest - len(given), 0)
+
+    def is_learned(self, given: list[int], added: list[int]) -> bool:
+        """Whether a learned text is whole now, and begins no longer one."""
+        if not self._learned:
+            return False
+        text = (*given, *added)
         return text in self._learned and not any(
             len(longer) > len(text) and longer[: len(text)] == text for longer in self._learned
         )
 
 
-def _choose(log_p: Floats, choice: Choice, random: np.random.Generator) -> int:
+_NOTHING: tuple[float, tuple[tuple[str, float], ...]] = (float("nan"), ())
+
+
+def _chosen(logits: Floats, choice: Choice, draws: _Draws) -> Ids:
+    """One symbol for each row of logits [B V] -> ids [B]."""
     if choice.greedy:
-        return int(log_p.argmax())
-    order = np.argsort(-log_p, kind="stable")[: choice.top_k or None]
-    p = np.exp(log_softmax(log_p[order].astype(np.float64) / choice.temperature))
-    if choice.top_p < 1:
-        keep = max(1, int(np.searchsorted(np.cumsum(p), choice.top_p)) + 1)
-        order, p = order[:keep], p[:keep]
-    cumulative = np.cumsum(p)
-    return int(order[np.searchsorted(cumulative, random.random() * cumulative[-1], side="right")])
+        likeliest: Ids = logits.argmax(1)
+        return likeliest
+    logits = (logits - np.maximum.reduce(logits, 1, keepdims=True)) / np.float32(choice.temperature)
+    order = None
+    if choice.top_k or choice.top_p < 1:
+        order = np.argsort(-logits, 1, kind="stable")[:, : choice.top_k or None]
+        logits = np.take_along_axis(logits, order, 1)
+    up_to = np.add.accumulate(np.exp(logits), 1, np.float64)
+    if choice.top_p < 1:  # as many as reach it, the last one included
+        last = (up_to < choice.top_p * up_to[:, -1:]).sum(1, keepdims=True)
+        up_to = np.minimum(up_to, np.take_along_axis(up_to, np.minimum(last, up_to.shape[1] - 1), 1))
+    found: Ids = (up_to > draws.next() * up_to[:, -1:]).argmax(1)
+    return found if order is None else order[np.arange(len(order)), found]
 
 
-def _likeliest(symbols: Sequence[str], log_p: Floats, top: int) -> tuple[tuple[str, float], ...]:
-    order = np.argsort(-log_p, kind="stable")[:top]
-    return tuple((symbols[i], float(np.exp(log_p[i]))) for i in order)
+def _thoughts(
+    logits: Floats, chosen: Sequence[int], top: int, symbols: Sequence[str]
+) -> Iterator[tuple[float, tuple[tuple[str, float], ...]]]:
+    """For each row the probability of what was chosen, and the likeliest symbols with theirs."""
+    log_p = log_softmax(logits)
+    p = np.exp(log_p)
+    order = np.argsort(-log_p, 1, kind="stable")[:, :top]
+    best = np.take_along_axis(p, order, 1).tolist()
+    of_chosen = p[np.arange(len(p)), chosen].tolist()
+    for probability, places, values in zip(of_chosen, order.tolist(), best, strict=True):
+        yield probability, tuple((symbols[i], value) for i, value in zip(places, values, strict=True))

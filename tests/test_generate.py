@@ -1,9 +1,11 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from charseq.arrays import SeededDraw
 from charseq.errors import UnknownCharacter
-from charseq.generate import Choice, Step, continuation, opening
+from charseq.generate import ROWS, Choice, Request, Step, continuation, continuations, opening
 from charseq.model_file import Model
 from charseq.network import Network
 from charseq.vocabulary import Vocabulary
@@ -120,3 +122,46 @@ def test_lines_begin_and_end_by_themselves() -> None:
 def test_an_unknown_character_in_a_prompt_is_an_error() -> None:
     with pytest.raises(UnknownCharacter):
         run(model(), "az", SAMPLED)
+
+
+PROMPTS = ["a", "abc", "h", "gfedcba", "a", "", "c"]
+
+
+@pytest.mark.parametrize("boundary", [False, True])
+@pytest.mark.parametrize("choice", [Choice(0.0), SAMPLED, Choice(1.3, top_k=4), Choice(1.0, top_p=0.7)])
+def test_a_text_is_continued_the_same_whatever_stands_beside_it(boundary: bool, choice: Choice) -> None:
+    of = model(boundary=boundary)
+    requests = [
+        Request(prompt, seed, sample=seed % 3)
+        for seed in range(15)
+        for prompt in PROMPTS
+        if prompt or boundary
+    ]
+    options: dict[str, Any] = {"length": 23, "until": ["ba", "hh"]}
+    together = [written(list(steps)) for steps in continuations(of, requests, choice, **options)]
+    assert len(requests) > ROWS
+    for request, text in zip(requests, together, strict=True):
+        assert text == written(
+            run(of, request.prompt, choice, seed=request.seed, sample=request.sample, **options)
+        )
+
+
+def test_learned_texts_of_different_lengths_end_side_by_side() -> None:
+    trained = cycle("ab", "bcabca")
+    requests = [Request("a"), Request("b"), Request("ab"), Request("bcabca")]
+    found = [written(list(steps)) for steps in continuations(trained, requests, Choice(0.0))]
+    assert found == ["b", "cabca", "", ""]
+
+
+def test_the_first_text_is_made_while_it_is_read() -> None:
+    first, second = continuations(model(), [Request("a"), Request("b")], SAMPLED, length=10**9)
+    assert next(first).character
+    assert next(second).character
+    assert next(first).character
+
+
+def test_without_thoughts_the_characters_are_the_same() -> None:
+    with_thoughts = run(model(), "a", SAMPLED, length=40)
+    without = run(model(), "a", SAMPLED, length=40, top=None)
+    assert written(without) == written(with_thoughts)
+    assert all(np.isnan(step.probability) and step.top == () for step in without)

@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 SMALL = {"B": 2, "T": 3, "I": 5, "H": 7}
 ODD = {"B": 19, "T": 5, "I": 11, "H": 67}
 """Rows that fill no tile, and columns that fill no panel."""
-every_cell = pytest.mark.parametrize("cell", [CELLS[name] for name in kernels.KERNELS], ids=kernels.KERNELS)
+every_cell = pytest.mark.parametrize("cell", [CELLS[name] for name in native.KERNELS], ids=native.KERNELS)
 sizes = pytest.mark.parametrize("sizes", [SMALL, ODD, {**ODD, "B": 1}], ids=["small", "odd", "one row"])
 starts = pytest.mark.parametrize("start", ["zero", "carried"])
 inputs = pytest.mark.parametrize("one_hot", [False, True], ids=["vectors", "one-hot"])

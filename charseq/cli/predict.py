@@ -134,6 +134,9 @@ def predict(
     debug: DebugOption = False,
 ) -> None:
     """Continue prompts with a trained model."""
+    from charseq import native
+
+    native.before_numpy()
     from charseq import generate
     from charseq.model_file import read
     from charseq.render.predictions import renderer_for
@@ -157,19 +160,18 @@ def predict(
     if form != "json":
         _tell_of_choice(path, choice, seed, newest=model is None)
     renderer = renderer_for(form, sys.stdout, trained, only_new=only_new, seed=seed)
-    for prompt in given:
-        start = prompt or generate.opening(trained)
-        for sample in range(samples):
-            steps = generate.continuation(
-                trained,
-                start,
-                choice,
-                length=length,
-                until=[until] if until else [],
-                seed=seed,
-                sample=sample,
-            )
-            renderer.show(start, steps)
+    starts = [prompt or generate.opening(trained) for prompt in given]
+    requests = [generate.Request(start, seed, sample) for start in starts for sample in range(samples)]
+    added = generate.continuations(
+        trained,
+        requests,
+        choice,
+        length=length,
+        until=[until] if until else [],
+        top=generate.SHOWN if form == "json" else None,
+    )
+    for request, steps in zip(requests, added, strict=True):
+        renderer.show(request.prompt, steps)
 
 
 def _require_known(prompts: Sequence[str], trained: "Model", path: Path) -> None:

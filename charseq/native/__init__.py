@@ -7,10 +7,33 @@ cannot be built is left out, and training then goes through torch's own kernels.
 import ctypes
 import functools
 import importlib.util
+import os
+from typing import NamedTuple
 
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """By the level of x86-64 that a processor must have; any other has 0."""
 STATES = 4
+
+
+class Kernel(NamedTuple):
+    """A cell of recurrence.c: its number there, and how many blocks of H its parts have."""
+
+    number: int
+    gates: int
+    slots: int
+    recurrent: int
+
+
+KERNELS = {
+    "rnn": Kernel(0, 1, 1, 1),
+    "rnn-relu": Kernel(1, 1, 1, 1),
+    "lstm": Kernel(2, 4, 4, 4),
+    "gru": Kernel(3, 3, 4, 3),
+    "slstm": Kernel(4, 4, 4, 4),
+    "mingru": Kernel(5, 2, 2, 0),
+    "minlstm": Kernel(6, 3, 3, 0),
+}
+"""By the cell's name."""
 
 
 class Recurrence(ctypes.Structure):
@@ -25,6 +48,7 @@ class Recurrence(ctypes.Structure):
         ("ids", ctypes.c_void_p),
         ("from_x", ctypes.c_void_p),
         ("w_h", ctypes.c_void_p),
+        ("packed", ctypes.c_void_p),
         ("b_n", ctypes.c_void_p),
         ("states", ctypes.c_void_p * STATES),
         ("slots", ctypes.c_void_p),
@@ -33,6 +57,15 @@ class Recurrence(ctypes.Structure):
         ("d_table", ctypes.c_void_p),
         ("symbols", ctypes.c_long),
     ]
+
+
+def before_numpy() -> None:
+    """Where there is a library, keep NumPy to one thread for its own products; of use before NumPy is loaded.
+
+    A second one waits for work by spinning, on the core that the library's second thread is to have.
+    """
+    if library() is not None:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @functools.cache
@@ -54,6 +87,12 @@ def opened(level: int) -> ctypes.CDLL | None:
     if spec is None or spec.origin is None:
         return None
     try:
-        return ctypes.CDLL(spec.origin)
+        found = ctypes.CDLL(spec.origin)
     except OSError:
         return None
+    counts, at = ctypes.c_long, ctypes.c_void_p
+    found.charseq_pack.argtypes = [counts, counts, at, at]
+    found.charseq_packed_size.argtypes = [counts, counts]
+    found.charseq_packed_size.restype = counts
+    found.charseq_linear.argtypes = [counts, counts, counts, at, at, at, at, at, counts]
+    return found

@@ -89,15 +89,14 @@ INLINE void tile_of(long rows, long depth, const float *a, long a_stride, const 
     }
 }
 
-/* c [rows, panels * PANEL] += a [rows depth] times packed [panels depth PANEL].
+/* c [rows, panels * PANEL] += a [rows depth] times packed [panels depth PANEL], from panel `first` to before `last`.
 
 Every sum runs over k in the same order, however many rows there are: a row's result does not depend on the
 others, nor on how rows are dealt out to threads. */
-static void product(long rows, long columns, long depth, const float *a, long a_stride, const float *packed, float *c,
-                    long c_stride) {
-    long panels = panels_for(columns);
-    for (long panel = 0; panel < panels;) {
-        int wide = rows <= 2 && panel + 4 <= panels; /* of few rows more columns at once keep the units busy */
+static void product(long rows, long first, long last, long depth, const float *a, long a_stride, const float *packed,
+                    float *c, long c_stride) {
+    for (long panel = first; panel < last;) {
+        int wide = rows <= 2 && panel + 4 <= last; /* of few rows more columns at once keep the units busy */
         const float *w = packed + panel * depth * PANEL;
         float *to = c + panel * PANEL;
         if (wide && rows == 1) tile(1, 4, depth, a, a_stride, w, to, c_stride);

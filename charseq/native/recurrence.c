@@ -10,6 +10,7 @@ typedef struct {
     const int64_t *ids;                    /* [T B], the rows of from_x to read; none where it is read in order */
     const float *from_x;                   /* [V gates*H], or [T B gates*H] */
     const float *w_h;                      /* [recurrent*H H]; none in cells whose gates see x alone */
+    const float *packed;                   /* the same by charseq_pack; none where that is left to charseq_forward */
     const float *b_n;                      /* [H]; in a GRU alone */
     float *states[STATES];                 /* [T+1 B H] each; the first is the state before the first step */
     float *slots;                          /* [T B slots*H]; none where nobody goes back */
@@ -23,38 +24,80 @@ static void fields_at(const Recurrence *r, const Cell *cell, long step, long row
     for (long i = 0; i < cell->states; i++) fields[i] = r->states[i] + (step * r->rows + row) * r->size;
 }
 
+/* The rows, or the panels of columns, that are a thread's own. */
+typedef struct {
+    long first, last;
+} Share;
+
+static Share share_of(long whole, long thread, long team) {
+    return (Share){whole * thread / team, whole * (thread + 1) / team};
+}
+
+/* w [columns depth] -> packed [panels depth PANEL], for the two below. */
+void charseq_pack(long columns, long depth, const float *w, float *packed) { pack(columns, depth, 0, w, packed, 1); }
+
+/* How many floats that takes. */
+long charseq_packed_size(long columns, long depth) { return panels_for(columns) * PANEL * depth; }
+
+/* out [rows columns] = bias [columns] + a [rows depth] times packed; `scratch` has the size of `out` packed. */
+void charseq_linear(long rows, long columns, long depth, const float *a, const float *packed, const float *bias,
+                    float *scratch, float *out, long threads) {
+    long panels = panels_for(columns), width = panels * PANEL;
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        long thread = omp_get_thread_num(), team = omp_get_num_threads();
+        Share mine = share_of(panels, thread, team);
+        long from = mine.first * PANEL, end = mine.last * PANEL < columns ? mine.last * PANEL : columns;
+        for (long row = 0; row < rows && from < end; row++)
+            memcpy(scratch + row * width + from, bias + from, sizeof(float) * (end - from));
+        product(rows, mine.first, mine.last, depth, a, depth, packed, scratch, width);
+        for (long row = 0; row < rows && from < end; row++)
+            memcpy(out + row * columns + from, scratch + row * width + from, sizeof(float) * (end - from));
+    }
+}
+
 /* Returns 0, or 1 where there is no memory. */
 int charseq_forward(const Recurrence *r) {
     const Cell *cell = &CELLS[r->cell];
-    long size = r->size, columns = cell->recurrent * size, width = panels_for(columns) * PANEL;
-    float *packed = reserve(width * size), *scratch = reserve((r->rows * width) + r->threads * cell->slots * size);
+    long size = r->size, columns = cell->recurrent * size, panels = panels_for(columns), width = panels * PANEL;
+    float *own = r->packed ? NULL : reserve(width * size);
+    const float *packed = r->packed ? r->packed : own;
+    float *scratch = reserve((r->rows * width) + r->threads * cell->slots * size);
     if (!packed || !scratch) {
-        free(packed), free(scratch);
+        free(own), free(scratch);
         return 1;
     }
-    if (columns) pack(columns, size, 0, r->w_h, packed, r->threads);
-#pragma omp parallel num_threads(r->threads)
+    if (columns && own) pack(columns, size, 0, r->w_h, own, r->threads);
+#pragma omp parallel num_threads(r->threads) if (r->threads > 1)
     {
         long thread = omp_get_thread_num(), team = omp_get_num_threads();
-        long first = r->rows * thread / team, last = r->rows * (thread + 1) / team;
-        float *u = scratch + first * width, *unsaved = scratch + r->rows * width + thread * cell->slots * size;
-        for (long step = 0; step < r->steps && first < last; step++) {
-            const float *h = r->states[0] + (step * r->rows + first) * size;
-            if (columns) {
-                memset(u, 0, sizeof(float) * (last - first) * width);
-                product(last - first, columns, size, h, size, packed, u, width);
+        int few = r->rows < team; /* then threads share columns instead of rows, and meet at every step */
+        Share mine = few ? (Share){0, r->rows} : share_of(r->rows, thread, team);
+        Share across = few ? share_of(panels, thread, team) : (Share){0, panels};
+        long rows = mine.last - mine.first;
+        float *u = scratch + mine.first * width, *unsaved = scratch + r->rows * width + thread * cell->slots * size;
+        for (long step = 0; step < r->steps && rows; step++) {
+            const float *h = r->states[0] + (step * r->rows + mine.first) * size;
+            for (long row = 0; row < rows; row++)
+                memset(u + row * width + across.first * PANEL, 0, sizeof(float) * (across.last - across.first) * PANEL);
+            product(rows, across.first, across.last, size, h, size, packed, u, width);
+            if (few) {
+#pragma omp barrier
             }
-            for (long row = first; row < last; row++) {
+            for (long row = mine.first; row < mine.last && (!few || thread == 0); row++) {
                 float *before[STATES], *after[STATES];
                 long place = step * r->rows + row, read = r->ids ? r->ids[place] : place;
                 fields_at(r, cell, step, row, before);
                 fields_at(r, cell, step + 1, row, after);
-                cell->forward(size, r->from_x + read * cell->gates * size, u + (row - first) * width, r->b_n,
+                cell->forward(size, r->from_x + read * cell->gates * size, u + (row - mine.first) * width, r->b_n,
                               r->slots ? r->slots + place * cell->slots * size : unsaved, before, after);
+            }
+            if (few) {
+#pragma omp barrier
             }
         }
     }
-    free(packed), free(scratch);
+    free(own), free(scratch);
     return 0;
 }
 
@@ -72,7 +115,7 @@ int charseq_back(const Recurrence *r) {
 #pragma omp parallel num_threads(r->threads)
     {
         long thread = omp_get_thread_num(), team = omp_get_num_threads();
-        long first = r->rows * thread / team, last = r->rows * (thread + 1) / team;
+        long first = share_of(r->rows, thread, team).first, last = share_of(r->rows, thread, team).last;
         float *dh = scratch + first * width;
         for (long row = first; row < last; row++)
             memcpy(dh + (row - first) * width, r->d_states[0] + row * size, sizeof(float) * size);
@@ -87,13 +130,13 @@ int charseq_back(const Recurrence *r) {
                 fields_at(r, cell, step + 1, row, after);
                 cell->back(size, slots + (row - first) * slot, before, after, d);
             }
-            if (depth) product(last - first, size, depth, slots + slot - depth, slot, packed, dh, width);
+            if (depth) product(last - first, 0, panels_for(size), depth, slots + slot - depth, slot, packed, dh, width);
         }
         for (long row = first; row < last; row++)
             memcpy(r->d_states[0] + row * size, dh + (row - first) * width, sizeof(float) * size);
 #pragma omp barrier
         if (r->ids) { /* each thread adds up columns of its own, so the order is the same for any number of them */
-            long columns = cell->gates * size, from = columns * thread / team, to = columns * (thread + 1) / team;
+            long columns = cell->gates * size, from = share_of(columns, thread, team).first, to = share_of(columns, thread, team).last;
             for (long symbol = 0; symbol < r->symbols; symbol++)
                 memset(r->d_table + symbol * columns + from, 0, sizeof(float) * (to - from));
             for (long place = 0; place < r->steps * r->rows; place++) {
@@ -106,6 +149,9 @@ int charseq_back(const Recurrence *r) {
     free(packed), free(scratch);
     return 0;
 }
+
+/* How many threads there may be: as many as cores, or as OMP_NUM_THREADS or torch says. */
+int charseq_threads(void) { return omp_get_max_threads(); }
 
 /* The level of x86-64 that this processor has, of 4, 3 and 0; of any other processor 0. */
 int charseq_level(void) {

@@ -15,6 +15,7 @@ from charseq.cells.cell import Cell, Gates, State, unroll
 from charseq.cells.ops import UNTAPPED, OneHot, Ops
 from charseq.errors import UsageError
 from charseq.events import Kernel, Path
+from charseq.native import KERNELS
 from charseq.network import Unroll
 from charseq.settings import KernelChoice
 from charseq.training import native
@@ -103,8 +104,8 @@ def way_for(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> 
 def _why_not(cell: Cell, device: torch.device) -> str:
     if device.type != "cpu":
         return f"it is for CPUs, and the device is {device}"
-    if cell.name not in native.KERNELS:
-        return f"it has the cells {', '.join(native.KERNELS)}, and not {cell.name}"
+    if cell.name not in KERNELS:
+        return f"it has the cells {', '.join(KERNELS)}, and not {cell.name}"
     return "this installation is without it, for there was no C compiler when it was made"
 
 

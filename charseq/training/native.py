@@ -6,7 +6,7 @@ one large product stands before the recurrence; another one gives the gradient o
 
 import ctypes
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,27 +15,7 @@ from torch.nn import functional
 
 from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot, Ops
-from charseq.native import Recurrence, library
-
-
-class Kernel(NamedTuple):
-    """A cell of recurrence.c: its number there, and how many blocks of H its parts have."""
-
-    number: int
-    gates: int
-    slots: int
-    recurrent: int
-
-
-KERNELS = {
-    "rnn": Kernel(0, 1, 1, 1),
-    "rnn-relu": Kernel(1, 1, 1, 1),
-    "lstm": Kernel(2, 4, 4, 4),
-    "gru": Kernel(3, 3, 4, 3),
-    "slstm": Kernel(4, 4, 4, 4),
-    "mingru": Kernel(5, 2, 2, 0),
-    "minlstm": Kernel(6, 3, 3, 0),
-}
+from charseq.native import KERNELS, Kernel, Recurrence, library
 
 
 def is_there(cell: Cell) -> bool:

@@ -60,5 +60,5 @@ class Sampler:
 def _written(model: Model, seed: int, number: int, length: int) -> str:
     begun = opening(model)
     choice = Choice.default_for(model)
-    steps = continuation(model, begun, choice, length=length, seed=seed, sample=number, top=0)
+    steps = continuation(model, begun, choice, length=length, seed=seed, sample=number, top=None)
     return begun + model.vocabulary.joined(step.character for step in steps)

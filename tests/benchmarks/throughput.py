@@ -4,10 +4,10 @@ python -m tests.benchmarks.throughput --rounds 5
 
 One update is measured, whole: forward, loss, backward, clipping, Adam.  Plain PyTorch is the program that
 one would otherwise write: one-hot input, torch.nn.RNN, LSTM or GRU, a linear head, cross_entropy,
-clip_grad_norm_, torch.optim.Adam(fused=True); where torch.nn has no such cell, a loop over its step.  Both are
-measured in turn, in one process; a ratio is that of one round.  The floor is what the products of an update
-take, forward and back, at the rate that torch reaches on a step's product; one-hot input is a look-up there.
-Run it alone on the machine.
+clip_grad_norm_, torch.optim.Adam(fused=True); where torch.nn has no such cell, a loop over its step.  Both
+are measured in turn, in one process; a ratio is that of one round.  The floor is what the products of an
+update take, forward and back, at the rate that torch reaches on a step's product; one-hot input is a look-up
+there.  Run it alone on the machine.
 """
 
 import argparse
@@ -165,7 +165,7 @@ def operations(cell: str, size: Size) -> int:
 
 
 def sizes(text: str, layers: str) -> list[Size]:
-    """ "128,32,32 256,32,32" and "1,2" -> all of both."""
+    """Sizes as the command line has them, each with every number of layers."""
     found = []
     for count in layers.split(","):
         for size in text.split():

@@ -1,0 +1,102 @@
+"""A trained network reads symbol after symbol, several texts at once, in C where it is built."""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from charseq.arrays import NUMPY, Floats
+from charseq.cells import CELLS
+from charseq.cells.cell import Cell, State
+from charseq.cells.ops import OneHot
+from charseq.native import KERNELS, library
+from charseq.native.layer import Layer
+from charseq.native.linear import Linear
+from charseq.network import Network, Weights
+
+Ids = npt.NDArray[np.integer[Any]]
+
+
+class Reader:
+    """A network and its state for some rows, each of which reads a text of its own.
+
+    With `native` false, or where it is not built, the cell's own step runs over NumPy.
+    """
+
+    def __init__(self, network: Network, weights: Weights, rows: int = 1, *, native: bool = True) -> None:
+        self._network, self._weights = network, weights
+        found = library() if native else None
+        one_hot = weights.embedding is None
+        self._layers = [
+            _layer(found, network.cell, w, state, one_hot=one_hot and number == 0)
+            for number, (w, state) in enumerate(
+                zip(weights.layers, network.start(NUMPY, weights, rows), strict=True)
+            )
+        ]
+        self._head: Linear | None = None
+        if found and weights.head:
+            self._head = Linear(found, weights.head["W"], weights.head["b"], rows)
+
+    def read(self, ids: Ids) -> Floats:
+        """One symbol for each row [B] -> logits of the next one [B V]; the next call may write over them."""
+        network, weights = self._network, self._weights
+        x = stream = ids if weights.embedding is None else weights.embedding[ids]
+        for number, layer in enumerate(self._layers):
+            h = layer.read(x)
+            if network.is_residual(number):
+                h = stream + h
+            x = stream = h
+            if network.is_normalised(number):
+                norm = weights.norms[number]
+                x = NUMPY.standardized(stream) * norm["gain"] + norm["bias"]
+        return self._head(np.ascontiguousarray(x)) if self._head else network.read_out(weights, x)
+
+    def restart(self, rows: Sequence[int]) -> None:
+        """Let these rows begin anew."""
+        starts = self._network.start(NUMPY, self._weights, len(rows))
+        for layer, start in zip(self._layers, starts, strict=True):
+            state = [field.copy() for field in layer.state]
+            for field, first in zip(state, start, strict=True):
+                field[rows] = first
+            layer.state = state
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only, in this order; a row may be named more than once."""
+        chosen = list(rows)
+        for layer in self._layers:
+            layer.state = [field[chosen] for field in layer.state]
+        if self._head:
+            self._head.resize(len(chosen))
+
+
+class _Layer(Protocol):
+    state: Sequence[Floats]
+
+    def read(self, x: Any) -> Floats: ...
+
+
+class _Stepped:
+    """A layer by its cell's step over NumPy; where it is given ids, they stand for one-hot vectors."""
+
+    def __init__(self, cell: Cell, w: Mapping[str, Floats], state: State) -> None:
+        self._cell, self._kind = cell, type(state)
+        self._w = {name: np.asfortranarray(array) for name, array in w.items()}  # their transposes are read
+        self.state: Sequence[Floats] = state
+
+    def read(self, x: Any) -> Floats:
+        if x.ndim == 1:
+            w_x = self._w["W_x"]
+            one_hot = OneHot(NUMPY, x, w_x, w_x.shape[1])
+            x = one_hot if self._cell.name in CELLS else one_hot.written()
+        self.state = self._cell.step(NUMPY, self._w, x, self._kind(*self.state))
+        return self.state[0]
+
+
+def _layer(
+    found: ctypes.CDLL | None, cell: Cell, w: Mapping[str, Floats], state: State, *, one_hot: bool
+) -> _Layer:
+    if found and cell.name in KERNELS:
+        return Layer(found, KERNELS[cell.name], w, state, one_hot=one_hot)
+    return _Stepped(cell, w, state)

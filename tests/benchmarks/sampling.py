@@ -1,0 +1,132 @@
+"""Characters a second in sampling: one text, and 64 side by side, beside a plain PyTorch loop.
+
+python -m tests.benchmarks.sampling --rounds 5
+
+Temperature 0.8, networks with first weights over 65 symbols.  Plain PyTorch is the loop that one would
+otherwise write: torch.nn.RNN, LSTM or GRU for a step, a linear head, softmax, multinomial; where torch.nn has
+no such cell, its step over torch.  Both are measured in turn, in one process; a ratio is that of one round.
+Run it alone on the machine.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from charseq import native
+
+native.before_numpy()  # as `charseq predict` does
+
+import torch  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+from torch import Tensor  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from charseq.arrays import SeededDraw  # noqa: E402
+from charseq.cells import CELLS  # noqa: E402
+from charseq.generate import Choice, Request, continuations  # noqa: E402
+from charseq.model_file import Model  # noqa: E402
+from charseq.network import Network  # noqa: E402
+from charseq.training.ops import TORCH  # noqa: E402
+from charseq.vocabulary import Vocabulary  # noqa: E402
+
+VOCABULARY = Vocabulary.of(["".join(map(chr, range(33, 98)))])
+SYMBOLS = len(VOCABULARY)
+TEMPERATURE = 0.8
+
+Write = Callable[[int], None]
+"""Writes so many characters in each row."""
+
+
+def plain_pytorch(cell: str, hidden: int, rows: int) -> Write:
+    """The loop that one would write."""
+    kinds: dict[str, Any] = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+    head = torch.nn.Linear(hidden, SYMBOLS)
+    advance: Callable[[Tensor, Any], tuple[Tensor, Any]]
+    if cell in kinds or cell == "rnn-relu":
+        options = {"nonlinearity": "relu"} if cell == "rnn-relu" else {}
+        module = kinds.get(cell, torch.nn.RNN)(SYMBOLS, hidden, batch_first=True, **options)
+
+        def advance(x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            hs, state = module(x[:, None], state)
+            return hs[:, 0], state
+    else:
+        step = CELLS[cell].step
+        drawn = Network(cell, SYMBOLS, hidden).draw(SeededDraw(0))
+        w = {name.removeprefix("layers.0."): torch.from_numpy(array) for name, array in drawn.items()}
+
+        def advance(x: Tensor, state: Any) -> tuple[Tensor, Any]:
+            state = step(TORCH, w, x, state or CELLS[cell].start(TORCH, rows, hidden, w["W_x"]))
+            return state.h, state
+
+    @torch.no_grad()
+    def write(length: int) -> None:
+        ids, state = torch.zeros(rows, dtype=torch.long), None
+        for _ in range(length):
+            h, state = advance(functional.one_hot(ids, SYMBOLS).float(), state)
+            ids = torch.multinomial(torch.softmax(head(h) / TEMPERATURE, -1), 1)[:, 0]
+            ids.tolist()
+
+    return write
+
+
+def by_charseq(cell: str, hidden: int, rows: int) -> Write:
+    """What `charseq predict` does."""
+    network = Network(cell, SYMBOLS, hidden)
+    model = Model(network, VOCABULARY, network.draw(SeededDraw(0)), opening="!")
+    requests = [Request("!", sample=row) for row in range(rows)]
+
+    def write(length: int) -> None:
+        for steps in continuations(model, requests, Choice(TEMPERATURE), length=length, top=None):
+            for _ in steps:
+                pass
+
+    return write
+
+
+def rate(write: Write, rows: int, at_least: float) -> float:
+    """Characters a second in all rows, over a text that takes about `at_least` seconds."""
+    write(2)
+    started, length = time.perf_counter(), 20
+    write(length)
+    length = max(20, int(length * at_least / (time.perf_counter() - started)))
+    started = time.perf_counter()
+    write(length)
+    return rows * length / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Measure every cell at every size, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each measurement")
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--hidden", default="128,256,512")
+    parser.add_argument("--rows", default="1,64", help="texts side by side")
+    parser.add_argument("--json", action="store_true", help="one JSON object a row")
+    options = parser.parse_args()
+    kernel = "charseq's own C" if native.library() else "NumPy"
+    table = Table("cell", "H", "texts", "plain PyTorch", "charseq", "ratio (min to max)")
+    table.title = f"characters a second, all texts together; {kernel}"
+    for cell in options.cells.split(","):
+        for hidden in map(int, options.hidden.split(",")):
+            for rows in map(int, options.rows.split(",")):
+                ways = [way(cell, hidden, rows) for way in (plain_pytorch, by_charseq)]
+                rounds = [[rate(way, rows, options.seconds) for way in ways] for _ in range(options.rounds)]
+                plain, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
+                ratios = [ours / plain for plain, ours in rounds]
+                if options.json:
+                    row = {"cell": cell, "hidden": hidden, "rows": rows, "plain": plain, "charseq": ours}
+                    print(json.dumps({**row, "ratios": ratios}), flush=True)
+                    continue
+                spread = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+                table.add_row(cell, str(hidden), str(rows), f"{plain:,.0f}", f"{ours:,.0f}", spread)
+    if not options.json:
+        Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
