@@ -1,7 +1,6 @@
 """--config FILE.toml: options from a file, beneath the environment and the flags."""
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,6 +48,8 @@ def options_for(context: typer.Context, document: Mapping[str, Any], source: str
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib  # with a file only: it takes as long as a screenful of help
+
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)

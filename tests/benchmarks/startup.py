@@ -8,11 +8,13 @@ median shown.  Run it alone on the machine.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -23,15 +25,19 @@ class Row(NamedTuple):
     command: list[str]
     reference: str
     goal: float
+    variables: Mapping[str, str] = {}
 
 
 CONSOLE = "import typer, rich.console"
 TORCH = "import torch"
+COMPLETION = {"_CHARSEQ_COMPLETE": "complete_bash", "COMP_WORDS": "charseq train --c", "COMP_CWORD": "2"}
+"""What bash tells a command that is to complete a word."""
 
 ROWS = [
     Row("--version", ["--version"], CONSOLE, 2.0),
     Row("--help", ["--help"], CONSOLE, 2.0),
     Row("train --help", ["train", "--help"], CONSOLE, 2.0),
+    Row("completion of `charseq train --c`", [], CONSOLE, 2.0, COMPLETION),
     Row("predict", ["predict", "h"], TORCH, 0.35),
     Row("inspect-shapes hello", ["inspect-shapes", "hello"], TORCH, 0.35),
     Row(
@@ -43,10 +49,16 @@ ROWS = [
 ]
 
 
-def seconds(arguments: list[str], folder: str) -> float:
+def seconds(arguments: Sequence[str], folder: str, variables: Mapping[str, str]) -> float:
     """The wall time of one process, which must succeed."""
     started = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env={**os.environ, **variables},
+    )
     return time.perf_counter() - started
 
 
@@ -58,12 +70,14 @@ def main() -> None:
     options = parser.parse_args()
     times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        seconds(["-m", "charseq", "train", "--text", "hihello", "--epochs", "2"], folder)
+        seconds(["-m", "charseq", "train", "--text", "hihello", "--epochs", "2"], folder, {})
         for _ in range(options.rounds):
             for reference in (CONSOLE, TORCH):
-                times.setdefault(reference, []).append(seconds(["-c", reference], folder))
+                times.setdefault(reference, []).append(seconds(["-c", reference], folder, {}))
             for row in ROWS:
-                times.setdefault(row.name, []).append(seconds(["-m", "charseq", *row.command], folder))
+                times.setdefault(row.name, []).append(
+                    seconds(["-m", "charseq", *row.command], folder, row.variables)
+                )
     ratios = {
         row.name: [a / b for a, b in zip(times[row.name], times[row.reference], strict=True)] for row in ROWS
     }
