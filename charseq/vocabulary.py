@@ -100,7 +100,13 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int] | Ids) -> str:
         """Turn ids back into text; the boundary leaves nothing behind."""
-        return self.joined(self.symbols[i] for i in ids)
+        if not isinstance(ids, np.ndarray) or self.unit == "grapheme":
+            return self.joined(self.symbols[i] for i in ids)
+        there: Ids = ids[ids != 0] if self.boundary else ids
+        return self.joined(
+            self._codes[there[start : start + PIECE]].tobytes().decode(self._encoding, "surrogatepass")
+            for start in range(0, len(there), PIECE)
+        )
 
     def joined(self, symbols: Iterable[str]) -> str:
         """Put symbols together to a text."""
@@ -129,6 +135,16 @@ class Vocabulary:
         table = np.full(max(codes, default=0) + 2, len(self), np.min_scalar_type(len(self)))
         table[codes] = np.arange(int(self.boundary), len(self))
         return table
+
+    @cached_property
+    def _codes(self) -> npt.NDArray[np.unsignedinteger[Any]]:
+        """The code point of every id, in one byte or four; the boundary has none, and stands as 0."""
+        codes = [0] * self.boundary + [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
+        return np.array(codes, "u1" if max(codes, default=0) < 0x80 else "<u4")
+
+    @property
+    def _encoding(self) -> str:
+        return "ascii" if self._codes.dtype == np.uint8 else "utf-32-le"
 
     @cached_property
     def _line_table(self) -> Ids:

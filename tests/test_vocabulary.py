@@ -80,6 +80,17 @@ def test_a_boundary_has_id_0_and_leaves_nothing_behind() -> None:
     assert vocabulary.boundary
     assert vocabulary.encode("ab").tolist() == [1, 2]
     assert vocabulary.decode([0, 1, 2, 0]) == "ab"
+    assert vocabulary.decode(np.array([0, 1, 2, 0], np.uint8)) == "ab"
+
+
+@pytest.mark.parametrize("unit", ["character", "grapheme"])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "대한민국", "a\x00b", "\ud800x\udfff", "😀é", "long\n" * 40_000]
+)
+def test_ids_in_an_array_are_decoded_as_those_in_a_list(text: str, unit: str) -> None:
+    vocabulary = Vocabulary.of([text], unit=unit)  # type: ignore[arg-type]
+    ids = vocabulary.encode(text)
+    assert vocabulary.decode(ids) == vocabulary.decode(ids.tolist()) == text
 
 
 def test_normalization_is_applied_to_what_is_learned_and_to_what_is_asked() -> None:
