@@ -65,10 +65,11 @@ class NumpyOps:
         """The rows of a matrix [V N] that ids [...] name -> [... N]."""
         return np.take(matrix, ids, 0)
 
-    def standardized(self, x: Floats) -> Floats:
-        """The last axis with its mean taken away, divided by its standard deviation."""
+    def normalized(self, x: Floats, gain: Floats, bias: Floats) -> Floats:
+        """The last axis less its mean, divided by its standard deviation; times gain, plus bias."""
         centred = x - x.mean(-1, keepdims=True)
-        return np.asarray(centred / np.sqrt((centred * centred).mean(-1, keepdims=True) + VARIANCE_FLOOR))
+        deviation = np.sqrt((centred * centred).mean(-1, keepdims=True) + VARIANCE_FLOOR)
+        return np.asarray(centred / deviation * gain + bias)
 
 
 NUMPY = NumpyOps()

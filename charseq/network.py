@@ -218,7 +218,7 @@ class Network:
             xs = stream = hs
             if self.is_normalised(layer):
                 norm = w.norms[layer]
-                xs = tap("normalized", ops.standardized(stream) * norm["gain"] + norm["bias"], "B T H")
+                xs = tap("normalized", ops.normalized(stream, norm["gain"], norm["bias"]), "B T H")
             if layer + 1 < self.layers or self.head == "linear":
                 xs = dropout(xs)
         return xs, tuple(finals)

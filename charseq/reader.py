@@ -50,7 +50,7 @@ class Reader:
             x = stream = h
             if network.is_normalised(number):
                 norm = weights.norms[number]
-                x = NUMPY.standardized(stream) * norm["gain"] + norm["bias"]
+                x = NUMPY.normalized(stream, norm["gain"], norm["bias"])
         return self._head(np.ascontiguousarray(x)) if self._head else network.read_out(weights, x)
 
     def restart(self, rows: Sequence[int]) -> None:

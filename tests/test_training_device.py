@@ -1,16 +1,22 @@
+import pytest
 import torch
 
-from charseq.sizing import TWO_CORES
+from charseq.sizing import TWO_CORES, TWO_NATIVE_CORES
 from charseq.training.device import GPU_POWER, power_of
 
 
-def test_the_power_of_a_cpu_grows_with_the_cores_that_it_may_use() -> None:
+@pytest.mark.parametrize("in_c", [False, True])
+def test_the_power_of_a_cpu_grows_with_the_cores_that_it_may_use(
+    monkeypatch: pytest.MonkeyPatch, in_c: bool
+) -> None:
+    monkeypatch.setattr("charseq.training.device.library", lambda: object() if in_c else None)
+    two = TWO_NATIVE_CORES if in_c else TWO_CORES
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        assert power_of("cpu") == TWO_CORES
+        assert power_of("cpu") == two
         torch.set_num_threads(1)
-        assert power_of("cpu") == TWO_CORES / 2
+        assert power_of("cpu") == two / 2
     finally:
         torch.set_num_threads(before)
 

@@ -176,3 +176,49 @@ def test_it_is_taken_where_it_is_and_torch_where_it_is_not(monkeypatch: pytest.M
     assert way_for(CELLS["slstm"], CPU)[:2] == ("stepped", "step")
     with pytest.raises(UsageError, match="no C compiler"):
         way_for(CELLS["gru"], CPU, "native")
+
+
+def dropped(part: float, seed: int, x: Tensor) -> Tensor:
+    return kernels.dropout(x, part, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_dropout_leaves_out_the_part_that_it_is_told_and_keeps_the_mean(part: float) -> None:
+    found = dropped(part, 0, torch.ones(20, 31, 500))
+    kept = found > 0
+    assert kept.float().mean().item() == pytest.approx(1 - part, abs=0.004)
+    torch.testing.assert_close(found[kept], torch.full_like(found[kept], 1 / (1 - part)))
+    assert kept.float().mean((0, 1)).std().item() == pytest.approx(
+        math.sqrt(part * (1 - part) / 620), rel=0.2
+    )
+
+
+def test_dropout_is_another_one_every_time_and_the_same_for_the_same_seed() -> None:
+    x = torch.ones(20, 31, 500)
+    generator = torch.Generator().manual_seed(0)
+    first, second = (kernels.dropout(x, 0.5, generator) for _ in range(2))
+    assert torch.equal(first, dropped(0.5, 0, x))
+    both = torch.stack([first.flatten(), second.flatten()])
+    assert abs(torch.corrcoef(both)[0, 1].item()) < 0.01
+    neighbours = torch.stack([first.flatten()[1:], first.flatten()[:-1]])
+    assert abs(torch.corrcoef(neighbours)[0, 1].item()) < 0.01
+
+
+def test_dropout_passes_back_what_it_let_through_however_it_lies_in_memory() -> None:
+    for x in (torch.randn(3, 5, 7), torch.randn(5, 3, 7).transpose(0, 1)):
+        x.requires_grad_()
+        found = dropped(0.5, 2, x)
+        (gradient,) = torch.autograd.grad((found * 3).sum(), x)
+        torch.testing.assert_close(gradient, torch.where(found == 0, 0.0, 6.0))
+        torch.testing.assert_close(found, torch.where(found == 0, 0.0, 2 * x.detach()))
+
+
+def test_dropout_is_the_same_for_any_number_of_threads() -> None:
+    x, before = torch.randn(11, 13, 17), torch.get_num_threads()
+    found = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found.append(dropped(0.3, 1, x))
+    torch.set_num_threads(before)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])

@@ -55,8 +55,8 @@ class Ops(Protocol):
     def rows(self, matrix: Array, ids: Array) -> Array:
         """The rows of a matrix [V N] that ids [...] name -> [... N]."""
 
-    def standardized(self, x: Array) -> Array:
-        """The last axis with its mean taken away, divided by its standard deviation."""
+    def normalized(self, x: Array, gain: Array, bias: Array) -> Array:
+        """The last axis less its mean, divided by its standard deviation; times gain, plus bias."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """By the level of x86-64 that a processor must have; any other has 0."""
 STATES = 4
+INTERFACE = 1
+"""To be raised here and in recurrence.c where a function or the struct changes."""
 
 
 class Kernel(NamedTuple):
@@ -82,17 +84,21 @@ def can_run(level: int) -> bool:
 
 @functools.cache
 def opened(level: int) -> ctypes.CDLL | None:
-    """A build, whether or not the processor can run it; None where there is none for this system."""
+    """A build, whether or not the processor can run it; None where there is none for this system and source."""
     spec = importlib.util.find_spec(BUILDS[level])
     if spec is None or spec.origin is None:
         return None
     try:
         found = ctypes.CDLL(spec.origin)
-    except OSError:
+        if found.charseq_interface() != INTERFACE:
+            return None
+    except (OSError, AttributeError):  # built for another system, or from sources before there were numbers
         return None
     counts, at = ctypes.c_long, ctypes.c_void_p
     found.charseq_pack.argtypes = [counts, counts, at, at]
     found.charseq_packed_size.argtypes = [counts, counts]
     found.charseq_packed_size.restype = counts
+    bits = ctypes.c_uint32
+    found.charseq_dropout.argtypes = [counts, at, at, bits, bits, bits, ctypes.c_float, counts]
     found.charseq_linear.argtypes = [counts, counts, counts, at, at, at, at, at, counts]
     return found

@@ -70,4 +70,15 @@ INLINE float log_sigmoid(float x) {
     return (x < 0 ? x : 0.0f) - log_of_one_and(exponential(-size));
 }
 
+/* A number whose bits look random, for each place: mixed twice by Wellons's triple32, each time with another key.
+
+Source: Wellons 2018, "Prospecting for hash functions" (in the public domain). */
+INLINE uint32_t mixed(uint32_t x) {
+    x = (x ^ (x >> 17)) * 0xed5ad4bbu;
+    x = (x ^ (x >> 11)) * 0xac4c1b51u;
+    x = (x ^ (x >> 15)) * 0x31848babu;
+    return x ^ (x >> 14);
+}
+INLINE uint32_t random_at(uint32_t place, uint32_t key, uint32_t other) { return mixed(mixed(place + key) ^ other); }
+
 #endif

@@ -150,8 +150,20 @@ int charseq_back(const Recurrence *r) {
     return 0;
 }
 
+/* out [count] = x where the random number of the place is below `kept`, times `scale`; elsewhere 0. */
+void charseq_dropout(long count, const float *x, float *out, uint32_t key, uint32_t other, uint32_t kept, float scale,
+                     long threads) {
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+    for (long i = 0; i < count; i++) out[i] = random_at((uint32_t)i, key, other) < kept ? x[i] * scale : 0.0f;
+}
+
 /* How many threads there may be: as many as cores, or as OMP_NUM_THREADS or torch says. */
 int charseq_threads(void) { return omp_get_max_threads(); }
+
+/* What the Python beside this file must have as its own number, so that a build of other sources is not called. */
+int charseq_interface(void) { return 1; }
+
+long charseq_recurrence_size(void) { return sizeof(Recurrence); }
 
 /* The level of x86-64 that this processor has, of 4, 3 and 0; of any other processor 0. */
 int charseq_level(void) {

@@ -3,8 +3,9 @@
 import torch
 
 from charseq.errors import UsageError
+from charseq.native import library
 from charseq.settings import Precision
-from charseq.sizing import TWO_CORES
+from charseq.sizing import TWO_CORES, TWO_NATIVE_CORES
 
 GPU_POWER = 2e12
 """Operations a second: a guess, small beside what a GPU can do with larger products than these."""
@@ -37,7 +38,8 @@ def power_of(name: str) -> float:
     Of a CPU so many for each core that it may use; of a GPU a guess, which none was asked to confirm.
     """
     on_gpu = name != "cpu" and device_named(name, short_text=False).type != "cpu"
-    return GPU_POWER if on_gpu else TWO_CORES / 2 * torch.get_num_threads()
+    two_cores = TWO_CORES if library() is None else TWO_NATIVE_CORES
+    return GPU_POWER if on_gpu else two_cores / 2 * torch.get_num_threads()
 
 
 def uses_bfloat16(precision: Precision, device: torch.device) -> bool:

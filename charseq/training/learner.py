@@ -13,6 +13,7 @@ from charseq.batches import Batch, padded
 from charseq.cells.cell import State, beside
 from charseq.network import Network
 from charseq.settings import TrainSettings
+from charseq.training import native
 from charseq.training.device import uses_bfloat16
 from charseq.training.fused import Way
 from charseq.training.loss import sequence_loss
@@ -170,6 +171,8 @@ class Learner:
 
     def _drop(self, hs: Tensor) -> Tensor:
         """Inverted dropout, from the run's own generator.  Source: Srivastava et al. 2014."""
+        if self._way.kernel == "native":
+            return native.dropout(hs, self._dropout, self._random)
         kept = 1 - self._dropout
         return hs * torch.empty_like(hs).bernoulli_(kept, generator=self._random).div_(kept)
 

@@ -19,7 +19,7 @@ from charseq.native import KERNELS, Kernel, Recurrence, library
 
 
 def is_there(cell: Cell) -> bool:
-    """Whether a cell has a kernel, and this installation the library."""
+    """Whether a cell has a kernel, and this installation has them."""
     return cell.name in KERNELS and library() is not None
 
 
@@ -107,6 +107,37 @@ class _Recurrence(torch.autograd.Function):
         if kernel is KERNELS["gru"]:
             d_b_n = slots[..., -size:].sum((0, 1))
         return None, None, None, d_from_x, d_w_h, d_b_n, *d_states
+
+
+def dropout(hs: Tensor, part: float, random: torch.Generator) -> Tensor:
+    """Leave out a part of hs [B T H] by chance, and scale the rest so that the mean stays; float32 on a CPU.
+
+    Which part follows from two numbers, drawn here, and the place alone, so that nothing is kept for the way
+    back.  Source: Srivastava et al. 2014, "Dropout".
+    """
+    key, other = torch.randint(1 << 32, (2,), generator=random).tolist()
+    drop: Callable[..., Tensor] = _Dropout.apply
+    return drop(hs.transpose(0, 1).contiguous(), 1 - part, key, other).transpose(0, 1)
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kept: float, key: int, other: int) -> Tensor:
+        ctx.told = kept, key, other
+        return _dropped(x, kept, key, other)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return _dropped(gradient.contiguous(), *ctx.told), None, None, None
+
+
+def _dropped(x: Tensor, kept: float, key: int, other: int) -> Tensor:
+    out = torch.empty_like(x)
+    limit = min(round(kept * 2**32), 2**32 - 1)
+    threads = torch.get_num_threads()
+    found: Any = library()
+    found.charseq_dropout(x.numel(), _at(x), _at(out), key, other, limit, 1 / kept, threads)
+    return out
 
 
 def _threads(rows: int) -> int:

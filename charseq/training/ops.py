@@ -60,9 +60,11 @@ class TorchOps:
         """The rows of a matrix [V N] that ids [...] name -> [... N]."""
         return functional.embedding(ids, matrix.contiguous())
 
-    def standardized(self, x: Tensor) -> Tensor:
-        """The last axis with its mean taken away, divided by its standard deviation."""
-        return functional.layer_norm(x, x.shape[-1:], eps=VARIANCE_FLOOR)
+    def normalized(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+        """The last axis less its mean, divided by its standard deviation; times gain, plus bias."""
+        if x.ndim == 3 and not x.is_contiguous():  # then most often time lies first, and may stay so
+            return self.normalized(x.transpose(0, 1).contiguous(), gain, bias).transpose(0, 1)
+        return functional.layer_norm(x, x.shape[-1:], gain, bias, VARIANCE_FLOOR)
 
 
 TORCH = TorchOps()
