@@ -11,14 +11,20 @@ import pytest
 from charseq import native
 
 
+OPENED = native.opened
+
+
+def forget() -> None:
+    native.library.cache_clear()
+    OPENED.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
     """What was found is looked for again, before and after."""
-    for found in (native.library, native.opened):
-        found.cache_clear()
+    forget()
     yield
-    for found in (native.library, native.opened):
-        found.cache_clear()
+    forget()
 
 
 def test_where_nothing_was_built_there_is_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,8 +36,7 @@ def test_where_nothing_was_built_there_is_no_library(monkeypatch: pytest.MonkeyP
 @pytest.mark.skipif(native.library() is None, reason="no C compiler")
 def test_a_build_of_other_sources_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert native.library() is not None
-    native.opened.cache_clear()
-    native.library.cache_clear()
+    forget()
     monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
     assert native.library() is None
 
@@ -51,7 +56,7 @@ def test_a_processor_is_never_given_a_build_that_it_cannot_run(monkeypatch: pyte
     builds = {level: Base() for level in native.BUILDS}
     monkeypatch.setattr(native, "opened", builds.get)
     for level, name in ((0, 0), (3, 3), (4, 4)):
-        native.library.cache_clear()
+        forget()
         Base.level = level
         assert native.library() is builds[name]  # type: ignore[comparison-overlap]
 
@@ -65,7 +70,8 @@ def test_the_struct_is_the_one_of_the_source() -> None:
 
 @pytest.mark.skipif(native.library() is None, reason="no C compiler")
 def test_numpy_is_kept_to_one_thread_unless_somebody_says_otherwise() -> None:
-    code = "import os; from charseq import native; native.before_numpy(); print(os.environ['OPENBLAS_NUM_THREADS'])"
+    code = "import os; from charseq import native; native.before_numpy(); print(os.environ[NAME])"
+    code = code.replace("NAME", "'OPENBLAS_NUM_THREADS'")
     for given, expected in ((None, "1"), ("2", "2")):
         environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
         if given:

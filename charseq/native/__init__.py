@@ -84,7 +84,7 @@ def can_run(level: int) -> bool:
 
 @functools.cache
 def opened(level: int) -> ctypes.CDLL | None:
-    """A build, whether or not the processor can run it; None where there is none for this system and source."""
+    """A build, whether or not the processor can run it; None where there is none that fits the system."""
     spec = importlib.util.find_spec(BUILDS[level])
     if spec is None or spec.origin is None:
         return None
