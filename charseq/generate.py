@@ -1,13 +1,12 @@
 """Continue texts with a trained model, one character after the other, many at once, without torch."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
-from charseq.arrays import Floats, log_softmax
+from charseq.choice import NOTHING, Choice, Noise, Thought, chosen, thoughts
 from charseq.errors import UsageError
 from charseq.model_file import Model
 from charseq.reader import Ids, Reader
@@ -16,31 +15,8 @@ DEFAULT_LENGTH = 200
 DEFAULT_TEMPERATURE = 0.8
 ROWS = 64
 """Texts that are continued side by side; twice as many gain little (measured)."""
-DRAWN_AT_ONCE = 256
 SHOWN = 5
 """Of the likeliest symbols instead of one that was chosen."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How the next character is chosen.
-
-    Temperature 0 takes the likeliest; `top_k` (0: all) and `top_p` (1: all) leave the unlikely out first.
-    """
-
-    temperature: float
-    top_k: int = 0
-    top_p: float = 1.0
-
-    @property
-    def greedy(self) -> bool:
-        """Whether nothing is left to chance."""
-        return self.temperature == 0 or self.top_k == 1
-
-    @classmethod
-    def default_for(cls, model: Model) -> "Choice":
-        """Greedy where a text was learned whole, else sampled at temperature 0.8."""
-        return cls(temperature=0.0 if model.learned else DEFAULT_TEMPERATURE)
 
 
 class Step(NamedTuple):
@@ -58,6 +34,11 @@ class Request(NamedTuple):
     prompt: str
     seed: int = 0
     sample: int = 0
+
+
+def default_choice(model: Model) -> Choice:
+    """Greedy where a text was learned whole, else sampled at temperature 0.8."""
+    return Choice(temperature=0.0 if model.learned else DEFAULT_TEMPERATURE)
 
 
 def opening(model: Model) -> str:
@@ -123,9 +104,11 @@ class _Group:
         self._limits = [self._ending.limit(given) for given in self._given]
         self._may_end_anywhere = bool(model.vocabulary.boundary or until or self._ending.may_be_learned)
         self._added: list[list[int]] = [[] for _ in requests]
-        self._thoughts: list[list[tuple[float, tuple[tuple[str, float], ...]]]] = [[] for _ in requests]
+        self._thoughts: list[list[Thought]] = [[] for _ in requests]
         self._going = [row for row, limit in enumerate(self._limits) if limit > 0]
-        self._draws = _Draws([requests[row] for row in self._going])
+        self._noise = Noise(
+            [(requests[row].seed, requests[row].sample) for row in self._going], len(model.vocabulary)
+        )
         self._reader: Reader | None = None
         self._last: Ids = np.zeros(0, np.intp)
 
@@ -137,7 +120,7 @@ class _Group:
                 if row not in self._going:
                     return
                 self._advance()
-            thought = _NOTHING if self._top is None else self._thoughts[row][place]
+            thought = NOTHING if self._top is None else self._thoughts[row][place]
             yield Step(symbols[added[place]], *thought)
 
     def _advance(self) -> None:
@@ -145,13 +128,13 @@ class _Group:
         if self._reader is None:
             self._reader, self._last = self._begun()
         logits = self._reader.read(self._last)
-        self._last = _chosen(logits, self._choice, self._draws)
-        chosen = self._last.tolist()
+        self._last = chosen(logits, self._choice, self._noise)
+        symbols = self._last.tolist()
         if self._top is not None:
-            thoughts = _thoughts(logits, chosen, self._top, self._model.vocabulary.symbols)
-            for row, thought in zip(self._going, thoughts, strict=True):
+            told = thoughts(logits, symbols, self._top, self._model.vocabulary.symbols)
+            for row, thought in zip(self._going, told, strict=True):
                 self._thoughts[row].append(thought)
-        for row, symbol in zip(self._going, chosen, strict=True):
+        for row, symbol in zip(self._going, symbols, strict=True):
             self._added[row].append(symbol)
         if self._may_end_anywhere or len(self._added[self._going[0]]) in self._limits:
             self._leave_what_ended(self._reader)
@@ -163,7 +146,7 @@ class _Group:
         self._going = [self._going[place] for place in left]
         if left:
             self._last = self._last[left]
-            self._draws.keep(left)
+            self._noise.keep(left)
             reader.keep(left)
 
     def _is_over(self, row: int) -> bool:
@@ -200,29 +183,6 @@ class _Group:
         return reader, ids[rows, -1]
 
 
-class _Draws:
-    """Random numbers from 0 to 1, for each row from its own generator."""
-
-    def __init__(self, requests: Sequence[Request]) -> None:
-        self._generators = [np.random.default_rng([request.seed, request.sample]) for request in requests]
-        self._drawn: Floats = np.zeros((DRAWN_AT_ONCE, len(requests)))
-        self._next = DRAWN_AT_ONCE
-
-    def next(self) -> Floats:
-        """One for each row [B 1]."""
-        if self._next == DRAWN_AT_ONCE:
-            self._drawn = np.stack([generator.random(DRAWN_AT_ONCE) for generator in self._generators], 1)
-            self._next = 0
-        self._next += 1
-        drawn: Floats = self._drawn[self._next - 1][:, None]
-        return drawn
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only."""
-        self._generators = [self._generators[row] for row in rows]
-        self._drawn = self._drawn[:, rows]
-
-
 class _Ending:
     """Where a continuation ends by itself."""
 
@@ -253,37 +213,3 @@ class _Ending:
         return text in self._learned and not any(
             len(longer) > len(text) and longer[: len(text)] == text for longer in self._learned
         )
-
-
-_NOTHING: tuple[float, tuple[tuple[str, float], ...]] = (float("nan"), ())
-
-
-def _chosen(logits: Floats, choice: Choice, draws: _Draws) -> Ids:
-    """One symbol for each row of logits [B V] -> ids [B]."""
-    if choice.greedy:
-        likeliest: Ids = logits.argmax(1)
-        return likeliest
-    logits = (logits - np.maximum.reduce(logits, 1, keepdims=True)) / np.float32(choice.temperature)
-    order = None
-    if choice.top_k or choice.top_p < 1:
-        order = np.argsort(-logits, 1, kind="stable")[:, : choice.top_k or None]
-        logits = np.take_along_axis(logits, order, 1)
-    up_to = np.add.accumulate(np.exp(logits), 1, np.float64)
-    if choice.top_p < 1:  # as many as reach it, the last one included
-        last = (up_to < choice.top_p * up_to[:, -1:]).sum(1, keepdims=True)
-        up_to = np.minimum(up_to, np.take_along_axis(up_to, np.minimum(last, up_to.shape[1] - 1), 1))
-    found: Ids = (up_to > draws.next() * up_to[:, -1:]).argmax(1)
-    return found if order is None else order[np.arange(len(order)), found]
-
-
-def _thoughts(
-    logits: Floats, chosen: Sequence[int], top: int, symbols: Sequence[str]
-) -> Iterator[tuple[float, tuple[tuple[str, float], ...]]]:
-    """For each row the probability of what was chosen, and the likeliest symbols with theirs."""
-    log_p = log_softmax(logits)
-    p = np.exp(log_p)
-    order = np.argsort(-log_p, 1, kind="stable")[:, :top]
-    best = np.take_along_axis(p, order, 1).tolist()
-    of_chosen = p[np.arange(len(p)), chosen].tolist()
-    for probability, places, values in zip(of_chosen, order.tolist(), best, strict=True):
-        yield probability, tuple((symbols[i], value) for i, value in zip(places, values, strict=True))

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 
 from charseq.arrays import SeededDraw
+from charseq.choice import Choice
 from charseq.errors import UnknownCharacter
-from charseq.generate import ROWS, Choice, Request, Step, continuation, continuations, opening
+from charseq.generate import (
+    ROWS,
+    Request,
+    Step,
+    continuation,
+    continuations,
+    default_choice,
+    opening,
+)
 from charseq.model_file import Model
 from charseq.network import Network
 from charseq.vocabulary import Vocabulary
@@ -40,7 +49,7 @@ def run(of: Model, prompt: str, choice: Choice, **options: object) -> list[Step]
 
 def test_a_text_learned_whole_is_finished_and_then_left() -> None:
     trained = cycle("abcab")
-    greedy = Choice.default_for(trained)
+    greedy = default_choice(trained)
     assert written(run(trained, "a", greedy)) == "bcab"
     assert written(run(trained, "abca", greedy)) == "b"
     assert written(run(trained, "abcab", greedy)) == ""
@@ -48,24 +57,24 @@ def test_a_text_learned_whole_is_finished_and_then_left() -> None:
 
 def test_of_several_learned_texts_the_one_that_fits_ends_the_continuation() -> None:
     trained = cycle("ab", "bcabca")
-    greedy = Choice.default_for(trained)
+    greedy = default_choice(trained)
     assert written(run(trained, "a", greedy)) == "b"
     assert written(run(trained, "b", greedy)) == "cabca"
 
 
 def test_a_learned_text_that_begins_a_longer_one_does_not_end_it() -> None:
     trained = cycle("ab", "abcabc")
-    assert written(run(trained, "a", Choice.default_for(trained))) == "bcabc"
+    assert written(run(trained, "a", default_choice(trained))) == "bcabc"
 
 
 def test_length_counts_new_characters_and_goes_past_what_was_learned() -> None:
     trained = cycle("abc")
-    assert written(run(trained, "a", Choice.default_for(trained), length=7)) == "bcabcab"
-    assert run(trained, "a", Choice.default_for(trained), length=0) == []
+    assert written(run(trained, "a", default_choice(trained), length=7)) == "bcabcab"
+    assert run(trained, "a", default_choice(trained), length=0) == []
 
 
 def test_other_text_is_continued_by_200_characters() -> None:
-    assert len(run(model(), "a", Choice.default_for(model()))) == 200
+    assert len(run(model(), "a", default_choice(model()))) == 200
 
 
 def test_until_ends_with_the_string_once_it_is_written() -> None:

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
     "errors", "units", "vocabulary", "corpus", "gather", "encoded", "cells", "batches", "network", "arrays",
-    "native", "reader", "settings", "sizing", "defaults", "shapes",
+    "native", "reader", "choice", "settings", "sizing", "defaults", "shapes",
     "explain", "model_file", "generate", "runs", "events", "comparison", "reach",
     "training", "render", "cli",
 ]  # fmt: skip

@@ -10,7 +10,6 @@ import pytest
 
 from charseq import native
 
-
 OPENED = native.opened
 
 

@@ -11,7 +11,7 @@ from charseq.cells.cell import unroll
 from charseq.corpus import Corpus
 from charseq.defaults import choose
 from charseq.events import End, Epoch, Event
-from charseq.generate import Choice, continuation
+from charseq.generate import continuation, default_choice
 from charseq.model_file import Model, read
 from charseq.runs import new_run
 from charseq.training.fused import Way
@@ -53,7 +53,7 @@ def model(out: str = "out") -> Model:
 
 def greedily(prompt: str, out: str = "out") -> str:
     trained = model(out)
-    return prompt + "".join(s.character for s in continuation(trained, prompt, Choice.default_for(trained)))
+    return prompt + "".join(s.character for s in continuation(trained, prompt, default_choice(trained)))
 
 
 def learner_of(corpus: Corpus, **given: Any) -> Learner:

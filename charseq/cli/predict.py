@@ -28,7 +28,7 @@ from charseq.errors import UnknownCharacter, UsageError
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
-    from charseq.generate import Choice
+    from charseq.choice import Choice
     from charseq.model_file import Model
 
 EXAMPLES = [
@@ -138,6 +138,7 @@ def predict(
 
     native.before_numpy()
     from charseq import generate
+    from charseq.choice import Choice
     from charseq.model_file import read
     from charseq.render.predictions import renderer_for
     from charseq.runs import model_path
@@ -145,9 +146,9 @@ def predict(
     exclusive(greedy=greedy, temperature=temperature)
     path = model_path(model)
     trained = read(path)
-    default = generate.Choice.default_for(trained)
+    default = generate.default_choice(trained)
     warmth = 0.0 if greedy else default.temperature if temperature is None else temperature
-    choice = generate.Choice(warmth, top_k, top_p)
+    choice = Choice(warmth, top_k, top_p)
     given = texts.arguments(prompts, unit=trained.vocabulary.unit, remedy=OF_BYTES)
     if not given:
         if prompts:

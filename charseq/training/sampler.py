@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from charseq.generate import Choice, continuation, opening
+from charseq.generate import continuation, default_choice, opening
 from charseq.model_file import Model
 from charseq.training.learner import Learner
 
@@ -59,6 +59,6 @@ class Sampler:
 
 def _written(model: Model, seed: int, number: int, length: int) -> str:
     begun = opening(model)
-    choice = Choice.default_for(model)
+    choice = default_choice(model)
     steps = continuation(model, begun, choice, length=length, seed=seed, sample=number, top=None)
     return begun + model.vocabulary.joined(step.character for step in steps)

@@ -91,7 +91,7 @@ def attempt(trial: Trial) -> Outcome:
     from charseq.corpus import Corpus
     from charseq.defaults import choose
     from charseq.events import End
-    from charseq.generate import Choice, continuation
+    from charseq.generate import continuation, default_choice
     from charseq.model_file import read
     from charseq.runs import new_run
     from charseq.training.loop import train
@@ -108,7 +108,7 @@ def attempt(trial: Trial) -> Outcome:
         model = read(Path(folder) / "run" / "model.safetensors")
     if not isinstance(end, End):
         raise TypeError(f"the run ended with {end}")
-    added = continuation(model, text[0], Choice.default_for(model))
+    added = continuation(model, text[0], default_choice(model))
     spelled = text[0] + "".join(step.character for step in added) == text
     return Outcome(trial, end.accuracy or 0.0, end.epochs, time.perf_counter() - started, spelled)
 

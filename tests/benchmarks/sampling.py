@@ -27,7 +27,8 @@ from torch.nn import functional  # noqa: E402
 
 from charseq.arrays import SeededDraw  # noqa: E402
 from charseq.cells import CELLS  # noqa: E402
-from charseq.generate import Choice, Request, continuations  # noqa: E402
+from charseq.choice import Choice  # noqa: E402
+from charseq.generate import Request, continuations  # noqa: E402
 from charseq.model_file import Model  # noqa: E402
 from charseq.network import Network  # noqa: E402
 from charseq.training.ops import TORCH  # noqa: E402
