@@ -37,8 +37,9 @@ class Noise:
     """For each text, from its own generator, a random number for every symbol [B V], again and again.
 
     They are Gumbel's: the largest sum of a logit and its number is at each symbol with the probability that
-    softmax gives it.  So no sum over the symbols is needed, nor a search in it.  Source: Gumbel 1954; Maddison
-    et al. 2014, arXiv:1411.0030.
+    softmax gives it.  So no sum over the symbols is needed, nor a search in it.
+
+    Source: Gumbel 1954; Maddison et al. 2014, arXiv:1411.0030.
     """
 
     def __init__(self, seeds: Sequence[tuple[int, int]], symbols: int) -> None:
