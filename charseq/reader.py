@@ -14,6 +14,7 @@ from charseq.cells.ops import OneHot
 from charseq.native import KERNELS, library
 from charseq.native.layer import Layer
 from charseq.native.linear import Linear
+from charseq.native.mlstm import MLSTMLayer
 from charseq.network import Network, Weights
 
 Ids = npt.NDArray[np.integer[Any]]
@@ -99,4 +100,6 @@ def _layer(
 ) -> _Layer:
     if found and cell.name in KERNELS:
         return Layer(found, KERNELS[cell.name], w, state, one_hot=one_hot)
+    if found and cell is CELLS["mlstm"]:
+        return MLSTMLayer(found, w, state, one_hot=one_hot)
     return _Stepped(cell, w, state)

@@ -87,7 +87,7 @@ def test_a_row_can_begin_anew(cell: str, in_c: bool) -> None:
 
 
 @pytest.mark.skipif(not HAS_LIBRARY, reason="no C compiler")
-@pytest.mark.parametrize("cell", native.KERNELS)
+@pytest.mark.parametrize("cell", [*native.KERNELS, "mlstm"])
 def test_in_c_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(cell: str) -> None:
     plan, weights = network(cell, layers=2, embedding_size=13)
     together = read(Reader(plan, weights, ROWS), IDS)
@@ -96,7 +96,7 @@ def test_in_c_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(cell: str) 
 
 
 @pytest.mark.skipif(not HAS_LIBRARY, reason="no C compiler")
-@pytest.mark.parametrize("cell", native.KERNELS)
+@pytest.mark.parametrize("cell", [*native.KERNELS, "mlstm"])
 @pytest.mark.parametrize("rows", [1, ROWS])
 def test_in_c_the_number_of_threads_changes_no_bit(
     cell: str, rows: int, monkeypatch: pytest.MonkeyPatch
@@ -104,7 +104,7 @@ def test_in_c_the_number_of_threads_changes_no_bit(
     plan, weights = network(cell, layers=2)
     found = []
     for threads in (1, 2, 3):
-        for module in ("layer", "linear"):
+        for module in ("layer", "linear", "mlstm"):
             monkeypatch.setattr(f"charseq.native.{module}.threads_for", lambda *_, threads=threads: threads)
         found.append(read(Reader(plan, weights, rows), IDS[:rows]))
     assert np.array_equal(found[0], found[1])

@@ -100,5 +100,6 @@ def opened(level: int) -> ctypes.CDLL | None:
     found.charseq_packed_size.restype = counts
     bits = ctypes.c_uint32
     found.charseq_dropout.argtypes = [counts, at, at, bits, bits, bits, ctypes.c_float, counts]
+    found.charseq_mlstm.argtypes = [counts, counts, at, at, at, at, at, at, ctypes.c_float, counts]
     found.charseq_linear.argtypes = [counts, counts, counts, at, at, at, at, at, counts]
     return found

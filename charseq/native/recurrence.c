@@ -150,6 +150,38 @@ int charseq_back(const Recurrence *r) {
     return 0;
 }
 
+/* One step of an mLSTM, whose equations are in charseq/cells/exponential.py: from_x [B 4H] (q, k, v, o), gates [B 2]
+(of i and f), and the state h [B H], c [B H H], n [B H], m [B], which is written over. */
+void charseq_mlstm(long rows, long size, const float *from_x, const float *gates, float *h, float *c, float *n,
+                   float *m, float k_scale, long threads) {
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    for (long row = 0; row < rows; row++) {
+        const float *q = from_x + row * 4 * size, *k = q + size, *v = k + size, *o = v + size;
+        float *n_row = n + row * size, kept = log_sigmoid(gates[2 * row + 1]) + m[row], log_i = gates[2 * row];
+        float largest = kept > log_i ? kept : log_i, overlap = 0.0f;
+        float f = exponential(kept - largest), i = exponential(log_i - largest);
+#pragma omp simd reduction(+ : overlap)
+        for (long j = 0; j < size; j++) overlap += (f * n_row[j] + i * k_scale * k[j]) * q[j];
+        overlap = overlap < 0 ? -overlap : overlap;
+        float least = exponential(-largest), weight = overlap > least ? overlap : least;
+#pragma omp barrier /* all have read m and n */
+#pragma omp for schedule(static)
+        for (long at = 0; at < size; at++) {
+            float *restrict c_row = c + (row * size + at) * size, add = i * k_scale * v[at], sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+            for (long j = 0; j < size; j++) {
+                float next = f * c_row[j] + add * k[j];
+                c_row[j] = next;
+                sum += next * q[j];
+            }
+            h[row * size + at] = sigmoid(o[at]) * sum / weight;
+            n_row[at] = f * n_row[at] + i * k_scale * k[at];
+        }
+#pragma omp single
+        m[row] = largest;
+    }
+}
+
 /* out [count] = x where the random number of the place is below `kept`, times `scale`; elsewhere 0. */
 void charseq_dropout(long count, const float *x, float *out, uint32_t key, uint32_t other, uint32_t kept, float scale,
                      long threads) {

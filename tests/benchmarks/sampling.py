@@ -25,6 +25,7 @@ from rich.table import Table  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from charseq import reader  # noqa: E402
 from charseq.arrays import SeededDraw  # noqa: E402
 from charseq.cells import CELLS  # noqa: E402
 from charseq.choice import Choice  # noqa: E402
@@ -107,9 +108,12 @@ def main() -> None:
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--hidden", default="128,256,512")
     parser.add_argument("--rows", default="1,64", help="texts side by side")
+    parser.add_argument("--numpy", action="store_true", help="as where no C was built")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     options = parser.parse_args()
-    kernel = "charseq's own C" if native.library() else "NumPy"
+    if options.numpy:
+        reader.library = lambda: None  # type: ignore[attr-defined]
+    kernel = "charseq's own C" if reader.library() else "NumPy"  # type: ignore[attr-defined]
     table = Table("cell", "H", "texts", "plain PyTorch", "charseq", "ratio (min to max)")
     table.title = f"characters a second, all texts together; {kernel}"
     for cell in options.cells.split(","):
