@@ -22,10 +22,10 @@ class MLSTMLayer:
         one_hot: bool,
     ) -> None:
         self._library = library
-        self._matrix = np.concatenate([w["W_x"], w["W_g"]])
-        self._bias = np.concatenate([w["b_x"], w["b_g"]])
-        self._table = contiguous(self._matrix.T + self._bias) if one_hot else None
-        self._linear = None if one_hot else Linear(library, self._matrix, self._bias, len(state[0]))
+        matrix = np.concatenate([w["W_x"], w["W_g"]])
+        bias = np.concatenate([w["b_x"], w["b_g"]])
+        self._table = contiguous(matrix.T + bias)
+        self._linear = None if one_hot else Linear(library, matrix, bias, len(state[0]))
         self.state = state
 
     @property

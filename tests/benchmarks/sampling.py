@@ -11,12 +11,15 @@ Run it alone on the machine.
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from charseq import native
 
+if "--numpy" in sys.argv:
+    native.BUILDS.clear()
 native.before_numpy()  # as `charseq predict` does
 
 import torch  # noqa: E402
@@ -25,7 +28,6 @@ from rich.table import Table  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from charseq import reader  # noqa: E402
 from charseq.arrays import SeededDraw  # noqa: E402
 from charseq.cells import CELLS  # noqa: E402
 from charseq.choice import Choice  # noqa: E402
@@ -111,9 +113,7 @@ def main() -> None:
     parser.add_argument("--numpy", action="store_true", help="as where no C was built")
     parser.add_argument("--json", action="store_true", help="one JSON object a row")
     options = parser.parse_args()
-    if options.numpy:
-        reader.library = lambda: None  # type: ignore[attr-defined]
-    kernel = "charseq's own C" if reader.library() else "NumPy"  # type: ignore[attr-defined]
+    kernel = "charseq's own C" if native.library() else "NumPy"
     table = Table("cell", "H", "texts", "plain PyTorch", "charseq", "ratio (min to max)")
     table.title = f"characters a second, all texts together; {kernel}"
     for cell in options.cells.split(","):
