@@ -14,11 +14,11 @@ BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.bas
 """By the level of x86-64 that a processor must have; any other has 0."""
 STATES = 4
 INTERFACE = 1
-"""To be raised here and in recurrence.c where a function or the struct changes."""
+"""To be raised here and in library.c where a function or the struct changes."""
 
 
 class Kernel(NamedTuple):
-    """A cell of recurrence.c: its number there, and how many blocks of H its parts have."""
+    """A cell of cells.h: its number there, and how many blocks of H its parts have."""
 
     number: int
     gates: int
@@ -39,7 +39,7 @@ KERNELS = {
 
 
 class Recurrence(ctypes.Structure):
-    """What recurrence.c is told: its struct of that name, where the meaning of each field stands."""
+    """What recurrence.h is told: its struct of that name, where the meaning of each field stands."""
 
     _fields_ = [
         ("cell", ctypes.c_long),

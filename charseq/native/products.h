@@ -31,6 +31,15 @@ INLINE long panels_for(long columns) { return (columns + PANEL - 1) / PANEL; }
 
 static float *reserve(long count) { return aligned_alloc(64, (sizeof(float) * count + 63) / 64 * 64 + 64); }
 
+/* The rows, or the panels of columns, that are a thread's own. */
+typedef struct {
+    long first, last;
+} Share;
+
+static Share share_of(long whole, long thread, long team) {
+    return (Share){whole * thread / team, whole * (thread + 1) / team};
+}
+
 /* w [columns depth] -> packed [panels depth PANEL], or, transposed, w [depth columns]. */
 static void pack(long columns, long depth, int transposed, const float *w, float *packed, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
