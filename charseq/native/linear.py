@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-WORTH_A_THREAD = 500_000
-"""Multiplications, from which a second thread helps."""
+WORTH_A_THREAD = 250_000
+"""Multiplications for each thread, from which another one helps."""
 
 
 class Linear:
@@ -51,8 +51,8 @@ def packed(library: ctypes.CDLL, matrix: Floats) -> Floats:
 
 
 def threads_for(library: ctypes.CDLL, multiplications: int) -> int:
-    """One thread for little work, or all that there may be."""
-    return int(library.charseq_threads()) if multiplications >= WORTH_A_THREAD else 1
+    """As many threads as there may be, but for little work fewer."""
+    return max(1, min(int(library.charseq_threads()), multiplications // WORTH_A_THREAD))
 
 
 def contiguous(array: npt.NDArray[Any]) -> Floats:

@@ -141,7 +141,8 @@ def _dropped(x: Tensor, kept: float, key: int, other: int) -> Tensor:
 
 
 def _threads(rows: int) -> int:
-    return min(torch.get_num_threads(), rows)
+    """Two rows for each at least, for those of one keep a core half idle."""
+    return min(torch.get_num_threads(), -(-rows // 2))
 
 
 def _at(tensor: Tensor | None) -> int | None:
