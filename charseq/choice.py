@@ -42,8 +42,8 @@ class Noise:
     Source: Gumbel 1954; Maddison et al. 2014, arXiv:1411.0030.
     """
 
-    def __init__(self, seeds: Sequence[tuple[int, int]], symbols: int) -> None:
-        self._generators = [np.random.default_rng(list(seed)) for seed in seeds]
+    def __init__(self, seeds: Sequence[Sequence[int]], symbols: int) -> None:
+        self._generators = [np.random.default_rng(seed) for seed in seeds]
         self._shape = max(1, DRAWN_AT_ONCE // symbols), symbols
         self._drawn: Floats = np.zeros((0, len(seeds), symbols), np.float32)
         self._next = 0

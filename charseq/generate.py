@@ -1,5 +1,6 @@
 """Continue texts with a trained model, one character after the other, many at once, without torch."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
@@ -14,7 +15,9 @@ from charseq.reader import Ids, Reader
 DEFAULT_LENGTH = 200
 DEFAULT_TEMPERATURE = 0.8
 ROWS = 64
-"""Texts that are continued side by side; twice as many gain little (measured)."""
+"""Texts that are continued side by side ..."""
+CHARACTERS, TOLD = 4_000_000, 50_000
+"""... but not so many that more characters than these, or than these told at length, wait for their turn."""
 SHOWN = 5
 """Of the likeliest symbols instead of one that was chosen."""
 
@@ -29,11 +32,17 @@ class Step(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A text to continue.  Random numbers come from `seed` and `sample` alone."""
+    """A text to continue.  Random numbers come from these three alone, so that other prompts get others."""
 
     prompt: str
     seed: int = 0
     sample: int = 0
+
+    @property
+    def entropy(self) -> list[int]:
+        """What a generator is seeded with."""
+        digest = hashlib.sha256(self.prompt.encode("utf-8", "surrogatepass")).digest()
+        return [self.seed, self.sample, int.from_bytes(digest[:8], "big")]
 
 
 def default_choice(model: Model) -> Choice:
@@ -79,9 +88,11 @@ def continuations(
     a text that was learned whole ends, and after 200 characters of any other.  With `top` None a step tells
     the character alone, and is made sooner.  Raises UnknownCharacter.
     """
-    for first in range(0, len(requests), ROWS):
-        group = _Group(model, requests[first : first + ROWS], choice, length, until, top)
-        yield from map(group.steps, range(len(requests[first : first + ROWS])))
+    ending = _Ending(model, length)
+    rows = max(1, min(ROWS, (CHARACTERS if top is None else TOLD) // max(ending.longest, 1)))
+    for first in range(0, len(requests), rows):
+        group = _Group(model, requests[first : first + rows], choice, ending, until, top)
+        yield from map(group.steps, range(len(requests[first : first + rows])))
 
 
 class _Group:
@@ -92,7 +103,7 @@ class _Group:
         model: Model,
         requests: Sequence[Request],
         choice: Choice,
-        length: int | None,
+        ending: "_Ending",
         until: Sequence[str],
         top: int | None,
     ) -> None:
@@ -100,15 +111,13 @@ class _Group:
         self._given = [model.vocabulary.encode(request.prompt).tolist() for request in requests]
         if not all(self._given) and not model.vocabulary.boundary:
             raise UsageError("there is nothing to continue", hint="give a prompt of at least one character")
-        self._ending = _Ending(model, length)
+        self._ending = ending
         self._limits = [self._ending.limit(given) for given in self._given]
         self._may_end_anywhere = bool(model.vocabulary.boundary or until or self._ending.may_be_learned)
         self._added: list[list[int]] = [[] for _ in requests]
         self._thoughts: list[list[Thought]] = [[] for _ in requests]
         self._going = [row for row, limit in enumerate(self._limits) if limit > 0]
-        self._noise = Noise(
-            [(requests[row].seed, requests[row].sample) for row in self._going], len(model.vocabulary)
-        )
+        self._noise = Noise([requests[row].entropy for row in self._going], len(model.vocabulary))
         self._reader: Reader | None = None
         self._last: Ids = np.zeros(0, np.intp)
 
@@ -120,7 +129,9 @@ class _Group:
                 if row not in self._going:
                     return
                 self._advance()
-            thought = NOTHING if self._top is None else self._thoughts[row][place]
+            thought = NOTHING
+            if self._top is not None:
+                thought, self._thoughts[row][place] = self._thoughts[row][place], NOTHING
             yield Step(symbols[added[place]], *thought)
 
     def _advance(self) -> None:
@@ -193,6 +204,11 @@ class _Ending:
         if length is None and model.learned:
             self._learned = {tuple(model.vocabulary.encode(text).tolist()) for text in model.learned}
             self._longest = max(map(len, self._learned))
+
+    @property
+    def longest(self) -> int:
+        """The most symbols that are added to a text."""
+        return self._longest if self._learned else self._length
 
     @property
     def may_be_learned(self) -> bool:

@@ -17,6 +17,7 @@ from charseq.generate import (
 )
 from charseq.model_file import Model
 from charseq.network import Network
+from charseq.reader import Reader
 from charseq.vocabulary import Vocabulary
 
 SAMPLED = Choice(temperature=1.0)
@@ -174,3 +175,23 @@ def test_without_thoughts_the_characters_are_the_same() -> None:
     without = run(model(), "a", SAMPLED, length=40, top=None)
     assert written(without) == written(with_thoughts)
     assert all(np.isnan(step.probability) and step.top == () for step in without)
+
+
+def test_other_prompts_are_continued_by_other_draws() -> None:
+    of = model()
+    flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
+    requests = [Request(prompt) for prompt in "abcd"]
+    texts = {written(list(steps)) for steps in continuations(flat, requests, SAMPLED, length=30)}
+    assert len(texts) == 4
+
+
+def test_little_is_made_before_its_turn_where_texts_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    plain = Reader.read
+    monkeypatch.setattr(Reader, "read", lambda self, ids: (read.append(len(ids)), plain(self, ids))[1])
+    requests = [Request("a", sample=i) for i in range(ROWS)]
+    for top, length in ((5, 40_000), (None, 3_000_000)):
+        next(next(continuations(model(), requests, SAMPLED, length=length, top=top)))
+        assert read.pop() == 1
+    next(next(continuations(model(), requests, SAMPLED, length=200, top=None)))
+    assert read.pop() == ROWS

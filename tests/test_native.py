@@ -69,7 +69,7 @@ def test_the_struct_is_the_one_of_the_source() -> None:
 
 @pytest.mark.skipif(native.library() is None, reason="no C compiler")
 def test_numpy_is_kept_to_one_thread_unless_somebody_says_otherwise() -> None:
-    code = "import os; from charseq import native; native.before_numpy(); print(os.environ[NAME])"
+    code = "import os; from charseq import native; native.share_cores(); print(os.environ[NAME])"
     code = code.replace("NAME", "'OPENBLAS_NUM_THREADS'")
     for given, expected in ((None, "1"), ("2", "2")):
         environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
@@ -77,3 +77,18 @@ def test_numpy_is_kept_to_one_thread_unless_somebody_says_otherwise() -> None:
             environment["OPENBLAS_NUM_THREADS"] = given
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
         assert done.stdout.strip() == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_waiting_threads_soon_sleep_unless_somebody_says_otherwise(
+    given: dict[str, str], expected: str
+) -> None:
+    code = (
+        "import os; from charseq import native; native.share_cores(); print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_"))}
+    done = subprocess.run([sys.executable, "-c", code], env={**mine, **given}, capture_output=True, text=True)
+    assert done.stdout.strip() == expected

@@ -3,9 +3,12 @@
 import io
 from dataclasses import replace
 
-from charseq.events import End, Report
+import pytest
+from rich.console import Console
+
+from charseq.events import End, Progress, Report
 from charseq.render.training import PlainLines, outcome, summary
-from charseq.render.training_table import LINES_OF_SAMPLE
+from charseq.render.training_table import KEPT_FREE, LINES_OF_SAMPLE, _Picture
 from tests.test_render import START, epoch, screen_of
 
 LONG = replace(START, settings=replace(START.settings, whole=False, validation=0.1))
@@ -48,3 +51,14 @@ def test_the_summary_gives_the_reasons_of_the_defaults() -> None:
     )
     assert summary(reasoned).splitlines()[-1] == "why: it is quick; few"
     assert len(summary(START).splitlines()) == 2
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 100, 200])
+def test_the_bar_leaves_room_for_what_a_terminal_writes_at_an_interrupt(width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+    bar = _Picture(console, LONG).bar(Progress(12, 0.25, 1.59751, 127_606.4, 1234.5))
+    console.print(bar)
+    (line,) = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(line.rstrip()) <= width - KEPT_FREE
+    if width >= 80:
+        assert line.rstrip().endswith("left")

@@ -83,6 +83,9 @@ def compare(
 
     Text, split, seeds and updates are the same for each, and no run ends early.  Every run is kept.
     """
+    from charseq import native
+
+    native.share_cores()
     from charseq.comparison import trials
     from charseq.vocabulary import Vocabulary
 

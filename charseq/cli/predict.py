@@ -125,7 +125,15 @@ def predict(
         ),
     ] = 1.0,
     seed: Annotated[
-        int, option("--seed", metavar="N", min=0, max=LARGEST_SEED, help="Fixes what is drawn.", panel=CHOICE)
+        int,
+        option(
+            "--seed",
+            metavar="N",
+            min=0,
+            max=LARGEST_SEED,
+            help="Fixes what is drawn; equal prompts get equal texts.",
+            panel=CHOICE,
+        ),
     ] = 0,
     only_new: Annotated[bool, option("--only-new", help="Leave the prompt out.")] = False,
     format: FormatOption = "auto",
@@ -136,7 +144,7 @@ def predict(
     """Continue prompts with a trained model."""
     from charseq import native
 
-    native.before_numpy()
+    native.share_cores()
     from charseq import generate
     from charseq.choice import Choice
     from charseq.model_file import read
@@ -188,7 +196,7 @@ def _tell_of_newest(path: Path, trained: "Model") -> None:
     """Warn of a model that was taken without being named, and has not learned for an epoch."""
     if trained.training.get("epoch") == 0:
         streams.say(
-            f"{visible(str(path))}: its run ended within its first epoch; it has learned little or nothing",
+            f"{visible(str(path))}: its run ended within its first epoch; it may have learned little",
             "yellow",
         )
 

@@ -60,6 +60,9 @@ def train(
     debug: DebugOption = False,
 ) -> None:
     """Learn a text; after every epoch show what the network predicts."""
+    from charseq import native
+
+    native.share_cores()
     from charseq.cli.follow import follow
     from charseq.defaults import choose
     from charseq.runs import new_run

@@ -143,7 +143,7 @@ def _following(end: End) -> str:
     if end.status == "diverged":
         return "next: try a smaller --learning-rate"
     if end.epoch == 0:
-        return "no epoch was finished, so it has learned little or nothing"
+        return "no epoch was finished, so it may have learned little"
     run = end.model.rpartition("/")[0] or "."
     numbered = re.fullmatch(r"runs/\d{4,}-[^/]+", run)  # the newest, which predict takes by itself
     named = "" if numbered else f" --model {visible(shlex.quote(run))}"

@@ -28,6 +28,9 @@ LINES_OF_SAMPLE = 6
 NEWEST_ROWS = 4
 WIDTH_OF_NUMBERS = 30
 """What the columns before the prediction take, and the space between."""
+WIDEST_BAR, NARROWEST_BAR = 20, 4
+KEPT_FREE = 3
+"""At the end of the bar's line, for the ^C that a terminal writes there: it must not begin another line."""
 NARROWEST_PREDICTION = 6
 """How many cells of a line it is given on the narrowest of screens."""
 
@@ -138,8 +141,13 @@ class _Picture:
         most = "at most " if settings.until_learned or settings.patience else ""
         pace = f"{now.characters_per_second:,.0f} characters/s"
         text = f"{now.done:.0%}, epoch {now.epoch}, loss {now.loss:.3f}, {pace}, {most}{duration(left)} left"
+        room = self._console.width - KEPT_FREE
+        told = Text(text[: max(room, 0)], "dim", no_wrap=True)
+        width = min(WIDEST_BAR, room - len(text) - 1)
+        if width < NARROWEST_BAR:
+            return told
         grid = Table.grid(padding=(0, 1))
-        grid.add_row(ProgressBar(total=1.0, completed=now.done, width=20), Text(text, "dim", no_wrap=True))
+        grid.add_row(ProgressBar(total=1.0, completed=now.done, width=width), told)
         return grid
 
     def _prediction(self, row: Epoch, lines: int) -> Text:

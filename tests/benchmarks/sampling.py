@@ -11,31 +11,25 @@ Run it alone on the machine.
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.nn import functional
+
 from charseq import native
-
-if "--numpy" in sys.argv:
-    native.BUILDS.clear()
-native.before_numpy()  # as `charseq predict` does
-
-import torch  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
-from torch import Tensor  # noqa: E402
-from torch.nn import functional  # noqa: E402
-
-from charseq.arrays import SeededDraw  # noqa: E402
-from charseq.cells import CELLS  # noqa: E402
-from charseq.choice import Choice  # noqa: E402
-from charseq.generate import Request, continuations  # noqa: E402
-from charseq.model_file import Model  # noqa: E402
-from charseq.network import Network  # noqa: E402
-from charseq.training.ops import TORCH  # noqa: E402
-from charseq.vocabulary import Vocabulary  # noqa: E402
+from charseq.arrays import SeededDraw
+from charseq.cells import CELLS
+from charseq.choice import Choice
+from charseq.generate import Request, continuations
+from charseq.model_file import Model
+from charseq.network import Network
+from charseq.training.ops import TORCH
+from charseq.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.of(["".join(map(chr, range(33, 98)))])
 SYMBOLS = len(VOCABULARY)
