@@ -188,7 +188,12 @@ def test_other_prompts_are_continued_by_other_draws() -> None:
 def test_little_is_made_before_its_turn_where_texts_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     plain = Reader.read
-    monkeypatch.setattr(Reader, "read", lambda self, ids: (read.append(len(ids)), plain(self, ids))[1])
+
+    def noted(reader: Reader, ids: Any) -> Any:
+        read.append(len(ids))
+        return plain(reader, ids)
+
+    monkeypatch.setattr(Reader, "read", noted)
     requests = [Request("a", sample=i) for i in range(ROWS)]
     for top, length in ((5, 40_000), (None, 3_000_000)):
         next(next(continuations(model(), requests, SAMPLED, length=length, top=top)))
