@@ -70,7 +70,7 @@ def chosen(logits: Floats, choice: Choice, noise: Noise) -> Ids:
     if not choice.greedy:
         if choice.top_k or choice.top_p < 1:
             logits = _likeliest_only(logits, choice)
-        logits = logits / np.float32(choice.temperature) + noise.next()
+        logits = logits + choice.temperature * noise.next()  # times the temperature, which may be tiny
     ids: Ids = logits.argmax(1)
     return ids
 
@@ -83,7 +83,7 @@ def _likeliest_only(logits: Floats, choice: Choice) -> Floats:
     kept = rank < (choice.top_k or order.shape[1])
     if choice.top_p < 1:
         falling = np.take_along_axis(np.where(kept, logits, -np.inf), order, 1).astype(np.float64)
-        before = np.exp(log_softmax(falling / choice.temperature)).cumsum(1)
+        before = np.exp(log_softmax((falling - falling[:, :1]) / choice.temperature)).cumsum(1)
         before = np.concatenate([np.zeros((len(before), 1)), before[:, :-1]], 1)
         kept &= np.take_along_axis(before < choice.top_p, rank, 1)
     return np.where(kept, logits, np.float32(-np.inf))

@@ -182,13 +182,12 @@ class _Group:
         ids = np.zeros((len(different), longest), np.intp)
         for prompt, place in different.items():
             ids[place, longest - len(prompt) :] = prompt
-        for time in range(longest - 1):
+        for time in range(longest):
+            if time:
+                reader.advance(ids[:, time - 1])
             begin = [place for prompt, place in different.items() if len(prompt) == longest - time]
-            if begin and time:
+            if time and begin:
                 reader.restart(begin)
-            reader.read(ids[:, time])
-        if longest > 1:
-            reader.restart([place for prompt, place in different.items() if len(prompt) == 1])
         rows = [different[prompt] for prompt in prompts]
         reader.keep(rows)
         return reader, ids[rows, -1]

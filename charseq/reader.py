@@ -42,8 +42,14 @@ class Reader:
 
     def read(self, ids: Ids) -> Floats:
         """One symbol for each row [B] -> logits of the next one [B V]; the next call may write over them."""
+        x = self.advance(ids)
+        return self._head(np.ascontiguousarray(x)) if self._head else self._network.read_out(self._weights, x)
+
+    def advance(self, ids: Ids) -> Floats:
+        """Read one symbol for each row [B], whatever may come next -> what the head would read [B H]."""
         network, weights = self._network, self._weights
-        x = stream = ids if weights.embedding is None else weights.embedding[ids]
+        x: Any = ids if weights.embedding is None else weights.embedding[ids]
+        stream = x
         for number, layer in enumerate(self._layers):
             h = layer.read(x)
             if network.is_residual(number):
@@ -52,7 +58,8 @@ class Reader:
             if network.is_normalised(number):
                 norm = weights.norms[number]
                 x = NUMPY.normalized(stream, norm["gain"], norm["bias"])
-        return self._head(np.ascontiguousarray(x)) if self._head else network.read_out(weights, x)
+        read: Floats = x
+        return read
 
     def restart(self, rows: Sequence[int]) -> None:
         """Let these rows begin anew."""

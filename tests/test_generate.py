@@ -94,6 +94,13 @@ def test_temperature_0_and_top_k_1_are_both_greedy() -> None:
     assert run(model(), "a", Choice(0.0), length=30) == run(model(), "a", Choice(1.5, top_k=1), length=30)
 
 
+@pytest.mark.parametrize("top_p", [1.0, 0.5])
+@pytest.mark.parametrize("temperature", [1e-300, 1e-50, 1e-6])
+def test_the_smallest_temperatures_are_as_good_as_greedy(temperature: float, top_p: float) -> None:
+    cold = written(run(model(), "a", Choice(temperature, top_p=top_p), length=30))
+    assert cold == written(run(model(), "a", Choice(0.0), length=30))
+
+
 def test_a_step_tells_its_probability_and_the_likeliest_characters() -> None:
     for step in run(model(), "abc", SAMPLED, length=40, top=8):
         probabilities = [p for _, p in step.top]

@@ -86,7 +86,8 @@ int charseq_back(const Recurrence *r) {
 #pragma omp parallel num_threads(r->threads)
     {
         long thread = omp_get_thread_num(), team = omp_get_num_threads();
-        long first = share_of(r->rows, thread, team).first, last = share_of(r->rows, thread, team).last;
+        Share rows = share_of(r->rows, thread, team);
+        long first = rows.first, last = rows.last;
         float *dh = scratch + first * width;
         for (long row = first; row < last; row++)
             memcpy(dh + (row - first) * width, r->d_states[0] + row * size, sizeof(float) * size);
@@ -107,13 +108,14 @@ int charseq_back(const Recurrence *r) {
             memcpy(r->d_states[0] + row * size, dh + (row - first) * width, sizeof(float) * size);
 #pragma omp barrier
         if (r->ids) { /* each thread adds up columns of its own, so the order is the same for any number of them */
-            long columns = cell->gates * size, from = share_of(columns, thread, team).first, to = share_of(columns, thread, team).last;
+            long columns = cell->gates * size;
+            Share mine = share_of(columns, thread, team);
             for (long symbol = 0; symbol < r->symbols; symbol++)
-                memset(r->d_table + symbol * columns + from, 0, sizeof(float) * (to - from));
+                memset(r->d_table + symbol * columns + mine.first, 0, sizeof(float) * (mine.last - mine.first));
             for (long place = 0; place < r->steps * r->rows; place++) {
                 float *restrict into = r->d_table + r->ids[place] * columns;
                 const float *restrict d = r->slots + place * slot;
-                for (long j = from; j < to; j++) into[j] += d[j];
+                for (long j = mine.first; j < mine.last; j++) into[j] += d[j];
             }
         }
     }

@@ -32,7 +32,7 @@ PLACES_BETWEEN_REPORTS = 1 << 20
 WORK_FOR_TWO_THREADS = 1_000_000
 """Multiplications in a step of one gate, from which a second thread helps torch (1.1 times, measured) ..."""
 WORK_FOR_TWO_NATIVE_THREADS = 250_000
-"""... and charseq's own C, whose threads wait for each other once a sequence (1.2 to 1.7 times)."""
+"""... and charseq's own C, whose threads wait for each other once a sequence (1.1 to 1.9 times)."""
 
 
 def train(
