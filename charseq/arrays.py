@@ -63,7 +63,7 @@ class NumpyOps:
 
     def rows(self, matrix: Floats, ids: npt.NDArray[np.integer[Any]]) -> Floats:
         """The rows of a matrix [V N] that ids [...] name -> [... N]."""
-        return np.take(matrix, ids, 0)
+        return np.take(np.asarray(matrix), ids, 0)
 
     def normalized(self, x: Floats, gain: Floats, bias: Floats) -> Floats:
         """The last axis less its mean, divided by its standard deviation; times gain, plus bias."""

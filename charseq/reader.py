@@ -37,7 +37,9 @@ class Reader:
             )
         ]
         self._head: Linear | None = None
-        if found and weights.head:
+        if not found:
+            self._weights = weights._replace(head=_by_rows(weights.head))
+        elif weights.head:
             self._head = Linear(found, weights.head["W"], weights.head["b"], rows)
 
     def read(self, ids: Ids) -> Floats:
@@ -61,6 +63,12 @@ class Reader:
         read: Floats = x
         return read
 
+    @property
+    def output(self) -> Floats:
+        """The output of the last layer's cell [H] for the first row."""
+        h: Floats = self._layers[-1].state[0][0].copy()
+        return h
+
     def restart(self, rows: Sequence[int]) -> None:
         """Let these rows begin anew."""
         starts = self._network.start(NUMPY, self._weights, len(rows))
@@ -79,6 +87,44 @@ class Reader:
             self._head.resize(len(chosen))
 
 
+def begun(network: Network, weights: Weights, prompts: Sequence[Sequence[int]]) -> tuple[Reader, Ids]:
+    """A reader that has read prompts side by side, all but their last symbols, and those [B]."""
+    read = [tuple(prompt) for prompt in prompts]
+    different = {prompt: place for place, prompt in enumerate(dict.fromkeys(read))}
+    reader = Reader(network, weights, len(different))
+    longest = max(map(len, read))
+    ids = np.zeros((len(different), longest), np.intp)
+    for prompt, place in different.items():
+        ids[place, longest - len(prompt) :] = prompt
+    for time in range(longest):
+        if time:
+            reader.advance(ids[:, time - 1])
+        begin = [place for prompt, place in different.items() if len(prompt) == longest - time]
+        if time and begin:
+            reader.restart(begin)
+    rows = [different[prompt] for prompt in read]
+    reader.keep(rows)
+    return reader, ids[rows, -1]
+
+
+class _ByRows(np.ndarray[Any, np.dtype[np.float32]]):
+    """A matrix whose product with several rows is that with each of them, to the last bit.
+
+    One product with all of them would be faster, but differ in the last digits with their number.
+    """
+
+    def __rmatmul__(self, x: Floats) -> Floats:  # type: ignore[override, misc]
+        return np.asarray(np.matmul(x[..., None, :], np.asarray(self))[..., 0, :])
+
+
+def _by_rows(w: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Parameters for the step over NumPy; of matrices, it is the transposes that are read."""
+    return {
+        name: np.asfortranarray(array).view(_ByRows) if array.ndim == 2 else array
+        for name, array in w.items()
+    }
+
+
 class _Layer(Protocol):
     state: Sequence[Floats]
 
@@ -90,7 +136,7 @@ class _Stepped:
 
     def __init__(self, cell: Cell, w: Mapping[str, Floats], state: State) -> None:
         self._cell, self._kind = cell, type(state)
-        self._w = {name: np.asfortranarray(array) for name, array in w.items()}  # their transposes are read
+        self._w = _by_rows(w)
         self.state: Sequence[Floats] = state
 
     def read(self, x: Any) -> Floats:
