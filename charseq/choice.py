@@ -1,9 +1,11 @@
 """How the next symbol is chosen, for many texts at once."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from charseq.arrays import Floats, log_softmax
 from charseq.vocabulary import Ids
@@ -20,12 +22,18 @@ NOTHING: Thought = (float("nan"), ())
 class Choice:
     """How the next character is chosen.
 
-    Temperature 0 takes the likeliest; `top_k` (0: all) and `top_p` (1: all) leave the unlikely out first.
+    Temperature 0 takes the likeliest.  What is unlikely is left out first: by `top_k` (0: none) all but so
+    many, by `top_p` (1: none) all but the likeliest that make up this much, by `min_p` (0: none) what has
+    less than this part of the likeliest one's probability; the last two after the temperature.
+
+    Sources: Fan et al. 2018, arXiv:1805.04833; Holtzman et al. 2019, arXiv:1904.09751; Nguyen et al. 2024,
+    arXiv:2407.01082.
     """
 
     temperature: float
     top_k: int = 0
     top_p: float = 1.0
+    min_p: float = 0.0
 
     @property
     def greedy(self) -> bool:
@@ -65,11 +73,16 @@ class Noise:
         self._drawn = self._drawn[:, rows]
 
 
-def chosen(logits: Floats, choice: Choice, noise: Noise) -> Ids:
-    """One symbol for each row of logits [B V] -> ids [B]."""
+def chosen(logits: Floats, choice: Choice, noise: Noise, allowed: npt.NDArray[np.bool_] | None = None) -> Ids:
+    """One symbol for each row of logits [B V], of those that are allowed [B V] -> ids [B]."""
+    if allowed is not None:
+        logits = np.where(allowed, logits, np.float32(-np.inf))
     if not choice.greedy:
         if choice.top_k or choice.top_p < 1:
             logits = _likeliest_only(logits, choice)
+        if choice.min_p:
+            least = logits.max(1, keepdims=True) + choice.temperature * math.log(choice.min_p)
+            logits = np.where(logits >= least, logits, np.float32(-np.inf))
         logits = logits + choice.temperature * noise.next()  # times the temperature, which may be tiny
     ids: Ids = logits.argmax(1)
     return ids

@@ -76,13 +76,10 @@ def _sources(
     return sources
 
 
-def _opened(name: str) -> BinaryIO:
+def open_file(name: str) -> io.BufferedReader:
+    """A file, to be read.  Raises TextError."""
     try:
-        file = Path(name).open("rb")  # noqa: SIM115 (whoever asked closes it)
-        if file.seekable():
-            return file
-        with file:
-            return _kept(file)
+        return Path(name).open("rb")
     except FileNotFoundError:
         raise TextError(f"there is no file {name!r}", hint="check the path, or give a --text") from None
     except IsADirectoryError:
@@ -92,6 +89,15 @@ def _opened(name: str) -> BinaryIO:
         raise TextError(
             f"cannot read {name!r}: {reason}", hint="check the path and its permissions"
         ) from None
+
+
+def _opened(name: str) -> BinaryIO:
+    """A file that can be read again."""
+    file = open_file(name)
+    if file.seekable():
+        return file
+    with file:
+        return _kept(file)
 
 
 def _kept(stream: IO[bytes]) -> BinaryIO:

@@ -1,18 +1,19 @@
 """Continue texts with a trained model, one character after the other, many at once, without torch."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
 from charseq.choice import NOTHING, Choice, Noise, Thought, chosen, thoughts
+from charseq.constraint import Constraint
+from charseq.ending import Ending
 from charseq.errors import UsageError
 from charseq.model_file import Model
-from charseq.reader import Ids, Reader
+from charseq.reader import Ids, Reader, begun
 
-DEFAULT_LENGTH = 200
 DEFAULT_TEMPERATURE = 0.8
 ROWS = 64
 """Texts that are continued side by side ..."""
@@ -32,11 +33,13 @@ class Step(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A text to continue.  Random numbers come from these three alone, so that other prompts get others."""
+    """A text to continue.  Random numbers come from all but the length, so that other prompts get others."""
 
     prompt: str
     seed: int = 0
     sample: int = 0
+    length: int | None = None
+    """The most characters to add; None ends where a text learned whole ends, and after 200 of any other."""
 
     @property
     def entropy(self) -> list[int]:
@@ -62,14 +65,14 @@ def continuation(
     *,
     length: int | None = None,
     until: Sequence[str] = (),
+    constraint: Constraint | None = None,
     seed: int = 0,
     sample: int = 0,
     top: int | None = SHOWN,
 ) -> Iterator[Step]:
     """Add characters to one prompt, yielding each as it is made; `continuations` has the rest."""
-    (steps,) = continuations(
-        model, [Request(prompt, seed, sample)], choice, length=length, until=until, top=top
-    )
+    request = Request(prompt, seed, sample, length)
+    (steps,) = continuations(model, [request], choice, until=until, constraint=constraint, top=top)
     return steps
 
 
@@ -78,20 +81,24 @@ def continuations(
     requests: Sequence[Request],
     choice: Choice,
     *,
-    length: int | None = None,
     until: Sequence[str] = (),
+    constraint: Constraint | None = None,
     top: int | None = SHOWN,
+    rows: int = ROWS,
 ) -> Iterator[Iterator[Step]]:
-    """Add characters to prompts, one iterator for each, in order; a group of them goes on side by side.
+    """Add characters to prompts, one iterator for each, in order; up to `rows` of them go on side by side.
 
-    A text ends after `length` characters, after any string of `until`, or by itself: where a line ends, where
-    a text that was learned whole ends, and after 200 characters of any other.  With `top` None a step tells
-    the character alone, and is made sooner.  Raises UnknownCharacter.
+    A text ends after its length, after any string of `until`, or by itself: where a line ends, where a text
+    that was learned whole ends, or where the constraint lets nothing follow.  With `top` None a step tells
+    the character alone, and is made sooner.  Raises UnknownCharacter, UsageError where nothing of that length
+    can fulfil the constraint.
     """
-    ending = _Ending(model, length)
-    rows = max(1, min(ROWS, (CHARACTERS if top is None else TOLD) // max(ending.longest, 1)))
+    lengths = {request.length for request in requests}
+    endings = {length: Ending(model, length, until, constraint) for length in lengths}
+    longest = max((ending.longest for ending in endings.values()), default=0)
+    rows = max(1, min(rows, (CHARACTERS if top is None else TOLD) // max(longest, 1)))
     for first in range(0, len(requests), rows):
-        group = _Group(model, requests[first : first + rows], choice, ending, until, top)
+        group = _Group(model, requests[first : first + rows], choice, endings, constraint, top)
         yield from map(group.steps, range(len(requests[first : first + rows])))
 
 
@@ -103,20 +110,19 @@ class _Group:
         model: Model,
         requests: Sequence[Request],
         choice: Choice,
-        ending: "_Ending",
-        until: Sequence[str],
+        endings: Mapping[int | None, Ending],
+        constraint: Constraint | None,
         top: int | None,
     ) -> None:
-        self._model, self._choice, self._until, self._top = model, choice, until, top
-        self._given = [model.vocabulary.encode(request.prompt).tolist() for request in requests]
-        if not all(self._given) and not model.vocabulary.boundary:
-            raise UsageError("there is nothing to continue", hint="give a prompt of at least one character")
-        self._ending = ending
-        self._limits = [self._ending.limit(given) for given in self._given]
-        self._may_end_anywhere = bool(model.vocabulary.boundary or until or self._ending.may_be_learned)
+        self._model, self._choice, self._constraint, self._top = model, choice, constraint, top
+        self._given = [prompt_ids(model, request.prompt) for request in requests]
+        self._endings = [endings[request.length] for request in requests]
+        self._limits = [ending.limit(given) for ending, given in zip(self._endings, self._given, strict=True)]
+        self._may_come_early = any(ending.may_come_early for ending in self._endings)
         self._added: list[list[int]] = [[] for _ in requests]
         self._thoughts: list[list[Thought]] = [[] for _ in requests]
         self._going = [row for row, limit in enumerate(self._limits) if limit > 0]
+        self._states = constraint.start(len(self._going)) if constraint else None
         self._noise = Noise([requests[row].entropy for row in self._going], len(model.vocabulary))
         self._reader: Reader | None = None
         self._last: Ids = np.zeros(0, np.intp)
@@ -137,9 +143,16 @@ class _Group:
     def _advance(self) -> None:
         """Add a character to every text that is not at its end."""
         if self._reader is None:
-            self._reader, self._last = self._begun()
+            prompts = [self._given[row] for row in self._going]
+            self._reader, self._last = begun(self._model.network, self._model.weights, prompts)
         logits = self._reader.read(self._last)
-        self._last = chosen(logits, self._choice, self._noise)
+        allowed = None
+        if self._constraint and self._states is not None:
+            left = [self._limits[row] - len(self._added[row]) for row in self._going]
+            allowed = self._constraint.allowed(self._states, left)
+        self._last = chosen(logits, self._choice, self._noise, allowed)
+        if self._constraint and self._states is not None:
+            self._states = self._constraint.after(self._states, self._last)
         symbols = self._last.tolist()
         if self._top is not None:
             told = thoughts(logits, symbols, self._top, self._model.vocabulary.symbols)
@@ -147,84 +160,35 @@ class _Group:
                 self._thoughts[row].append(thought)
         for row, symbol in zip(self._going, symbols, strict=True):
             self._added[row].append(symbol)
-        if self._may_end_anywhere or len(self._added[self._going[0]]) in self._limits:
+        if self._may_come_early or len(self._added[self._going[0]]) in self._limits:
             self._leave_what_ended(self._reader)
 
     def _leave_what_ended(self, reader: Reader) -> None:
-        left = [place for place, row in enumerate(self._going) if not self._is_over(row)]
+        left = [place for place in range(len(self._going)) if not self._is_over(place)]
         if len(left) == len(self._going):
             return
         self._going = [self._going[place] for place in left]
         if left:
             self._last = self._last[left]
+            self._states = None if self._states is None else self._states[left]
             self._noise.keep(left)
             reader.keep(left)
 
-    def _is_over(self, row: int) -> bool:
+    def _is_over(self, place: int) -> bool:
         """Whether a text is at its end; the end of a line, which is a symbol, is taken away again."""
-        added, vocabulary = self._added[row], self._model.vocabulary
-        if vocabulary.boundary and added[-1] == 0:
+        row = self._going[place]
+        added = self._added[row]
+        if self._model.vocabulary.boundary and added[-1] == 0:
             added.pop()
             return True
-        return (
-            len(added) >= self._limits[row]
-            or self._ending.is_learned(self._given[row], added)
-            or any(vocabulary.decode(added[-4 * len(end) :]).endswith(end) for end in self._until)
-        )
-
-    def _begun(self) -> tuple[Reader, Ids]:
-        """A reader that has read all prompts but for their last symbols, and those."""
-        edge = [0] if self._model.vocabulary.boundary else []
-        prompts = [(*edge, *self._given[row]) for row in self._going]
-        different = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
-        reader = Reader(self._model.network, self._model.weights, len(different))
-        longest = max(map(len, prompts))
-        ids = np.zeros((len(different), longest), np.intp)
-        for prompt, place in different.items():
-            ids[place, longest - len(prompt) :] = prompt
-        for time in range(longest):
-            if time:
-                reader.advance(ids[:, time - 1])
-            begin = [place for prompt, place in different.items() if len(prompt) == longest - time]
-            if time and begin:
-                reader.restart(begin)
-        rows = [different[prompt] for prompt in prompts]
-        reader.keep(rows)
-        return reader, ids[rows, -1]
+        state = 0 if self._states is None else int(self._states[place])
+        return self._endings[row].is_over(self._given[row], added, self._limits[row], state)
 
 
-class _Ending:
-    """Where a continuation ends by itself."""
-
-    def __init__(self, model: Model, length: int | None) -> None:
-        self._learned: set[tuple[int, ...]] = set()
-        self._length = DEFAULT_LENGTH if length is None else length
-        self._longest = 0
-        if length is None and model.learned:
-            self._learned = {tuple(model.vocabulary.encode(text).tolist()) for text in model.learned}
-            self._longest = max(map(len, self._learned))
-
-    @property
-    def longest(self) -> int:
-        """The most symbols that are added to a text."""
-        return self._longest if self._learned else self._length
-
-    @property
-    def may_be_learned(self) -> bool:
-        """Whether a continuation ends where a learned text does."""
-        return bool(self._learned)
-
-    def limit(self, given: list[int]) -> int:
-        """How many symbols may be added: none where a learned text is whole already."""
-        if not self._learned:
-            return self._length
-        return 0 if self.is_learned(given, []) else max(self._longest - len(given), 0)
-
-    def is_learned(self, given: list[int], added: list[int]) -> bool:
-        """Whether a learned text is whole now, and begins no longer one."""
-        if not self._learned:
-            return False
-        text = (*given, *added)
-        return text in self._learned and not any(
-            len(longer) > len(text) and longer[: len(text)] == text for longer in self._learned
-        )
+def prompt_ids(model: Model, prompt: str) -> list[int]:
+    """What is read first, a prompt or the beginning of a line.  Raises UnknownCharacter, UsageError."""
+    edge = [0] if model.vocabulary.boundary else []
+    given = [*edge, *model.vocabulary.encode(prompt).tolist()]
+    if not given:
+        raise UsageError("there is nothing to continue", hint="give a prompt of at least one character")
+    return given

@@ -21,11 +21,15 @@ from safetensors import numpy as safetensors
 from charseq import __version__
 from charseq.cells import cell_named
 from charseq.errors import CharseqError, ModelFileError, UsageError
+from charseq.held import Digests
 from charseq.network import Network, Weights
 from charseq.vocabulary import Vocabulary
 
 FORMAT = 1
 """The version of the description; a program refuses a newer one."""
+
+LINES = "lines"
+"""The name of the tensor that has their digests."""
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
@@ -44,6 +48,8 @@ class Model:
     """The first symbol of the text."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """The settings of the run, and the measures of the epoch that was kept."""
+    lines: Digests | None = None
+    """Of a model of lines, the digests of all that its text held, unless they were too many."""
 
     @property
     def weights(self) -> Weights:
@@ -56,7 +62,9 @@ def write(path: Path, model: Model) -> None:
 
     Raises CharseqError where it cannot be written; an old model is then untouched.
     """
-    arrays = {name: np.ascontiguousarray(array) for name, array in model.arrays.items()}
+    arrays: dict[str, npt.NDArray[Any]] = {n: np.ascontiguousarray(a) for n, a in model.arrays.items()}
+    if model.lines is not None:
+        arrays[LINES] = model.lines
     description = {
         "format": FORMAT,
         "charseq": __version__,
@@ -101,7 +109,8 @@ def read(path: Path) -> Model:
             raise ModelFileError(
                 f"{_name(path)} is damaged: tensor {name!r} is not what was written", hint=_AGAIN
             )
-    return Model(network, vocabulary, arrays, learned, str(opening), training)
+    lines = arrays.pop(LINES, None)
+    return Model(network, vocabulary, arrays, learned, str(opening), training, lines)
 
 
 _AGAIN = "train it again, or take another copy"
@@ -173,6 +182,9 @@ def _check_plan(network: Network, vocabulary: Vocabulary, header: Mapping[str, A
     tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
     if network.layers > len(tensors):
         raise ValueError(f"{network.layers} layers in {len(tensors)} tensors")
+    lines = tensors.pop(LINES, None)
+    if lines is not None and (lines["dtype"] != "U64" or len(lines["shape"]) != 1 or not vocabulary.boundary):
+        raise ValueError(f"tensor {LINES} is {lines['dtype']} {lines['shape']}")
     slots = network.slots()
     if slots.keys() != tensors.keys():
         raise ValueError(f"tensors missing or extra: {sorted(slots.keys() ^ tensors.keys())[:3]}")

@@ -8,6 +8,8 @@ from charseq.errors import UsageError
 
 Unit = Literal["character", "grapheme", "byte"]
 Normalization = Literal["none", "nfc", "nfd", "nfkc"]
+Unknown = Literal["error", "skip", "replace"]
+"""What becomes of a symbol that a model does not know."""
 
 
 def normalized(text: str, form: Normalization) -> str:

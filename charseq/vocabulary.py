@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.errors import ModelFileError, UnknownCharacter
-from charseq.units import Normalization, Unit, normalized, segments
+from charseq.units import Normalization, Unit, Unknown, normalized, segments
 
 Ids = npt.NDArray[np.integer[Any]]
 
@@ -86,6 +86,21 @@ class Vocabulary:
             raise self._unknown(text, parts, found.index(-1))
         return np.array(found, dtype=self.dtype)
 
+    def readable(self, text: str, unknown: Unknown) -> str:
+        """The text with unknown symbols as they are ("error"), skipped, or replaced by `replacement`."""
+        if unknown == "error":
+            return text
+        other = "" if unknown == "skip" else self.replacement
+        parts = segments(normalized(text, self.normalization), self.unit)
+        known = self._ids
+        return self.joined(part if part in known else other for part in parts)
+
+    @property
+    def replacement(self) -> str:
+        """What stands for an unknown symbol: the first known one of U+FFFD, ?, _ and space, or the first."""
+        usual = ("\ufffd", "?", "_", " ", *self.symbols[int(self.boundary) :])
+        return next((symbol for symbol in usual if symbol in self._ids), "")
+
     def encode_lines(self, lines: Sequence[str]) -> Ids:
         """Turn lines into ids [N], with the boundary before, between and after them.
 
@@ -158,6 +173,11 @@ class Vocabulary:
     def _ids(self) -> dict[str, int]:
         return {symbol: i for i, symbol in enumerate(self.symbols)}
 
+    @property
+    def listing(self) -> str:
+        """The symbols as a message tells them, the first of very many."""
+        return _listing(self.symbols[int(self.boundary) :])
+
     @cached_property
     def dtype(self) -> "np.dtype[Any]":
         """The smallest unsigned type that holds every id."""
@@ -170,7 +190,7 @@ class Vocabulary:
         context = text if len(text) <= 40 else text[:40] + "..."
         return UnknownCharacter(
             f"{shown}, {self.unit} {place + 1} of {context!r}, is not in the model's vocabulary",
-            hint=f"it knows {_listing(self.symbols[int(self.boundary) :])}",
+            hint=f"it knows {self.listing}",
         )
 
 

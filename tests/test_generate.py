@@ -149,17 +149,17 @@ PROMPTS = ["a", "abc", "h", "gfedcba", "a", "", "c"]
 def test_a_text_is_continued_the_same_whatever_stands_beside_it(boundary: bool, choice: Choice) -> None:
     of = model(boundary=boundary)
     requests = [
-        Request(prompt, seed, sample=seed % 3)
+        Request(prompt, seed, sample=seed % 3, length=23)
         for seed in range(15)
         for prompt in PROMPTS
         if prompt or boundary
     ]
-    options: dict[str, Any] = {"length": 23, "until": ["ba", "hh"]}
-    together = [written(list(steps)) for steps in continuations(of, requests, choice, **options)]
+    until = ["ba", "hh"]
+    together = [written(list(steps)) for steps in continuations(of, requests, choice, until=until)]
     assert len(requests) > ROWS
     for request, text in zip(requests, together, strict=True):
         assert text == written(
-            run(of, request.prompt, choice, seed=request.seed, sample=request.sample, **options)
+            run(of, request.prompt, choice, seed=request.seed, sample=request.sample, length=23, until=until)
         )
 
 
@@ -171,7 +171,7 @@ def test_learned_texts_of_different_lengths_end_side_by_side() -> None:
 
 
 def test_the_first_text_is_made_while_it_is_read() -> None:
-    first, second = continuations(model(), [Request("a"), Request("b")], SAMPLED, length=10**9)
+    first, second = continuations(model(), [Request("a", length=10**9), Request("b", length=10**9)], SAMPLED)
     assert next(first).character
     assert next(second).character
     assert next(first).character
@@ -187,8 +187,8 @@ def test_without_thoughts_the_characters_are_the_same() -> None:
 def test_other_prompts_are_continued_by_other_draws() -> None:
     of = model()
     flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
-    requests = [Request(prompt) for prompt in "abcd"]
-    texts = {written(list(steps)) for steps in continuations(flat, requests, SAMPLED, length=30)}
+    requests = [Request(prompt, length=30) for prompt in "abcd"]
+    texts = {written(list(steps)) for steps in continuations(flat, requests, SAMPLED)}
     assert len(texts) == 4
 
 
@@ -201,9 +201,13 @@ def test_little_is_made_before_its_turn_where_texts_are_long(monkeypatch: pytest
         return plain(reader, ids)
 
     monkeypatch.setattr(Reader, "read", noted)
-    requests = [Request("a", sample=i) for i in range(ROWS)]
+
+    def first(length: int, top: int | None) -> None:
+        requests = [Request("a", sample=i, length=length) for i in range(ROWS)]
+        next(next(continuations(model(), requests, SAMPLED, top=top)))
+
     for top, length in ((5, 40_000), (None, 3_000_000)):
-        next(next(continuations(model(), requests, SAMPLED, length=length, top=top)))
+        first(length, top)
         assert read.pop() == 1
-    next(next(continuations(model(), requests, SAMPLED, length=200, top=None)))
+    first(200, None)
     assert read.pop() == ROWS

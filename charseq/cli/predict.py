@@ -1,45 +1,44 @@
 """charseq predict: continue prompts with a trained model.  Never imports torch."""
 
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charseq.cli import predict_options as options
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
-    LARGEST_COUNT,
-    LARGEST_SEED,
-    TEXT,
     DebugOption,
+    FileOption,
     FormatOption,
     JSONOption,
     ModelOption,
+    TextOption,
     chosen_format,
     examples,
-    exclusive,
-    filled,
-    number,
-    option,
 )
+from charseq.cli.prompts import Prompt, Reading, gathered
 from charseq.errors import UnknownCharacter, UsageError
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
-    from charseq.choice import Choice
+    from charseq.decoding import Decoding
     from charseq.model_file import Model
+    from charseq.units import Unknown
 
 EXAMPLES = [
     "charseq predict",
     "charseq predict h",
     "charseq predict h --length 20 --temperature 0.5 --samples 3",
+    "charseq predict h --beam 4 --json",
+    "charseq predict h --show-probabilities",
     "printf 'h\\nhi\\n' | charseq predict - --json",
 ]
-
-CHOICE = "How characters are chosen"
-OF_BYTES = "train on it with --unit byte, which takes any bytes"
 
 
 def register(app: typer.Typer) -> None:
@@ -57,85 +56,31 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    text: TextOption = None,
+    file: FileOption = None,
+    lines: options.PromptLinesOption = False,
+    escapes: options.EscapesOption = False,
+    json_input: options.JSONInputOption = False,
+    unknown: options.UnknownOption = "error",
     model: ModelOption = None,
-    length: Annotated[
-        int | None,
-        option(
-            "--length",
-            metavar="N",
-            min=0,
-            max=LARGEST_COUNT,
-            help="New characters.",
-            show_default="to the end of a text learned whole, else 200",
-            panel=TEXT,
-        ),
-    ] = None,
-    until: Annotated[
-        str | None,
-        option(
-            "--until",
-            parser=filled,
-            metavar="STRING",
-            help="End once this was written.",
-            panel=TEXT,
-        ),
-    ] = None,
-    samples: Annotated[
-        int,
-        option(
-            "--samples",
-            metavar="N",
-            min=1,
-            max=LARGEST_COUNT,
-            help="Continuations of each prompt.",
-            panel=TEXT,
-        ),
-    ] = 1,
-    greedy: Annotated[bool, option("--greedy", help="Always the likeliest character.", panel=CHOICE)] = False,
-    temperature: Annotated[
-        float | None,
-        option(
-            "--temperature",
-            parser=number(0, 100),
-            metavar="FLOAT",
-            help="Below 1 plays safe, above 1 dares; 0 is greedy.",
-            show_default="0 for a text learned whole, else 0.8",
-            panel=CHOICE,
-        ),
-    ] = None,
-    top_k: Annotated[
-        int,
-        option(
-            "--top-k",
-            metavar="N",
-            min=0,
-            max=LARGEST_COUNT,
-            help="Choose among this many; 0 is all.",
-            panel=CHOICE,
-        ),
-    ] = 0,
-    top_p: Annotated[
-        float,
-        option(
-            "--top-p",
-            parser=number(0, 1, includes_low=False),
-            metavar="FRACTION",
-            help="Choose among the likeliest that make up this much.",
-            panel=CHOICE,
-        ),
-    ] = 1.0,
-    seed: Annotated[
-        int,
-        option(
-            "--seed",
-            metavar="N",
-            min=0,
-            max=LARGEST_SEED,
-            help="Fixes what is drawn; equal prompts get equal texts.",
-            panel=CHOICE,
-        ),
-    ] = 0,
-    only_new: Annotated[bool, option("--only-new", help="Leave the prompt out.")] = False,
+    greedy: options.GreedyOption = False,
+    temperature: options.TemperatureOption = None,
+    top_k: options.TopKOption = 0,
+    top_p: options.TopPOption = 1.0,
+    min_p: options.MinPOption = 0.0,
+    beam: options.BeamOption = 0,
+    samples: options.SamplesOption = 1,
+    seed: options.SeedOption = 0,
+    length: options.LengthOption = None,
+    until: options.UntilOption = None,
+    allow: options.AllowOption = None,
+    pattern: options.PatternOption = None,
+    novel: options.NovelOption = False,
+    only_new: options.OnlyNewOption = False,
+    show_probabilities: options.ShowProbabilitiesOption = False,
+    interactive: options.InteractiveOption = False,
+    top: options.TopOption = 5,
+    batch_size: options.BatchSizeOption = 64,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
@@ -145,51 +90,98 @@ def predict(
     from charseq import native
 
     native.share_cores()
-    from charseq import generate
-    from charseq.choice import Choice
+    from charseq.decoding import Decoding, Options
+    from charseq.generate import Request, opening
     from charseq.model_file import read
     from charseq.render.predictions import renderer_for
     from charseq.runs import model_path
 
-    exclusive(greedy=greedy, temperature=temperature)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    asked = Options(
+        greedy=greedy,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        beam=beam,
+        samples=samples,
+        until=texts.from_environment(until, "UNTIL"),
+        allow=allow,
+        pattern=pattern,
+        novel=novel,
+        top=top if form == "json" else 0 if show_probabilities else None,
+        batch_size=batch_size,
+    )
     path = model_path(model)
     trained = read(path)
-    default = generate.default_choice(trained)
-    warmth = 0.0 if greedy else default.temperature if temperature is None else temperature
-    choice = Choice(warmth, top_k, top_p)
-    given = texts.arguments(prompts, unit=trained.vocabulary.unit, remedy=OF_BYTES)
-    if not given:
-        if prompts:
-            raise UsageError("standard input held no prompt", hint="write a prompt a line, or leave - out")
-        given = [generate.opening(trained)]
-    _require_known(given, trained, path)
-    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    decoding = Decoding.of(trained, asked)
+    given = [*(prompts or []), *(text or [])]
+    files = list(file or [])
+    if not given and not files:
+        given, files = texts.from_environment(None, "TEXT"), texts.from_environment(None, "FILE")
+    if interactive:
+        _interact(trained, path, given, files)
+        return
     if model is None:
         _tell_of_newest(path, trained)
     if form != "json":
-        _tell_of_choice(path, choice, seed, newest=model is None)
-    renderer = renderer_for(form, sys.stdout, trained, only_new=only_new, seed=seed)
-    starts = [prompt or generate.opening(trained) for prompt in given]
-    requests = [generate.Request(start, seed, sample) for start in starts for sample in range(samples)]
-    added = generate.continuations(
-        trained,
-        requests,
-        choice,
-        length=length,
-        until=[until] if until else [],
-        top=generate.SHOWN if form == "json" else None,
+        _tell_of_choice(path, decoding, seed, newest=model is None)
+    reading = Reading(trained.vocabulary.unit, lines, escapes, json_input)
+    first = [Prompt("")]
+    if given or files:
+        arguments = gathered([prompt for prompt in given if prompt != "-"], [], reading)
+        deque(_known(arguments, trained, path, unknown), maxlen=0)  # before anything is written
+        batches = _known(gathered(given, files, reading), trained, path, unknown)
+        found = next(batches, None)
+        if found is None:
+            raise UsageError("standard input held no prompt", hint="write a prompt a line, or leave - out")
+        first = found
+    else:
+        batches = iter([])
+    renderer = renderer_for(
+        form, sys.stdout, trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities
     )
-    for request, steps in zip(requests, added, strict=True):
-        renderer.show(request.prompt, steps)
+    for batch in chain([first], batches):
+        requests = [
+            Request(
+                prompt.text or opening(trained),
+                seed if prompt.seed is None else prompt.seed,
+                length=length if prompt.length is None else prompt.length,
+            )
+            for prompt in batch
+        ]
+        for answer in decoding.answers(trained, requests):
+            renderer.show(answer)
+            if answer.log_probability is not None and form == "table":
+                streams.say(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
-def _require_known(prompts: Sequence[str], trained: "Model", path: Path) -> None:
-    """Refuse a prompt that the model cannot read, before anything is written.  Raises UnknownCharacter."""
-    for prompt in prompts:
-        try:
-            trained.vocabulary.encode(prompt)
-        except UnknownCharacter as error:
-            raise UnknownCharacter(error.message, hint=f"{path}: {error.hint}") from None
+def _known(
+    batches: Iterator[list[Prompt]], trained: "Model", path: Path, unknown: "Unknown"
+) -> Iterator[list[Prompt]]:
+    """The prompts as the model can read them, up to one that it cannot.  Raises UnknownCharacter for that."""
+    for batch in batches:
+        known: list[Prompt] = []
+        for prompt in batch:
+            text = trained.vocabulary.readable(prompt.text, unknown)
+            try:
+                trained.vocabulary.encode(text)
+            except UnknownCharacter as error:
+                yield known
+                raise UnknownCharacter(error.message, hint=f"{path}: {error.hint}") from None
+            known.append(prompt._replace(text=text))
+        yield known
+
+
+def _interact(trained: "Model", path: Path, given: Sequence[str], files: Sequence[str]) -> None:
+    """Let someone type, beginning with a prompt."""
+    from charseq.cli.interactive import interact
+
+    if len(given) > 1 or files or "-" in given:
+        raise UsageError("--interactive begins with one prompt at most", hint="give a single PROMPT, or none")
+    prompt = given[0] if given else ""
+    trained.vocabulary.encode(prompt)
+    interact(trained, str(path), prompt)
 
 
 def _tell_of_newest(path: Path, trained: "Model") -> None:
@@ -201,9 +193,12 @@ def _tell_of_newest(path: Path, trained: "Model") -> None:
         )
 
 
-def _tell_of_choice(path: Path, choice: "Choice", seed: int, *, newest: bool) -> None:
+def _tell_of_choice(path: Path, decoding: "Decoding", seed: int, *, newest: bool) -> None:
     """Tell which model it is, and the seed where there is chance; of a greedy one people only are told."""
-    if not choice.greedy:
-        streams.say(f"{visible(str(path))}: temperature {choice.temperature:g}, seed {seed}", "dim")
+    if decoding.options.beam:
+        streams.say(f"{visible(str(path))}: beam {decoding.options.beam}", "dim")
+    elif not decoding.choice.greedy:
+        warmth = f"temperature {decoding.choice.temperature:g}"
+        streams.say(f"{visible(str(path))}: {warmth}, seed {seed}", "dim")
     elif newest and sys.stderr.isatty():
         streams.say(visible(str(path)), "dim")

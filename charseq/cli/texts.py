@@ -1,11 +1,15 @@
 """Where a command's text comes from, by option, argument or environment."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from charseq.cli import streams
+
+BLOCK = 1 << 20
+"""Bytes that are read at once, of those that are there."""
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -83,6 +87,37 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
         else:
             found.append(checked(text, f"the argument {text!r}", unit, remedy))
     return found
+
+
+def lines_as_they_come(
+    name: str, *, unit: "Unit" = "character", remedy: str = ""
+) -> Iterator[list[tuple[int, str]]]:
+    r"""The lines of a file, or of standard input (-), with their numbers: those that are there already.
+
+    They end in \n or \r\n.  Raises TextError.
+    """
+    from charseq.corpus import ANY_BYTES, decoded
+    from charseq.gather import STANDARD_INPUT, open_file
+
+    if name == STANDARD_INPUT:
+        _tell_who_types()
+        context: AbstractContextManager[Any]
+        source, context = "standard input", contextlib.nullcontext(sys.stdin.buffer)
+    else:
+        source, context = repr(name), open_file(name)
+    number, offset, held = 0, 0, b""
+    with context as file:
+        while True:
+            block = file.read1(BLOCK)
+            held += block
+            end = held.rfind(b"\n") + 1 if block else len(held)
+            if end:
+                text = decoded(held[:end], source, unit, remedy or ANY_BYTES, offset=offset)
+                lines = text.removesuffix("\n").split("\n")
+                yield [(number + i, line.removesuffix("\r")) for i, line in enumerate(lines, 1)]
+                number, offset, held = number + len(lines), offset + end, held[end:]
+            if not block:
+                return
 
 
 def _tell_who_types() -> None:

@@ -1,67 +1,119 @@
-"""Continuations of prompts: as text that grows, or as JSON lines."""
+"""Continuations of prompts: as text that grows, as a heat map, or as JSON lines."""
 
 import json
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Iterator
 from typing import Any, Literal, Protocol, TextIO
 
+from charseq.decoding import Answer
 from charseq.generate import Step
 from charseq.model_file import Model
 from charseq.render.visible import visible
+
+SECONDS_UNFLUSHED = 0.05
+"""The longest that a character waits in a pipe while others are made."""
 
 
 class PredictionRenderer(Protocol):
     """Shows one continuation after the other."""
 
-    def show(self, prompt: str, steps: Iterable[Step]) -> None:
+    def show(self, answer: Answer) -> None:
         """Show a prompt and what is added to it, as it is made."""
 
 
 def renderer_for(
-    form: Literal["table", "plain", "json"], output: TextIO, model: Model, *, only_new: bool, seed: int
+    form: Literal["table", "plain", "json"],
+    output: TextIO,
+    model: Model,
+    *,
+    only_new: bool,
+    escapes: bool = False,
+    probabilities: bool = False,
 ) -> PredictionRenderer:
-    """On a terminal, the prompt in bold and nothing obeyed; in a pipe, the exact characters."""
+    """On a terminal nothing is obeyed; in a pipe, the exact characters, or with `escapes` a line each."""
     if form == "json":
-        return _JSONLines(output, model, seed)
-    if model.vocabulary.unit == "byte" and not output.isatty():
+        return _JSONLines(output, model)
+    if probabilities:
+        return _Heat(output, model, only_new)
+    if model.vocabulary.unit == "byte" and not output.isatty() and not escapes:
         return _Bytes(output, model, only_new)
-    return _Text(output, only_new, on_screen=output.isatty())
+    return _Text(output, only_new, escapes, on_screen=output.isatty())
 
 
 class _JSONLines:
-    def __init__(self, output: TextIO, model: Model, seed: int) -> None:
-        self._output, self._model, self._seed = output, model, seed
+    def __init__(self, output: TextIO, model: Model) -> None:
+        self._output, self._model = output, model
 
-    def show(self, prompt: str, steps: Iterable[Step]) -> None:
-        made = list(steps)
+    def show(self, answer: Answer) -> None:
+        made = list(answer.steps)
         record: dict[str, Any] = {
-            "prompt": prompt,
+            "prompt": answer.request.prompt,
             "text": self._model.vocabulary.joined(step.character for step in made),
-            "seed": self._seed,
-            "steps": [
-                {"character": step.character, "probability": step.probability, "top": step.top}
-                for step in made
-            ],
+            "seed": answer.request.seed,
+            "sample": answer.request.sample,
         }
+        if answer.log_probability is not None:
+            record["log_probability"] = answer.log_probability
+        record["steps"] = [
+            {"character": step.character, "probability": step.probability, "top": step.top} for step in made
+        ]
         self._output.write(json.dumps(record, allow_nan=False) + "\n")
         self._output.flush()
 
 
 class _Text:
-    def __init__(self, output: TextIO, only_new: bool, *, on_screen: bool) -> None:
-        self._output, self._only_new, self._on_screen = output, only_new, on_screen
+    def __init__(self, output: TextIO, only_new: bool, escapes: bool, *, on_screen: bool) -> None:
+        self._output, self._only_new = output, only_new
+        self._escapes, self._on_screen = escapes, on_screen
+        self._flushed = 0.0
 
-    def show(self, prompt: str, steps: Iterable[Step]) -> None:
+    def show(self, answer: Answer) -> None:
         if not self._only_new:
-            self._write(prompt)
-        for step in steps:
+            self._write(answer.request.prompt)
+        for step in answer.steps:
             self._write(step.character)
         self._output.write("\n")
         self._output.flush()
 
     def _write(self, text: str) -> None:
-        self._output.write(visible(text, keep="\n\t") if self._on_screen else text)
-        if self._on_screen:
+        if self._escapes:
+            text = visible(text.replace("\\", "\\\\"))
+        elif self._on_screen:
+            text = visible(text, keep="\n\t")
+        self._output.write(text)
+        now = time.monotonic()
+        if self._on_screen or now - self._flushed > SECONDS_UNFLUSHED:
             self._output.flush()
+            self._flushed = now
+
+
+class _Heat:
+    """Every character that was added by how likely it was, beneath a legend."""
+
+    def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
+        from rich.console import Console
+
+        from charseq.render.heat import legend
+
+        self._console, self._model, self._only_new = Console(file=output), model, only_new
+        self._console.print(legend(self._console, of_probability=True))
+
+    def show(self, answer: Answer) -> None:
+        from charseq.render.heat import heat
+
+        for line in heat(self._places(answer), self._console):
+            self._console.print(line, no_wrap=True, crop=False, overflow="ignore")
+
+    def _places(self, answer: Answer) -> Iterator[Any]:
+        from charseq.render.heat import Place
+
+        vocabulary = self._model.vocabulary
+        if not self._only_new:
+            for symbol in vocabulary.encode(answer.request.prompt):
+                yield Place(vocabulary.symbols[symbol], None)
+        for step in answer.steps:
+            yield Place(step.character, _bits(step))
 
 
 class _Bytes:
@@ -70,7 +122,13 @@ class _Bytes:
     def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
         self._output, self._model, self._only_new = output, model, only_new
 
-    def show(self, prompt: str, steps: Iterable[Step]) -> None:
-        text = ("" if self._only_new else prompt) + self._model.vocabulary.joined(s.character for s in steps)
+    def show(self, answer: Answer) -> None:
+        added = self._model.vocabulary.joined(step.character for step in answer.steps)
+        text = ("" if self._only_new else answer.request.prompt) + added
         self._output.buffer.write(text.encode("utf-8", "surrogateescape") + b"\n")
         self._output.flush()
+
+
+def _bits(step: Step) -> float:
+    """How surprising a step was to the model itself."""
+    return -math.log2(step.probability) if step.probability > 0 else math.inf

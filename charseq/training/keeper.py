@@ -2,11 +2,13 @@
 
 import time
 from dataclasses import asdict
+from functools import cached_property
 
 from torch import Tensor
 
 from charseq.corpus import AnyCorpus, Corpus
 from charseq.events import Epoch
+from charseq.held import Digests, digests
 from charseq.model_file import Model, write
 from charseq.runs import Run
 from charseq.settings import TrainSettings
@@ -78,7 +80,12 @@ class Keeper:
             learned=self._learned_whole(),
             opening=self._opening,
             training={"settings": asdict(self._settings), **measures},
+            lines=self._lines,
         )
+
+    @cached_property
+    def _lines(self) -> Digests | None:
+        return digests(self._corpus, self._vocabulary.normalization)
 
     def _learned_whole(self) -> tuple[str, ...]:
         whole = self._settings.whole and not self._settings.stride

@@ -75,10 +75,10 @@ def by_charseq(cell: str, hidden: int, rows: int) -> Write:
     """What `charseq predict` does."""
     network = Network(cell, SYMBOLS, hidden)
     model = Model(network, VOCABULARY, network.draw(SeededDraw(0)), opening="!")
-    requests = [Request("!", sample=row) for row in range(rows)]
 
     def write(length: int) -> None:
-        for steps in continuations(model, requests, Choice(TEMPERATURE), length=length, top=None):
+        requests = [Request("!", sample=row, length=length) for row in range(rows)]
+        for steps in continuations(model, requests, Choice(TEMPERATURE), top=None):
             for _ in steps:
                 pass
 

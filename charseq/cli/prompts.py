@@ -1,0 +1,112 @@
+"""Where prompts come from: arguments, files, lines that come one after the other, JSON objects."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from charseq.cli import texts
+from charseq.cli.options import LARGEST_COUNT, LARGEST_SEED
+from charseq.errors import TextError
+
+if TYPE_CHECKING:
+    from charseq.units import Unit
+
+OF_BYTES = "train on it with --unit byte, which takes any bytes"
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.|$)", re.DOTALL)
+
+
+class Prompt(NamedTuple):
+    """What is to be continued, with what a JSON object may say of it."""
+
+    text: str
+    seed: int | None = None
+    length: int | None = None
+
+
+class Reading(NamedTuple):
+    """How prompts are written."""
+
+    unit: "Unit" = "character"
+    lines: bool = False
+    """Whether each line of a file is a prompt, not the whole file."""
+    escapes: bool = False
+    json_input: bool = False
+    """Whether each line of a file, or of standard input, is a JSON object."""
+
+
+def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Reading) -> Iterator[list[Prompt]]:
+    """All prompts, in order, those of standard input as they come; those of arguments are there at once.
+
+    Raises TextError.
+    """
+    here: list[Prompt] = []
+    for prompt in prompts or []:
+        if prompt == "-":
+            if here:
+                yield here
+            here = []
+            yield from _lines("-", reading)
+        else:
+            (text,) = texts.arguments([prompt], unit=reading.unit, remedy=OF_BYTES)
+            here.append(Prompt(_unescaped(text) if reading.escapes else text))
+    if here:
+        yield here
+    for name in files:
+        if reading.lines or reading.json_input:
+            yield from _lines(name, reading)
+        else:
+            (text,) = texts.corpus([], [name], unit=reading.unit).sequences
+            yield [Prompt(_unescaped(text) if reading.escapes else text)]
+
+
+def _lines(name: str, reading: Reading) -> Iterator[list[Prompt]]:
+    for numbered in texts.lines_as_they_come(name, unit=reading.unit, remedy=OF_BYTES):
+        yield [_of_line(line, number, reading) for number, line in numbered]
+
+
+def _of_line(line: str, number: int, reading: Reading) -> Prompt:
+    if reading.json_input:
+        return _of_json(line, number)
+    return Prompt(_unescaped(line) if reading.escapes else line)
+
+
+def _of_json(line: str, number: int) -> Prompt:
+    """A prompt with a seed and a length of its own."""
+    remedy = 'write objects such as {"prompt": "To be", "seed": 1, "length": 80}, each a line'
+    try:
+        record: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise TextError(f"line {number} of the prompts is not JSON: {error}", hint=remedy) from None
+    if not isinstance(record, dict) or not isinstance(record.get("prompt"), str):
+        raise TextError(f"line {number} of the prompts is no object with a string as its prompt", hint=remedy)
+    unknown = record.keys() - {"prompt", "seed", "length"}
+    if unknown:
+        raise TextError(f"line {number} of the prompts has an unknown key {min(unknown)!r}", hint=remedy)
+    for key, largest in (("seed", LARGEST_SEED), ("length", LARGEST_COUNT)):
+        value = record.get(key)
+        if value is not None and (type(value) is not int or not 0 <= value <= largest):
+            raise TextError(
+                f"line {number} of the prompts: {key} {value!r} is no whole number from 0 to {largest}",
+                hint=remedy,
+            )
+    return Prompt(record["prompt"], record.get("seed"), record.get("length"))
+
+
+def _unescaped(text: str) -> str:
+    r"""Text with \n, \t, \r, \\, \xHH, \uHHHH and \UHHHHHHHH in place of what they stand for."""
+
+    def character(found: re.Match[str]) -> str:
+        code = found[1]
+        if code in ESCAPES:
+            return ESCAPES[code]
+        if len(code) > 1 and int(code[1:], 16) <= sys.maxunicode:
+            return chr(int(code[1:], 16))
+        raise TextError(
+            f"{found[0]!r} in the prompt {text!r} is no escape",
+            hint=r"write \n, \t, \r, \\, \xHH or \uHHHH, or leave --escapes out",
+        )
+
+    return _ESCAPE.sub(character, text)

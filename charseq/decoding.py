@@ -1,0 +1,122 @@
+"""How continuations are found: one symbol after the other, or by a search; freely, or within bounds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from charseq.beam import beams
+from charseq.choice import Choice
+from charseq.constraint import Constraint
+from charseq.errors import UsageError
+from charseq.generate import ROWS, SHOWN, Request, Step, continuations, default_choice
+from charseq.model_file import Model
+from charseq.novel import novel
+
+
+class Answer(NamedTuple):
+    """What a request was answered by: steps that are made as they are read, or all at once."""
+
+    request: Request
+    steps: Iterable[Step]
+    log_probability: float | None = None
+    """Of all of it, in nats, where a search found it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may be asked for, as `charseq predict` has it.  Raises UsageError for what excludes each other."""
+
+    greedy: bool = False
+    temperature: float | None = None
+    """None leaves it to the model: 0 for a text learned whole, else 0.8."""
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    beam: int = 0
+    """How many texts a search follows; 0 draws each symbol instead, or takes the likeliest."""
+    samples: int = 1
+    until: Sequence[str] = ()
+    allow: str | None = None
+    pattern: str | None = None
+    novel: bool = False
+    top: int | None = None
+    """How many alternatives each step tells; None tells the character alone."""
+    batch_size: int = ROWS
+
+    def __post_init__(self) -> None:
+        """Look for options that say opposite things."""
+        if self.greedy and self.temperature:
+            raise UsageError("--greedy and --temperature exclude each other", hint="give one of them")
+        if self.pattern is not None and self.until:
+            raise UsageError(
+                "--pattern and --until exclude each other",
+                hint="let the pattern end where the text is to end",
+            )
+        drawn = {
+            "--greedy": self.greedy,
+            "--temperature": self.temperature is not None,
+            "--top-k": self.top_k,
+            "--top-p": self.top_p < 1,
+            "--min-p": self.min_p,
+            "--novel": self.novel,
+        }
+        others = [name for name, given in drawn.items() if given]
+        if self.beam and others:
+            raise UsageError(
+                f"--beam searches, so it excludes {' and '.join(others)}", hint="give one of them"
+            )
+        if self.beam and self.samples > self.beam:
+            raise UsageError(
+                f"--samples {self.samples} are more texts than --beam {self.beam} follows",
+                hint=f"use --beam {self.samples}, or fewer samples",
+            )
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Everything that is decided before there is a prompt."""
+
+    options: Options
+    choice: Choice
+    constraint: Constraint | None = None
+
+    @classmethod
+    def of(cls, model: Model, options: Options) -> "Decoding":
+        """What options come to with a model.  Raises UsageError where it has no such text."""
+        warmth = default_choice(model).temperature if options.temperature is None else options.temperature
+        if options.greedy:
+            warmth = 0.0
+        constraint = None
+        if options.allow is not None or options.pattern is not None:
+            constraint = Constraint.of(model.vocabulary, allow=options.allow, pattern=options.pattern)
+        return cls(options, Choice(warmth, options.top_k, options.top_p, options.min_p), constraint)
+
+    def answers(self, model: Model, requests: Sequence[Request]) -> Iterator[Answer]:
+        """Continue every prompt, as many times as there are to be samples, in order.
+
+        Raises UnknownCharacter, UsageError, CharseqError where no new line is found.
+        """
+        options, until = self.options, tuple(self.options.until)
+        if options.beam:
+            top = SHOWN if options.top is None else options.top
+            for request in requests:
+                found = beams(model, request, options.beam, until=until, constraint=self.constraint, top=top)
+                for sample, beam in enumerate(found[: options.samples]):
+                    yield Answer(request._replace(sample=sample), beam.steps, beam.log_probability)
+            return
+        continued = partial(
+            continuations,
+            model,
+            choice=self.choice,
+            until=until,
+            constraint=self.constraint,
+            top=options.top,
+            rows=options.batch_size,
+        )
+        if options.novel:
+            for request, steps in novel(model, requests, options.samples, continued):
+                yield Answer(request, steps)
+        else:
+            every = [request._replace(sample=n) for request in requests for n in range(options.samples)]
+            yield from map(Answer, every, continued(every))
