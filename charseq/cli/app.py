@@ -20,6 +20,7 @@ from charseq.cli import (
     inspect_gradients,
     inspect_shapes,
     predict,
+    score,
     streams,
     train,
 )
@@ -39,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train recurrent networks on character sequences, and look inside them.",
 )
-for module in (train, predict, inspect_shapes, inspect_gradients, compare, cells):
+for module in (train, predict, score, inspect_shapes, inspect_gradients, compare, cells):
     module.register(app)
 
 

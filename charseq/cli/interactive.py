@@ -1,0 +1,123 @@
+"""charseq predict --interactive: a terminal that answers every key."""
+
+import codecs
+import contextlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from charseq.errors import ExitStatus, UnknownCharacter, UsageError
+from charseq.explorer import Explorer
+from charseq.model_file import Model
+
+SECONDS_BETWEEN_LOOKS = 0.25
+"""At the size of the terminal, where no key is pressed."""
+SECONDS_OF_A_SEQUENCE = 0.05
+"""In which the rest of a key's sequence follows its escape character."""
+QUIT = {"\x1b", "\x03", "\x04"}
+TAB, ENTER, ANEW, BACKSPACES = "\t", {"\r", "\n"}, "\x15", {"\x7f", "\x08"}
+
+
+def interact(model: Model, name: str, prompt: str) -> None:
+    """Show what may come next with every key, until someone quits.
+
+    Raises UsageError where there is no terminal, UnknownCharacter for the prompt.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.name != "posix":
+        raise UsageError(
+            "--interactive needs a terminal for input and output",
+            hint="leave it out in a pipe; --json tells each step's probabilities",
+        )
+    from rich.console import Console, Group
+
+    from charseq.render.explorer import screen
+
+    explorer = Explorer(model)
+    explorer.write(prompt)
+    console = Console(highlight=False)
+    plain = "utf" not in (sys.stdout.encoding or "").lower()
+    told = ""
+    with console.screen() as shown, _keys() as keys:
+        while True:
+            width, height = console.size
+            lines = screen(explorer, name, told, width=width, height=height, plain=plain)
+            shown.update(Group(*lines))
+            for key in next(keys):
+                if key in QUIT:
+                    return
+                told = _answered(explorer, key)
+
+
+def _answered(explorer: Explorer, key: str) -> str:
+    """Do what a key asks for.  Returns what is to be said about it."""
+    try:
+        if key == TAB:
+            return "" if explorer.accept() else "the line ended there; this is a new one"
+        if key in BACKSPACES:
+            explorer.shorten()
+        elif key == ANEW:
+            explorer.write("")
+        elif key in ENTER and explorer.model.vocabulary.boundary:
+            explorer.write("")
+            return "a new line"
+        else:
+            explorer.add("\n" if key in ENTER else key)
+    except UnknownCharacter as error:
+        return error.message.partition(", ")[0] + " is not in the model's vocabulary"
+    return ""
+
+
+@contextlib.contextmanager
+def _keys() -> Iterator[Iterator[list[str]]]:
+    """The keys that are pressed, some at a time; afterwards the terminal is as it was."""
+    import termios
+    import tty
+
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+
+    def ended(number: int, _: object) -> None:
+        raise typer.Exit(ExitStatus.TERMINATED)
+
+    handlers: dict[int, Any] = {
+        number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        tty.setcbreak(descriptor)
+        mode = termios.tcgetattr(descriptor)
+        mode[3] &= ~termios.ISIG  # Ctrl-C is a key like others, and Ctrl-Z none
+        mode[0] &= ~termios.IXON
+        termios.tcsetattr(descriptor, termios.TCSANOW, mode)
+        yield _pressed(descriptor)
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _pressed(descriptor: int) -> Iterator[list[str]]:
+    """Characters as they are typed; those of a key that sends a sequence, as an arrow, are left out."""
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    while True:
+        if not _waits(descriptor, SECONDS_BETWEEN_LOOKS):
+            yield []
+            continue
+        data = os.read(descriptor, 1024)
+        if data == b"\x1b" and _waits(descriptor, SECONDS_OF_A_SEQUENCE):
+            data += os.read(descriptor, 1024)
+        if not data:
+            yield ["\x04"]
+        elif data[:1] == b"\x1b" and len(data) > 1:
+            yield []
+        else:
+            yield list(decoder.decode(data))
+
+
+def _waits(descriptor: int, seconds: float) -> bool:
+    """Whether something is there to be read within so long."""
+    return bool(select.select([descriptor], [], [], seconds)[0])

@@ -1,0 +1,152 @@
+"""charseq score: how surprising texts are to a trained model.  Never imports torch."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from charseq.cli import streams, texts
+from charseq.cli.config import ConfigOption
+from charseq.cli.options import (
+    DebugOption,
+    FileOption,
+    FormatOption,
+    JSONOption,
+    ModelOption,
+    TextOption,
+    chosen_format,
+    examples,
+    number,
+    option,
+)
+from charseq.cli.predict_options import UnknownOption
+from charseq.errors import RequirementNotMet, UsageError
+from charseq.render.visible import visible
+
+if TYPE_CHECKING:
+    from charseq.score import Scored
+    from charseq.units import Unit
+
+EXAMPLES = [
+    "charseq score hihello hillo",
+    "charseq score hihello --json",
+    "charseq score hihello --per-character",
+    "printf 'hihello\\nhohello\\n' | charseq score - --lines --sort surprising",
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("score", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(score))
+
+
+def score(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="What to score; - is standard input.", show_default=False),
+    ] = None,
+    text: TextOption = None,
+    file: FileOption = None,
+    lines: Annotated[
+        bool,
+        option("--lines", help="Score every line by itself; a model of lines always does.", panel="Text"),
+    ] = False,
+    unknown: UnknownOption = "error",
+    model: ModelOption = None,
+    sort: Annotated[
+        Literal["surprising", "likely"] | None,
+        option("--sort", help="The most surprising first, or the likeliest.", show_default="as they come"),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        option(
+            "--threshold",
+            parser=number(0, float("inf")),
+            metavar="BITS",
+            help="Show only what has more bits a character; status 3 where anything has.",
+        ),
+    ] = None,
+    per_character: Annotated[
+        bool, option("--per-character", help="In a pipe, a line a character: its bits and its rank.")
+    ] = False,
+    batch_size: Annotated[
+        int,
+        option(
+            "--batch-size",
+            metavar="N",
+            min=1,
+            max=10_000,
+            help="Texts read side by side; changes no score.",
+        ),
+    ] = 64,
+    format: FormatOption = "auto",
+    json: JSONOption = False,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Tell how surprising texts are to a trained model, character by character.
+
+    Surprise is in bits: 0 for a certain character, 1 for one of two equally likely ones.  The first
+    character of a text has nothing before it, and is read, but not scored; of a line that a model of lines
+    reads, its first character and its end are scored, too.
+    """
+    from charseq import native
+
+    native.share_cores()
+    from charseq.cli.readings import Readings
+    from charseq.model_file import read
+    from charseq.render.scores import renderer_for
+    from charseq.runs import model_path
+
+    path = model_path(model)
+    trained = read(path)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    strings, files = _sources(given, text, file, trained.vocabulary.unit)
+    lines = lines or trained.vocabulary.boundary
+    if model is None and sys.stderr.isatty():
+        streams.say(visible(str(path)), "dim")
+    readings = Readings(trained, path, unknown, batch_size)
+    found = (readings.of_lines if lines else readings.of_texts)(strings, files)
+    if sort:
+        if files and not lines:
+            raise UsageError("--sort ranks texts and lines, not files", hint="add --lines")
+        found = iter(sorted(map(readings.again, found), key=_by(sort)))
+    renderer = renderer_for(form, sys.stdout, trained, lines=lines, per_character=per_character)
+    seen = past = 0
+    for scored in found:
+        seen += 1
+        if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
+            past += 1
+            renderer.show(scored)
+    if not seen:
+        raise UsageError("there is no text to score", hint="give one, or a --file that holds some")
+    if threshold is not None and past:
+        raise RequirementNotMet(
+            f"{past:,} of {seen:,} {'lines' if lines else 'texts'} past {threshold:g} bits a character"
+        )
+
+
+def _sources(
+    given: list[str] | None, text: list[str] | None, file: list[str] | None, unit: "Unit"
+) -> tuple[list[str], list[str]]:
+    """The texts and files of the command, or of the environment where it names none.  Raises TextError."""
+    named = [*(given or []), *(text or [])]
+    files = [*(file or []), *(name for name in given or [] if name == "-")]
+    if not named and not files:
+        named, files = texts.from_environment(None, "TEXT"), texts.from_environment(None, "FILE")
+    if files.count("-") > 1:
+        raise UsageError("standard input can be read only once", hint="give - a single time")
+    strings = texts.arguments([name for name in named if name != "-"], unit=unit)
+    return strings, files
+
+
+def _by(order: str) -> "Callable[[Scored], float]":
+    """What lines are sorted by; those without a character to score come last."""
+    sign = -1 if order == "surprising" else 1
+
+    def key(scored: "Scored") -> float:
+        bits = scored.total.bits_per_character
+        return float("inf") if bits is None else sign * bits
+
+    return key
