@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import NamedTuple
 
 from charseq.beam import beams
@@ -45,7 +46,18 @@ class Options:
     batch_size: int = ROWS
 
     def __post_init__(self) -> None:
-        """Look for options that say opposite things."""
+        """Look for options that cannot be, or that say opposite things."""
+        for name, value, low, high in (
+            ("temperature", self.temperature or 0.0, 0.0, 100.0),
+            ("top_k", self.top_k, 0, inf),
+            ("top_p", self.top_p, 1e-12, 1.0),
+            ("min_p", self.min_p, 0.0, 1.0),
+            ("beam", self.beam, 0, inf),
+            ("samples", self.samples, 1, inf),
+            ("batch_size", self.batch_size, 1, inf),
+        ):
+            if not low <= value <= high:
+                raise UsageError(f"{name} {value} is out of range", hint=f"it goes from {low:g} to {high:g}")
         if self.greedy and self.temperature:
             raise UsageError("--greedy and --temperature exclude each other", hint="give one of them")
         if self.pattern is not None and self.until:

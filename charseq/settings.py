@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from charseq.errors import UsageError
 from charseq.network import Head, InitialState, Network
 
 Schedule = Literal["constant", "cosine", "one-cycle"]
@@ -62,6 +63,13 @@ class TrainSettings:
     """End once every place has been right for some epochs."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why defaults are what they are, by setting, in words."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a count of nothing."""
+        for name in ("hidden_size", "layers", "epochs", "batch_size", "sequence_length"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise UsageError(f"{name} is {value!r}", hint="it must be a whole number of 1 or more")
 
     def network(self, vocabulary_size: int) -> Network:
         """The network to train.  Raises UsageError where sizes cannot fit."""

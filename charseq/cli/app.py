@@ -16,6 +16,8 @@ from charseq import __version__
 from charseq.cli import (
     cells,
     compare,
+    completion,
+    config_show,
     environment,
     inspect_gradients,
     inspect_shapes,
@@ -40,7 +42,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train recurrent networks on character sequences, and look inside them.",
 )
-for module in (train, predict, score, inspect_shapes, inspect_gradients, compare, cells):
+for module in (
+    train,
+    predict,
+    score,
+    inspect_shapes,
+    inspect_gradients,
+    compare,
+    cells,
+    config_show,
+    completion,
+):
     module.register(app)
 
 

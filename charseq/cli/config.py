@@ -16,7 +16,7 @@ LARGEST_FILE = 1_000_000
 def _load(context: typer.Context, path: Path | None) -> Path | None:
     """Make the file's values the defaults of the command; whatever else sets an option wins."""
     if path is not None:
-        context.default_map = options_for(context, _read(path), str(path))
+        context.default_map = options_for(context, read(path), str(path))
     return path
 
 
@@ -47,7 +47,8 @@ def options_for(context: typer.Context, document: Mapping[str, Any], source: str
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
+    """A TOML file.  Raises UsageError."""
     import tomllib  # with a file only: it takes as long as a screenful of help
 
     try:

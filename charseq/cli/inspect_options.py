@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from charseq.cli import names
 from charseq.cli.options import MODEL, option
 
 LOOK = "What to show"
@@ -12,6 +13,7 @@ FreshCellOption = Annotated[
         "--cell",
         metavar="NAME",
         help="rnn, lstm, gru ...; charseq cells lists them all.",
+        autocompletion=names.cells,
         show_default="gru",
         panel=MODEL,
     ),
@@ -34,6 +36,7 @@ TrainedOption = Annotated[
         "--model",
         metavar="PATH",
         help="A run's folder or a model file, to look into a trained network.",
+        autocompletion=names.models,
         show_default="a fresh network",
         panel=MODEL,
     ),

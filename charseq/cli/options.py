@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from charseq.cli import names
 from charseq.errors import UsageError
 
 Format = Literal["auto", "table", "plain", "json"]
@@ -165,6 +166,7 @@ CellOption = Annotated[
         "--cell",
         metavar="NAME",
         help="rnn, lstm, gru ...; charseq cells lists them all.",
+        autocompletion=names.cells,
         show_default="gru; rnn-relu for longer text",
         panel=MODEL,
     ),
@@ -175,6 +177,7 @@ CellsOption = Annotated[
         "--cells",
         metavar="NAMES",
         help="Cells, with commas between; all is every one.",
+        autocompletion=names.several_cells,
         show_default="rnn,lstm,gru",
         panel=MODEL,
     ),
@@ -239,6 +242,7 @@ ModelOption = Annotated[
         parser=filled,
         metavar="PATH",
         help="A run's folder or a model file.",
+        autocompletion=names.models,
         show_default="the newest run",
         panel=MODEL,
     ),

@@ -1,0 +1,218 @@
+"""charseq from Python: train, load, predict, score.  Only `train` imports torch, for its first event."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
+
+from charseq.decoding import Answer, Decoding, Options
+from charseq.generate import Request, Step, opening
+from charseq.model_file import Model, read
+from charseq.runs import model_path, new_run
+from charseq.score import Surprise, Total, encoded, surprises
+from charseq.units import Normalization, Unit, Unknown
+from charseq.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from charseq.events import Event
+
+
+class PredictOptions(TypedDict, total=False):
+    """What `predict` takes beside prompts; each is an option of `charseq predict`, with its default."""
+
+    greedy: bool
+    temperature: float | None
+    top_k: int
+    top_p: float
+    min_p: float
+    beam: int
+    until: tuple[str, ...] | list[str]
+    allow: str | None
+    pattern: str | None
+    novel: bool
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A prompt and what was added to it; as a string, both."""
+
+    prompt: str
+    text: str
+    """What was added."""
+    steps: tuple[Step, ...]
+    """Each character, its probability, and the likeliest ones with theirs."""
+    seed: int
+    sample: int
+    log_probability: float | None
+    """Of all that was added, in nats, where `beam` searched for it."""
+
+    def __str__(self) -> str:
+        """The prompt, continued."""
+        return self.prompt + self.text
+
+
+class Character(NamedTuple):
+    """One character of a text that was scored."""
+
+    character: str
+    """The end of a line is an empty one."""
+    bits: float
+    rank: int
+    """1 where none was thought likelier."""
+    likeliest: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """How surprising a text is, in all and character by character.
+
+    The first character of a text has nothing before it, and does not count; a line counts from its first
+    character to its end.  Where nothing counts, the measures are None.
+    """
+
+    text: str
+    characters: int
+    nats_per_character: float | None
+    bits_per_character: float | None
+    perplexity: float | None
+    per_character: tuple[Character, ...]
+
+
+class TrainedModel:
+    """A trained network, and what it was trained to know."""
+
+    def __init__(self, model: Model, path: Path) -> None:
+        self.model, self.path = model, path
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The symbols, and the way between texts and ids."""
+        return self.model.vocabulary
+
+    def predict(
+        self,
+        prompt: str = "",
+        *,
+        length: int | None = None,
+        seed: int = 0,
+        unknown: Unknown = "error",
+        **options: Unpack[PredictOptions],
+    ) -> Prediction:
+        """Continue one prompt; without any, as the text began, or by a new line.
+
+        Raises UnknownCharacter, UsageError, CharseqError where no new line is found.
+        """
+        (found,) = self.predictions([prompt], length=length, seed=seed, unknown=unknown, **options)
+        return found
+
+    def predictions(
+        self,
+        prompts: Iterable[str] = ("",),
+        *,
+        samples: int = 1,
+        length: int | None = None,
+        seed: int = 0,
+        top: int = 5,
+        unknown: Unknown = "error",
+        **options: Unpack[PredictOptions],
+    ) -> Iterator[Prediction]:
+        """Continue prompts side by side, each `samples` times, in order; a step tells `top` alternatives.
+
+        What one is continued by does not depend on the others.  Raises as `predict` does.
+        """
+        decoding = Decoding.of(self.model, Options(**options, samples=samples, top=top))
+        begun = [self.vocabulary.readable(prompt, unknown) or opening(self.model) for prompt in prompts]
+        requests = [Request(prompt, seed, length=length) for prompt in begun]
+        return map(self._predicted, decoding.answers(self.model, requests))
+
+    def score(self, text: str, *, unknown: Unknown = "error") -> Score:
+        """Tell how surprising a text is.  Raises UnknownCharacter."""
+        (found,) = self.scores([text], unknown=unknown)
+        return found
+
+    def scores(
+        self, texts: Iterable[str], *, unknown: Unknown = "error", batch_size: int = 64
+    ) -> Iterator[Score]:
+        """Score texts side by side, in order.  Raises UnknownCharacter."""
+        read = [self.vocabulary.readable(text, unknown) for text in texts]
+        ids = (encoded(self.model, text) for text in read)
+        return map(self._scored, read, surprises(self.model, ids, batch_size))
+
+    def _predicted(self, answer: Answer) -> Prediction:
+        steps = tuple(answer.steps)
+        return Prediction(
+            answer.request.prompt,
+            self.vocabulary.joined(step.character for step in steps),
+            steps,
+            answer.request.seed,
+            answer.request.sample,
+            answer.log_probability,
+        )
+
+    def _scored(self, text: str, surprise: Surprise) -> Score:
+        total, symbols = Total(), self.vocabulary.symbols
+        total.add(surprise)
+        places = zip(*(field.tolist() for field in surprise[:4]), strict=True)
+        return Score(
+            text,
+            total.characters,
+            total.nats_per_character,
+            total.bits_per_character,
+            total.perplexity,
+            tuple(Character(symbols[i], nats / math.log(2), rank, symbols[b]) for i, nats, rank, b in places),
+        )
+
+
+def load(path: str | Path | None = None) -> TrainedModel:
+    """The model of a run's folder or a model file; of the newest run, where none is named.
+
+    Raises ModelFileError, which says what is wrong with it.
+    """
+    found = model_path(None if path is None else str(path))
+    return TrainedModel(read(found), found)
+
+
+def train(
+    text: str | Iterable[str] = (),
+    *,
+    files: Iterable[str | Path] = (),
+    lines: bool = False,
+    unit: Unit = "character",
+    normalize: Normalization = "none",
+    vocabulary: str = "",
+    out: str | Path | None = None,
+    force: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    **settings: Any,
+) -> "Iterator[Event]":
+    """Learn a text, several, or files, and yield every event; the last one is an End with the model's path.
+
+    `settings` are those of `charseq.settings.TrainSettings`; what is left out is chosen from the text.
+    `stop` is asked after every update, and ends the run, its model saved.  Raises UsageError for what
+    cannot be, CharseqError where the run cannot be written.
+    """
+    import io
+
+    from charseq.defaults import choose
+    from charseq.gather import gather_any_size
+    from charseq.training.device import power_of
+    from charseq.training.loop import train as learn
+
+    texts = [text] if isinstance(text, str) else list(text)
+    with gather_any_size(
+        texts,
+        [str(file) for file in files],
+        lines=lines,
+        unit=unit,
+        normalization=normalize,
+        standard_input=io.BytesIO(),
+    ) as corpus:
+        every = chain(corpus.pieces(), [vocabulary])
+        known = Vocabulary.of(every, unit=unit, normalization=normalize, boundary=lines)
+        chosen = choose(corpus, len(known), settings, power=lambda: power_of(settings.get("device", "auto")))
+        run = partial(new_run, chosen.cell, None if out is None else Path(out), force=force)
+        yield from learn(corpus, known, chosen, run, stop=stop)

@@ -1,0 +1,22 @@
+"""Names that a shell can complete: of cells, and of runs.  Imports neither torch nor NumPy."""
+
+
+def cells(incomplete: str) -> list[str]:
+    """Cells whose names begin so."""
+    from charseq.cells import CELLS, registered
+
+    return [name for name in (*CELLS, *registered()) if name.startswith(incomplete)]
+
+
+def several_cells(incomplete: str) -> list[str]:
+    """The same behind the last of several commas."""
+    before, comma, last = incomplete.rpartition(",")
+    return [before + comma + name for name in (*cells(last), *(["all"] if "all".startswith(last) else []))]
+
+
+def models(incomplete: str) -> list[str]:
+    """The folders of runs that have a model, the newest first, whose paths begin so."""
+    from charseq.runs import MODEL, numbered, runs_folder
+
+    found = [str(run) for run in reversed(numbered(runs_folder())) if (run / MODEL).is_file()]
+    return [path for path in found if path.startswith(incomplete)]
