@@ -123,13 +123,27 @@ def surprise(model: Model, pieces: Iterable[Ids]) -> Iterator[Surprise]:
         raise TextError("a model of lines reads lines, not a text of them", hint="add --lines")
     reader = Reader(model.network, model.weights)
     last: Ids | None = None
+    for ids in _blocks(pieces):
+        read = ids if last is None else np.concatenate([last, ids])
+        last = ids[-1:]
+        if len(read) > 1:
+            yield _row(_read(reader, model, read[None]), 0, len(read) - 1)
+
+
+def _blocks(pieces: Iterable[Ids]) -> Iterator[Ids]:
+    """The same ids in blocks of one size, so that sums do not depend on where the pieces were cut."""
+    held: list[Ids] = []
+    length = 0
     for piece in pieces:
-        for start in range(0, len(piece), PLACES):
-            ids = piece[start : start + PLACES]
-            read = ids if last is None else np.concatenate([last, ids])
-            last = ids[-1:]
-            if len(read) > 1:
-                yield _row(_read(reader, model, read[None]), 0, len(read) - 1)
+        start = 0
+        while len(piece) - start >= PLACES - length:
+            end = start + PLACES - length
+            yield np.concatenate([*held, piece[start:end]])
+            start, held, length = end, [], 0
+        held.append(piece[start:])
+        length += len(held[-1])
+    if length:
+        yield np.concatenate(held)
 
 
 def _parts(texts: Iterable[Ids]) -> Iterator[list[Ids]]:

@@ -86,13 +86,17 @@ def test_a_row_can_begin_anew(cell: str, in_c: bool) -> None:
     assert not np.allclose(logits[1], expected(plan, weights)[1], atol=1e-3) or cell == "none"
 
 
-@pytest.mark.skipif(not HAS_LIBRARY, reason="no C compiler")
-@pytest.mark.parametrize("cell", [*native.KERNELS, "mlstm"])
-def test_in_c_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(cell: str) -> None:
-    plan, weights = network(cell, layers=2, embedding_size=13)
-    together = read(Reader(plan, weights, ROWS), IDS)
+@every_cell
+@in_c_or_not
+@pytest.mark.parametrize("embedding_size", [0, 13])
+def test_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(
+    cell: str, in_c: bool, embedding_size: int
+) -> None:
+    plan, weights = network(cell, layers=2, embedding_size=embedding_size, layer_norm=True)
+    together = read(Reader(plan, weights, ROWS, native=in_c), IDS)
     for row in range(ROWS):
-        assert np.array_equal(read(Reader(plan, weights, 1), IDS[row : row + 1])[0], together[row])
+        alone = read(Reader(plan, weights, 1, native=in_c), IDS[row : row + 1])
+        assert np.array_equal(alone[0], together[row])
 
 
 @pytest.mark.skipif(not HAS_LIBRARY, reason="no C compiler")

@@ -1,0 +1,98 @@
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from charseq.arrays import NUMPY, log_softmax
+from charseq.errors import TextError
+from charseq.model_file import Model
+from charseq.score import Total, encoded, surprise, surprises
+from charseq.vocabulary import Ids
+from tests.test_generate import model
+
+TEXTS = ["abcdefgh", "a", "hgfedcba" * 9, "", "bad", "ab", "face" * 40]
+
+
+def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
+    """Surprise in nats, rank and likeliest symbol of all but the first, by the network unrolled."""
+    network, weights = of.network, of.weights
+    xs = network.embed(NUMPY, weights, ids[None, :-1].astype(np.intp))
+    hs, _ = network.run(NUMPY, weights, xs, network.start(NUMPY, weights, 1))
+    found = log_softmax(network.read_out(weights, hs)[0].astype(np.float64))
+    after = ids[1:].tolist()
+    nats = [-float(found[t, symbol]) for t, symbol in enumerate(after)]
+    ranks = [1 + int((found[t] > found[t, symbol]).sum()) for t, symbol in enumerate(after)]
+    return nats, ranks, found.argmax(1).tolist()
+
+
+@pytest.mark.parametrize("boundary", [False, True])
+def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
+    of = model(boundary=boundary)
+    found = list(surprises(of, [encoded(of, text) for text in TEXTS]))
+    assert len(found) == len(TEXTS)
+    for text, one in zip(TEXTS, found, strict=True):
+        assert len(one.nats) == max(len(text) + (1 if boundary else -1), 0)
+        if not len(one.nats):
+            continue
+        nats, ranks, best = by_hand(of, encoded(of, text))
+        assert one.nats.tolist() == pytest.approx(nats, abs=1e-5)
+        assert one.ranks.tolist() == ranks
+        assert one.best.tolist() == best
+        assert of.vocabulary.decode(one.ids) == (text if boundary else text[1:])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 64])
+def test_a_score_does_not_depend_on_what_stands_beside_it(rows: int) -> None:
+    of = model()
+    together = surprises(of, [encoded(of, text) for text in TEXTS * 3], rows)
+    for text, one in zip(TEXTS * 3, together, strict=True):
+        (alone,) = surprises(of, [encoded(of, text)])
+        assert one.nats.tolist() == alone.nats.tolist()
+
+
+def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = model()
+    text = "".join("abcdefgh"[i * i % 8] for i in range(500)) + "hgab"
+    ids = encoded(of, text)
+    (whole,) = surprises(of, [ids])
+    monkeypatch.setattr("charseq.score.PLACES", 37)
+    monkeypatch.setattr("charseq.score.NUMBERS", 100)
+    for cuts in ([], [1], [100, 101, 101, 333]):
+        parts = list(surprise(of, np.split(ids, cuts)))
+        assert len(parts) > 10
+        assert np.concatenate([part.nats for part in parts]).tolist() == whole.nats.tolist()
+        assert np.concatenate([part.ids for part in parts]).tolist() == ids[1:].tolist()
+
+
+def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = model()
+    monkeypatch.setattr("charseq.score.SORTED", 3)
+    taken: list[str] = []
+
+    def told() -> Iterator[Ids]:
+        for text in ["abc"] * 7:
+            taken.append(text)
+            yield encoded(of, text)
+
+    found = surprises(of, told())
+    next(found)
+    assert len(taken) == 3
+    assert len(list(found)) == 6
+
+
+def test_a_text_of_several_lines_is_none_for_a_model_of_lines() -> None:
+    with pytest.raises(TextError, match="lines"):
+        next(surprise(model(boundary=True), [np.zeros(3, np.uint8)]))
+
+
+def test_measures_of_a_text() -> None:
+    of = model()
+    total = Total()
+    assert total.nats_per_character is total.bits_per_character is total.perplexity is None
+    (found,) = surprises(of, [encoded(of, "abcabc")])
+    total.add(found)
+    assert total.characters == 5
+    assert total.nats_per_character == pytest.approx(found.nats.mean())
+    assert total.bits_per_character == pytest.approx(found.nats.mean() / math.log(2))
+    assert total.perplexity == pytest.approx(math.exp(found.nats.mean()))
