@@ -90,6 +90,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["train", "--help"], {"torch", "numpy", "safetensors"}),
         (["predict", "h"], {"torch"}),
         (["predict", "h", "--json"], {"torch", "rich.table"}),
+        (["predict", "h", "--beam", "3", "--show-probabilities"], {"torch"}),
+        (["score", "hello"], {"torch", "rich.console"}),
+        (["score", "hello", "--json"], {"torch", "rich.console"}),
+        (["config", "show"], {"torch", "numpy", "safetensors"}),
+        (["completion", "bash"], {"torch", "numpy", "safetensors"}),
         (["inspect-shapes", "hello"], {"torch"}),
         (["train", "--text", "h"], {"torch"}),
         (["train", "--cell", "ltsm", "--text", "hihello"], {"torch"}),
@@ -120,6 +125,7 @@ def test_no_socket_is_opened_and_nothing_is_unpickled(trained: Path) -> None:
         "assert run(['train', '--text', 'hihello', '--epochs', '3', '--json']) == 0\n"
         "assert run(['predict', 'h', '--json']) == 0\n"
         "assert run(['inspect-shapes', 'hello', '--json']) == 0\n"
+        "assert run(['score', 'hello', '--json']) == 0\n"
         "assert not seen, seen\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=trained, check=True, capture_output=True, timeout=120)

@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
@@ -19,6 +20,8 @@ SECONDS_BETWEEN_LOOKS = 0.25
 """At the size of the terminal, where no key is pressed."""
 SECONDS_OF_A_SEQUENCE = 0.05
 """In which the rest of a key's sequence follows its escape character."""
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\x1b])", re.DOTALL)
+"""What a key such as an arrow sends, or one that is pressed together with Alt."""
 QUIT = {"\x1b", "\x03", "\x04"}
 TAB, ENTER, ANEW, BACKSPACES = "\t", {"\r", "\n"}, "\x15", {"\x7f", "\x08"}
 
@@ -108,14 +111,9 @@ def _pressed(descriptor: int) -> Iterator[list[str]]:
             yield []
             continue
         data = os.read(descriptor, 1024)
-        if data == b"\x1b" and _waits(descriptor, SECONDS_OF_A_SEQUENCE):
+        if data.endswith(b"\x1b") and _waits(descriptor, SECONDS_OF_A_SEQUENCE):
             data += os.read(descriptor, 1024)
-        if not data:
-            yield ["\x04"]
-        elif data[:1] == b"\x1b" and len(data) > 1:
-            yield []
-        else:
-            yield list(decoder.decode(data))
+        yield list(_SEQUENCE.sub("", decoder.decode(data))) if data else ["\x04"]
 
 
 def _waits(descriptor: int, seconds: float) -> bool:

@@ -1,0 +1,156 @@
+"""charseq from Python."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import charseq
+from charseq.errors import ModelFileError, TextError, UnknownCharacter, UsageError
+from charseq.events import End, Epoch, Start
+from tests.support import Command
+
+
+@pytest.fixture
+def hihello() -> charseq.TrainedModel:
+    *_, end = charseq.train("hihello", cell="lstm")
+    assert isinstance(end, End)
+    return charseq.load(end.model)
+
+
+def test_training_yields_events_and_the_last_one_names_the_model() -> None:
+    start, *epochs, end = charseq.train(["hihello", "hey"], cell="gru", hidden_size=5, epochs=3, seed=2)
+    assert isinstance(start, Start)
+    assert (start.settings.cell, start.settings.hidden_size, start.settings.seed) == ("gru", 5, 2)
+    assert [epoch.epoch for epoch in epochs if isinstance(epoch, Epoch)] == [1, 2, 3]
+    assert isinstance(end, End)
+    assert end.model == "runs/0001-gru/model.safetensors"
+    assert charseq.load().path == Path(end.model)
+
+
+def test_training_gives_the_bytes_that_the_command_gives(charseq_: Command) -> None:
+    for _ in charseq.train("hihello", cell="rnn", epochs=4, out="here"):
+        pass
+    charseq_.train("--text", "hihello", "--cell", "rnn", "--epochs", "4", "--out", "there")
+    assert Path("here/model.safetensors").read_bytes() == Path("there/model.safetensors").read_bytes()
+
+
+@pytest.fixture
+def charseq_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+def test_files_and_lines_are_learned() -> None:
+    Path("names.txt").write_text("ada\ngrace\nalan\n")
+    start, *_ = charseq.train(files=["names.txt"], lines=True, epochs=1, vocabulary="xyz")
+    assert isinstance(start, Start)
+    assert start.symbols[0] == ""
+    assert {"x", "y", "z"} < set(start.symbols)
+
+
+def test_a_run_stops_where_it_is_told_to() -> None:
+    seen: list[object] = []
+    for event in charseq.train("hihello", epochs=10**6, stop=lambda: len(seen) > 5):
+        seen.append(event)
+    assert isinstance(seen[-1], End)
+    assert seen[-1].status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"hiden_size": 5}, "no such setting: hiden_size"),
+        ({"hidden_size": -1}, "hidden_size is -1"),
+        ({"epochs": 2.5}, "epochs is 2.5"),
+        ({"cell": "ltsm"}, "'ltsm'"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_an_error(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        next(charseq.train("hihello", **settings))
+    assert not Path("runs").exists()
+
+
+def test_no_text_is_an_error() -> None:
+    with pytest.raises(TextError):
+        next(charseq.train())
+
+
+def test_a_prompt_is_continued(hihello: charseq.TrainedModel) -> None:
+    found = hihello.predict("hi")
+    assert (found.prompt, found.text, str(found)) == ("hi", "hello", "hihello")
+    assert [step.character for step in found.steps] == list("hello")
+    assert str(hihello.predict()) == "hihello"
+    assert len(hihello.predict("h", length=20).text) == 20
+
+
+def test_predictions_are_those_of_the_command(hihello: charseq.TrainedModel, charseq_: Command) -> None:
+    options = ["--samples", "3", "--temperature", "1.5", "--seed", "4", "--length", "9", "--json"]
+    records = charseq_("predict", "h", "he", *options).records
+    found = list(hihello.predictions(["h", "he"], samples=3, temperature=1.5, seed=4, length=9))
+    assert [(p.prompt, p.text, p.sample) for p in found] == [
+        (r["prompt"], r["text"], r["sample"]) for r in records
+    ]
+    assert [list(map(list, s.top)) for s in found[0].steps] == [s["top"] for s in records[0]["steps"]]
+
+
+def test_options_of_predict_do_what_they_say(hihello: charseq.TrainedModel) -> None:
+    assert set(hihello.predict("h", length=30, allow="lo", temperature=2.0).text) == {"l", "o"}
+    assert hihello.predict("h", pattern="e+o", length=5, temperature=1.0).text.endswith("o")
+    assert hihello.predict("h", until=["ll"]).text == "ihell"
+    assert hihello.predict("hz", unknown="skip").prompt == "h"
+    (best, *_) = hihello.predictions(["h"], beam=4, samples=2)
+    assert best.text == "ihello"
+    assert best.log_probability is not None
+    assert best.log_probability < 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"top_p": 0.0}, {"temperature": -1.0}, {"samples": 0}, {"batch_size": 0}, {"beam": -1}]
+)
+def test_an_option_out_of_range_is_an_error(hihello: charseq.TrainedModel, options: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(options))} .* is out of range"):
+        hihello.predictions(["h"], **options)  # type: ignore[arg-type]
+
+
+def test_a_score_is_that_of_the_command(hihello: charseq.TrainedModel, charseq_: Command) -> None:
+    (record,) = charseq_("score", "hello", "--json").records
+    found = hihello.score("hello")
+    assert found.text == "hello"
+    assert found.characters == 4
+    assert found.bits_per_character == record["bits_per_character"]
+    assert found.nats_per_character == record["nats_per_character"]
+    assert found.perplexity == record["perplexity"]
+    assert [(c.character, c.bits, c.rank, c.likeliest) for c in found.per_character] == [
+        (c["character"], c["bits"], c["rank"], c["likeliest"]) for c in record["per_character"]
+    ]
+    assert [score.text for score in hihello.scores(["hi", "ho"])] == ["hi", "ho"]
+    with pytest.raises(UnknownCharacter):
+        hihello.score("xyz")
+
+
+def test_a_model_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ModelFileError, match="no trained model"):
+        charseq.load()
+    with pytest.raises(ModelFileError, match="'none'"):
+        charseq.load("none")
+
+
+def test_the_vocabulary_goes_both_ways(hihello: charseq.TrainedModel) -> None:
+    assert hihello.vocabulary.symbols == ("e", "h", "i", "l", "o")
+    assert hihello.vocabulary.decode(hihello.vocabulary.encode("hello")) == "hello"
+
+
+def test_a_name_that_the_package_lacks_is_an_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'loda'"):
+        charseq.loda  # noqa: B018
+
+
+def test_importing_costs_nothing_and_predicting_no_torch(hihello: charseq.TrainedModel) -> None:
+    code = (
+        "import sys, charseq; assert 'numpy' not in sys.modules; model = charseq.load(); "
+        "model.predict('h'); model.score('hello'); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
