@@ -10,7 +10,7 @@ from charseq.model_file import Model
 
 DRAWS = 1_000
 """For a line that is wanted, before it is given up."""
-AT_ONCE = 64
+AT_ONCE, MOST_AT_ONCE = 64, 4096
 
 Continue = Callable[[Sequence[Request]], Iterator[Iterator[Step]]]
 """`charseq.generate.continuations` with all that is decided."""
@@ -31,8 +31,9 @@ class _Wanted:
         return self.count - len(self.found)
 
     def next(self) -> list[Request]:
-        """As many more samples as lines are missing."""
-        first, self.drawn = self.drawn, self.drawn + self.missing
+        """As many more samples as lines are missing, or, where few are new, more and more."""
+        more = max(self.missing, min(self.drawn // 2, MOST_AT_ONCE))
+        first, self.drawn = self.drawn, self.drawn + more
         return [self.request._replace(sample=sample) for sample in range(first, self.drawn)]
 
 
@@ -68,7 +69,12 @@ def _take(model: Model, wanted: _Wanted, request: Request, steps: list[Step]) ->
     vocabulary = model.vocabulary
     line = vocabulary.decode(vocabulary.encode(request.prompt))
     line += vocabulary.joined(step.character for step in steps)
-    if line not in wanted.texts and model.lines is not None and not holds(model.lines, line):
+    if (
+        wanted.missing
+        and line not in wanted.texts
+        and model.lines is not None
+        and not holds(model.lines, line)
+    ):
         wanted.texts.add(line)
         wanted.found.append((request, steps))
 

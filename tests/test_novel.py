@@ -66,7 +66,7 @@ def test_where_nothing_new_comes_an_error_tells_how_much_was_drawn(monkeypatch: 
     monkeypatch.setattr("charseq.novel.DRAWS", 20)
     of = lined("ab")
     continued = partial(continuations, of, choice=Choice(0.0), top=None)
-    with pytest.raises(CharseqError, match=r"of 40 lines drawn .* 1 were new, and 2 are wanted"):
+    with pytest.raises(CharseqError, match=r"of 42 lines drawn .* 1 were new, and 2 are wanted"):
         list(novel(of, [Request("", length=4)], 2, continued))
 
 
