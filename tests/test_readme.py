@@ -64,7 +64,7 @@ def write_texts() -> None:
     """The files that the README speaks of."""
     Path("corpus.txt").write_text("".join(f"He said {i}, and she {i * i % 997}.\n" for i in range(500)))
     parts = [a + b for a in "kmrstvw" for b in ("a", "e", "in", "o")]
-    names = sorted(a + b + c for i, a in enumerate(parts) for b in parts for c in parts[i % 3 :: 5])
+    names = sorted(a + b + c for i, a in enumerate(parts) for b in parts for c in parts[i % 3 :: 13])
     Path("names.txt").write_text("".join(f"{name}\n" for name in names))
     log = [f"12:{i % 60:02d} INFO request {i} took {i * 7 % 90} ms" for i in range(300)]
     log[280] = "12:40 ERROR disk full: cannot write block 17"

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = [
     "charseq compare --text hihello --cells rnn,lstm,gru,none",
-    "charseq compare --text 'to be, or not to be' --seeds 3 --epochs 100",
+    "charseq compare --text 'to be, or not to be' --seeds 2 --epochs 50",
     "charseq compare --text hihello --cells lstm,mingru --match parameters --json",
 ]
 
