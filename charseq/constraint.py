@@ -14,6 +14,8 @@ from charseq.vocabulary import Ids, Vocabulary
 MOST = 50_000_000
 """Pairs of a state and a symbol; a pattern with more is refused."""
 NEVER = np.iinfo(np.int32).max
+END = "\U0010ffff"
+"""A code point that is no character, and never will be."""
 
 States = npt.NDArray[np.int32]
 Transitions = Mapping[int, Mapping[int, int]]
@@ -36,7 +38,7 @@ class Constraint:
             beyond[:, 0] = np.where(accepting, 0, NEVER)
         self._beyond = beyond
         """How far the next state [S V] is from an accepting one."""
-        self._leads_on = np.any(beyond[:, int(boundary) :] < NEVER, axis=1)
+        self._nearest = beyond[:, int(boundary) :].min(1)
 
     @classmethod
     def of(
@@ -90,9 +92,9 @@ class Constraint:
         """Whether a text may end here."""
         return bool(self._distance[state] == 0)
 
-    def leads_on(self, state: int) -> bool:
-        """Whether anything can follow."""
-        return bool(self._leads_on[state])
+    def leads_on(self, state: int, left: int) -> bool:
+        """Whether anything can follow, where so many symbols may yet be added."""
+        return bool(self._nearest[state] < left)
 
 
 def _distances(following: States, accepting: npt.NDArray[np.bool_]) -> States:
@@ -111,7 +113,11 @@ def _distances(following: States, accepting: npt.NDArray[np.bool_]) -> States:
 
 
 def _compiled(pattern: str) -> tuple[Transitions, int, set[int]]:
-    """A pattern as an automaton over bytes: what follows each state, the first one, the accepting ones."""
+    """A pattern as an automaton over bytes: what follows each state, the first one, the accepting ones.
+
+    A sign that no text has must follow what matches: without that the library leaves out what goes on from
+    one match and is not yet the next, as the comma in `a(,a)*`.
+    """
     try:
         import outlines_core as library  # a package of its own, wanted by few
     except ModuleNotFoundError as missing:
@@ -123,13 +129,15 @@ def _compiled(pattern: str) -> tuple[Transitions, int, set[int]]:
         whole = whole[:-1]
     every_byte: Any = {bytes([byte]): [byte] for byte in range(256)}
     try:
-        index = library.Index(f"(?:{whole})", library.Vocabulary(256, every_byte))
+        index = library.Index(f"(?:{whole}){END}", library.Vocabulary(256, every_byte))
     except ValueError as error:
         raise UsageError(
             f"--pattern {pattern!r} is none that can be followed symbol by symbol: {error}",
             hint="it may have classes, groups, alternatives and repetitions, but no look-around, \\b or \\1",
         ) from None
-    return index.get_transitions(), index.get_initial_state(), set(index.get_final_states())
+    bytewise, final = index.get_transitions(), set(index.get_final_states())
+    accepting = {state for state in bytewise if _walked(bytewise, state, END.encode()) in final}
+    return bytewise, index.get_initial_state(), accepting
 
 
 def _over_symbols(
@@ -140,7 +148,11 @@ def _over_symbols(
     allowed: npt.NDArray[np.bool_],
 ) -> tuple[States, npt.NDArray[np.bool_]]:
     """The automaton's states that whole symbols reach, from the first one on, with what follows them."""
-    spelled = [(i, data) for i, data in enumerate(_spelled(vocabulary)) if data and allowed[i]]
+    spelled = [
+        (i, data)
+        for i, data in enumerate(_spelled(vocabulary))
+        if data and allowed[i] and data != END.encode()
+    ]
     numbers, states, rows = {first: 0}, [first], []
     for state in states:  # which grows
         row = np.full(len(vocabulary), -1, np.int32)

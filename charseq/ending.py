@@ -49,7 +49,7 @@ class Ending:
             return False
         return (
             self._is_learned(given, added)
-            or (self._constraint is not None and not self._constraint.leads_on(state))
+            or (self._constraint is not None and not self._constraint.leads_on(state, limit - len(added)))
             or any(self._vocabulary.decode(added[-4 * len(end) :]).endswith(end) for end in self._until)
         )
 

@@ -1,8 +1,9 @@
 import re
+from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charseq.choice import Choice
@@ -98,7 +99,54 @@ def test_characters_none_of_which_is_known_are_an_error() -> None:
         Constraint.of(LETTERS, allow="xyz")
 
 
-PATTERNS = ["[a-d]{3}", "a*h", "(ab|cd)+", "[^h]*h", "a?b?c?d?e", "h{5,7}", "(?:a|bb|ccc)*"]
+@given(
+    pattern=st.recursive(
+        st.sampled_from(["a", "b", "c", ".", "[ab]", "[^a]", "", "-"]),
+        lambda inner: st.one_of(
+            st.builds("(?:{}|{})".format, inner, inner),
+            st.builds("{}{}".format, inner, inner),
+            st.builds("(?:{})*".format, inner),
+            st.builds("(?:{})?".format, inner),
+            st.builds("(?:{}){{2}}".format, inner),
+        ),
+        max_leaves=6,
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_the_automaton_takes_what_a_regular_expression_matches_and_nothing_else(pattern: str) -> None:
+    vocabulary = Vocabulary.of(["abc-"])
+    texts = ["".join(t) for n in range(5) for t in product("abc-", repeat=n)]
+    matching = [text for text in texts if re.fullmatch(pattern, text)]
+    try:
+        constraint = Constraint.of(vocabulary, pattern=pattern)
+    except UsageError:
+        assert not matching
+        return
+    for text in texts:
+        states, alive = constraint.start(1), True
+        for left, symbol in zip(range(4, 0, -1), vocabulary.encode(text).tolist(), strict=False):
+            begun = alive
+            alive = begun and bool(constraint.allowed(states, [left])[0, symbol])
+            states = constraint.after(states, np.array([symbol])) if alive else states
+        assert alive == any(match.startswith(text) for match in matching) or not text
+        assert (alive and constraint.is_whole(int(states[0]))) == (text in matching)
+
+
+def test_what_follows_a_match_and_is_none_yet_is_a_way() -> None:
+    assert following(Constraint.of(LETTERS, pattern="a(-a)*"), "a", 9) == {"-"}
+    assert following(Constraint.of(LETTERS, pattern="a|ab"), "a", 9) == {"b"}
+
+
+PATTERNS = [
+    "a(,a)*|[a-d](h[a-d])*",
+    "[a-d]{3}",
+    "a*h",
+    "(ab|cd)+",
+    "[^h]*h",
+    "a?b?c?d?e",
+    "h{5,7}",
+    "(?:a|bb|ccc)*",
+]
 
 
 @given(

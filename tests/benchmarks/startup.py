@@ -39,6 +39,9 @@ ROWS = [
     Row("train --help", ["train", "--help"], CONSOLE, 2.0),
     Row("completion of `charseq train --c`", [], CONSOLE, 2.0, COMPLETION),
     Row("predict", ["predict", "h"], TORCH, 0.35),
+    Row("predict h --pattern", ["predict", "h", "--pattern", "[a-z]{3}", "--temperature", "1"], TORCH, 0.35),
+    Row("score hello", ["score", "hello"], TORCH, 0.35),
+    Row("config show", ["config", "show"], CONSOLE, 2.0),
     Row("inspect-shapes hello", ["inspect-shapes", "hello"], TORCH, 0.35),
     Row(
         "train hihello, lstm, 50 epochs",

@@ -1,0 +1,148 @@
+"""Characters a second in scoring: one text, and many lines, beside plain PyTorch; and what a pattern costs.
+
+python -m tests.benchmarks.scoring --rounds 5
+
+Networks with first weights over 65 symbols.  Plain PyTorch is what one would otherwise write: one-hot input,
+torch.nn.RNN, LSTM or GRU, a linear head, log_softmax and gather in float64; one text in windows of 1,024
+with the state carried, lines padded in batches of 64, as they come.  Both are measured in turn, in one
+process; a ratio is that of one round.  Run it alone on the machine.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.nn import functional
+
+from charseq import native
+from charseq.arrays import SeededDraw
+from charseq.batches import padded
+from charseq.choice import Choice
+from charseq.constraint import Constraint
+from charseq.generate import Request, continuations
+from charseq.model_file import Model
+from charseq.network import Network
+from charseq.score import encoded, surprise, surprises
+from charseq.vocabulary import Ids, Vocabulary
+
+VOCABULARY = Vocabulary.of(["".join(map(chr, range(33, 98)))])
+SYMBOLS = len(VOCABULARY)
+WINDOW, ROWS = 1024, 64
+
+
+class Plain:
+    """The program that one would write."""
+
+    def __init__(self, cell: str, hidden: int) -> None:
+        kinds: dict[str, Any] = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+        self.network = kinds[cell](SYMBOLS, hidden, batch_first=True)
+        self.head = torch.nn.Linear(hidden, SYMBOLS)
+
+    @torch.no_grad()
+    def one(self, text: Ids) -> float:
+        """The sum over one text."""
+        ids, state, total = torch.from_numpy(text.astype(np.int64))[None], None, 0.0
+        for start in range(0, ids.shape[1] - 1, WINDOW):
+            window = ids[:, start : start + WINDOW + 1]
+            hs, state = self.network(functional.one_hot(window[:, :-1], SYMBOLS).float(), state)
+            log_p = self.head(hs).double().log_softmax(-1)
+            total -= float(log_p.gather(-1, window[:, 1:, None]).sum())
+        return total
+
+    @torch.no_grad()
+    def many(self, texts: list[Ids]) -> list[float]:
+        """The sum over each of some lines."""
+        found: list[float] = []
+        for start in range(0, len(texts), ROWS):
+            array, lengths = padded(texts[start : start + ROWS])
+            ids = torch.from_numpy(array)
+            hs, _ = self.network(functional.one_hot(ids[:, :-1], SYMBOLS).float())
+            log_p = self.head(hs).double().log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
+            there = torch.arange(ids.shape[1] - 1) < torch.from_numpy(lengths - 1)[:, None]
+            found += (-log_p * there).sum(1).tolist()
+        return found
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long something takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def rows_of(cell: str, hidden: int, options: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
+    """Characters a second by charseq and by the other side, in every round, by what is done."""
+    network = Network(cell, SYMBOLS, hidden)
+    model = Model(network, VOCABULARY, network.draw(SeededDraw(0)), opening="!")
+    plain = Plain(cell, hidden)
+    random = np.random.default_rng(0)
+    text = random.integers(0, SYMBOLS, options.characters).astype(np.uint8)
+    cuts = np.cumsum(random.integers(20, 120, options.characters // 70))
+    lines = [line for line in np.split(text, cuts[cuts < len(text)]) if len(line) > 1]
+    digits = Constraint.of(VOCABULARY, pattern="([0-9]{3}-)*[0-9]{3}")
+    requests = [Request("!", sample=row, length=199) for row in range(ROWS)]
+
+    def written(constraint: Constraint | None) -> Callable[[], object]:
+        found = continuations
+        return lambda: [list(s) for s in found(model, requests, Choice(0.8), constraint=constraint, top=None)]
+
+    made = 199 * ROWS
+    pairs: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {
+        "one text": (lambda: list(surprise(model, [text])), lambda: plain.one(text), len(text) - 1),
+        "lines": (
+            lambda: list(surprises(model, lines)),
+            lambda: plain.many(lines),
+            sum(len(line) - 1 for line in lines),
+        ),
+        "64 texts by a pattern": (written(digits), written(None), made),
+    }
+    assert len(list(surprises(model, [encoded(model, "!")]))) == 1  # everything is loaded
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in pairs}
+    for _ in range(options.rounds):
+        for name, (ours, other, count) in pairs.items():
+            found[name].append((count / seconds(ours), count / seconds(other)))
+    return found
+
+
+def main() -> None:
+    """Measure in rounds, and print a table of medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cells", default="rnn,lstm,gru")
+    parser.add_argument("--hidden", default="128,256,512")
+    parser.add_argument("--characters", type=int, default=100_000)
+    parser.add_argument("--json", action="store_true", help="print JSON lines instead of the table")
+    options = parser.parse_args()
+    torch.set_num_threads(2)
+    built = "in C" if native.library() else "without C"
+    title = f"characters a second {built}; ratios to plain PyTorch, of a pattern to free text"
+    table = Table("cell", "H", "what", "charseq", "other", "ratio", "(min to max)", title=title)
+    for cell in options.cells.split(","):
+        for hidden in map(int, options.hidden.split(",")):
+            for name, measured in rows_of(cell, hidden, options).items():
+                ratios = [ours / other for ours, other in measured]
+                ours, other = (statistics.median(side) for side in zip(*measured, strict=True))
+                if options.json:
+                    print(json.dumps({"cell": cell, "hidden": hidden, "what": name, "rounds": measured}))
+                table.add_row(
+                    cell,
+                    str(hidden),
+                    name,
+                    f"{ours:,.0f}",
+                    f"{other:,.0f}",
+                    f"{statistics.median(ratios):.2f}",
+                    f"{min(ratios):.2f} to {max(ratios):.2f}",
+                )
+    if not options.json:
+        Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
