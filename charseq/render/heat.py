@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.text import Text
 
 from charseq.render.marked import piece
-from charseq.render.visible import visible
 
 LEVELS = (
     (0.5, ""),
@@ -23,7 +22,7 @@ LEVELS = (
     (math.inf, "bold white on color(160)"),
 )
 """Up to so many bits of surprise, a style: no colour from a probability of 0.7 on, red below 0.004."""
-END = "⏎"
+END, SPACE = "⏎", "·"
 
 
 class Place(NamedTuple):
@@ -62,8 +61,7 @@ def heat(places: Iterable[Place], console: Console, *, indent: int = 0) -> Itera
     row = _Row(shows_colour(console))
     width = max(console.width - indent - 1, 8)
     for place in places:
-        shown = visible(place.symbol) if place.symbol == "\n" else piece(place.symbol)
-        shown = END if place.symbol == "\n" else shown
+        shown = _sign(place.symbol)
         if row.width + cell_len(shown) > width:
             yield from row.lines(indent)
             row = _Row(row.coloured)
@@ -89,7 +87,7 @@ class _Row:
         self._digits += set_cell_size(digit_of(place.bits), cells)
         if place.instead is not None and self._instead_width <= self.width:
             self._instead.append(" " * (self.width - self._instead_width))
-            alternative = piece(place.instead) if place.instead != " " else "·"
+            alternative = _sign(place.instead) if place.instead != " " else SPACE
             self._instead.append(alternative, "bold cyan")
             self._instead_width = self.width + cell_len(alternative)
         self.width += cells
@@ -102,6 +100,11 @@ class _Row:
             yield Text(before + self._digits)
         if self._instead_width:
             yield Text(before) + self._instead
+
+
+def _sign(symbol: str) -> str:
+    """What is shown for a symbol."""
+    return END if symbol == "\n" else piece(symbol)
 
 
 def style_of(bits: float | None) -> str:

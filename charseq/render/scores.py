@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from charseq.render.heat import Place
 
 LONGEST_NAME = 60
-SURPRISING = 2.0
+SURPRISING = 4.0
 """Bits from which on a place has what was likelier beneath it."""
 
 
