@@ -110,6 +110,8 @@ def read(path: Path) -> Model:
                 f"{_name(path)} is damaged: tensor {name!r} is not what was written", hint=_AGAIN
             )
     lines = arrays.pop(LINES, None)
+    if lines is not None and (lines[1:] <= lines[:-1]).any():
+        raise ModelFileError(f"{_name(path)} does not fit together: its lines are not sorted", hint=_AGAIN)
     return Model(network, vocabulary, arrays, learned, str(opening), training, lines)
 
 

@@ -49,6 +49,40 @@ def test_a_model_comes_back_bit_exact() -> None:
         assert found.arrays[name].tobytes() == array.tobytes()
 
 
+def lined(lines: Any, *, boundary: bool = True) -> Model:
+    vocabulary = Vocabulary.of(["ab"], boundary=boundary)
+    network = Network("gru", len(vocabulary), hidden_size=2)
+    return Model(network, vocabulary, network.draw(SeededDraw(0)), opening="a", lines=lines)
+
+
+def test_the_digests_of_lines_come_back() -> None:
+    digests = np.array([3, 2**40, 2**64 - 1], np.uint64)
+    write(PATH, lined(digests))
+    found = read(PATH)
+    assert found.lines is not None
+    assert found.lines.tolist() == digests.tolist()
+    assert set(found.arrays) == set(found.network.slots())
+    write(PATH, lined(None))
+    assert read(PATH).lines is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lined(np.array([2, 1], np.uint64)),
+        lined(np.array([1, 1], np.uint64)),
+        lined(np.array([1.0, 2.0], np.float32)),
+        lined(np.array([[1, 2]], np.uint64)),
+        lined(np.array([1, 2], np.uint64), boundary=False),
+    ],
+    ids=["not sorted", "one twice", "no whole numbers", "a matrix", "no model of lines"],
+)
+def test_digests_that_cannot_be_are_refused(wrong: Model) -> None:
+    write(PATH, wrong)
+    with pytest.raises(ModelFileError, match="lines"):
+        read(PATH)
+
+
 def test_the_same_model_is_the_same_bytes_twenty_times() -> None:
     contents = set()
     for _ in range(20):
