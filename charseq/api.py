@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
 from charseq.decoding import Answer, Decoding, Options
+from charseq.errors import UsageError
 from charseq.generate import Request, Step, opening
 from charseq.model_file import Model, read
 from charseq.runs import model_path, new_run
@@ -43,7 +44,7 @@ class Prediction:
     prompt: str
     text: str
     """What was added."""
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = field(repr=False)
     """Each character, its probability, and the likeliest ones with theirs."""
     seed: int
     sample: int
@@ -79,7 +80,7 @@ class Score:
     nats_per_character: float | None
     bits_per_character: float | None
     perplexity: float | None
-    per_character: tuple[Character, ...]
+    per_character: tuple[Character, ...] = field(repr=False)
 
 
 class TrainedModel:
@@ -87,6 +88,10 @@ class TrainedModel:
 
     def __init__(self, model: Model, path: Path) -> None:
         self.model, self.path = model, path
+
+    def __repr__(self) -> str:
+        """What it is, and where it is from."""
+        return f"<TrainedModel {self.model.network.cell_name} of {len(self.vocabulary)} symbols, {self.path}>"
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -124,8 +129,10 @@ class TrainedModel:
 
         What one is continued by does not depend on the others.  Raises as `predict` does.
         """
+        if seed < 0 or (length or 0) < 0:
+            raise UsageError(f"seed {seed}, length {length}", hint="they are whole numbers from 0 on")
         decoding = Decoding.of(self.model, Options(**options, samples=samples, top=top))
-        begun = [self.vocabulary.readable(prompt, unknown) or opening(self.model) for prompt in prompts]
+        begun = [self._readable(prompt, unknown) or opening(self.model) for prompt in _several(prompts)]
         requests = [Request(prompt, seed, length=length) for prompt in begun]
         return map(self._predicted, decoding.answers(self.model, requests))
 
@@ -138,9 +145,14 @@ class TrainedModel:
         self, texts: Iterable[str], *, unknown: Unknown = "error", batch_size: int = 64
     ) -> Iterator[Score]:
         """Score texts side by side, in order.  Raises UnknownCharacter."""
-        read = [self.vocabulary.readable(text, unknown) for text in texts]
+        read = [self._readable(text, unknown) for text in _several(texts)]
         ids = (encoded(self.model, text) for text in read)
         return map(self._scored, read, surprises(self.model, ids, batch_size))
+
+    def _readable(self, text: str, unknown: Unknown) -> str:
+        if unknown not in get_args(Unknown):
+            raise UsageError(f"unknown is {unknown!r}", hint=f"it is one of {', '.join(get_args(Unknown))}")
+        return self.vocabulary.readable(text, unknown)
 
     def _predicted(self, answer: Answer) -> Prediction:
         steps = tuple(answer.steps)
@@ -167,6 +179,11 @@ class TrainedModel:
         )
 
 
+def _several(texts: Iterable[str]) -> Iterable[str]:
+    """Texts; one alone is no iterable of its characters."""
+    return [texts] if isinstance(texts, str) else texts
+
+
 def load(path: str | Path | None = None) -> TrainedModel:
     """The model of a run's folder or a model file; of the newest run, where none is named.
 
@@ -179,7 +196,7 @@ def load(path: str | Path | None = None) -> TrainedModel:
 def train(
     text: str | Iterable[str] = (),
     *,
-    files: Iterable[str | Path] = (),
+    files: str | Path | Iterable[str | Path] = (),
     lines: bool = False,
     unit: Unit = "character",
     normalize: Normalization = "none",
@@ -202,10 +219,10 @@ def train(
     from charseq.training.device import power_of
     from charseq.training.loop import train as learn
 
-    texts = [text] if isinstance(text, str) else list(text)
+    named = [files] if isinstance(files, str | Path) else files
     with gather_any_size(
-        texts,
-        [str(file) for file in files],
+        list(_several(text)),
+        [str(file) for file in named],
         lines=lines,
         unit=unit,
         normalization=normalize,

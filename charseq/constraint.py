@@ -1,5 +1,7 @@
 """Which symbols may come next, so that a text can still become one that was asked for."""
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +16,9 @@ from charseq.vocabulary import Ids, Vocabulary
 MOST = 50_000_000
 """Pairs of a state and a symbol; a pattern with more is refused."""
 NEVER = np.iinfo(np.int32).max
+MOST_REPEATS = 100_000
+_COUNTS = re.compile(r"\{(?:\d+,)?(\d+),?\}")
+"""How often something may be repeated, or must be."""
 END = "\U0010ffff"
 """A code point that is no character, and never will be."""
 
@@ -124,6 +129,8 @@ def _compiled(pattern: str) -> tuple[Transitions, int, set[int]]:
         raise UsageError(
             "--pattern needs the package outlines_core", hint="pip install 'charseq[pattern]'"
         ) from missing
+    if math.prod(int(most) for most in _COUNTS.findall(pattern) if int(most)) > MOST_REPEATS:
+        raise UsageError(f"--pattern {pattern!r} repeats too often", hint="use smaller counts")
     whole = pattern.removeprefix("^")
     if whole.endswith("$") and not whole.endswith(r"\$"):
         whole = whole[:-1]
@@ -131,8 +138,14 @@ def _compiled(pattern: str) -> tuple[Transitions, int, set[int]]:
     try:
         index = library.Index(f"(?:{whole}){END}", library.Vocabulary(256, every_byte))
     except ValueError as error:
+        try:
+            re.compile(pattern)
+        except re.error as wrong:
+            reason = f"is no regular expression: {wrong}"
+        else:
+            reason = f"is none that can be followed symbol by symbol: {error}"
         raise UsageError(
-            f"--pattern {pattern!r} is none that can be followed symbol by symbol: {error}",
+            f"--pattern {pattern!r} {reason}",
             hint="it may have classes, groups, alternatives and repetitions, but no look-around, \\b or \\1",
         ) from None
     bytewise, final = index.get_transitions(), set(index.get_final_states())

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import tee
 from math import inf
 from typing import NamedTuple
 
@@ -47,6 +48,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Look for options that cannot be, or that say opposite things."""
+        if isinstance(self.until, str) or not all(self.until):
+            raise UsageError(f"until is {self.until!r}", hint="it is a list of strings, none of them empty")
         for name, value, low, high in (
             ("temperature", self.temperature or 0.0, 0.0, 100.0),
             ("top_k", self.top_k, 0, inf),
@@ -55,11 +58,17 @@ class Options:
             ("beam", self.beam, 0, inf),
             ("samples", self.samples, 1, inf),
             ("batch_size", self.batch_size, 1, inf),
+            ("top", self.top or 0, 0, inf),
         ):
             if not low <= value <= high:
                 raise UsageError(f"{name} {value} is out of range", hint=f"it goes from {low:g} to {high:g}")
         if self.greedy and self.temperature:
             raise UsageError("--greedy and --temperature exclude each other", hint="give one of them")
+        if self.novel and (self.greedy or self.temperature == 0 or self.top_k == 1):
+            raise UsageError(
+                "--novel draws again and again, and would always draw the same",
+                hint="leave out --greedy, --temperature 0 or --top-k 1",
+            )
         if self.pattern is not None and self.until:
             raise UsageError(
                 "--pattern and --until exclude each other",
@@ -81,7 +90,7 @@ class Options:
         if self.beam and self.samples > self.beam:
             raise UsageError(
                 f"--samples {self.samples} are more texts than --beam {self.beam} follows",
-                hint=f"use --beam {self.samples}, or fewer samples",
+                hint="give a larger --beam, or fewer samples",
             )
 
 
@@ -130,5 +139,7 @@ class Decoding:
             for request, steps in novel(model, requests, options.samples, continued):
                 yield Answer(request, steps)
         else:
-            every = [request._replace(sample=n) for request in requests for n in range(options.samples)]
-            yield from map(Answer, every, continued(every))
+            every, again = tee(
+                request._replace(sample=n) for request in requests for n in range(options.samples)
+            )
+            yield from map(Answer, every, continued(again))

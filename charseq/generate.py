@@ -1,8 +1,8 @@
 """Continue texts with a trained model, one character after the other, many at once, without torch."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +78,7 @@ def continuation(
 
 def continuations(
     model: Model,
-    requests: Sequence[Request],
+    requests: Iterable[Request],
     choice: Choice,
     *,
     until: Sequence[str] = (),
@@ -93,13 +93,17 @@ def continuations(
     the character alone, and is made sooner.  Raises UnknownCharacter, UsageError where nothing of that length
     can fulfil the constraint.
     """
-    lengths = {request.length for request in requests}
-    endings = {length: Ending(model, length, until, constraint) for length in lengths}
-    longest = max((ending.longest for ending in endings.values()), default=0)
-    rows = max(1, min(rows, (CHARACTERS if top is None else TOLD) // max(longest, 1)))
-    for first in range(0, len(requests), rows):
-        group = _Group(model, requests[first : first + rows], choice, endings, constraint, top)
-        yield from map(group.steps, range(len(requests[first : first + rows])))
+    endings: dict[int | None, Ending] = {}
+    waiting = iter(requests)
+    while some := list(islice(waiting, rows)):
+        for request in some:
+            if request.length not in endings:
+                endings[request.length] = Ending(model, request.length, until, constraint)
+        longest = max(endings[request.length].longest for request in some)
+        size = max(1, min(rows, (CHARACTERS if top is None else TOLD) // max(longest, 1)))
+        for first in range(0, len(some), size):
+            group = _Group(model, some[first : first + size], choice, endings, constraint, top)
+            yield from map(group.steps, range(len(some[first : first + size])))
 
 
 class _Group:

@@ -1,45 +1,66 @@
 """Lines that the training text did not hold, and none of them twice."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import tee
 
 from charseq.errors import CharseqError, UsageError
 from charseq.generate import Request, Step
-from charseq.held import holds
+from charseq.held import Digests, holds
 from charseq.model_file import Model
 
-DRAWS = 1_000
-"""For a line that is wanted, before it is given up."""
+DRAWS = 5_000
+"""In a row that give nothing new, before a prompt is given up."""
 AT_ONCE, MOST_AT_ONCE = 64, 4096
 
-Continue = Callable[[Sequence[Request]], Iterator[Iterator[Step]]]
+Found = tuple[Request, list[Step]]
+Continue = Callable[[Iterable[Request]], Iterator[Iterator[Step]]]
 """`charseq.generate.continuations` with all that is decided."""
 
 
-@dataclass
 class _Wanted:
     """A prompt, how many new lines of it are wanted, and those found."""
 
-    request: Request
-    count: int
-    drawn: int = 0
-    found: list[tuple[Request, list[Step]]] = field(default_factory=list)
-    texts: set[str] = field(default_factory=set)
+    def __init__(self, request: Request, count: int) -> None:
+        self.request, self.missing = request, count
+        self.drawn = self.in_vain = 0
+        self.found: list[Found] = []
+        """Those that were not yet told."""
+        self._texts: set[str] = set()
 
-    @property
-    def missing(self) -> int:
-        return self.count - len(self.found)
-
-    def next(self) -> list[Request]:
+    def next(self) -> Iterator[Request]:
         """As many more samples as lines are missing, or, where few are new, more and more."""
-        more = max(self.missing, min(self.drawn // 2, MOST_AT_ONCE))
+        more = min(max(self.missing, self.drawn // 2), MOST_AT_ONCE)
         first, self.drawn = self.drawn, self.drawn + more
-        return [self.request._replace(sample=sample) for sample in range(first, self.drawn)]
+        return (self.request._replace(sample=sample) for sample in range(first, self.drawn))
+
+    def take(self, model: Model, lines: Digests, request: Request, steps: list[Step]) -> None:
+        """Keep a line if it is new.  Raises CharseqError where for long none was."""
+        vocabulary = model.vocabulary
+        line = vocabulary.decode(vocabulary.encode(request.prompt))
+        line += vocabulary.joined(step.character for step in steps)
+        if not self.missing:
+            return
+        if line not in self._texts and not holds(lines, line):
+            self._texts.add(line)
+            self.found.append((request, steps))
+            self.missing, self.in_vain = self.missing - 1, 0
+            return
+        self.in_vain += 1
+        if self.in_vain >= DRAWS:
+            raise CharseqError(
+                f"{len(self._texts):,} new lines were found for the prompt {request.prompt!r}, "
+                f"{self.missing:,} less than wanted; the last {DRAWS:,} that were drawn are old or repeated",
+                hint="raise --temperature, loosen what may be written, or ask for fewer --samples",
+            )
+
+    def told(self) -> list[Found]:
+        """What was found since it was asked for the last time."""
+        found, self.found = self.found, []
+        return found
 
 
-def novel(
-    model: Model, requests: Sequence[Request], samples: int, continued: Continue
-) -> Iterator[tuple[Request, list[Step]]]:
+def novel(model: Model, requests: Sequence[Request], samples: int, continued: Continue) -> Iterator[Found]:
     """For each prompt so many lines that the training text did not hold, all different, in order.
 
     Samples are drawn until there are enough, so what a prompt gives does not depend on the others.  Raises
@@ -54,36 +75,13 @@ def novel(
         )
     step = max(1, AT_ONCE // samples)
     for first in range(0, len(requests), step):
-        block = [_Wanted(request, samples) for request in requests[first : first + step]]
-        while open_ones := [wanted for wanted in block if wanted.missing]:
-            drawn = [(wanted, request) for wanted in open_ones for request in wanted.next()]
-            for (wanted, request), steps in zip(drawn, continued([r for _, r in drawn]), strict=True):
-                _take(model, wanted, request, list(steps))
-            _give_up(open_ones)
-        for wanted in block:
-            yield from wanted.found
-
-
-def _take(model: Model, wanted: _Wanted, request: Request, steps: list[Step]) -> None:
-    """Keep a line if it is new."""
-    vocabulary = model.vocabulary
-    line = vocabulary.decode(vocabulary.encode(request.prompt))
-    line += vocabulary.joined(step.character for step in steps)
-    if (
-        wanted.missing
-        and line not in wanted.texts
-        and model.lines is not None
-        and not holds(model.lines, line)
-    ):
-        wanted.texts.add(line)
-        wanted.found.append((request, steps))
-
-
-def _give_up(wanted: Sequence[_Wanted]) -> None:
-    for one in wanted:
-        if one.missing and one.drawn >= DRAWS * one.count:
-            raise CharseqError(
-                f"of {one.drawn:,} lines drawn for the prompt {one.request.prompt!r}, {len(one.found):,} "
-                f"were new, and {one.count:,} are wanted",
-                hint="raise --temperature, ask for fewer --samples, or train on more lines",
-            )
+        block = deque(_Wanted(request, samples) for request in requests[first : first + step])
+        while block:
+            drawn, again = tee((wanted, r) for wanted in list(block) if wanted.missing for r in wanted.next())
+            for (wanted, request), steps in zip(drawn, continued(r for _, r in again), strict=True):
+                wanted.take(model, model.lines, request, list(steps))
+                yield from block[0].told()
+                if not any(one.missing for one in block):
+                    break
+            while block and not block[0].missing:
+                yield from block.popleft().told()

@@ -83,6 +83,8 @@ class Scored:
     """The text."""
     parts: Callable[[], Iterable[Surprise]]
     """What was thought of it."""
+    unknown: int = 0
+    """How many of its symbols the model does not know; they were skipped or replaced."""
 
     @cached_property
     def total(self) -> Total:

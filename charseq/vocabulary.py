@@ -95,6 +95,11 @@ class Vocabulary:
         known = self._ids
         return self.joined(part if part in known else other for part in parts)
 
+    def unknown_in(self, text: str) -> int:
+        """How many symbols of a text are not known."""
+        parts = segments(normalized(text, self.normalization), self.unit)
+        return sum(part not in self._ids for part in parts)
+
     @property
     def replacement(self) -> str:
         """What stands for an unknown symbol: the first known one of U+FFFD, ?, _ and space, or the first."""

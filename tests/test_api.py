@@ -115,6 +115,29 @@ def test_an_option_out_of_range_is_an_error(hihello: charseq.TrainedModel, optio
         hihello.predictions(["h"], **options)  # type: ignore[arg-type]
 
 
+def test_one_text_is_no_iterable_of_characters(hihello: charseq.TrainedModel) -> None:
+    assert [p.prompt for p in hihello.predictions("hi")] == ["hi"]
+    assert [s.text for s in hihello.scores("hello")] == ["hello"]
+    Path("one.txt").write_text("hihello")
+    start, *_ = charseq.train(files="one.txt", epochs=1)
+    assert isinstance(start, Start)
+    assert start.characters == 7
+
+
+@pytest.mark.parametrize(
+    "options", [{"seed": -1}, {"length": -1}, {"until": "ar"}, {"until": [""]}, {"unknown": "x"}, {"top": -1}]
+)
+def test_what_cannot_be_is_an_error(hihello: charseq.TrainedModel, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        hihello.predictions(["h"], **options)
+
+
+def test_what_is_printed_in_a_notebook_is_short(hihello: charseq.TrainedModel) -> None:
+    assert repr(hihello) == f"<TrainedModel lstm of 5 symbols, {hihello.path}>"
+    assert len(repr(hihello.predict("h", length=200))) < 400
+    assert len(repr(hihello.score("hello" * 50))) < 500
+
+
 def test_a_score_is_that_of_the_command(hihello: charseq.TrainedModel, charseq_: Command) -> None:
     (record,) = charseq_("score", "hello", "--json").records
     found = hihello.score("hello")

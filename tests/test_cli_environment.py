@@ -18,7 +18,7 @@ def test_a_misspelt_variable_is_told_of_and_does_no_harm(
     monkeypatch.setenv(name, "3")
     result = charseq("inspect-shapes", "ab")
     assert result.status == 0
-    assert result.errors == f"{name} is not an option of charseq; {remedy}\n"
+    assert result.errors == f"charseq: {name} is not an option of charseq; {remedy}\n"
 
 
 def test_the_variables_of_every_command_are_known(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +38,12 @@ def test_the_variables_of_every_command_are_known(charseq: Command, monkeypatch:
 def test_a_variable_cannot_reach_the_terminal(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARSEQ_\x1b[2J", "3")
     assert "CHARSEQ_\\x1b[2J is not an option" in charseq("inspect-shapes", "ab").errors
+
+
+def test_a_value_that_cannot_be_tells_which_variable_it_is_from(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARSEQ_SEED", "x")
+    assert "'x' is not a whole number (from CHARSEQ_SEED)" in charseq("predict").errors
+    assert "'y' is not a whole number\n" in charseq("predict", "--seed", "y").errors
+    assert "'y' is not a whole number\n" in charseq("predict", "--seed=y").errors

@@ -98,6 +98,24 @@ def test_escapes_are_read_and_written(sums: Command) -> None:
     assert record["prompt"] == "1\n2"
 
 
+def test_of_bytes_escapes_are_bytes_on_both_sides(charseq: Command) -> None:
+    charseq.train("--text", "가나\\ \x85가나", "--unit", "byte")
+    written = charseq("predict", r"\xea\xb0", "--escapes").output
+    assert written == "가나\\\\ \\u0085가나\n"
+    assert charseq("predict", written.strip(), "--escapes", "--length", "0").output == written
+    cut = charseq("predict", r"\xea\xb0", "--escapes", "--length", "2").output
+    assert cut == "가\\xeb\n"
+    assert charseq("predict", cut.strip(), "--escapes").output == written
+
+
+def test_bytes_are_shown_as_the_characters_that_they_make(charseq: Command) -> None:
+    charseq.train("--text", "가나다", "--unit", "byte")
+    _, text, digits, *_ = charseq("score", "가나다", "--format", "table").output.splitlines()
+    assert text == "가나다"
+    assert len(digits) > 2
+    assert charseq("predict", "가", "--show-probabilities").output.splitlines()[1] == "가나다"
+
+
 def test_json_lines_have_a_seed_and_a_length_of_their_own(sums: Command) -> None:
     lines = [{"prompt": "1\n", "seed": 7, "length": 5}, {"prompt": "2"}, {"prompt": "1\n", "length": 0}]
     stdin = "".join(json.dumps(line) + "\n" for line in lines).encode()
@@ -125,6 +143,26 @@ def test_json_lines_that_are_wrong_are_told_by_number(hihello: Command, line: st
     assert (result.status, result.output) == (2, "")
     assert told in result.errors
     assert '{"prompt": "To be"' in result.errors
+
+
+def test_answers_before_a_json_line_that_is_wrong_are_given(hihello: Command) -> None:
+    lines = b'{"prompt": "h"}\n{"prompt": "hi"}\n{\n{"prompt": "h"}\n'
+    result = hihello("predict", "-", "--json-input", stdin=lines)
+    assert result.output == "hihello\nhihello\n"
+    assert result.status == 2
+    assert "line 3 of the prompts is not JSON" in result.errors
+
+
+def test_very_many_samples_are_made_as_they_are_read(hihello: Command) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "charseq", "predict", "h", "--samples", "1000000000", "--temperature", "1"],
+        stdout=subprocess.PIPE,
+        env={**os.environ},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"h")
+        process.stdout.close()
+        assert process.wait(timeout=20) == 0
 
 
 def test_an_escape_that_is_none_is_an_error(hihello: Command) -> None:
@@ -184,11 +222,12 @@ def test_interactive_needs_a_terminal(hihello: Command) -> None:
     [
         (["--beam", "3", "--temperature", "1"], "it excludes --temperature", "give one of them"),
         (["--beam", "3", "--novel", "--top-k", "2"], "it excludes --top-k and --novel", "give one of them"),
-        (["--beam", "2", "--samples", "3"], "--samples 3 are more", "--beam 3"),
+        (["--beam", "2", "--samples", "3"], "--samples 3 are more", "larger --beam"),
         (["--pattern", "a", "--until", "b"], "--pattern and --until", "where the text is to end"),
         (["--pattern", "h(", "h"], "'h('", "groups"),
         (["--pattern", "h{9}", "h"], "has 9 characters", "--length"),
         (["--allow", "xyz", "h"], "'xyz'", "ehilo"),
+        (["--novel", "--greedy"], "always draw the same", "--greedy"),
         (["--novel"], "--novel is for models of lines", "--lines"),
         (["--interactive", "h", "hi"], "one prompt at most", "none"),
         (["--min-p", "2"], "2", "at most 1"),

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import Command
 
-PLAIN = "bits\tnats\tperplexity\tcharacters\ttext"
+PLAIN = "bits\tnats\tperplexity\tcharacters\tline\ttext"
 
 
 @pytest.fixture
@@ -30,7 +30,8 @@ def names(charseq: Command) -> Command:
 def rows(output: str) -> list[list[str]]:
     head, *lines = output.splitlines()
     assert head == PLAIN
-    return [line.split("\t") for line in lines]
+    found = [line.split("\t") for line in lines]
+    return [[*row[:4], row[5]] for row in found]
 
 
 def test_the_json_is_as_the_contract_has_it(hihello: Command) -> None:
@@ -147,8 +148,26 @@ def test_unknown_characters_are_an_error_skipped_or_replaced(hihello: Command) -
     result = hihello("score", "hiz")
     assert result.status == 2
     assert "'z' (U+007A), character 3 of 'hiz'" in result.errors
-    assert hihello("score", "hizh", "--unknown", "skip", "--json").records[0]["text"] == "hih"
-    assert hihello("score", "hizh", "--unknown", "replace", "--json").records[0]["text"] == "hieh"
+    for way, read in (("skip", "ih"), ("replace", "ieh")):
+        result = hihello("score", "hizh", "hi", "--unknown", way, "--json")
+        first, second = result.records
+        assert (first["text"], first["unknown"], second["unknown"]) == ("hizh", 1, 0)
+        assert "".join(place["character"] for place in first["per_character"]) == read
+        assert "1 unknown characters were" in result.errors
+    Path("text.txt").write_text("zhizh")
+    (record,) = hihello("score", "--file", "text.txt", "--unknown", "skip", "--json").records
+    assert (record["text"], record["unknown"], record["characters"]) == ("zhizh", 2, 2)
+    lines = hihello(
+        "score", "--file", "text.txt", "--unknown", "skip", "--format", "table"
+    ).output.splitlines()
+    assert lines[2] == "hih"
+
+
+def test_a_line_tells_its_number(hihello: Command) -> None:
+    output = hihello("score", "-", "--lines", "--sort", "surprising", stdin=b"hi\n\nhello\nhohoho\n").output
+    assert {tuple(line.split("\t")[4:]) for line in output.splitlines()[1:]} == {
+        ("1", "hi"), ("3", "hello"), ("4", "hohoho")
+    }  # fmt: skip
 
 
 def test_lines_before_one_that_cannot_be_read_are_scored(hihello: Command) -> None:

@@ -94,6 +94,12 @@ def test_a_pattern_of_too_many_states_is_an_error(monkeypatch: pytest.MonkeyPatc
         Constraint.of(LETTERS, pattern="a{100}")
 
 
+def test_a_pattern_that_repeats_too_often_is_an_error_at_once() -> None:
+    with pytest.raises(UsageError, match="repeats too often"):
+        Constraint.of(LETTERS, pattern="([a-d]{0,1000}){1000}")
+    assert Constraint.of(LETTERS, pattern="[a-d]{0,0}b{10,}").shortest == 10
+
+
 def test_characters_none_of_which_is_known_are_an_error() -> None:
     with pytest.raises(UsageError, match="names no character that the model knows"):
         Constraint.of(LETTERS, allow="xyz")

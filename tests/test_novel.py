@@ -1,3 +1,4 @@
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from charseq.choice import Choice
 from charseq.corpus import Corpus
 from charseq.errors import CharseqError, UsageError
-from charseq.generate import Request, continuations
+from charseq.generate import Request, Step, continuations
 from charseq.held import digests, holds
 from charseq.model_file import Model, read
 from charseq.novel import novel
@@ -63,11 +64,27 @@ def test_what_a_prompt_gives_does_not_depend_on_the_others_or_on_how_many_are_wa
 
 
 def test_where_nothing_new_comes_an_error_tells_how_much_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.novel.DRAWS", 20)
+    monkeypatch.setattr("charseq.novel.DRAWS", 30)
     of = lined("ab")
     continued = partial(continuations, of, choice=Choice(0.0), top=None)
-    with pytest.raises(CharseqError, match=r"of 42 lines drawn .* 1 were new, and 2 are wanted"):
-        list(novel(of, [Request("", length=4)], 2, continued))
+    found = novel(of, [Request("", length=4)], 3, continued)
+    assert len(next(found)[1]) <= 4
+    with pytest.raises(CharseqError, match=r"1 new lines were found .*, 2 less than wanted; the last 30"):
+        next(found)
+
+
+def test_new_lines_are_told_as_they_come() -> None:
+    drawn = []
+
+    def continued(requests: Iterable[Request]) -> Iterator[Iterator[Step]]:
+        for request in requests:
+            drawn.append(request.sample)
+            yield iter([Step(c, 1.0, ()) for c in f"{request.sample:b}".replace("0", "a").replace("1", "b")])
+
+    found = novel(lined("b"), [Request("")], 1000, continued)
+    assert next(found)[0].sample == 0
+    assert next(found)[0].sample == 2
+    assert drawn == [0, 1, 2]
 
 
 def test_a_model_without_lines_or_without_their_digests_is_refused() -> None:

@@ -8,7 +8,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -107,7 +107,7 @@ def run(arguments: Sequence[str]) -> int:
         return ExitStatus.FAILED
     except Exception as error:
         if isinstance(error, PARSER_ERROR):
-            return _parser_error(error)
+            return _parser_error(error, arguments)
         if _is_lack_of_memory(error):
             _say("there is not enough memory for this", "make the network or the batch smaller", error)
             return ExitStatus.FAILED
@@ -151,13 +151,17 @@ def _is_lack_of_memory(error: Exception) -> bool:
     )
 
 
-def _parser_error(error: Exception) -> int:
+def _parser_error(error: Exception, arguments: Sequence[str]) -> int:
     context = getattr(error, "ctx", None)
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     if not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
         return ExitStatus.USAGE
     command = getattr(context, "command_path", "charseq")
     message = re.sub(r"is not a valid int(eger)?( range)?\.", "is not a whole number", message)
+    parameter: Any = getattr(error, "param", None)
+    variable = getattr(parameter, "envvar", None)
+    if variable in os.environ and not any(a.startswith(tuple(parameter.opts)) for a in arguments):
+        message += f" (from {variable})"
     _say(message[:1].lower() + message[1:], f"{command} --help", error)
     return ExitStatus.USAGE
 

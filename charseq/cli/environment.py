@@ -23,7 +23,7 @@ def tell_of_unknown(context: typer.Context) -> None:
             name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in known], n=1
         )
         remedy = f"did you mean {PREFIX}{near[0]}?" if near else "it does nothing"
-        streams.say(f"{visible(name)} is not an option of charseq; {remedy}", "yellow")
+        streams.say(f"charseq: {visible(name)} is not an option of charseq; {remedy}", "yellow")
 
 
 def _of_options(context: typer.Context) -> set[str]:

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import sys
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,6 +66,8 @@ def _answered(explorer: Explorer, key: str) -> str:
             explorer.shorten()
         elif key == ANEW:
             explorer.write("")
+        elif unicodedata.category(key) == "Cc" and key not in ENTER:
+            return ""
         elif key in ENTER and explorer.model.vocabulary.boundary:
             explorer.write("")
             return "a new line"

@@ -114,7 +114,8 @@ def predict(
     )
     path = model_path(model)
     trained = read(path)
-    decoding = Decoding.of(trained, asked)
+    with streams.killable():  # a pattern may take long
+        decoding = Decoding.of(trained, asked)
     given = [*(prompts or []), *(text or [])]
     files = list(file or [])
     if not given and not files:

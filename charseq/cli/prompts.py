@@ -51,7 +51,7 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
             yield from _lines("-", reading)
         else:
             (text,) = texts.arguments([prompt], unit=reading.unit, remedy=OF_BYTES)
-            here.append(Prompt(_unescaped(text) if reading.escapes else text))
+            here.append(Prompt(_unescaped(text, reading.unit) if reading.escapes else text))
     if here:
         yield here
     for name in files:
@@ -59,18 +59,25 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
             yield from _lines(name, reading)
         else:
             (text,) = texts.corpus([], [name], unit=reading.unit).sequences
-            yield [Prompt(_unescaped(text) if reading.escapes else text)]
+            yield [Prompt(_unescaped(text, reading.unit) if reading.escapes else text)]
 
 
 def _lines(name: str, reading: Reading) -> Iterator[list[Prompt]]:
     for numbered in texts.lines_as_they_come(name, unit=reading.unit, remedy=OF_BYTES):
-        yield [_of_line(line, number, reading) for number, line in numbered]
+        good: list[Prompt] = []
+        for number, line in numbered:
+            try:
+                good.append(_of_line(line, number, reading))
+            except TextError:
+                yield good
+                raise
+        yield good
 
 
 def _of_line(line: str, number: int, reading: Reading) -> Prompt:
     if reading.json_input:
         return _of_json(line, number)
-    return Prompt(_unescaped(line) if reading.escapes else line)
+    return Prompt(_unescaped(line, reading.unit) if reading.escapes else line)
 
 
 def _of_json(line: str, number: int) -> Prompt:
@@ -95,13 +102,15 @@ def _of_json(line: str, number: int) -> Prompt:
     return Prompt(record["prompt"], record.get("seed"), record.get("length"))
 
 
-def _unescaped(text: str) -> str:
-    r"""Text with \n, \t, \r, \\, \xHH, \uHHHH and \UHHHHHHHH in place of what they stand for."""
+def _unescaped(text: str, unit: "Unit") -> str:
+    r"""Text with what \n, \t, \r, \\, \xHH, \uHHHH and \UHHHHHHHH stand for; of bytes, \xHH is one."""
 
     def character(found: re.Match[str]) -> str:
         code = found[1]
         if code in ESCAPES:
             return ESCAPES[code]
+        if unit == "byte" and code.startswith("x") and code[1] in "89abcdefABCDEF":
+            return chr(0xDC00 + int(code[1:], 16))
         if len(code) > 1 and int(code[1:], 16) <= sys.maxunicode:
             return chr(int(code[1:], 16))
         raise TextError(
@@ -109,4 +118,7 @@ def _unescaped(text: str) -> str:
             hint=r"write \n, \t, \r, \\, \xHH or \uHHHH, or leave --escapes out",
         )
 
-    return _ESCAPE.sub(character, text)
+    found = _ESCAPE.sub(character, text)
+    if unit == "byte":
+        return found.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return found

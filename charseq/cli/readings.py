@@ -19,22 +19,24 @@ if TYPE_CHECKING:
 OF_BYTES = "train on it with --unit byte, which takes any bytes"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Readings:
-    """Texts as a model finds them."""
+    """Texts as a model finds them, told as they were given, also where some of it was read otherwise."""
 
     model: Model
     path: Path
     unknown: "Unknown"
     rows: int
+    changed: int = 0
+    """How many unknown characters have been skipped or replaced."""
 
     def of_lines(self, given: Sequence[str], files: Sequence[str]) -> Iterator[Scored]:
         """Every line of texts and files, those of standard input as they come; empty ones are left out.
 
         Raises TextError, UnknownCharacter.
         """
-        for number, text in enumerate(given, 1):
-            yield from self._together("", [(number, line) for line in lines_of(text)])
+        lines = [line for text in given for line in lines_of(text)]
+        yield from self._together("", list(enumerate(lines, 1)))
         for name in files:
             for batch in texts.lines_as_they_come(name, unit=self.model.vocabulary.unit, remedy=OF_BYTES):
                 yield from self._together(name, [(number, line) for number, line in batch if line])
@@ -47,44 +49,58 @@ class Readings:
             with texts.corpus_of_any_size(
                 [], [name], lines=False, unit=vocabulary.unit, normalization=vocabulary.normalization
             ) as corpus:
-                yield Scored(name, 1, partial(self._readable, corpus), partial(self._parts, corpus))
+                scored = Scored(name, 1, corpus.pieces, lambda: iter(()))
+                scored.parts = partial(self._parts, corpus, scored)
+                yield scored
 
     def again(self, scored: Scored) -> Scored:
         """The same without what is known of each character, to be scored when it is read."""
         (text,) = scored.pieces()
-        kept = Scored(
-            scored.source,
-            scored.number,
-            scored.pieces,
-            lambda: surprises(self.model, [encoded(self.model, text)]),
-        )
+        kept = Scored(scored.source, scored.number, scored.pieces, partial(self._alone, text), scored.unknown)
         kept.total = scored.total
         return kept
 
+    def _alone(self, text: str) -> Iterator[Surprise]:
+        readable = self.model.vocabulary.readable(text, self.unknown)
+        return surprises(self.model, [encoded(self.model, readable)])
+
     def _together(self, name: str, numbered: Sequence[tuple[int, str]]) -> Iterator[Scored]:
         """Texts side by side; of those before one that cannot be read, all are yielded first."""
-        known: list[tuple[int, str, Ids]] = []
+        known: list[tuple[int, str, int, Ids]] = []
         error = None
         for number, text in numbered:
-            text = self.model.vocabulary.readable(text, self.unknown)
+            count, readable = self._read(text)
             try:
-                known.append((number, text, encoded(self.model, text)))
+                known.append((number, text, count, encoded(self.model, readable)))
             except UnknownCharacter as unknown:
                 where = f"line {number}: " if name else ""
                 error = UnknownCharacter(where + unknown.message, hint=f"{self.path}: {unknown.hint}")
                 break
-        found = surprises(self.model, (ids for _, _, ids in known), self.rows)
-        for (number, text, _), part in zip(known, found, strict=True):
-            yield Scored(name, number, partial(list, [text]), partial(list, [part]))
+        found = surprises(self.model, (ids for *_, ids in known), self.rows)
+        for (number, text, count, _), part in zip(known, found, strict=True):
+            yield Scored(name, number, partial(list, [text]), partial(list, [part]), count)
         if error:
             raise error
 
-    def _readable(self, corpus: AnyCorpus) -> Iterator[str]:
-        return (self.model.vocabulary.readable(piece, self.unknown) for piece in corpus.pieces())
+    def _read(self, text: str) -> tuple[int, str]:
+        """How many characters of a text are not known, and what is read in its place."""
+        if self.unknown == "error":
+            return 0, text
+        count = self.model.vocabulary.unknown_in(text)
+        self.changed += count
+        return count, self.model.vocabulary.readable(text, self.unknown) if count else text
 
-    def _parts(self, corpus: AnyCorpus) -> Iterator[Surprise]:
+    def _parts(self, corpus: AnyCorpus, scored: Scored) -> Iterator[Surprise]:
         """One text, the state carried through all its pieces."""
+        scored.unknown = 0
+
+        def pieces() -> Iterator[Ids]:
+            for piece in corpus.pieces():
+                count, readable = self._read(piece)
+                scored.unknown += count
+                yield self.model.vocabulary.encode(readable)
+
         try:
-            yield from surprise(self.model, map(self.model.vocabulary.encode, self._readable(corpus)))
+            yield from surprise(self.model, pieces())
         except UnknownCharacter as error:
             raise UnknownCharacter(error.message, hint=f"{self.path}: {error.hint}") from None

@@ -112,13 +112,18 @@ def score(
         if files and not lines:
             raise UsageError("--sort ranks texts and lines, not files", hint="add --lines")
         found = iter(sorted(map(readings.again, found), key=_by(sort)))
-    renderer = renderer_for(form, sys.stdout, trained, lines=lines, per_character=per_character)
+    renderer = renderer_for(
+        form, sys.stdout, trained, lines=lines, per_character=per_character, unknown=unknown
+    )
     seen = past = 0
     for scored in found:
         seen += 1
         if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
             past += 1
             renderer.show(scored)
+    if readings.changed:
+        done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
+        streams.say(f"{readings.changed:,} unknown characters were {done}", "yellow")
     if not seen:
         raise UsageError("there is no text to score", hint="give one, or a --file that holds some")
     if threshold is not None and past:

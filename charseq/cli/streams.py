@@ -77,6 +77,16 @@ class Stop:
         return ExitStatus.INTERRUPTED if self.signal == signal.SIGINT else ExitStatus.TERMINATED
 
 
+@contextlib.contextmanager
+def killable() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, where a library would keep Python from heeding it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _on_one_screen() -> bool:
     """Whether data and messages go to a terminal that draws."""
     return sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -10,7 +10,7 @@ from charseq.explorer import Explorer
 from charseq.render.marked import piece
 from charseq.render.visible import visible
 
-KEYS = "Tab takes the likeliest, Backspace, Ctrl-U begins anew, Esc quits"
+KEYS = "Esc quits, Tab takes the likeliest, Backspace, Ctrl-U begins anew"
 TOP = 10
 TEXT_LINES = 3
 BLOCKS, PLAIN_BLOCKS = "▁▂▃▄▅▆▇█", "_.-~=+*#"

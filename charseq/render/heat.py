@@ -3,6 +3,7 @@
 Without colour a digit beneath each character says the same.
 """
 
+import codecs
 import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from charseq.render.marked import piece
+from charseq.units import Unit
 
 LEVELS = (
     (0.5, ""),
@@ -56,11 +58,13 @@ def legend(console: Console, *, of_probability: bool = False) -> Text:
     return found
 
 
-def heat(places: Iterable[Place], console: Console, *, indent: int = 0) -> Iterator[Text]:
+def heat(
+    places: Iterable[Place], console: Console, *, indent: int = 0, unit: Unit = "character"
+) -> Iterator[Text]:
     """Lines of a text as wide as the console, each with what belongs beneath it; told once they are full."""
     row = _Row(shows_colour(console))
     width = max(console.width - indent - 1, 8)
-    for place in places:
+    for place in _of_bytes(places) if unit == "byte" else places:
         shown = _sign(place.symbol)
         if row.width + cell_len(shown) > width:
             yield from row.lines(indent)
@@ -71,6 +75,18 @@ def heat(places: Iterable[Place], console: Console, *, indent: int = 0) -> Itera
             row = _Row(row.coloured)
     if row.width:
         yield from row.lines(indent)
+
+
+def _of_bytes(places: Iterable[Place]) -> Iterator[Place]:
+    """Bytes as the characters that they make, each with the surprise of all its bytes."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    bits: list[float] = []
+    for place in places:
+        bits += [] if place.bits is None else [place.bits]
+        text = decoder.decode(place.symbol.encode("latin-1"))
+        if text:
+            yield Place(text, sum(bits) if bits else None)
+            bits = []
 
 
 class _Row:

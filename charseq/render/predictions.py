@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TextIO
 from charseq.decoding import Answer
 from charseq.generate import Step
 from charseq.model_file import Model
-from charseq.render.visible import visible
+from charseq.render.visible import escaped, visible
 
 SECONDS_UNFLUSHED = 0.05
 """The longest that a character waits in a pipe while others are made."""
@@ -36,9 +36,11 @@ def renderer_for(
         return _JSONLines(output, model)
     if probabilities:
         return _Heat(output, model, only_new)
-    if model.vocabulary.unit == "byte" and not output.isatty() and not escapes:
+    if escapes:
+        return _Escaped(output, model, only_new)
+    if model.vocabulary.unit == "byte" and not output.isatty():
         return _Bytes(output, model, only_new)
-    return _Text(output, only_new, escapes, on_screen=output.isatty())
+    return _Text(output, only_new, on_screen=output.isatty())
 
 
 class _JSONLines:
@@ -63,9 +65,8 @@ class _JSONLines:
 
 
 class _Text:
-    def __init__(self, output: TextIO, only_new: bool, escapes: bool, *, on_screen: bool) -> None:
-        self._output, self._only_new = output, only_new
-        self._escapes, self._on_screen = escapes, on_screen
+    def __init__(self, output: TextIO, only_new: bool, *, on_screen: bool) -> None:
+        self._output, self._only_new, self._on_screen = output, only_new, on_screen
         self._flushed = 0.0
 
     def show(self, answer: Answer) -> None:
@@ -77,15 +78,25 @@ class _Text:
         self._output.flush()
 
     def _write(self, text: str) -> None:
-        if self._escapes:
-            text = visible(text.replace("\\", "\\\\"))
-        elif self._on_screen:
+        if self._on_screen:
             text = visible(text, keep="\n\t")
         self._output.write(text)
         now = time.monotonic()
         if self._on_screen or now - self._flushed > SECONDS_UNFLUSHED:
             self._output.flush()
             self._flushed = now
+
+
+class _Escaped:
+    """An answer a line, written as prompts with escapes are read."""
+
+    def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
+        self._output, self._model, self._only_new = output, model, only_new
+
+    def show(self, answer: Answer) -> None:
+        text = _whole(self._model, answer, self._only_new)
+        self._output.write(escaped(text, self._model.vocabulary.unit) + "\n")
+        self._output.flush()
 
 
 class _Heat:
@@ -102,7 +113,8 @@ class _Heat:
     def show(self, answer: Answer) -> None:
         from charseq.render.heat import heat
 
-        for line in heat(self._places(answer), self._console):
+        unit = self._model.vocabulary.unit
+        for line in heat(self._places(answer), self._console, unit=unit):
             self._console.print(line, no_wrap=True, crop=False, overflow="ignore")
 
     def _places(self, answer: Answer) -> Iterator[Any]:
@@ -123,10 +135,18 @@ class _Bytes:
         self._output, self._model, self._only_new = output, model, only_new
 
     def show(self, answer: Answer) -> None:
-        added = self._model.vocabulary.joined(step.character for step in answer.steps)
-        text = ("" if self._only_new else answer.request.prompt) + added
+        text = _whole(self._model, answer, self._only_new)
         self._output.buffer.write(text.encode("utf-8", "surrogateescape") + b"\n")
         self._output.flush()
+
+
+def _whole(model: Model, answer: Answer, only_new: bool) -> str:
+    """A prompt and what was added; bytes on both sides of the seam may be one character."""
+    added = model.vocabulary.joined(step.character for step in answer.steps)
+    text = ("" if only_new else answer.request.prompt) + added
+    if model.vocabulary.unit == "byte":
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    return text
 
 
 def _bits(step: Step) -> float:

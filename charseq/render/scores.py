@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 from charseq.model_file import Model
 from charseq.render.visible import visible
 from charseq.score import Scored, Surprise, Total
+from charseq.units import Unknown
 
 if TYPE_CHECKING:
     from charseq.render.heat import Place
@@ -31,12 +32,13 @@ def renderer_for(
     *,
     lines: bool,
     per_character: bool,
+    unknown: Unknown,
 ) -> ScoreRenderer:
     """A heat map on a terminal; elsewhere a line a text, or with `per_character` a line a character."""
     if form == "json":
         return _JSONLines(output, model)
     if form == "table":
-        return _Heat(output, model, lines)
+        return _Heat(output, model, lines, unknown)
     return _Characters(output, model) if per_character else _Totals(output)
 
 
@@ -60,7 +62,8 @@ class _JSONLines:
             for character in self._characters(part):
                 write(between + json.dumps(character, allow_nan=False))
                 between = ", "
-        write("], " + json.dumps(_measures(total), allow_nan=False)[1:] + "\n")
+        measures = {**_measures(total), "unknown": scored.unknown}
+        write("], " + json.dumps(measures, allow_nan=False)[1:] + "\n")
         self._output.flush()
 
     def _characters(self, part: Surprise) -> Iterator[dict[str, Any]]:
@@ -83,9 +86,9 @@ class _Totals:
     def show(self, scored: Scored) -> None:
         measures = [_shown(value) for value in _measures(scored.total).values()]
         if not self._begun:
-            self._output.write("bits\tnats\tperplexity\tcharacters\ttext\n")
+            self._output.write("bits\tnats\tperplexity\tcharacters\tline\ttext\n")
             self._begun = True
-        self._output.write("\t".join([*measures, _name(scored)]) + "\n")
+        self._output.write("\t".join([*measures, str(scored.number), _name(scored)]) + "\n")
         self._output.flush()
 
 
@@ -111,12 +114,13 @@ class _Characters:
 class _Heat:
     """The text itself in colour, its measures beneath it; of lines, the bits before each."""
 
-    def __init__(self, output: TextIO, model: Model, lines: bool) -> None:
+    def __init__(self, output: TextIO, model: Model, lines: bool, unknown: Unknown) -> None:
         from rich.console import Console
 
         from charseq.render.heat import legend
 
         self._console, self._model, self._lines = Console(file=output), model, lines
+        self._unknown: Unknown = unknown
         self._console.print(legend(self._console))
 
     def show(self, scored: Scored) -> None:
@@ -127,7 +131,8 @@ class _Heat:
         indent = 8 if self._lines else 0
         if not self._lines and scored.source:
             self._console.print(Text(visible(scored.source), "dim"))
-        for number, line in enumerate(heat(self._places(scored), self._console, indent=indent)):
+        places = heat(self._places(scored), self._console, indent=indent, unit=self._model.vocabulary.unit)
+        for number, line in enumerate(places):
             if self._lines and not number:
                 line = Text(f"{_shown(scored.total.bits_per_character):>7} ") + line[indent:]
             self._console.print(line, no_wrap=True, crop=False, overflow="ignore")
@@ -140,7 +145,7 @@ class _Heat:
         vocabulary = self._model.vocabulary
         if not vocabulary.boundary:  # the first character was only read
             text = next(iter(scored.pieces()), "")
-            for symbol in vocabulary.encode(text[:64])[:1].tolist():
+            for symbol in vocabulary.encode(vocabulary.readable(text[:64], self._unknown))[:1].tolist():
                 yield Place(vocabulary.symbols[symbol], None)
         for part in scored.parts():
             for symbol, nats, rank, best in zip(*(field.tolist() for field in part[:4]), strict=True):

@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from charseq.units import Unit
+
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Control, format (bidirectional, zero-width), unpaired surrogate, line and paragraph separator."""
 
@@ -16,6 +18,24 @@ def visible(text: str, *, keep: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c in keep or unicodedata.category(c) not in _HIDDEN else escape(c) for c in text)
+
+
+def escaped(text: str, unit: Unit) -> str:
+    r"""Text in one line, as `--escapes` reads it: backslashes doubled, and what is hidden as escapes.
+
+    Of bytes, \xHH is a byte that is no part of a character in UTF-8.
+    """
+    shown = text.replace("\\", "\\\\")
+    if unit != "byte":
+        return visible(shown)
+    return "".join(
+        f"\\x{ord(c) - 0xDC00:02x}"
+        if "\udc80" <= c <= "\udcff"
+        else f"\\u{ord(c):04x}"
+        if "\x80" <= c <= "\x9f"
+        else visible(c)
+        for c in shown
+    )
 
 
 def escape(character: str) -> str:
