@@ -1,7 +1,8 @@
 """A trained network reads symbol after symbol, several texts at once, in C where it is built."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +18,8 @@ from charseq.native.linear import Linear
 from charseq.native.mlstm import MLSTMLayer
 from charseq.network import Network, Weights
 
+AT_ONCE = 1 << 14
+"""Symbols of all prompts together that are read at once."""
 Ids = npt.NDArray[np.integer[Any]]
 
 
@@ -47,21 +50,45 @@ class Reader:
         x = self.advance(ids)
         return self._head(np.ascontiguousarray(x)) if self._head else self._network.read_out(self._weights, x)
 
+    def read_along(self, ids: Ids) -> Floats:
+        """Several symbols for each row [T B] -> logits [T B V], those of `read` to the last bit.
+
+        A layer goes through all of them before the next one does, so its weights stay at hand: of one long
+        text a large network reads several times as much in a second.
+        """
+        x = self.advance_along(ids)
+        logits: Floats
+        if not self._head:
+            logits = self._network.read_out(self._weights, x)
+            return logits
+        self._head.resize(ids.size)
+        logits = self._head(np.ascontiguousarray(x.reshape(ids.size, -1))).reshape(*ids.shape, -1)
+        self._head.resize(ids.shape[1])
+        return logits
+
     def advance(self, ids: Ids) -> Floats:
         """Read one symbol for each row [B], whatever may come next -> what the head would read [B H]."""
+        return self._through(ids, lambda layer, x: layer.read(x))
+
+    def advance_along(self, ids: Ids) -> Floats:
+        """Read several symbols for each row [T B] -> what the head would read [T B H]."""
+        return self._through(ids, lambda layer, x: layer.read_along(x))
+
+    def _through(self, ids: Ids, read: "Callable[[_Layer, Any], Floats]") -> Floats:
+        """Ids [... B] -> what the head reads [... B H]."""
         network, weights = self._network, self._weights
         x: Any = ids if weights.embedding is None else weights.embedding[ids]
         stream = x
         for number, layer in enumerate(self._layers):
-            h = layer.read(x)
+            h = read(layer, x)
             if network.is_residual(number):
                 h = stream + h
             x = stream = h
             if network.is_normalised(number):
                 norm = weights.norms[number]
                 x = NUMPY.normalized(stream, norm["gain"], norm["bias"])
-        read: Floats = x
-        return read
+        found: Floats = x
+        return found
 
     @property
     def output(self) -> Floats:
@@ -96,12 +123,14 @@ def begun(network: Network, weights: Weights, prompts: Sequence[Sequence[int]]) 
     ids = np.zeros((len(different), longest), np.intp)
     for prompt, place in different.items():
         ids[place, longest - len(prompt) :] = prompt
-    for time in range(longest):
-        if time:
-            reader.advance(ids[:, time - 1])
-        begin = [place for prompt, place in different.items() if len(prompt) == longest - time]
-        if time and begin:
+    some = range(0, longest, max(1, AT_ONCE // len(different)))
+    starts = sorted({longest - len(prompt) for prompt in different}.union(some))
+    for start, end in pairwise([*starts, longest - 1]):
+        begin = [place for prompt, place in different.items() if len(prompt) == longest - start]
+        if start and begin:
             reader.restart(begin)
+        if start < end:
+            reader.advance_along(ids[:, start:end].T)
     rows = [different[prompt] for prompt in read]
     reader.keep(rows)
     return reader, ids[rows, -1]
@@ -130,6 +159,8 @@ class _Layer(Protocol):
 
     def read(self, x: Any) -> Floats: ...
 
+    def read_along(self, x: Any) -> Floats: ...
+
 
 class _Stepped:
     """A layer by its cell's step over NumPy; where it is given ids, they stand for one-hot vectors."""
@@ -146,6 +177,9 @@ class _Stepped:
             x = one_hot if self._cell.name in CELLS else one_hot.written()
         self.state = self._cell.step(NUMPY, self._w, x, self._kind(*self.state))
         return self.state[0]
+
+    def read_along(self, x: Any) -> Floats:
+        return np.stack([self.read(step) for step in x])
 
 
 def _layer(

@@ -23,7 +23,7 @@ SYMBOLS = 1 << 22
 """... more symbols than these."""
 PLACES = 1 << 14
 """Places that are looked at at once ..."""
-NUMBERS = 1 << 20
+NUMBERS = 1 << 18
 """... in parts of so many logits."""
 
 
@@ -192,9 +192,7 @@ def _read(reader: Reader, model: Model, ids: Ids) -> Surprise:
     parts = []
     for start in range(0, length, step):
         following = ids[:, start + 1 : start + 1 + step]
-        logits = np.empty((*following.shape, len(model.vocabulary)), np.float32)
-        for t in range(following.shape[1]):
-            logits[:, t] = reader.read(ids[:, start + t])
+        logits = reader.read_along(ids[:, start : start + following.shape[1]].T).swapaxes(0, 1)
         parts.append(_of(logits, following))
     return _joined(parts, axis=1)
 

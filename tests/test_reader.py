@@ -88,6 +88,21 @@ def test_a_row_can_begin_anew(cell: str, in_c: bool) -> None:
 
 @every_cell
 @in_c_or_not
+@pytest.mark.parametrize("stack", STACKS)
+def test_several_symbols_at_once_are_read_as_one_by_one_to_the_bit(cell: str, in_c: bool, stack: str) -> None:
+    if stack == "learned start" and not CELLS[cell].learned_start:
+        return
+    plan, weights = network(cell, **STACKS[stack])
+    one_by_one = Reader(plan, weights, ROWS, native=in_c)
+    along = Reader(plan, weights, ROWS, native=in_c)
+    for first, last in ((0, 3), (3, 4), (4, STEPS)):
+        expected = np.stack([one_by_one.read(IDS[:, t]).copy() for t in range(first, last)])
+        assert np.array_equal(along.read_along(IDS[:, first:last].T), expected)
+    assert np.array_equal(along.read(IDS[:, 0]), one_by_one.read(IDS[:, 0]))
+
+
+@every_cell
+@in_c_or_not
 @pytest.mark.parametrize("embedding_size", [0, 13])
 def test_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(
     cell: str, in_c: bool, embedding_size: int

@@ -74,6 +74,31 @@ class Layer:
             field[0] = field[1]
         return self._h
 
+    def read_along(self, x: npt.NDArray[Any]) -> Floats:
+        """Ids [T B], or vectors [T B I] -> hs [T B H]: what `read` gives of each, one after the other."""
+        steps, rows = x.shape[:2]
+        size = self._h.shape[1]
+        told, ids = self._told, contiguous_ids(x) if self._linear is None else None
+        if self._linear:
+            self._linear.resize(steps * rows)
+            told.from_x = address(self._linear(contiguous(x.reshape(steps * rows, -1))))
+        if ids is not None:
+            told.ids = address(ids)
+        fields = [np.empty((steps + 1, rows, size), np.float32) for _ in self._fields]
+        for i, (field, before) in enumerate(zip(fields, self._fields, strict=True)):
+            field[0] = before[0]
+            told.states[i] = field.ctypes.data
+        told.steps = steps
+        if self._library.charseq_forward(self._call):
+            raise MemoryError
+        self.state = [field[-1] for field in fields]
+        return fields[0][1:]
+
+
+def contiguous_ids(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Ids as the library reads them."""
+    return np.ascontiguousarray(ids, np.int64)
+
 
 def _arranged(w: Mapping[str, Floats], size: int) -> tuple[Floats, Floats, Floats | None]:
     """W_x, the bias beside it, and that beside W_h which only a GRU has; its gates in the order n, r, z."""

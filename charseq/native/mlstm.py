@@ -58,3 +58,7 @@ class MLSTMLayer:
         gates[:] = found[:, 4 * self._size :]
         self._library.charseq_mlstm(*self._told)
         return self._fields[0]
+
+    def read_along(self, x: npt.NDArray[Any]) -> Floats:
+        """Ids [T B], or vectors [T B I] -> hs [T B H]."""
+        return np.stack([self.read(np.ascontiguousarray(step)).copy() for step in x])
