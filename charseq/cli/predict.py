@@ -22,11 +22,11 @@ from charseq.cli.options import (
     chosen_format,
     examples,
 )
-from charseq.cli.prompts import Prompt, Reading, gathered
 from charseq.errors import UnknownCharacter, UsageError
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
+    from charseq.cli.prompts import Prompt
     from charseq.decoding import Decoding
     from charseq.model_file import Model
     from charseq.units import Unknown
@@ -90,6 +90,7 @@ def predict(
     from charseq import native
 
     native.share_cores()
+    from charseq.cli.prompts import Prompt, Reading, gathered
     from charseq.decoding import Decoding, Options
     from charseq.generate import Request, opening
     from charseq.model_file import read
@@ -158,8 +159,8 @@ def predict(
 
 
 def _known(
-    batches: Iterator[list[Prompt]], trained: "Model", path: Path, unknown: "Unknown"
-) -> Iterator[list[Prompt]]:
+    batches: "Iterator[list[Prompt]]", trained: "Model", path: Path, unknown: "Unknown"
+) -> "Iterator[list[Prompt]]":
     """The prompts as the model can read them, up to one that it cannot.  Raises UnknownCharacter for that."""
     for batch in batches:
         known: list[Prompt] = []
