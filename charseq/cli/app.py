@@ -160,7 +160,11 @@ def _parser_error(error: Exception, arguments: Sequence[str]) -> int:
     message = re.sub(r"is not a valid int(eger)?( range)?\.", "is not a whole number", message)
     parameter: Any = getattr(error, "param", None)
     variable = getattr(parameter, "envvar", None)
-    if variable in os.environ and not any(a.startswith(tuple(parameter.opts)) for a in arguments):
+    if (
+        variable
+        and variable in os.environ
+        and not any(a.startswith(tuple(parameter.opts)) for a in arguments)
+    ):
         message += f" (from {variable})"
     _say(message[:1].lower() + message[1:], f"{command} --help", error)
     return ExitStatus.USAGE
