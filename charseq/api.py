@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
-from charseq.decoding import Answer, Decoding, Options
 from charseq.errors import UsageError
-from charseq.generate import Request, Step, opening
+from charseq.generation.continuation import Request, Step, opening
+from charseq.generation.decoding import Answer, Decoding, Options
 from charseq.model_file import Model, read
 from charseq.runs import model_path, new_run
 from charseq.score import Surprise, Total, encoded, surprises

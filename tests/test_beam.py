@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from charseq.arrays import NUMPY, Floats, log_softmax
-from charseq.beam import beams
-from charseq.choice import Choice
-from charseq.constraint import Constraint
 from charseq.errors import UsageError
-from charseq.generate import Request, continuation
+from charseq.generation.beam import beams
+from charseq.generation.choice import Choice
+from charseq.generation.constraint import Constraint
+from charseq.generation.continuation import Request, continuation
 from charseq.model_file import Model
-from tests.test_generate import cycle, model, written
+from tests.test_continuation import cycle, model, written
 
 
 def log_p(of: Model, ids: list[int]) -> Floats:

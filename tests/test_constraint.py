@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charseq.choice import Choice
-from charseq.constraint import Constraint
 from charseq.errors import UsageError
-from charseq.generate import Request, continuations
+from charseq.generation.choice import Choice
+from charseq.generation.constraint import Constraint
+from charseq.generation.continuation import Request, continuations
 from charseq.vocabulary import Vocabulary
-from tests.test_generate import model, written
+from tests.test_continuation import model, written
 
 LETTERS = Vocabulary.of(["abcd019 -"])
 
@@ -89,7 +89,7 @@ def test_a_pattern_that_is_none_is_an_error_in_two_lines(pattern: str) -> None:
 
 
 def test_a_pattern_of_too_many_states_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.constraint.MOST", 500)
+    monkeypatch.setattr("charseq.generation.constraint.MOST", 500)
     with pytest.raises(UsageError, match="too many states"):
         Constraint.of(LETTERS, pattern="a{100}")
 

@@ -5,7 +5,7 @@ from charseq.errors import UnknownCharacter
 from charseq.explorer import Explorer, Mind
 from charseq.render.explorer import screen
 from charseq.score import encoded, surprises
-from tests.test_generate import cycle, model
+from tests.test_continuation import cycle, model
 
 
 def mind(explorer: Explorer) -> Mind:

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charseq.choice import Choice
 from charseq.corpus import Corpus
 from charseq.errors import CharseqError, UsageError
-from charseq.generate import Request, Step, continuations
+from charseq.generation.choice import Choice
+from charseq.generation.continuation import Request, Step, continuations
+from charseq.generation.novel import novel
 from charseq.held import digests, holds
 from charseq.model_file import Model, read
-from charseq.novel import novel
 from tests.support import Command
-from tests.test_generate import model, written
+from tests.test_continuation import model, written
 
 
 def lined(*held: str) -> Model:
@@ -64,7 +64,7 @@ def test_what_a_prompt_gives_does_not_depend_on_the_others_or_on_how_many_are_wa
 
 
 def test_where_nothing_new_comes_an_error_tells_how_much_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.novel.DRAWS", 30)
+    monkeypatch.setattr("charseq.generation.novel.DRAWS", 30)
     of = lined("ab")
     continued = partial(continuations, of, choice=Choice(0.0), top=None)
     found = novel(of, [Request("", length=4)], 3, continued)

@@ -9,7 +9,7 @@ from charseq.errors import TextError
 from charseq.model_file import Model
 from charseq.score import Total, encoded, surprise, surprises
 from charseq.vocabulary import Ids
-from tests.test_generate import model
+from tests.test_continuation import model
 
 TEXTS = ["abcdefgh", "a", "hgfedcba" * 9, "", "bad", "ab", "face" * 40]
 

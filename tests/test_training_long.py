@@ -13,10 +13,10 @@ import torch
 from charseq.arrays import NUMPY, SeededDraw, log_softmax
 from charseq.batches import Windows
 from charseq.cells import CELLS
-from charseq.choice import Choice
 from charseq.corpus import Corpus
 from charseq.events import Progress, Start
-from charseq.generate import continuation
+from charseq.generation.choice import Choice
+from charseq.generation.continuation import continuation
 from charseq.training.learner import Learner, Measure
 from tests.training_support import LONG, ended, epochs, events_of, learner_of, model
 

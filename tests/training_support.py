@@ -11,7 +11,7 @@ from charseq.cells.cell import unroll
 from charseq.corpus import Corpus
 from charseq.defaults import choose
 from charseq.events import End, Epoch, Event
-from charseq.generate import continuation, default_choice
+from charseq.generation.continuation import continuation, default_choice
 from charseq.model_file import Model, read
 from charseq.runs import new_run
 from charseq.training.fused import Way

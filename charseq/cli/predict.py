@@ -27,7 +27,7 @@ from charseq.render.visible import visible
 
 if TYPE_CHECKING:
     from charseq.cli.prompts import Prompt
-    from charseq.decoding import Decoding
+    from charseq.generation.decoding import Decoding
     from charseq.model_file import Model
     from charseq.units import Unknown
 
@@ -91,8 +91,8 @@ def predict(
 
     native.share_cores()
     from charseq.cli.prompts import Prompt, Reading, gathered
-    from charseq.decoding import Decoding, Options
-    from charseq.generate import Request, opening
+    from charseq.generation.continuation import Request, opening
+    from charseq.generation.decoding import Decoding, Options
     from charseq.model_file import read
     from charseq.render.predictions import renderer_for
     from charseq.runs import model_path

@@ -87,9 +87,9 @@ def score(
 ) -> None:
     """Tell how surprising texts are to a trained model, character by character.
 
-    Surprise is in bits: 0 for a certain character, 1 for one of two equally likely ones.  The first
-    character of a text has nothing before it, and is read, but not scored; of a line that a model of lines
-    reads, its first character and its end are scored, too.
+    Surprise is in bits: 0 for a certain character, 1 for one of two alike.
+    The first character of a text is read, not scored: nothing stands before it.
+    A model of lines reads lines, and scores their first characters and their ends, too.
     """
     from charseq import native
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, TextIO
 
-from charseq.decoding import Answer
-from charseq.generate import Step
+from charseq.generation.continuation import Step
+from charseq.generation.decoding import Answer
 from charseq.model_file import Model
 from charseq.render.visible import escaped, visible
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from charseq.generate import continuation, default_choice, opening
+from charseq.generation.continuation import continuation, default_choice, opening
 from charseq.model_file import Model
 from charseq.training.learner import Learner
 

@@ -91,7 +91,7 @@ def attempt(trial: Trial) -> Outcome:
     from charseq.corpus import Corpus
     from charseq.defaults import choose
     from charseq.events import End
-    from charseq.generate import continuation, default_choice
+    from charseq.generation.continuation import continuation, default_choice
     from charseq.model_file import read
     from charseq.runs import new_run
     from charseq.training.loop import train

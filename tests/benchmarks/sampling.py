@@ -24,8 +24,8 @@ from torch.nn import functional
 from charseq import native
 from charseq.arrays import SeededDraw
 from charseq.cells import CELLS
-from charseq.choice import Choice
-from charseq.generate import Request, continuations
+from charseq.generation.choice import Choice
+from charseq.generation.continuation import Request, continuations
 from charseq.model_file import Model
 from charseq.network import Network
 from charseq.training.ops import TORCH

@@ -24,9 +24,9 @@ from torch.nn import functional
 from charseq import native
 from charseq.arrays import SeededDraw
 from charseq.batches import padded
-from charseq.choice import Choice
-from charseq.constraint import Constraint
-from charseq.generate import Request, continuations
+from charseq.generation.choice import Choice
+from charseq.generation.constraint import Constraint
+from charseq.generation.continuation import Request, continuations
 from charseq.model_file import Model
 from charseq.network import Network
 from charseq.score import encoded, surprise, surprises

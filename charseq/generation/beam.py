@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from charseq.arrays import log_softmax
-from charseq.choice import thoughts
-from charseq.constraint import Constraint
-from charseq.ending import Ending
-from charseq.generate import SHOWN, Request, Step, prompt_ids
+from charseq.generation.choice import thoughts
+from charseq.generation.constraint import Constraint
+from charseq.generation.continuation import SHOWN, Request, Step, prompt_ids
+from charseq.generation.ending import Ending
 from charseq.model_file import Model
 from charseq.reader import begun
 

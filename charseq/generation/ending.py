@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from charseq.constraint import Constraint
 from charseq.errors import UsageError
+from charseq.generation.constraint import Constraint
 from charseq.model_file import Model
 
 DEFAULT_LENGTH = 200

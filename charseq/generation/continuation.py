@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charseq.choice import NOTHING, Choice, Noise, Thought, chosen, thoughts
-from charseq.constraint import Constraint
-from charseq.ending import Ending
 from charseq.errors import UsageError
+from charseq.generation.choice import NOTHING, Choice, Noise, Thought, chosen, thoughts
+from charseq.generation.constraint import Constraint
+from charseq.generation.ending import Ending
 from charseq.model_file import Model
 from charseq.reader import Ids, Reader, begun
 

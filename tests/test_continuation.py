@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from charseq.arrays import SeededDraw
-from charseq.choice import Choice
 from charseq.errors import UnknownCharacter
-from charseq.generate import (
+from charseq.generation.choice import Choice
+from charseq.generation.continuation import (
     ROWS,
     Request,
     Step,

@@ -7,13 +7,13 @@ from itertools import tee
 from math import inf
 from typing import NamedTuple
 
-from charseq.beam import beams
-from charseq.choice import Choice
-from charseq.constraint import Constraint
 from charseq.errors import UsageError
-from charseq.generate import ROWS, SHOWN, Request, Step, continuations, default_choice
+from charseq.generation.beam import beams
+from charseq.generation.choice import Choice
+from charseq.generation.constraint import Constraint
+from charseq.generation.continuation import ROWS, SHOWN, Request, Step, continuations, default_choice
+from charseq.generation.novel import novel
 from charseq.model_file import Model
-from charseq.novel import novel
 
 
 class Answer(NamedTuple):

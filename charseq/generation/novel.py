@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import tee
 
 from charseq.errors import CharseqError, UsageError
-from charseq.generate import Request, Step
+from charseq.generation.continuation import Request, Step
 from charseq.held import Digests, holds
 from charseq.model_file import Model
 
@@ -15,7 +15,7 @@ AT_ONCE, MOST_AT_ONCE = 64, 4096
 
 Found = tuple[Request, list[Step]]
 Continue = Callable[[Iterable[Request]], Iterator[Iterator[Step]]]
-"""`charseq.generate.continuations` with all that is decided."""
+"""`charseq.generation.continuation.continuations` with all that is decided."""
 
 
 class _Wanted:
