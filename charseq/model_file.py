@@ -19,8 +19,9 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from charseq import __version__
+from charseq.atomic import replace
 from charseq.cells import cell_named
-from charseq.errors import CharseqError, ModelFileError, UsageError
+from charseq.errors import ModelFileError, UsageError
 from charseq.held import Digests
 from charseq.network import Network, Weights
 from charseq.vocabulary import Vocabulary
@@ -57,6 +58,25 @@ class Model:
         return self.network.arrange(self.arrays)
 
 
+@dataclass(frozen=True)
+class Description:
+    """What a model file says of itself."""
+
+    network: Network
+    vocabulary: Vocabulary
+    learned: tuple[str, ...]
+    opening: str
+    training: Mapping[str, Any]
+    charseq: str
+    """The version that wrote it."""
+    format: int
+    digests: Mapping[str, str]
+    """SHA-256 of every tensor, by name."""
+    shapes: Mapping[str, tuple[int, ...]]
+    size: int
+    """Bytes of the file."""
+
+
 def write(path: Path, model: Model) -> None:
     """Replace the file at `path` in one step; whoever reads sees the old model or the new one.
 
@@ -76,53 +96,82 @@ def write(path: Path, model: Model) -> None:
         "tensors": {name: _tensor_digest(array) for name, array in arrays.items()},
     }
     metadata = {"charseq": _json({**description, "sha256": _digest(description)})}
-    _replace(path, safetensors.save(arrays, metadata))
+    replace(path, safetensors.save(arrays, metadata))
 
 
 def read(path: Path) -> Model:
     """Read and verify a model file.  Raises ModelFileError, which says what is wrong with it."""
-    data = _contents(path)
-    header = _header(path, data)
-    description = _description(path, header)
-    try:
-        _require_cell(path, description["network"]["cell_name"])
-        network = Network(**description["network"])
-        vocabulary = Vocabulary(
-            **{**description["vocabulary"], "symbols": tuple(description["vocabulary"]["symbols"])}
-        )
-        learned = tuple(map(str, description["learned"]))
-        opening, training = description["opening"], dict(description["training"])
-        digests = dict(description["tensors"])
-        _check_plan(network, vocabulary, header)
-    except ModelFileError:
-        raise
-    except UsageError as error:
-        raise ModelFileError(f"{_name(path)} does not fit together: {error.message}", hint=_AGAIN) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{_name(path)} is incomplete: {error}", hint=_AGAIN) from error
+    data, size = _contents(path)
+    told = _told(path, data, size)
     try:
         arrays = safetensors.load(data)
     except (SafetensorError, ValueError, KeyError) as error:
         raise ModelFileError(f"{_name(path)} is damaged: its tensors are not whole", hint=_AGAIN) from error
     for name, array in arrays.items():
-        if digests.get(name) != _tensor_digest(array):
+        if told.digests.get(name) != _tensor_digest(array):
             raise ModelFileError(
                 f"{_name(path)} is damaged: tensor {name!r} is not what was written", hint=_AGAIN
             )
     lines = arrays.pop(LINES, None)
     if lines is not None and (lines[1:] <= lines[:-1]).any():
         raise ModelFileError(f"{_name(path)} does not fit together: its lines are not sorted", hint=_AGAIN)
-    return Model(network, vocabulary, arrays, learned, str(opening), training, lines)
+    return Model(told.network, told.vocabulary, arrays, told.learned, told.opening, told.training, lines)
+
+
+def describe(path: Path) -> Description:
+    """What a model file says of itself, verified but for its tensors, which are not read.
+
+    Raises ModelFileError, as `read` does.
+    """
+    data, size = _contents(path, header_only=True)
+    return _told(path, data, size)
+
+
+def _told(path: Path, data: bytes, size: int) -> Description:
+    """The description at the beginning of a file of some size."""
+    header = _header(path, data, size)
+    description = _description(path, header)
+    try:
+        _require_cell(path, description["network"]["cell_name"])
+        told = Description(
+            Network(**description["network"]),
+            Vocabulary(
+                **{**description["vocabulary"], "symbols": tuple(description["vocabulary"]["symbols"])}
+            ),
+            tuple(map(str, description["learned"])),
+            str(description["opening"]),
+            dict(description["training"]),
+            str(description["charseq"]),
+            description["format"],
+            dict(description["tensors"]),
+            {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"},
+            size,
+        )
+        _check_plan(told.network, told.vocabulary, header)
+    except ModelFileError:
+        raise
+    except UsageError as error:
+        raise ModelFileError(f"{_name(path)} does not fit together: {error.message}", hint=_AGAIN) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{_name(path)} is incomplete: {error}", hint=_AGAIN) from error
+    return told
 
 
 _AGAIN = "train it again, or take another copy"
 
 
-def _contents(path: Path) -> bytes:
+def _contents(path: Path, *, header_only: bool = False) -> tuple[bytes, int]:
+    """The bytes of a file, or those up to its tensors, and how many it has in all."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ModelFileError(f"{_name(path)} is not a file", hint="give a run's folder or a model file")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(8)
+            rest = int.from_bytes(data, "little") if header_only else -1
+            if rest > size:  # no header is longer than its file; it is told as damaged
+                rest = 0
+            return data + file.read(rest), size
     except FileNotFoundError:
         raise ModelFileError(f"there is no model {_name(path)}", hint="charseq train makes one") from None
     except (OSError, ValueError) as error:
@@ -130,12 +179,12 @@ def _contents(path: Path) -> bytes:
         raise ModelFileError(f"cannot read {_name(path)}: {reason}", hint="check its permissions") from None
 
 
-def _header(path: Path, data: bytes) -> dict[str, Any]:
-    size = int.from_bytes(data[:8], "little")
+def _header(path: Path, data: bytes, size: int) -> dict[str, Any]:
+    length = int.from_bytes(data[:8], "little")
     try:
-        if len(data) < 8 or size > len(data) - 8:
+        if len(data) < 8 or length > size - 8:
             raise ValueError
-        header = json.loads(data[8 : 8 + size].decode(), object_pairs_hook=_unique)
+        header = json.loads(data[8 : 8 + length].decode(), object_pairs_hook=_unique)
         if not isinstance(header, dict) or not isinstance(header["__metadata__"]["charseq"], str):
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -193,40 +242,6 @@ def _check_plan(network: Network, vocabulary: Vocabulary, header: Mapping[str, A
     for name, slot in slots.items():
         if tensors[name]["shape"] != list(slot.shape) or tensors[name]["dtype"] != "F32":
             raise ValueError(f"tensor {name} is {tensors[name]['dtype']} {tensors[name]['shape']}")
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise CharseqError(f"{_name(path)} is not a regular file", hint="move it away, or use --out")
-        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
-            leftover.unlink()
-        try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
-    except OSError as error:
-        before = "; the model before this one is untouched" if os.path.lexists(path) else ""
-        raise CharseqError(
-            f"cannot write {_name(path)}: {error.strerror or error}",
-            hint=f"make room or check permissions{before}",
-        ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,10 +13,10 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
-    "errors", "units", "vocabulary", "corpus", "gather", "encoded", "held", "cells", "batches", "network",
-    "arrays", "native", "reader", "settings", "sizing", "defaults", "shapes", "explain", "model_file",
-    "generation", "score", "explorer", "runs", "events", "comparison", "reach", "training", "api",
-    "render", "cli",
+    "errors", "atomic", "units", "vocabulary", "corpus", "gather", "encoded", "held", "cells", "batches",
+    "network", "arrays", "native", "reader", "settings", "sizing", "defaults", "shapes", "explain",
+    "model_file", "generation", "score", "explorer", "runs", "history", "events", "comparison", "reach",
+    "training", "api", "render", "cli",
 ]  # fmt: skip
 """Data flows one way: a module imports only from those before it, or from its own folder."""
 
@@ -94,6 +94,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["score", "hello"], {"torch", "rich.console"}),
         (["score", "hello", "--json"], {"torch", "rich.console"}),
         (["config", "show"], {"torch", "numpy", "safetensors"}),
+        (["runs"], {"torch", "numpy", "safetensors"}),
+        (["runs", "show", "--verify"], {"torch", "rich.table"}),
         (["completion", "bash"], {"torch", "numpy", "safetensors"}),
         (["inspect-shapes", "hello"], {"torch"}),
         (["train", "--text", "h"], {"torch"}),

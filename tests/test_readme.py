@@ -18,6 +18,7 @@ from charseq.cli import (
     inspect_gradients,
     inspect_shapes,
     predict,
+    runs,
     score,
     train,
 )
@@ -107,7 +108,7 @@ def test_the_two_commands_stand_first_and_are_the_ones_that_ci_runs() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [train, predict, score, inspect_shapes, inspect_gradients, compare, cells, config_show, completion],
+    [train, predict, score, inspect_shapes, inspect_gradients, compare, cells, runs, config_show, completion],
     ids=lambda m: m.__name__,
 )
 def test_the_help_of_every_command_ends_with_examples_that_run(module: object) -> None:

@@ -22,6 +22,7 @@ from charseq.cli import (
     inspect_gradients,
     inspect_shapes,
     predict,
+    runs,
     score,
     streams,
     train,
@@ -50,6 +51,7 @@ for module in (
     inspect_gradients,
     compare,
     cells,
+    runs,
     config_show,
     completion,
 ):

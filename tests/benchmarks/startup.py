@@ -41,6 +41,7 @@ ROWS = [
     Row("predict", ["predict", "h"], TORCH, 0.35),
     Row("predict h --pattern", ["predict", "h", "--pattern", "[a-z]{3}", "--temperature", "1"], TORCH, 0.35),
     Row("score hello", ["score", "hello"], TORCH, 0.35),
+    Row("runs", ["runs"], TORCH, 0.35),
     Row("config show", ["config", "show"], CONSOLE, 2.0),
     Row("inspect-shapes hello", ["inspect-shapes", "hello"], TORCH, 0.35),
     Row(

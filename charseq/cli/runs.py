@@ -1,0 +1,73 @@
+"""charseq runs: what there is, and what a model file holds.  Never imports torch."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from charseq.cli import names, streams
+from charseq.cli.options import DebugOption, FormatOption, JSONOption, chosen_format, examples, option
+
+EXAMPLES = ["charseq runs", "charseq runs --json", "charseq runs show", "charseq runs show --verify"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command, which is a group that lists by itself."""
+    group = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
+    listed = streams.quiet_when_unheard(runs)
+    group.callback(invoke_without_command=True, epilog=examples(EXAMPLES))(listed)
+    group.command("show", epilog=examples(EXAMPLES[2:]))(streams.quiet_when_unheard(show))
+    app.add_typer(group, name="runs")
+
+
+def runs(
+    context: typer.Context,
+    format: FormatOption = "auto",
+    json: JSONOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List the runs here, the oldest first: what was trained, how it ended, and what came of it."""
+    if context.invoked_subcommand:
+        return
+    from charseq.history import summary
+    from charseq.render.runs import show_list
+    from charseq.runs import numbered, runs_folder
+
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    found = [summary(folder) for folder in numbered(runs_folder())]
+    if not found:
+        streams.say(f"there is no run in {str(runs_folder())!r}; charseq train makes one", "dim")
+        return
+    show_list(found, form=form, output=sys.stdout)
+
+
+def show(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            envvar="CHARSEQ_MODEL",
+            show_envvar=False,
+            help="A run's folder or a model file.",
+            show_default="the newest run",
+            autocompletion=names.models,
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, option("--verify", help="Read the tensors, too, and check the hash of each.")
+    ] = False,
+    format: FormatOption = "auto",
+    json: JSONOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
+    from charseq.model_file import describe, read
+    from charseq.render.model import show_model
+    from charseq.runs import model_path
+
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    path = model_path(run)
+    told = describe(path)
+    if verify:
+        read(path)
+    show_model(path, told, verified=verify, form=form, output=sys.stdout)

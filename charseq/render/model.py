@@ -1,0 +1,74 @@
+"""What a model file holds: a table, plain lines, or a JSON line."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+from charseq.model_file import LINES, Description
+from charseq.render.runs import Form, number, print_table
+from charseq.render.visible import visible
+
+LONGEST = 40
+"""Symbols of a vocabulary, and characters of a text, that are shown to people."""
+
+
+def show_model(path: Path, told: Description, *, verified: bool, form: Form, output: TextIO) -> None:
+    """Show what a model file says of itself."""
+    record = _record(path, told, verified)
+    if form == "json":
+        output.write(json.dumps(record, allow_nan=False) + "\n")
+        return
+    settings = record.pop("settings")
+    shapes = record.pop("tensors")
+    record["symbols"] = _short("".join(record["symbols"]))
+    record["learned"] = list(map(_short, record["learned"]))
+    rows = [[name, _shown(value)] for name, value in record.items()]
+    rows += [[f"setting {name}", _shown(value)] for name, value in settings.items() if name not in record]
+    rows += [[f"tensor {name}", " x ".join(map(str, shape))] for name, shape in shapes.items()]
+    if form == "plain":
+        for row in rows:
+            output.write("\t".join(row) + "\n")
+    else:
+        print_table(("", visible(str(path))), rows)
+
+
+def _record(path: Path, told: Description, verified: bool) -> dict[str, Any]:
+    training = dict(told.training)
+    settings = training.pop("settings", {})
+    settings.pop("reasons", None)
+    shapes = {name: shape for name, shape in told.shapes.items() if name != LINES}
+    network = asdict(told.network)
+    return {
+        "model": str(path),
+        "bytes": told.size,
+        "format": told.format,
+        "charseq": told.charseq,
+        "verified": verified,
+        "cell": network.pop("cell_name"),
+        **network,
+        "parameters": told.network.parameters(),
+        "unit": told.vocabulary.unit,
+        "normalization": told.vocabulary.normalization,
+        "lines": told.vocabulary.boundary,
+        "remembered_lines": told.shapes.get(LINES, (0,))[0],
+        "symbols": told.vocabulary.symbols,
+        "learned": list(told.learned),
+        **training,
+        "settings": settings,
+        "tensors": shapes,
+    }
+
+
+def _short(text: str) -> str:
+    return text[:LONGEST] + ("..." if len(text) > LONGEST else "")
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return visible(", ".join(map(str, value)))
+    return number(value) if isinstance(value, float) else visible(str(value))
