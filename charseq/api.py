@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
 from charseq.errors import UsageError
 from charseq.generation.continuation import Request, Step, opening
-from charseq.generation.decoding import Answer, Decoding, Options
+from charseq.generation.decoding import Answer, Decoding, Options, whole_number
 from charseq.model_file import Model, read
 from charseq.runs import model_path, new_run
 from charseq.score import Surprise, Total, encoded, surprises
@@ -111,6 +111,8 @@ class TrainedModel:
 
         Raises UnknownCharacter, UsageError, CharseqError where no new line is found.
         """
+        if "samples" in options or "top" in options:
+            raise UsageError("predict makes one text", hint="predictions makes more, and tells alternatives")
         (found,) = self.predictions([prompt], length=length, seed=seed, unknown=unknown, **options)
         return found
 
@@ -129,8 +131,8 @@ class TrainedModel:
 
         What one is continued by does not depend on the others.  Raises as `predict` does.
         """
-        if seed < 0 or (length or 0) < 0:
-            raise UsageError(f"seed {seed}, length {length}", hint="they are whole numbers from 0 on")
+        whole_number("seed", seed)
+        whole_number("length", 0 if length is None else length)
         decoding = Decoding.of(self.model, Options(**options, samples=samples, top=top))
         begun = [self._readable(prompt, unknown) or opening(self.model) for prompt in _several(prompts)]
         requests = [Request(prompt, seed, length=length) for prompt in begun]
@@ -145,11 +147,15 @@ class TrainedModel:
         self, texts: Iterable[str], *, unknown: Unknown = "error", batch_size: int = 64
     ) -> Iterator[Score]:
         """Score texts side by side, in order.  Raises UnknownCharacter."""
-        read = [self._readable(text, unknown) for text in _several(texts)]
-        ids = (encoded(self.model, text) for text in read)
-        return map(self._scored, read, surprises(self.model, ids, batch_size))
+        given = list(_several(texts))
+        ids = [encoded(self.model, self._readable(text, unknown)) for text in given]
+        return map(self._scored, given, surprises(self.model, ids, batch_size))
 
     def _readable(self, text: str, unknown: Unknown) -> str:
+        if not isinstance(text, str):
+            raise UsageError(
+                f"{text!r} is no string", hint="give a string, or several to predictions or scores"
+            )
         if unknown not in get_args(Unknown):
             raise UsageError(f"unknown is {unknown!r}", hint=f"it is one of {', '.join(get_args(Unknown))}")
         return self.vocabulary.readable(text, unknown)

@@ -172,7 +172,9 @@ def test_an_escape_that_is_none_is_an_error(hihello: Command) -> None:
 
 
 def test_unknown_characters_are_skipped_or_replaced(hihello: Command) -> None:
-    assert hihello("predict", "hzi", "--unknown", "skip").output == "hihello\n"
+    result = hihello("predict", "hzi", "--unknown", "skip")
+    assert result.output == "hihello\n"
+    assert result.errors == "1 unknown character was skipped\n"
     assert hihello("predict", "zih", "--unknown", "replace", "--json").records[0]["prompt"] == "eih"
 
 

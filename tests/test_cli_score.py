@@ -97,9 +97,21 @@ def test_in_a_pipe_a_text_is_a_line_of_measures(hihello: Command) -> None:
 
 def test_every_character_is_a_line_where_they_are_asked_for(hihello: Command) -> None:
     head, *lines = hihello("score", "hih", "ho", "--per-character").output.splitlines()
-    assert head == "text\tcharacter\tbits\trank\tlikeliest"
+    assert head == "line\tcharacter\tbits\trank\tlikeliest"
     assert [line.split("\t")[:2] for line in lines] == [["1", "i"], ["1", "h"], ["2", "o"]]
     assert int(lines[2].split("\t")[3]) > 1
+
+
+def test_the_line_of_a_character_is_that_of_the_text(hihello: Command) -> None:
+    options = ["score", "-", "--lines", "--sort", "surprising", "--per-character"]
+    _, *lines = hihello(*options, stdin=b"hi\n\nhol\n").output.splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [["3", "o"], ["3", "l"], ["1", "i"]]
+
+
+def test_a_byte_that_is_no_character_is_told_as_a_byte(charseq: Command) -> None:
+    charseq.train("--text", "가가", "--unit", "byte", "--epochs", "3")
+    _, *lines = charseq("score", "a가"[1:], "--per-character").output.splitlines()
+    assert [line.split("\t")[1] for line in lines] == [r"\xb0", r"\x80"]
 
 
 def test_lines_are_scored_one_by_one_and_sorted(names: Command) -> None:
@@ -153,7 +165,7 @@ def test_unknown_characters_are_an_error_skipped_or_replaced(hihello: Command) -
         first, second = result.records
         assert (first["text"], first["unknown"], second["unknown"]) == ("hizh", 1, 0)
         assert "".join(place["character"] for place in first["per_character"]) == read
-        assert "1 unknown characters were" in result.errors
+        assert "1 unknown character was" in result.errors
     Path("text.txt").write_text("zhizh")
     (record,) = hihello("score", "--file", "text.txt", "--unknown", "skip", "--json").records
     assert (record["text"], record["unknown"], record["characters"]) == ("zhizh", 2, 2)

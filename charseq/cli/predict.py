@@ -152,6 +152,8 @@ def predict(
             )
             for prompt in batch
         ]
+        if changed := sum(prompt.changed for prompt in batch):
+            streams.tell_of_changed(changed, unknown, trained.vocabulary.replacement)
         for answer in decoding.answers(trained, requests):
             renderer.show(answer)
             if answer.log_probability is not None and form == "table":
@@ -171,7 +173,8 @@ def _known(
             except UnknownCharacter as error:
                 yield known
                 raise UnknownCharacter(error.message, hint=f"{path}: {error.hint}") from None
-            known.append(prompt._replace(text=text))
+            changed = 0 if unknown == "error" else trained.vocabulary.unknown_in(prompt.text)
+            known.append(prompt._replace(text=text, changed=changed))
         yield known
 
 

@@ -24,6 +24,8 @@ class Prompt(NamedTuple):
     text: str
     seed: int | None = None
     length: int | None = None
+    changed: int = 0
+    """How many of its characters the model does not know; they were skipped or replaced."""
 
 
 class Reading(NamedTuple):

@@ -122,8 +122,7 @@ def score(
             past += 1
             renderer.show(scored)
     if readings.changed:
-        done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
-        streams.say(f"{readings.changed:,} unknown characters were {done}", "yellow")
+        streams.tell_of_changed(readings.changed, unknown, trained.vocabulary.replacement)
     if not seen:
         raise UsageError("there is no text to score", hint="give one, or a --file that holds some")
     if threshold is not None and past:

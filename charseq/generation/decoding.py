@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import tee
-from math import inf
 from typing import NamedTuple
 
 from charseq.errors import UsageError
@@ -23,6 +22,12 @@ class Answer(NamedTuple):
     steps: Iterable[Step]
     log_probability: float | None = None
     """Of all of it, in nats, where a search found it."""
+
+
+def whole_number(name: str, value: object, low: int = 0) -> None:
+    """Raise UsageError for anything but a whole number that is large enough."""
+    if type(value) is not int or value < low:
+        raise UsageError(f"{name} is {value!r}", hint=f"it is a whole number from {low} on")
 
 
 @dataclass(frozen=True)
@@ -50,18 +55,12 @@ class Options:
         """Look for options that cannot be, or that say opposite things."""
         if isinstance(self.until, str) or not all(self.until):
             raise UsageError(f"until is {self.until!r}", hint="it is a list of strings, none of them empty")
-        for name, value, low, high in (
-            ("temperature", self.temperature or 0.0, 0.0, 100.0),
-            ("top_k", self.top_k, 0, inf),
-            ("top_p", self.top_p, 1e-12, 1.0),
-            ("min_p", self.min_p, 0.0, 1.0),
-            ("beam", self.beam, 0, inf),
-            ("samples", self.samples, 1, inf),
-            ("batch_size", self.batch_size, 1, inf),
-            ("top", self.top or 0, 0, inf),
-        ):
-            if not low <= value <= high:
-                raise UsageError(f"{name} {value} is out of range", hint=f"it goes from {low:g} to {high:g}")
+        for name, least in (("top_k", 0), ("beam", 0), ("samples", 1), ("batch_size", 1), ("top", 0)):
+            whole_number(name, getattr(self, name) or 0, least)
+        for name, low, high in (("temperature", 0.0, 100.0), ("top_p", 1e-12, 1.0), ("min_p", 0.0, 1.0)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int | float) or not low <= value <= high):
+                raise UsageError(f"{name} is {value!r}", hint=f"it is a number from {low:g} to {high:g}")
         if self.greedy and self.temperature:
             raise UsageError("--greedy and --temperature exclude each other", hint="give one of them")
         if self.novel and (self.greedy or self.temperature == 0 or self.top_k == 1):

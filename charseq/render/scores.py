@@ -96,19 +96,25 @@ class _Characters:
     """Every character of each text."""
 
     def __init__(self, output: TextIO, model: Model) -> None:
-        self._output, self._symbols, self._texts = output, model.vocabulary.symbols, 0
+        self._output, self._vocabulary, self._begun = output, model.vocabulary, False
 
     def show(self, scored: Scored) -> None:
-        if not self._texts:
-            self._output.write("text\tcharacter\tbits\trank\tlikeliest\n")
-        self._texts += 1
+        if not self._begun:
+            self._output.write("line\tcharacter\tbits\trank\tlikeliest\n")
+            self._begun = True
         for part in scored.parts():
             for symbol, nats, rank, best in zip(*(field.tolist() for field in part[:4]), strict=True):
-                character, likeliest = visible(self._symbols[symbol]), visible(self._symbols[best])
+                bits = nats / math.log(2)
                 self._output.write(
-                    f"{self._texts}\t{character}\t{nats / math.log(2):.4f}\t{rank}\t{likeliest}\n"
+                    f"{scored.number}\t{self._shown(symbol)}\t{bits:.4f}\t{rank}\t{self._shown(best)}\n"
                 )
         self._output.flush()
+
+    def _shown(self, symbol: int) -> str:
+        character = self._vocabulary.symbols[symbol]
+        if self._vocabulary.unit == "byte" and character >= "\x80":
+            return f"\\x{ord(character):02x}"
+        return visible(character)
 
 
 class _Heat:
