@@ -134,7 +134,8 @@ class TrainedModel:
         whole_number("seed", seed)
         whole_number("length", 0 if length is None else length)
         decoding = Decoding.of(self.model, Options(**options, samples=samples, top=top))
-        begun = [self._readable(prompt, unknown) or opening(self.model) for prompt in _several(prompts)]
+        given = [_checked(prompt, unknown) for prompt in _several(prompts)]
+        begun = [self.vocabulary.readable(prompt, unknown) or opening(self.model) for prompt in given]
         requests = [Request(prompt, seed, length=length) for prompt in begun]
         return map(self._predicted, decoding.answers(self.model, requests))
 
@@ -147,18 +148,9 @@ class TrainedModel:
         self, texts: Iterable[str], *, unknown: Unknown = "error", batch_size: int = 64
     ) -> Iterator[Score]:
         """Score texts side by side, in order.  Raises UnknownCharacter."""
-        given = list(_several(texts))
-        ids = [encoded(self.model, self._readable(text, unknown)) for text in given]
+        given = [_checked(text, unknown) for text in _several(texts)]
+        ids = [encoded(self.model, text, unknown) for text in given]
         return map(self._scored, given, surprises(self.model, ids, batch_size))
-
-    def _readable(self, text: str, unknown: Unknown) -> str:
-        if not isinstance(text, str):
-            raise UsageError(
-                f"{text!r} is no string", hint="give a string, or several to predictions or scores"
-            )
-        if unknown not in get_args(Unknown):
-            raise UsageError(f"unknown is {unknown!r}", hint=f"it is one of {', '.join(get_args(Unknown))}")
-        return self.vocabulary.readable(text, unknown)
 
     def _predicted(self, answer: Answer) -> Prediction:
         steps = tuple(answer.steps)
@@ -172,7 +164,7 @@ class TrainedModel:
         )
 
     def _scored(self, text: str, surprise: Surprise) -> Score:
-        total, symbols = Total(), self.vocabulary.symbols
+        total, symbols = Total(), self.vocabulary.with_unknown
         total.add(surprise)
         places = zip(*(field.tolist() for field in surprise[:4]), strict=True)
         return Score(
@@ -188,6 +180,14 @@ class TrainedModel:
 def _several(texts: Iterable[str]) -> Iterable[str]:
     """Texts; one alone is no iterable of its characters."""
     return [texts] if isinstance(texts, str) else texts
+
+
+def _checked(text: str, unknown: Unknown) -> str:
+    if not isinstance(text, str):
+        raise UsageError(f"{text!r} is no string", hint="give one, or several to predictions or scores")
+    if unknown not in get_args(Unknown):
+        raise UsageError(f"unknown is {unknown!r}", hint=f"it is one of {', '.join(get_args(Unknown))}")
+    return text
 
 
 def load(path: str | Path | None = None) -> TrainedModel:

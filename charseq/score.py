@@ -13,6 +13,7 @@ from charseq.arrays import Floats, log_softmax
 from charseq.errors import TextError
 from charseq.model_file import Model
 from charseq.reader import Reader
+from charseq.units import Unknown
 from charseq.vocabulary import Ids
 
 ROWS = 64
@@ -31,6 +32,7 @@ class Surprise(NamedTuple):
     """Places of a text: which symbol stood there, and what the model had thought of it.  All [N]."""
 
     ids: Ids
+    """V for one that the model does not know."""
     nats: npt.NDArray[np.float64]
     """How surprising it was: the negative logarithm of its probability."""
     ranks: npt.NDArray[np.int32]
@@ -95,16 +97,24 @@ class Scored:
         return total
 
 
-def encoded(model: Model, text: str) -> Ids:
+def encoded(model: Model, text: str, unknown: Unknown = "error") -> Ids:
     """A text as it is scored: in a model of lines, from a line's beginning to its end.
 
-    Raises UnknownCharacter.
+    Unknown symbols are skipped, or with "replace" become V: such a one counts as the least likely symbol
+    where it stands, and is read as the vocabulary's replacement.  Raises UnknownCharacter.
     """
-    ids = model.vocabulary.encode(text)
+    ids = read_as(model, text, unknown)
     if not model.vocabulary.boundary:
         return ids
     edge = np.zeros(1, ids.dtype)
     return np.concatenate([edge, ids, edge])
+
+
+def read_as(model: Model, text: str, unknown: Unknown) -> Ids:
+    """A text, or a piece of one.  Raises UnknownCharacter."""
+    if unknown == "replace":
+        return model.vocabulary.encode_known(text)
+    return model.vocabulary.encode(model.vocabulary.readable(text, unknown))
 
 
 def surprises(model: Model, texts: Iterable[Ids], rows: int = ROWS) -> Iterator[Surprise]:
@@ -189,10 +199,14 @@ def _read(reader: Reader, model: Model, ids: Ids) -> Surprise:
     """Ids [B T+1], the last of which are not read -> what was thought of all but the first [B T]."""
     rows, length = ids.shape[0], ids.shape[1] - 1
     step = max(1, NUMBERS // (rows * len(model.vocabulary)))
+    known = ids
+    if (ids == len(model.vocabulary)).any():
+        instead = model.vocabulary.symbols.index(model.vocabulary.replacement)
+        known = np.where(ids == len(model.vocabulary), instead, ids)
     parts = []
     for start in range(0, length, step):
         following = ids[:, start + 1 : start + 1 + step]
-        logits = reader.read_along(ids[:, start : start + following.shape[1]].T).swapaxes(0, 1)
+        logits = reader.read_along(known[:, start : start + following.shape[1]].T).swapaxes(0, 1)
         parts.append(_of(logits, following))
     return _joined(parts, axis=1)
 
@@ -200,10 +214,14 @@ def _read(reader: Reader, model: Model, ids: Ids) -> Surprise:
 def _of(logits: Floats, ids: Ids) -> Surprise:
     """Logits [... V] and the symbols that came [...] -> what was thought of them [...]."""
     log_p = np.asarray(log_softmax(logits.astype(np.float64)), np.float64)
-    nats = -np.take_along_axis(log_p, ids[..., None].astype(np.intp), -1)
+    unknown = ids == logits.shape[-1]
+    nats = -np.take_along_axis(log_p, np.where(unknown, 0, ids)[..., None].astype(np.intp), -1)
+    if unknown.any():
+        nats[unknown] = -log_p[unknown].min(-1, keepdims=True)
     best = logits.argmax(-1)
     best_nats = -np.take_along_axis(log_p, best[..., None], -1)[..., 0]
     ranks = 1 + (log_p > -nats).sum(-1, dtype=np.int32)
+    ranks[unknown] = logits.shape[-1]
     return Surprise(ids, nats[..., 0], ranks, best.astype(ids.dtype), best_nats.astype(np.float32))
 
 

@@ -16,6 +16,7 @@ Ids = npt.NDArray[np.integer[Any]]
 
 BOUNDARY = ""
 """The symbol that opens and closes a line.  It sorts first, so where it is known its id is 0."""
+UNKNOWN = "\ufffd"
 PIECE = 1 << 16
 """Characters looked up at once."""
 
@@ -101,10 +102,23 @@ class Vocabulary:
         return sum(part not in self._ids for part in parts)
 
     @property
+    def with_unknown(self) -> tuple[str, ...]:
+        """The symbols, and behind them what stands for an unknown one where it is shown."""
+        return (*self.symbols, UNKNOWN)
+
+    @property
     def replacement(self) -> str:
         """What stands for an unknown symbol: the first known one of U+FFFD, ?, _ and space, or the first."""
-        usual = ("\ufffd", "?", "_", " ", *self.symbols[int(self.boundary) :])
+        usual = (UNKNOWN, "?", "_", " ", *self.symbols[int(self.boundary) :])
         return next((symbol for symbol in usual if symbol in self._ids), "")
+
+    def encode_known(self, text: str) -> Ids:
+        """A text of T symbols as ids [T], V in place of each that is not known."""
+        parts = segments(normalized(text, self.normalization), self.unit)
+        if isinstance(parts, str):
+            found = [np.take(self._table, codes, mode="clip") for codes in _code_points(parts)]
+            return np.concatenate([*found, self._table[:0]])
+        return np.array([self._ids.get(part, len(self)) for part in parts], self._table.dtype)
 
     def encode_lines(self, lines: Sequence[str]) -> Ids:
         """Turn lines into ids [N], with the boundary before, between and after them.

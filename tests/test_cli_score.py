@@ -160,19 +160,33 @@ def test_unknown_characters_are_an_error_skipped_or_replaced(hihello: Command) -
     result = hihello("score", "hiz")
     assert result.status == 2
     assert "'z' (U+007A), character 3 of 'hiz'" in result.errors
-    for way, read in (("skip", "ih"), ("replace", "ieh")):
+    for way, read in (("skip", "ih"), ("replace", "i\ufffdh")):
         result = hihello("score", "hizh", "hi", "--unknown", way, "--json")
         first, second = result.records
         assert (first["text"], first["unknown"], second["unknown"]) == ("hizh", 1, 0)
         assert "".join(place["character"] for place in first["per_character"]) == read
         assert "1 unknown character was" in result.errors
     Path("text.txt").write_text("zhizh")
+    again = hihello("score", "--file", "text.txt", "--unknown", "skip", "--threshold", "0")
+    assert "2 unknown characters were skipped" in again.errors
     (record,) = hihello("score", "--file", "text.txt", "--unknown", "skip", "--json").records
     assert (record["text"], record["unknown"], record["characters"]) == ("zhizh", 2, 2)
     lines = hihello(
         "score", "--file", "text.txt", "--unknown", "skip", "--format", "table"
     ).output.splitlines()
     assert lines[2] == "hih"
+
+
+def test_a_replaced_character_counts_as_the_least_likely_one(hihello: Command) -> None:
+    (record,) = hihello("score", "hihz", "--unknown", "replace", "--json").records
+    last = record["per_character"][-1]
+    every = [hihello("score", f"hih{c}", "--json").records[0]["per_character"][-1] for c in "ehilo"]
+    assert last["bits"] == max(place["bits"] for place in every)
+    assert (last["rank"], last["character"], last["likeliest"]) == (5, "\ufffd", "e")
+    (whole,) = hihello("score", "-", "--unknown", "replace", "--json", stdin=b"hihz").records
+    assert whole["per_character"] == record["per_character"]
+    output = hihello("score", "zhihz", "--unknown", "replace", "--format", "table").output
+    assert output.splitlines()[1] == "\ufffdhih\ufffd"
 
 
 def test_a_line_tells_its_number(hihello: Command) -> None:

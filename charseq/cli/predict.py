@@ -153,7 +153,8 @@ def predict(
             for prompt in batch
         ]
         if changed := sum(prompt.changed for prompt in batch):
-            streams.tell_of_changed(changed, unknown, trained.vocabulary.replacement)
+            done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
+            streams.tell_of_changed(changed, done)
         for answer in decoding.answers(trained, requests):
             renderer.show(answer)
             if answer.log_probability is not None and form == "table":

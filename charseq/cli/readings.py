@@ -10,7 +10,7 @@ from charseq.cli import texts
 from charseq.corpus import AnyCorpus, lines_of
 from charseq.errors import UnknownCharacter
 from charseq.model_file import Model
-from charseq.score import Scored, Surprise, encoded, surprise, surprises
+from charseq.score import Scored, Surprise, encoded, read_as, surprise, surprises
 from charseq.vocabulary import Ids
 
 if TYPE_CHECKING:
@@ -61,17 +61,16 @@ class Readings:
         return kept
 
     def _alone(self, text: str) -> Iterator[Surprise]:
-        readable = self.model.vocabulary.readable(text, self.unknown)
-        return surprises(self.model, [encoded(self.model, readable)])
+        return surprises(self.model, [encoded(self.model, text, self.unknown)])
 
     def _together(self, name: str, numbered: Sequence[tuple[int, str]]) -> Iterator[Scored]:
         """Texts side by side; of those before one that cannot be read, all are yielded first."""
         known: list[tuple[int, str, int, Ids]] = []
         error = None
         for number, text in numbered:
-            count, readable = self._read(text)
+            count = self._unknown_in(text)
             try:
-                known.append((number, text, count, encoded(self.model, readable)))
+                known.append((number, text, count, encoded(self.model, text, self.unknown)))
             except UnknownCharacter as unknown:
                 where = f"line {number}: " if name else ""
                 error = UnknownCharacter(where + unknown.message, hint=f"{self.path}: {unknown.hint}")
@@ -82,23 +81,21 @@ class Readings:
         if error:
             raise error
 
-    def _read(self, text: str) -> tuple[int, str]:
-        """How many characters of a text are not known, and what is read in its place."""
-        if self.unknown == "error":
-            return 0, text
-        count = self.model.vocabulary.unknown_in(text)
+    def _unknown_in(self, text: str) -> int:
+        """How many symbols are not known, where that is no error."""
+        count = 0 if self.unknown == "error" else self.model.vocabulary.unknown_in(text)
         self.changed += count
-        return count, self.model.vocabulary.readable(text, self.unknown) if count else text
+        return count
 
     def _parts(self, corpus: AnyCorpus, scored: Scored) -> Iterator[Surprise]:
         """One text, the state carried through all its pieces."""
+        self.changed -= scored.unknown  # where it is read again
         scored.unknown = 0
 
         def pieces() -> Iterator[Ids]:
             for piece in corpus.pieces():
-                count, readable = self._read(piece)
-                scored.unknown += count
-                yield self.model.vocabulary.encode(readable)
+                scored.unknown += self._unknown_in(piece)
+                yield read_as(self.model, piece, self.unknown)
 
         try:
             yield from surprise(self.model, pieces())

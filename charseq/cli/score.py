@@ -122,7 +122,8 @@ def score(
             past += 1
             renderer.show(scored)
     if readings.changed:
-        streams.tell_of_changed(readings.changed, unknown, trained.vocabulary.replacement)
+        done = "skipped" if unknown == "skip" else "taken for the least likely"
+        streams.tell_of_changed(readings.changed, done)
     if not seen:
         raise UsageError("there is no text to score", hint="give one, or a --file that holds some")
     if threshold is not None and past:

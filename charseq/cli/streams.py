@@ -44,9 +44,8 @@ def say(text: str, style: str = "") -> None:
     Console(stderr=True).print(Text(text, style))
 
 
-def tell_of_changed(count: int, unknown: str, replacement: str) -> None:
+def tell_of_changed(count: int, done: str) -> None:
     """Say how many characters a model did not know, and what became of them."""
-    done = "skipped" if unknown == "skip" else f"read as {replacement!r}"
     say(f"{count:,} unknown character{' was' if count == 1 else 's were'} {done}", "yellow")
 
 

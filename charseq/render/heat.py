@@ -83,7 +83,7 @@ def _of_bytes(places: Iterable[Place]) -> Iterator[Place]:
     bits: list[float] = []
     for place in places:
         bits += [] if place.bits is None else [place.bits]
-        text = decoder.decode(place.symbol.encode("latin-1"))
+        text = decoder.decode(place.symbol.encode("latin-1", "replace"))
         if text:
             yield Place(text, sum(bits) if bits else None)
             bits = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
 from charseq.model_file import Model
 from charseq.render.visible import visible
-from charseq.score import Scored, Surprise, Total
+from charseq.score import Scored, Surprise, Total, read_as
 from charseq.units import Unknown
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _JSONLines:
     """An object a text, written as it is read, so that none has to fit into memory."""
 
     def __init__(self, output: TextIO, model: Model) -> None:
-        self._output, self._symbols = output, model.vocabulary.symbols
+        self._output, self._symbols = output, model.vocabulary.with_unknown
 
     def show(self, scored: Scored) -> None:
         write = self._output.write
@@ -96,7 +96,8 @@ class _Characters:
     """Every character of each text."""
 
     def __init__(self, output: TextIO, model: Model) -> None:
-        self._output, self._vocabulary, self._begun = output, model.vocabulary, False
+        self._output, self._unit, self._begun = output, model.vocabulary.unit, False
+        self._symbols = model.vocabulary.with_unknown
 
     def show(self, scored: Scored) -> None:
         if not self._begun:
@@ -111,8 +112,8 @@ class _Characters:
         self._output.flush()
 
     def _shown(self, symbol: int) -> str:
-        character = self._vocabulary.symbols[symbol]
-        if self._vocabulary.unit == "byte" and character >= "\x80":
+        character = self._symbols[symbol]
+        if self._unit == "byte" and "\x80" <= character <= "\xff":
             return f"\\x{ord(character):02x}"
         return visible(character)
 
@@ -148,16 +149,16 @@ class _Heat:
     def _places(self, scored: Scored) -> "Iterator[Place]":
         from charseq.render.heat import Place
 
-        vocabulary = self._model.vocabulary
-        if not vocabulary.boundary:  # the first character was only read
+        symbols = self._model.vocabulary.with_unknown
+        if not self._model.vocabulary.boundary:  # the first character was only read
             text = next(iter(scored.pieces()), "")
-            for symbol in vocabulary.encode(vocabulary.readable(text[:64], self._unknown))[:1].tolist():
-                yield Place(vocabulary.symbols[symbol], None)
+            for symbol in read_as(self._model, text[:64], self._unknown)[:1].tolist():
+                yield Place(symbols[symbol], None)
         for part in scored.parts():
             for symbol, nats, rank, best in zip(*(field.tolist() for field in part[:4]), strict=True):
                 bits = nats / math.log(2)
                 likelier = rank > 1 and bits >= SURPRISING
-                yield Place(vocabulary.symbols[symbol], bits, vocabulary.symbols[best] if likelier else None)
+                yield Place(symbols[symbol], bits, symbols[best] if likelier else None)
 
 
 def _measures(total: Total) -> dict[str, Any]:
