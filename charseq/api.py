@@ -1,6 +1,5 @@
 """charseq from Python: train, load, predict, score.  Only `train` imports torch, for its first event."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -166,14 +165,13 @@ class TrainedModel:
     def _scored(self, text: str, surprise: Surprise) -> Score:
         total, symbols = Total(), self.vocabulary.with_unknown
         total.add(surprise)
-        places = zip(*(field.tolist() for field in surprise[:4]), strict=True)
         return Score(
             text,
             total.characters,
             total.nats_per_character,
             total.bits_per_character,
             total.perplexity,
-            tuple(Character(symbols[i], nats / math.log(2), rank, symbols[b]) for i, nats, rank, b in places),
+            tuple(Character(symbols[i], bits, rank, symbols[b]) for i, bits, rank, b in surprise.places()),
         )
 
 

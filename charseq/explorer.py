@@ -35,7 +35,7 @@ class Explorer:
         edge = [0] if self.model.vocabulary.boundary else []
         ids = [*edge, *self.model.vocabulary.encode(text).tolist()]
         self.text = text
-        if ids[: len(self._read)] != self._read or len(ids) == len(self._read):
+        if ids[: len(self._read)] != self._read or len(ids) == len(self._read):  # nothing to go on with
             self._reader, self._read = Reader(self.model.network, self.model.weights), []
         if not ids:
             self.mind = None

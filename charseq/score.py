@@ -39,7 +39,11 @@ class Surprise(NamedTuple):
     """1 where none was thought likelier."""
     best: Ids
     """The symbol that was thought the likeliest."""
-    best_nats: npt.NDArray[np.float32]
+
+    def places(self) -> Iterator[tuple[int, float, int, int]]:
+        """For each place the symbol, its surprise in bits, its rank, and the likeliest symbol."""
+        bits = self.nats / math.log(2)
+        return zip(*(field.tolist() for field in (self.ids, bits, self.ranks, self.best)), strict=True)
 
 
 class Total:
@@ -219,10 +223,9 @@ def _of(logits: Floats, ids: Ids) -> Surprise:
     if unknown.any():
         nats[unknown] = -log_p[unknown].min(-1, keepdims=True)
     best = logits.argmax(-1)
-    best_nats = -np.take_along_axis(log_p, best[..., None], -1)[..., 0]
     ranks = 1 + (log_p > -nats).sum(-1, dtype=np.int32)
     ranks[unknown] = logits.shape[-1]
-    return Surprise(ids, nats[..., 0], ranks, best.astype(ids.dtype), best_nats.astype(np.float32))
+    return Surprise(ids, nats[..., 0], ranks, best.astype(ids.dtype))
 
 
 def _row(read: Surprise, row: int, length: int) -> Surprise:

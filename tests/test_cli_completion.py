@@ -92,3 +92,6 @@ def test_bash_takes_the_script_and_completes_by_it() -> None:
 
 def test_a_shell_that_is_not_known_is_an_error(charseq: Command) -> None:
     assert charseq("completion", "tcsh").status == 2
+    result = charseq("completion")
+    assert result.status == 2
+    assert "Choose from: bash, zsh, fish" in result.errors

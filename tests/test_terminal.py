@@ -177,6 +177,15 @@ def test_however_interactive_ends_the_terminal_is_as_it_was(way: bytes | int, st
     assert b"Traceback" not in terminal.sent
 
 
+def test_ctrl_c_ends_with_a_line_of_its_own() -> None:
+    in_process("train", "--text", "hihello", cwd=HERE)
+    terminal = Terminal("predict", "h", "--length", "1000000000")
+    terminal.wait_for("hihello")
+    terminal.press(b"\x03")
+    assert terminal.end() == 130
+    assert terminal.sent.endswith(b"^C\r\n")
+
+
 def test_on_a_terminal_a_score_is_a_text_in_colours() -> None:
     in_process("train", "--text", "hihello", "--cell", "lstm", cwd=HERE)
     status, sent, screen = on_a_terminal("score", "hihello", "hillo", "\x1b[2Jh", "--unknown", "skip")

@@ -94,6 +94,8 @@ def run(arguments: Sequence[str]) -> int:
         _say(error.message, error.hint, error)
         return error.status
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # noqa: T201 (the terminal has written ^C)
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         streams.abandon(sys.stdout)
@@ -159,6 +161,7 @@ def _parser_error(error: Exception, arguments: Sequence[str]) -> int:
     if not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
         return ExitStatus.USAGE
     command = getattr(context, "command_path", "charseq")
+    message = re.sub(r"\s*\n\s*", " ", message)  # it puts choices in lines
     message = re.sub(r"is not a valid int(eger)?( range)?\.", "is not a whole number", message)
     parameter: Any = getattr(error, "param", None)
     variable = getattr(parameter, "envvar", None)

@@ -1,7 +1,6 @@
 """How surprising texts were: as heat maps, as tab-separated lines, or as JSON lines."""
 
 import json
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
@@ -68,10 +67,10 @@ class _JSONLines:
 
     def _characters(self, part: Surprise) -> Iterator[dict[str, Any]]:
         symbols = self._symbols
-        for symbol, nats, rank, best in zip(*(field.tolist() for field in part[:4]), strict=True):
+        for symbol, bits, rank, best in part.places():
             yield {
                 "character": symbols[symbol],
-                "bits": nats / math.log(2),
+                "bits": bits,
                 "rank": rank,
                 "likeliest": symbols[best],
             }
@@ -104,8 +103,7 @@ class _Characters:
             self._output.write("line\tcharacter\tbits\trank\tlikeliest\n")
             self._begun = True
         for part in scored.parts():
-            for symbol, nats, rank, best in zip(*(field.tolist() for field in part[:4]), strict=True):
-                bits = nats / math.log(2)
+            for symbol, bits, rank, best in part.places():
                 self._output.write(
                     f"{scored.number}\t{self._shown(symbol)}\t{bits:.4f}\t{rank}\t{self._shown(best)}\n"
                 )
@@ -155,8 +153,7 @@ class _Heat:
             for symbol in read_as(self._model, text[:64], self._unknown)[:1].tolist():
                 yield Place(symbols[symbol], None)
         for part in scored.parts():
-            for symbol, nats, rank, best in zip(*(field.tolist() for field in part[:4]), strict=True):
-                bits = nats / math.log(2)
+            for symbol, bits, rank, best in part.places():
                 likelier = rank > 1 and bits >= SURPRISING
                 yield Place(symbols[symbol], bits, symbols[best] if likelier else None)
 
