@@ -105,7 +105,9 @@ class Terminal:
         """Read until the screen has a text on it.  Returns its lines."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            if select.select([self._terminal], [], [], 0.1)[0]:
+            for _ in range(100):  # of a screen, all of it
+                if not select.select([self._terminal], [], [], 0.1)[0]:
+                    break
                 try:
                     self.sent += os.read(self._terminal, 65536)
                 except OSError:

@@ -94,8 +94,6 @@ def run(arguments: Sequence[str]) -> int:
         _say(error.message, error.hint, error)
         return error.status
     except KeyboardInterrupt:
-        if sys.stderr.isatty():
-            print(file=sys.stderr)  # noqa: T201 (the terminal has written ^C)
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         streams.abandon(sys.stdout)

@@ -50,7 +50,7 @@ def tell_of_changed(count: int, done: str) -> None:
 
 
 def quiet_when_unheard(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command end quietly where whoever read its output has gone."""
+    """Let a command end quietly where whoever read its output has gone, and with a line's end on Ctrl-C."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
@@ -59,6 +59,10 @@ def quiet_when_unheard(command: Callable[..., None]) -> Callable[..., None]:
             sys.stdout.flush()
         except BrokenPipeError:  # caught here, for typer would make it status 1
             abandon(sys.stdout)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():  # which has written ^C
+                print(file=sys.stderr)  # noqa: T201
+            raise
 
     return run
 
