@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
 from charseq.errors import UsageError
+from charseq.gather import Given
 from charseq.generation.continuation import Request, Step, opening
 from charseq.generation.decoding import Answer, Decoding, Options, whole_number
 from charseq.model_file import Model, read
-from charseq.runs import model_path, new_run
+from charseq.runs import model_path, new_run, resumed_run
 from charseq.score import Surprise, Total, encoded, surprises
 from charseq.units import Normalization, Unit, Unknown
 from charseq.vocabulary import Vocabulary
@@ -207,33 +207,42 @@ def train(
     vocabulary: str = "",
     out: str | Path | None = None,
     force: bool = False,
+    resume: str | Path | None = None,
+    save_every: float = 60.0,
     stop: Callable[[], bool] = lambda: False,
     **settings: Any,
 ) -> "Iterator[Event]":
     """Learn a text, several, or files, and yield every event; the last one is an End with the model's path.
 
     `settings` are those of `charseq.settings.TrainSettings`; what is left out is chosen from the text.
-    `stop` is asked after every update, and ends the run, its model saved.  Raises UsageError for what
-    cannot be, CharseqError where the run cannot be written.
+    `resume` names a run to go on with, whose text and settings need not be given again; of these only
+    epochs, time_limit, patience and device may change.  `save_every` is in seconds.  `stop` is asked after
+    every update, and ends the run, its model saved.  Raises UsageError for what cannot be, CharseqError where
+    the run cannot be written.
     """
     import io
 
     from charseq.defaults import choose
-    from charseq.gather import gather_any_size
+    from charseq.resumption import resumption
     from charseq.training.device import power_of
     from charseq.training.loop import train as learn
 
     named = [files] if isinstance(files, str | Path) else files
-    with gather_any_size(
-        list(_several(text)),
-        [str(file) for file in named],
-        lines=lines,
-        unit=unit,
-        normalization=normalize,
-        standard_input=io.BytesIO(),
-    ) as corpus:
-        every = chain(corpus.pieces(), [vocabulary])
-        known = Vocabulary.of(every, unit=unit, normalization=normalize, boundary=lines)
-        chosen = choose(corpus, len(known), settings, power=lambda: power_of(settings.get("device", "auto")))
-        run = partial(new_run, chosen.cell, None if out is None else Path(out), force=force)
-        yield from learn(corpus, known, chosen, run, stop=stop)
+    given = Given(tuple(_several(text)), tuple(map(str, named)), lines, unit, normalize, vocabulary)
+    resumed = None
+    if resume is not None:
+        if out is not None or force:
+            raise UsageError("a run goes on in its own folder", hint="leave out and force away")
+        resumed = resumption(model_path(str(resume))).with_changes(settings).with_text(given)
+        given = resumed.given
+    with given.opened(io.BytesIO()) as corpus:
+        known = given.vocabulary(corpus)
+        if resumed:
+            chosen, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
+        else:
+            power = partial(power_of, settings.get("device", "auto"))
+            chosen = choose(corpus, len(known), settings, power=power)
+            run = partial(new_run, chosen.cell, None if out is None else Path(out), force=force)
+        yield from learn(
+            corpus, known, chosen, run, given=given, resumed=resumed, stop=stop, save_every=save_every
+        )

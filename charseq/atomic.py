@@ -28,7 +28,7 @@ def replace(path: Path, data: bytes) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        before = "; the model before this one is untouched" if os.path.lexists(path) else ""
+        before = "; what was there is untouched" if os.path.lexists(path) else ""
         raise CharseqError(
             f"cannot write {str(path)!r}: {error.strerror or error}",
             hint=f"make room or check permissions{before}",

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -57,8 +57,12 @@ class Windows:
 
     def __iter__(self) -> Iterator[Batch]:
         """One epoch, batch by batch."""
-        readers = [_windows_of(row, self.sequence_length) for row in self.rows]
-        for _ in range(len(self)):
+        return self.batches()
+
+    def batches(self, epoch: int = 0, skip: int = 0) -> Iterator[Batch]:
+        """One epoch, every one like the other, without the first batches of it."""
+        readers = [_windows_of(row, self.sequence_length, skip) for row in self.rows]
+        for _ in range(skip, len(self)):
             yield _batch([next(reader, None) for reader in readers], self.sequence_length)
 
 
@@ -73,17 +77,15 @@ class Buckets:
         self.places = int(lines.edges[-1] - lines.edges[0])
         self._lines, self._batch_size, self._seed = lines, batch_size, seed
         self._sequence_length = sequence_length
-        self._epoch = 0
         self._count = sum(self._batches_in(block) for block in self._blocks())
 
     def __len__(self) -> int:
         """The number of batches in an epoch, which its order does not change."""
         return self._count
 
-    def __iter__(self) -> Iterator[Batch]:
-        """One epoch, batch by batch."""
-        random = np.random.default_rng([self._seed, self._epoch])
-        self._epoch += 1
+    def batches(self, epoch: int = 0, skip: int = 0) -> Iterator[Batch]:
+        """An epoch, in the order that its number has, without the first batches of it."""
+        random = np.random.default_rng([self._seed, epoch])
         blocks = self._blocks()
         for place in random.permutation(len(blocks)):
             block = blocks[place]
@@ -91,7 +93,11 @@ class Buckets:
             order = order[np.argsort(block.places[order], kind="stable")]
             groups = self._groups(order)
             for number in random.permutation(len(groups)):
-                yield from self._read([block[i] for i in groups[number].tolist()])
+                group = groups[number]
+                count = self._windows_in(block.places[group[-1]])
+                if skip < count:
+                    yield from islice(self._read([block[i] for i in group.tolist()]), skip, None)
+                skip = max(0, skip - count)
 
     def _blocks(self) -> list[Lines]:
         """The lines, as many at once as may well be sorted in memory."""
@@ -99,7 +105,10 @@ class Buckets:
 
     def _batches_in(self, block: Lines) -> int:
         longest = [group[-1] for group in self._groups(np.sort(block.places))]
-        return int(sum(-(-length // self._sequence_length) for length in longest))
+        return sum(map(self._windows_in, longest))
+
+    def _windows_in(self, length: np.int64) -> int:
+        return -(-int(length) // self._sequence_length)
 
     def _groups(self, order: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         return [order[first : first + self._batch_size] for first in range(0, len(order), self._batch_size)]
@@ -141,10 +150,11 @@ def _cut(sequence: Ids, share: int) -> list[Ids]:
     return [sequence[a : b + 1] for a, b in pairwise(edges)]
 
 
-def _windows_of(row: "list[Ids]", length: int) -> "Iterator[tuple[Ids, bool]]":
+def _windows_of(row: "list[Ids]", length: int, skip: int) -> "Iterator[tuple[Ids, bool]]":
     for piece in row:
-        for start in range(0, len(piece) - 1, length):
+        for start in range(skip * length, len(piece) - 1, length):
             yield piece[start : start + length + 1], start == 0
+        skip = max(0, skip - _windows_in(piece, length))
 
 
 def _batch(windows: "list[tuple[Ids, bool] | None]", length: int) -> Batch:

@@ -1,5 +1,6 @@
 """Text as ids of the smallest type: in memory, or mapped from a temporary file where it is large."""
 
+import hashlib
 import mmap
 import os
 import tempfile
@@ -66,10 +67,13 @@ class Encoded:
     def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary) -> None:
         self._lines = corpus.lines
         self._mapped: mmap.mmap | None = None
+        self.digest = ""
+        """SHA-256 of all ids, and of where strings begin."""
         if isinstance(corpus, LargeCorpus):
             self.sequences = self._of_large(corpus, vocabulary)
         else:
             self.sequences = _of_strings(corpus, vocabulary)
+            self.digest = _digest(self.sequences)
         if not len(self.sequences):
             raise TextError(
                 f"the text has no string of 2 {vocabulary.unit}s or more; training needs at least 2",
@@ -109,7 +113,7 @@ class Encoded:
     def _of_large(self, corpus: LargeCorpus, vocabulary: Vocabulary) -> Sequence[Ids]:
         try:
             with tempfile.TemporaryFile() as file:
-                edges = _write(file, corpus, vocabulary)
+                edges, self.digest = _write(file, corpus, vocabulary)
                 if not file.tell():
                     return []
                 self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -131,12 +135,27 @@ def _of_strings(corpus: Corpus, vocabulary: Vocabulary) -> Sequence[Ids]:
     return [ids for ids in map(vocabulary.encode, corpus.sequences) if len(ids) >= 2]
 
 
-def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> Edges:
-    """Write all ids.  Returns the places of boundaries, or where each source begins and the last ends."""
+def _digest(sequences: Sequence[Ids]) -> str:
+    digest = hashlib.sha256()
+    if isinstance(sequences, Lines):
+        digest.update(np.ascontiguousarray(sequences.joined).data)
+    else:
+        for ids in sequences:
+            digest.update(b"%d " % len(ids))
+            digest.update(np.ascontiguousarray(ids).data)
+    return digest.hexdigest()
+
+
+def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple[Edges, str]:
+    """Write all ids.  Returns the places of boundaries, or where each source begins and the last ends.
+
+    Beside them, the SHA-256 of what was written.
+    """
     size = sum(source.file.seek(0, os.SEEK_END) for source in corpus.sources)
     most = size * (1 if vocabulary.normalization == "none" else LONGEST_EXPANSION) + len(corpus.sources)
     kind = np.min_scalar_type(most)
     edges: list[Edges] = []
+    digest = hashlib.sha256()
     count = 0
     for source in corpus.sources:
         if not corpus.lines:
@@ -148,8 +167,10 @@ def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> Edges
             else:
                 part = vocabulary.encode(piece)
             file.write(part.data)
+            digest.update(part.data)
             count += len(part)
     if not corpus.lines:
         edges.append(np.array([count], kind))
+        digest.update(str([int(start[0]) for start in edges]).encode())
     file.flush()
-    return np.concatenate(edges)
+    return np.concatenate(edges), digest.hexdigest()

@@ -33,6 +33,8 @@ class Start:
     normalization: str
     symbols: tuple[str, ...]
     """The vocabulary; a symbol's place is its id."""
+    resumed: float | None = None
+    """How often the text had been read when the run was stopped that now goes on; None of a new run."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,14 @@ class End:
 Event = Start | Progress | Epoch | Report | End
 
 
-_TIMES = {"seconds", "characters_per_second"}
+_TIMES = {"seconds", "characters_per_second", "resumed"}
 
 
 def record(event: Event, *, timed: bool = True) -> dict[str, Any]:
     """The event as a JSON object; numbers that JSON cannot hold become null.
 
-    Not `timed`, what the clock says is left out: the same command then gives the same record.
+    Not `timed`, what the clock says is left out, and whether the run was ever stopped: the same training
+    then gives the same record.
     """
     values: dict[str, Any] = {"event": event.event}
     if isinstance(event, Start):

@@ -5,17 +5,49 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from charseq.corpus import ANY_BYTES, AnyCorpus, Corpus, LargeCorpus, Source, decoded, lines_of
 from charseq.errors import TextError
 from charseq.units import Normalization, Unit
+from charseq.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
 BLOCK = 1 << 20
 LARGE = 1 << 24
 """Bytes of all text together from which on it is read a piece at a time."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where a text comes from, as it was given, and how it is read."""
+
+    texts: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    lines: bool = False
+    unit: Unit = "character"
+    normalization: Normalization = "none"
+    extra: str = ""
+    """Characters that the vocabulary has beside those of the text."""
+
+    @contextmanager
+    def opened(self, standard_input: BinaryIO) -> Iterator[AnyCorpus]:
+        """The text, read a piece at a time where there is much of it.  Raises TextError."""
+        with ExitStack() as opened:
+            sources = _sources(self.texts, self.files, self.unit, standard_input, opened)
+            if sum(source.file.seek(0, os.SEEK_END) for source in sources) <= LARGE:
+                yield _read(sources, self.lines, self.unit)
+            else:
+                at_lines = self.unit == "grapheme" or self.normalization != "none"
+                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines)
+
+    def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
+        """The symbols of the text, and the extra ones.  Raises TextError."""
+        every = chain(corpus.pieces(), [self.extra])
+        return Vocabulary.of(every, unit=self.unit, normalization=self.normalization, boundary=self.lines)
 
 
 def gather(
@@ -24,26 +56,6 @@ def gather(
     """Read every text and file into memory, in the order given.  Raises TextError."""
     with ExitStack() as opened:
         return _read(_sources(texts, files, unit, standard_input, opened), lines, unit)
-
-
-@contextmanager
-def gather_any_size(
-    texts: Sequence[str],
-    files: Sequence[str],
-    *,
-    lines: bool,
-    unit: Unit,
-    normalization: Normalization,
-    standard_input: BinaryIO,
-) -> Iterator[AnyCorpus]:
-    """The same, but where there is much of it only open what is to be read a piece at a time."""
-    with ExitStack() as opened:
-        sources = _sources(texts, files, unit, standard_input, opened)
-        if sum(source.file.seek(0, os.SEEK_END) for source in sources) <= LARGE:
-            yield _read(sources, lines, unit)
-        else:
-            at_lines = unit == "grapheme" or normalization != "none"
-            yield LargeCorpus(tuple(sources), lines, unit, at_lines)
 
 
 def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:

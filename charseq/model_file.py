@@ -1,4 +1,4 @@
-"""One model, one file: safetensors with the whole description as JSON in its metadata.
+"""One model, one file: tensors with the whole description as JSON in the metadata beside them.
 
 The description holds the network's plan, the vocabulary, what the run knew, a SHA-256 of every tensor and
 one of itself, so that a changed bit anywhere is found.  Nothing in a model file is ever executed.
@@ -6,8 +6,6 @@ one of itself, so that a changed bit anywhere is found.  Nothing in a model file
 
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,24 +13,37 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors import numpy as safetensors
 
-from charseq import __version__
-from charseq.atomic import replace
+from charseq import __version__, tensor_file
 from charseq.cells import cell_named
 from charseq.errors import ModelFileError, UsageError
 from charseq.held import Digests
 from charseq.network import Network, Weights
+from charseq.tensor_file import AGAIN, Array, Entry, TensorFile, named
 from charseq.vocabulary import Vocabulary
 
-FORMAT = 1
-"""The version of the description; a program refuses a newer one."""
+FORMAT = 2
+"""The version of the description; a program refuses a newer one, and reads every older one.
+
+2 keeps, beside the model, what a run needs to go on.
+"""
 
 LINES = "lines"
 """The name of the tensor that has their digests."""
+STATE = "training."
+"""What the names of tensors begin with that only a run needs to go on."""
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class State:
+    """What a run needs, beside its model, to go on as if it had never stopped."""
+
+    place: Mapping[str, Any]
+    """How far it is, and the text that it learns, as JSON has it."""
+    tensors: Mapping[str, Array]
+    """Present weights, what the optimizer remembers, generators, carried states, by name."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,8 @@ class Description:
     learned: tuple[str, ...]
     opening: str
     training: Mapping[str, Any]
+    place: Mapping[str, Any] | None
+    """Where the run was that wrote it; None where it cannot go on."""
     charseq: str
     """The version that wrote it."""
     format: int
@@ -77,14 +90,16 @@ class Description:
     """Bytes of the file."""
 
 
-def write(path: Path, model: Model) -> None:
+def write(path: Path, model: Model, state: State | None = None) -> None:
     """Replace the file at `path` in one step; whoever reads sees the old model or the new one.
 
     Raises CharseqError where it cannot be written; an old model is then untouched.
     """
-    arrays: dict[str, npt.NDArray[Any]] = {n: np.ascontiguousarray(a) for n, a in model.arrays.items()}
+    arrays: dict[str, Array] = {n: np.ascontiguousarray(a) for n, a in model.arrays.items()}
     if model.lines is not None:
         arrays[LINES] = model.lines
+    if state is not None:
+        arrays |= {STATE + name: np.ascontiguousarray(array) for name, array in state.tensors.items()}
     description = {
         "format": FORMAT,
         "charseq": __version__,
@@ -93,123 +108,103 @@ def write(path: Path, model: Model) -> None:
         "learned": model.learned,
         "opening": model.opening,
         "training": dict(model.training),
-        "tensors": {name: _tensor_digest(array) for name, array in arrays.items()},
+        "place": None if state is None else dict(state.place),
+        "tensors": {name: tensor_file.digest(array) for name, array in arrays.items()},
     }
-    metadata = {"charseq": _json({**description, "sha256": _digest(description)})}
-    replace(path, safetensors.save(arrays, metadata))
+    tensor_file.save(path, arrays, {"charseq": _json({**description, "sha256": _digest(description)})})
 
 
 def read(path: Path) -> Model:
-    """Read and verify a model file.  Raises ModelFileError, which says what is wrong with it."""
-    data, size = _contents(path)
-    told = _told(path, data, size)
-    try:
-        arrays = safetensors.load(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ModelFileError(f"{_name(path)} is damaged: its tensors are not whole", hint=_AGAIN) from error
-    for name, array in arrays.items():
-        if told.digests.get(name) != _tensor_digest(array):
+    """Read and verify a model.  Raises ModelFileError, which says what is wrong with it."""
+    with tensor_file.opened(path) as file:
+        return _model(file, _told(file))
+
+
+def read_state(path: Path) -> tuple[Model, State]:
+    """Read and verify a model, and what its run needs to go on.  Raises ModelFileError."""
+    with tensor_file.opened(path) as file:
+        told = _told(file)
+        if told.place is None:
             raise ModelFileError(
-                f"{_name(path)} is damaged: tensor {name!r} is not what was written", hint=_AGAIN
+                f"{named(path)} holds no run that could go on: "
+                + ("it diverged" if told.format > 1 else "it was written before charseq kept any"),
+                hint="train again, without --resume",
             )
-    lines = arrays.pop(LINES, None)
-    if lines is not None and (lines[1:] <= lines[:-1]).any():
-        raise ModelFileError(f"{_name(path)} does not fit together: its lines are not sorted", hint=_AGAIN)
-    return Model(told.network, told.vocabulary, arrays, told.learned, told.opening, told.training, lines)
+        names = [name for name in file.entries if name.startswith(STATE)]
+        tensors = {name.removeprefix(STATE): file.read(name, told.digests.get(name)) for name in names}
+        return _model(file, told), State(told.place, tensors)
 
 
-def describe(path: Path) -> Description:
-    """What a model file says of itself, verified but for its tensors, which are not read.
+def describe(path: Path, *, verify: bool = False) -> Description:
+    """What a model file says of itself, verified; without `verify`, its tensors are not read.
 
     Raises ModelFileError, as `read` does.
     """
-    data, size = _contents(path, header_only=True)
-    return _told(path, data, size)
+    with tensor_file.opened(path) as file:
+        told = _told(file)
+        for name in file.entries if verify else ():
+            file.read(name, told.digests.get(name))
+        return told
 
 
-def _told(path: Path, data: bytes, size: int) -> Description:
-    """The description at the beginning of a file of some size."""
-    header = _header(path, data, size)
-    description = _description(path, header)
+def _model(file: TensorFile, told: Description) -> Model:
+    names = [name for name in file.entries if not name.startswith(STATE)]
+    arrays = {name: file.read(name, told.digests.get(name)) for name in names}
+    lines = arrays.pop(LINES, None)
+    if lines is not None and (lines[1:] <= lines[:-1]).any():
+        raise ModelFileError(
+            f"{named(file.path)} does not fit together: its lines are not sorted", hint=AGAIN
+        )
+    return Model(told.network, told.vocabulary, arrays, told.learned, told.opening, told.training, lines)
+
+
+def _told(file: TensorFile) -> Description:
+    """What a file says of itself, held together."""
+    path = file.path
+    description = _description(file)
     try:
         _require_cell(path, description["network"]["cell_name"])
+        vocabulary = description["vocabulary"]
+        place = description["place"] if description["format"] > 1 else None
         told = Description(
             Network(**description["network"]),
-            Vocabulary(
-                **{**description["vocabulary"], "symbols": tuple(description["vocabulary"]["symbols"])}
-            ),
+            Vocabulary(**{**vocabulary, "symbols": tuple(vocabulary["symbols"])}),
             tuple(map(str, description["learned"])),
             str(description["opening"]),
             dict(description["training"]),
+            None if place is None else dict(place),
             str(description["charseq"]),
             description["format"],
             dict(description["tensors"]),
-            {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"},
-            size,
+            {name: entry.shape for name, entry in file.entries.items()},
+            file.size,
         )
-        _check_plan(told.network, told.vocabulary, header)
+        _check_plan(told, file.entries)
     except ModelFileError:
         raise
     except UsageError as error:
-        raise ModelFileError(f"{_name(path)} does not fit together: {error.message}", hint=_AGAIN) from error
+        raise ModelFileError(f"{named(path)} does not fit together: {error.message}", hint=AGAIN) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{_name(path)} is incomplete: {error}", hint=_AGAIN) from error
+        raise ModelFileError(f"{named(path)} is incomplete: {error}", hint=AGAIN) from error
     return told
 
 
-_AGAIN = "train it again, or take another copy"
-
-
-def _contents(path: Path, *, header_only: bool = False) -> tuple[bytes, int]:
-    """The bytes of a file, or those up to its tensors, and how many it has in all."""
+def _description(file: TensorFile) -> dict[str, Any]:
+    path, text = file.path, file.metadata["charseq"]
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ModelFileError(f"{_name(path)} is not a file", hint="give a run's folder or a model file")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = file.read(8)
-            rest = int.from_bytes(data, "little") if header_only else -1
-            if rest > size:  # no header is longer than its file; it is told as damaged
-                rest = 0
-            return data + file.read(rest), size
-    except FileNotFoundError:
-        raise ModelFileError(f"there is no model {_name(path)}", hint="charseq train makes one") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelFileError(f"cannot read {_name(path)}: {reason}", hint="check its permissions") from None
-
-
-def _header(path: Path, data: bytes, size: int) -> dict[str, Any]:
-    length = int.from_bytes(data[:8], "little")
-    try:
-        if len(data) < 8 or length > size - 8:
-            raise ValueError
-        header = json.loads(data[8 : 8 + length].decode(), object_pairs_hook=_unique)
-        if not isinstance(header, dict) or not isinstance(header["__metadata__"]["charseq"], str):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise ModelFileError(
-            f"{_name(path)} is not a charseq model, or a damaged one",
-            hint="give the model.safetensors of a run; nothing else is opened",
-        ) from None
-    return header
-
-
-def _description(path: Path, header: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        description = json.loads(header["__metadata__"]["charseq"], object_pairs_hook=_unique)
+        description = tensor_file.parsed(text)
         claimed = description.pop("sha256")
         version = description["format"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise ModelFileError(f"{_name(path)} is damaged: its description is broken", hint=_AGAIN) from None
-    if not isinstance(version, int) or version > FORMAT:
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ModelFileError(f"{named(path)} is damaged: its description is broken", hint=AGAIN) from None
+    if type(version) is not int or not 1 <= version <= FORMAT:
         raise ModelFileError(
-            f"{_name(path)} has format {version!r}; this charseq ({__version__}) reads up to {FORMAT}",
+            f"{named(path)} has format {version!r}; this charseq ({__version__}) reads up to {FORMAT}",
             hint=f"install charseq {description.get('charseq', '')} or later",
         )
     written = _json({**description, "sha256": _digest(description)})
-    if claimed != _digest(description) or header["__metadata__"]["charseq"] != written:
-        raise ModelFileError(f"{_name(path)} is damaged: its description was changed", hint=_AGAIN)
+    if claimed != _digest(description) or text != written:
+        raise ModelFileError(f"{named(path)} is damaged: its description was changed", hint=AGAIN)
     return description  # type: ignore[no-any-return]
 
 
@@ -218,38 +213,32 @@ def _require_cell(path: Path, name: object) -> None:
         cell_named(str(name))
     except UsageError as error:
         raise ModelFileError(
-            f"{_name(path)} cannot be used here: {error.message}",
+            f"{named(path)} cannot be used here: {error.message}",
             hint="install the package that brings this cell",
         ) from error
 
 
-def _check_plan(network: Network, vocabulary: Vocabulary, header: Mapping[str, Any]) -> None:
+def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
     """Hold the plan against the tensors that are there, before anything of their size is made."""
+    network, vocabulary = told.network, told.vocabulary
     sizes = (network.vocabulary_size, network.hidden_size, network.layers, network.embedding_size)
     if any(type(size) is not int for size in sizes) or min(*sizes[:3], sizes[3] + 1) < 1:
         raise ValueError(f"sizes {sizes}")
     if len(vocabulary) != network.vocabulary_size:
         raise ValueError(f"{len(vocabulary)} symbols for a vocabulary of {network.vocabulary_size}")
-    tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    kept = told.place is not None
+    tensors = {name: e for name, e in entries.items() if not (kept and name.startswith(STATE))}
     if network.layers > len(tensors):
         raise ValueError(f"{network.layers} layers in {len(tensors)} tensors")
     lines = tensors.pop(LINES, None)
-    if lines is not None and (lines["dtype"] != "U64" or len(lines["shape"]) != 1 or not vocabulary.boundary):
-        raise ValueError(f"tensor {LINES} is {lines['dtype']} {lines['shape']}")
+    if lines is not None and (lines.kind != "U64" or len(lines.shape) != 1 or not vocabulary.boundary):
+        raise ValueError(f"tensor {LINES} is {lines.kind} {lines.shape}")
     slots = network.slots()
     if slots.keys() != tensors.keys():
         raise ValueError(f"tensors missing or extra: {sorted(slots.keys() ^ tensors.keys())[:3]}")
     for name, slot in slots.items():
-        if tensors[name]["shape"] != list(slot.shape) or tensors[name]["dtype"] != "F32":
-            raise ValueError(f"tensor {name} is {tensors[name]['dtype']} {tensors[name]['shape']}")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, refused where a name stands twice."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
+        if tensors[name].shape != slot.shape or tensors[name].kind != "F32":
+            raise ValueError(f"tensor {name} is {tensors[name].kind} {tensors[name].shape}")
 
 
 def _json(value: Any) -> str:
@@ -258,11 +247,3 @@ def _json(value: Any) -> str:
 
 def _digest(description: Mapping[str, Any]) -> str:
     return hashlib.sha256(_json(description).encode()).hexdigest()
-
-
-def _tensor_digest(array: npt.NDArray[Any]) -> str:
-    return hashlib.sha256(array.tobytes()).hexdigest()
-
-
-def _name(path: Path) -> str:
-    return repr(str(path))

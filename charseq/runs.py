@@ -4,10 +4,13 @@ import contextlib
 import json
 import os
 import re
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
+from charseq.atomic import replace
 from charseq.errors import CharseqError, ModelFileError, UsageError
+from charseq.lock import Lock, require_free
 
 MODEL = "model.safetensors"
 LOG = "log.ndjson"
@@ -22,16 +25,29 @@ def runs_folder() -> Path:
 class Run:
     """A run's folder: the model, and the log of every event."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lock: Lock, logged: int = 0) -> None:
+        """Begin a log; of a run that goes on, its first so many lines stay, but for the very first."""
         self.folder = folder
         self.model = folder / MODEL
-        self._log: TextIO = (folder / LOG).open("w", encoding="utf-8")
+        self.lines = 0
+        """Of the log, so far."""
+        self._lock = lock
+        self._kept = _lines_of(folder / LOG, logged)[1:]
+        self._log: TextIO | None = None
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one event to the log, at once.  Raises CharseqError where it cannot be written."""
+        line = json_line(record) + "\n"
         try:
-            self._log.write(json_line(record) + "\n")
-            self._log.flush()
+            if self._log is None:
+                path = self.folder / LOG
+                replace(path, line.encode() + b"".join(self._kept))
+                self._log = path.open("a", encoding="utf-8")
+                self.lines += len(self._kept)
+            else:
+                self._log.write(line)
+                self._log.flush()
+            self.lines += 1
         except OSError as error:
             raise CharseqError(
                 f"cannot write {str(self.folder / LOG)!r}: {error.strerror or error}",
@@ -49,31 +65,65 @@ class Run:
             ) from error
 
     def close(self) -> None:
-        """Close the log; `log` has told what could not be written."""
+        """Close the log, and let others train here; `log` has told what could not be written."""
         with contextlib.suppress(OSError):
-            self._log.close()
+            if self._log is not None:
+                self._log.close()
+        self._lock.release()
 
 
 def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
     """Make a run's folder: `out`, or the next free number in the folder of runs.
 
-    Raises UsageError where `out` already holds a run (unless `force`), CharseqError where it cannot be made.
+    Raises UsageError where `out` already holds a run (unless `force`), CharseqError where it cannot be made,
+    or another process trains in it.
     """
     try:
         if out is None:
-            return Run(_next_folder(runs_folder(), cell))
-        if not force and any((out / name).exists() for name in (MODEL, LOG)):
-            raise UsageError(f"{str(out)!r} already holds a run", hint="choose another --out, or add --force")
+            folder = _next_folder(runs_folder(), cell)
+            return Run(folder, Lock(folder))
+        require_new(out, force=force)
         out.mkdir(parents=True, exist_ok=True)
-        (out / MODEL).unlink(missing_ok=True)
-        return Run(out)
+        lock = Lock(out)
+        try:
+            _require_empty(out, force=force)
+            for name in (MODEL, LOG):
+                _remove(out / name)
+            return Run(out, lock)
+        except BaseException:
+            lock.release()
+            raise
     except OSError as error:
-        if isinstance(error, FileExistsError) and out is not None:
+        if isinstance(error, FileExistsError | NotADirectoryError) and out is not None:
             raise UsageError(f"{str(out)!r} is not a folder", hint="choose another --out") from None
         where = out if out is not None else runs_folder()
         raise CharseqError(
             f"cannot make a run in {str(where)!r}: {error.strerror or error}",
             hint="choose a folder that can be written with --out or CHARSEQ_RUNS",
+        ) from error
+
+
+def require_new(out: Path, *, force: bool) -> None:
+    """Refuse a folder that holds a run, unless `force`, or in which another process trains."""
+    require_free(out)
+    _require_empty(out, force=force)
+
+
+def _require_empty(out: Path, *, force: bool) -> None:
+    if not force and any(os.path.lexists(out / name) for name in (MODEL, LOG)):
+        raise UsageError(f"{str(out)!r} already holds a run", hint="choose another --out, or add --force")
+
+
+def resumed_run(folder: Path, logged: int) -> Run:
+    """Open a run's folder to go on with it; its log is cut after so many lines.
+
+    Raises CharseqError where another process trains in it, or it cannot be written.
+    """
+    try:
+        return Run(folder, Lock(folder), logged)
+    except OSError as error:
+        raise CharseqError(
+            f"cannot go on in {str(folder)!r}: {error.strerror or error}", hint="check its permissions"
         ) from error
 
 
@@ -126,3 +176,17 @@ def _next_folder(root: Path, cell: str) -> Path:
         if sum(path.name.startswith(f"{last + 1:04d}-") for path in numbered(root)) == 1:
             return folder
         folder.rmdir()
+
+
+def _remove(path: Path) -> None:
+    """Remove a file; what is none is left for whoever is to write there, who will refuse it."""
+    if path.is_file() and not path.is_symlink():
+        path.unlink()
+
+
+def _lines_of(log: Path, count: int) -> list[bytes]:
+    """The first lines of a log, at most so many, as far as they are whole."""
+    if not count or not log.is_file():
+        return []
+    with log.open("rb") as file:
+        return [line for line in islice(file, count) if line.endswith(b"\n")]

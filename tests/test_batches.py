@@ -102,7 +102,7 @@ def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(charseq.batches, "BLOCK", block)
         buckets = Buckets(lines, size, steps, seed=0)
-        epochs = [list(buckets), list(buckets)]
+        epochs = [list(buckets.batches(epoch)) for epoch in range(2)]
     assert buckets.places == sum(places)
     for batches in epochs:
         seen, last = [], np.zeros(0, np.int64)
@@ -123,10 +123,24 @@ def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
 def test_buckets_hold_little_padding_and_come_in_another_order_every_epoch() -> None:
     lines = lines_of(np.random.default_rng(0).integers(2, 16, 1000).tolist())
     buckets = Buckets(lines, 32, 64, seed=1)
-    first, second = ([batch.inputs.shape[1] for batch in buckets] for _ in range(2))
+    first, second = ([batch.inputs.shape[1] for batch in buckets.batches(epoch)] for epoch in range(2))
     assert first != second
     assert sorted(first) == sorted(second)
-    filled = [batch.places / batch.weights.size for batch in buckets]
+    filled = [batch.places / batch.weights.size for batch in buckets.batches()]
     assert np.mean(filled) > 0.9
-    again = [batch.inputs.shape[1] for batch in Buckets(lines, 32, 64, seed=1)]
+    again = [batch.inputs.shape[1] for batch in Buckets(lines, 32, 64, seed=1).batches()]
     assert again == first
+
+
+def test_an_epoch_goes_on_after_any_of_its_batches() -> None:
+    lines = lines_of(np.random.default_rng(0).integers(1, 12, 40).tolist())
+    streams = [np.arange(50), np.arange(7), np.arange(23)]
+    for some in (Buckets(lines, 3, 4, seed=1), Windows(streams, 4, 6), Windows(streams, 2, 5)):
+        whole = list(some.batches(epoch=2))
+        assert len(whole) == len(some)
+        for skip in range(len(whole) + 1):
+            rest = list(some.batches(epoch=2, skip=skip))
+            assert len(rest) == len(whole) - skip
+            for found, expected in zip(rest, whole[skip:], strict=True):
+                for name in ("inputs", "targets", "weights", "fresh"):
+                    assert (getattr(found, name) == getattr(expected, name)).all()

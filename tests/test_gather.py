@@ -8,7 +8,7 @@ import pytest
 
 from charseq.corpus import Corpus, LargeCorpus
 from charseq.errors import TextError
-from charseq.gather import LARGE, gather, gather_any_size
+from charseq.gather import LARGE, Given, gather
 
 
 def read(*files: str, stdin: bytes = b"", lines: bool = False, unit: str = "character") -> tuple[str, ...]:
@@ -66,14 +66,7 @@ def test_a_name_with_a_nul_is_an_error_of_ours() -> None:
 def any_size(
     *files: str, stdin: bytes = b"", lines: bool = False
 ) -> AbstractContextManager[Corpus | LargeCorpus]:
-    return gather_any_size(
-        ["first"],
-        files,
-        lines=lines,
-        unit="character",
-        normalization="none",
-        standard_input=io.BytesIO(stdin),
-    )
+    return Given(("first",), files, lines).opened(io.BytesIO(stdin))
 
 
 def test_little_text_is_held_in_memory() -> None:

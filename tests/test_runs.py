@@ -76,12 +76,24 @@ def test_a_folder_that_holds_a_run_is_replaced_by_force_only() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_log_that_cannot_be_written_is_named() -> None:
-    Path("mine").mkdir()
-    Path("mine/log.ndjson").symlink_to("/dev/full")
     run = new_run("gru", Path("mine"), force=True)
+    run.log({"event": "start"})
+    run.close()
+    run._log = Path("/dev/full").open("w")  # noqa: SIM115 (the run closes it)
     with pytest.raises(CharseqError, match=r"'mine/log\.ndjson': No space left"):
+        run.log({"event": "epoch"})
+    run.close()
+
+
+def test_a_log_is_never_written_through_a_link() -> None:
+    Path("mine").mkdir()
+    Path("precious").write_text("precious")
+    Path("mine/log.ndjson").symlink_to("../precious")
+    run = new_run("gru", Path("mine"), force=True)
+    with pytest.raises(CharseqError, match="not a regular file"):
         run.log({"event": "start"})
     run.close()
+    assert Path("precious").read_text() == "precious"
 
 
 def test_a_folder_that_was_removed_is_made_again() -> None:

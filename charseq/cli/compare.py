@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -87,16 +86,15 @@ def compare(
 
     native.share_cores()
     from charseq.comparison import trials
-    from charseq.vocabulary import Vocabulary
 
     if given["seed"] + seeds - 1 > LARGEST_SEED:
         raise UsageError(
             f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
             hint="begin at a smaller --seed",
         )
-    with texts.corpus_of_any_size(text, file, lines=lines, unit=unit, normalization=normalize) as corpus:
-        every = chain(corpus.pieces(), [vocabulary])
-        known = Vocabulary.of(every, unit=unit, normalization=normalize, boundary=lines)
+    source = texts.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    with source.opened(sys.stdin.buffer) as corpus:
+        known = source.vocabulary(corpus)
         planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
         form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
         _compare(corpus, known, planned, form)

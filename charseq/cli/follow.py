@@ -1,7 +1,10 @@
 """Follow a training run to its end: show its events, heed signals, and end with the status it has earned."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
@@ -10,7 +13,10 @@ from charseq.cli.options import Form
 from charseq.corpus import AnyCorpus
 from charseq.errors import ExitStatus, RequirementNotMet
 from charseq.events import End, Event, Start
+from charseq.gather import STANDARD_INPUT, Given
 from charseq.render.training import JSONLines, PlainLines, Renderer, outcome, summary
+from charseq.render.visible import visible
+from charseq.resumption import Resumption
 from charseq.runs import Run
 from charseq.settings import TrainSettings
 from charseq.vocabulary import Vocabulary
@@ -18,14 +24,19 @@ from charseq.vocabulary import Vocabulary
 OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
 
 
-def follow(
-    corpus: AnyCorpus,
-    vocabulary: Vocabulary,
-    settings: TrainSettings,
-    open_run: Callable[[], Run],
-    form: Form,
-    require_accuracy: float | None,
-) -> None:
+class Training(NamedTuple):
+    """What is to be trained, and where."""
+
+    corpus: AnyCorpus
+    vocabulary: Vocabulary
+    settings: TrainSettings
+    open_run: Callable[[], Run]
+    given: Given
+    resumed: Resumption | None
+    save_every: float
+
+
+def follow(training: Training, form: Form, require_accuracy: float | None) -> None:
     """Train, and show every event as `form` has it.
 
     Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
@@ -33,12 +44,32 @@ def follow(
     from charseq.training.loop import train
 
     live = form == "table" and sys.stdout.isatty()
+    corpus, vocabulary, settings, open_run, given, resumed, save_every = training
     with streams.stopping() as stop:
-        last = _show(train(corpus, vocabulary, settings, open_run, stop=stop, live=live), form, stop)
+        events = train(
+            corpus,
+            vocabulary,
+            settings,
+            open_run,
+            given=given,
+            resumed=resumed,
+            stop=stop,
+            live=live,
+            save_every=save_every,
+        )
+        last = _show(events, form, stop)
     if isinstance(last, End):
         if form != "json":
             streams.say(outcome(last), OUTCOME_STYLES[last.status])
+        if last.status == "interrupted":
+            streams.say(_resuming(last, given))
         _finish(last, stop, require_accuracy)
+
+
+def _resuming(end: End, given: Given) -> str:
+    """The command that goes on with a run."""
+    again = [] if STANDARD_INPUT not in given.files else ["--file", STANDARD_INPUT]
+    return visible(shlex.join(["charseq", "train", *again, "--resume", str(Path(end.model).parent)]))
 
 
 def _show(events: Iterator[Event], form: Form, stop: streams.Stop) -> Event | None:

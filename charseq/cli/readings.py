@@ -1,5 +1,6 @@
 """What score reads: whole texts, or lines as they come, each with how surprising it was."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from charseq.cli import texts
 from charseq.corpus import AnyCorpus, lines_of
 from charseq.errors import UnknownCharacter
+from charseq.gather import Given
 from charseq.model_file import Model
 from charseq.score import Scored, Surprise, encoded, read_as, surprise, surprises
 from charseq.vocabulary import Ids
@@ -46,9 +48,9 @@ class Readings:
         yield from self._together("", list(enumerate(given, 1)))
         vocabulary = self.model.vocabulary
         for name in files:
-            with texts.corpus_of_any_size(
-                [], [name], lines=False, unit=vocabulary.unit, normalization=vocabulary.normalization
-            ) as corpus:
+            one = Given(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
+            texts.tell_who_types(one.files)
+            with one.opened(sys.stdin.buffer) as corpus:
                 scored = Scored(name, 1, corpus.pieces, lambda: iter(()))
                 scored.parts = partial(self._parts, corpus, scored)
                 yield scored

@@ -61,13 +61,11 @@ def show(
     debug: DebugOption = False,
 ) -> None:
     """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
-    from charseq.model_file import describe, read
+    from charseq.model_file import describe
     from charseq.render.model import show_model
     from charseq.runs import model_path
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     path = model_path(run)
-    told = describe(path)
-    if verify:
-        read(path)
+    told = describe(path, verify=verify)
     show_model(path, told, verified=verify, form=form, output=sys.stdout)

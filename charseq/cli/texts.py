@@ -14,7 +14,8 @@ BLOCK = 1 << 20
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from charseq.corpus import AnyCorpus, Corpus
+    from charseq.corpus import Corpus
+    from charseq.gather import Given
     from charseq.units import Normalization, Unit
 
 
@@ -37,36 +38,27 @@ def corpus(
     return gather(texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer)
 
 
-def corpus_of_any_size(
+def given(
     texts: Sequence[str] | None,
     files: Sequence[str] | None,
     *,
     lines: bool,
     unit: "Unit",
     normalization: "Normalization",
-) -> "AbstractContextManager[AnyCorpus]":
-    """The same, read a piece at a time where it is large.  Raises TextError."""
-    from charseq.gather import gather_any_size
+    extra: str = "",
+) -> "Given":
+    """What they name, and how it is to be read, from standard input if it is that."""
+    from charseq.gather import Given
 
     texts, files = _named(texts, files)
-    return gather_any_size(
-        texts,
-        files,
-        lines=lines,
-        unit=unit,
-        normalization=normalization,
-        standard_input=sys.stdin.buffer,
-    )
+    return Given(tuple(texts), tuple(files), lines, unit, normalization, extra)
 
 
 def _named(texts: Sequence[str] | None, files: Sequence[str] | None) -> tuple[list[str], list[str]]:
     """The texts and files of a command, the environment's where it has none."""
-    from charseq.gather import STANDARD_INPUT
-
     files = from_environment(files, "FILE")
     texts = from_environment(texts, "TEXT") if texts or not files else []
-    if STANDARD_INPUT in files:
-        _tell_who_types()
+    tell_who_types(files)
     return texts, files
 
 
@@ -82,7 +74,7 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     found: list[str] = []
     for text in given or []:
         if text == STANDARD_INPUT:
-            _tell_who_types()
+            tell_who_types([STANDARD_INPUT])
             found += decoded(sys.stdin.buffer.read(), "standard input", unit, remedy).splitlines()
         else:
             found.append(checked(text, f"the argument {text!r}", unit, remedy))
@@ -100,7 +92,7 @@ def lines_as_they_come(
     from charseq.gather import STANDARD_INPUT, open_file
 
     if name == STANDARD_INPUT:
-        _tell_who_types()
+        tell_who_types([STANDARD_INPUT])
         context: AbstractContextManager[Any]
         source, context = "standard input", contextlib.nullcontext(sys.stdin.buffer)
     else:
@@ -120,7 +112,7 @@ def lines_as_they_come(
                 return
 
 
-def _tell_who_types() -> None:
-    """Where standard input is a terminal, say that it is waited for."""
-    if sys.stdin.isatty():
+def tell_who_types(files: Sequence[str]) -> None:
+    """Where standard input is one of them, and a terminal, say that it is waited for."""
+    if "-" in files and sys.stdin.isatty():
         streams.say("reading standard input until Ctrl-D", "dim")

@@ -1,11 +1,13 @@
 """charseq train: learn a text, and show what the network predicts after every epoch."""
 
 import sys
+from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import chain
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperCommand
 
 from charseq.cli import streams, texts
 from charseq.cli import train_options as options
@@ -23,13 +25,19 @@ from charseq.cli.options import (
     VocabularyOption,
     chosen_format,
     examples,
+    exclusive,
 )
 from charseq.cli.settings_options import takes_settings
 from charseq.errors import UsageError
 
+if TYPE_CHECKING:
+    from charseq.resumption import Resumption
+
+NEWEST = "newest"
 EXAMPLES = [
     "charseq train --text hihello --cell lstm",
     "charseq train --text hihello --hidden-size 5 --learning-rate 0.1 --epochs 50",
+    "charseq train --resume --epochs 60",
     "charseq train --text 'to be, or not to be' --json | tail -n 1",
     "printf 'ada\\ngrace\\nalan\\n' | charseq train --file - --lines --epochs 100",
 ]
@@ -38,10 +46,26 @@ EXAMPLES = [
 def register(app: typer.Typer) -> None:
     """Add the command."""
     command = streams.quiet_when_unheard(takes_settings(train))
-    app.command("train", epilog=examples(EXAMPLES))(command)
+    app.command("train", cls=_Train, epilog=examples(EXAMPLES))(command)
+
+
+class _Train(TyperCommand):
+    """A command whose --resume may stand alone, which typer does not know."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Name the newest run where --resume names none."""
+        return super().parse_args(ctx, [*_named(args)])
+
+
+def _named(arguments: list[str]) -> Iterator[str]:
+    for argument, after in pairwise([*arguments, "-"]):
+        yield argument
+        if argument == "--resume" and after.startswith("-"):
+            yield NEWEST
 
 
 def train(
+    context: typer.Context,
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
@@ -51,6 +75,8 @@ def train(
     cell: CellOption = None,
     given: Any = None,
     patience: options.PatienceOption = None,
+    resume: options.ResumeOption = None,
+    save_every: options.SaveEveryOption = "60s",  # type: ignore[assignment]
     out: options.OutOption = None,
     force: options.ForceOption = False,
     require_accuracy: options.RequireAccuracyOption = None,
@@ -63,22 +89,48 @@ def train(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.follow import follow
+    from charseq.cli.follow import Training, follow
     from charseq.defaults import choose
-    from charseq.runs import new_run
-    from charseq.vocabulary import Vocabulary
+    from charseq.runs import new_run, require_new, resumed_run
 
     if force and out is None:
         raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")
-    with texts.corpus_of_any_size(text, file, lines=lines, unit=unit, normalization=normalize) as corpus:
-        every = chain(corpus.pieces(), [vocabulary])
-        known = Vocabulary.of(every, unit=unit, normalization=normalize, boundary=lines)
-        asked = {**given, "cell": cell, "patience": patience}
-        settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
-        settings.network(len(known))
-        form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-        run = partial(new_run, settings.cell, out, force=force)
-        follow(corpus, known, settings, run, form, require_accuracy)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    asked = {**given, "cell": cell, "patience": patience}
+    source = texts.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    resumed = None
+    if resume is not None:
+        exclusive(resume=resume, out=out, force=force)
+        resumed = _resumption(resume, _given(context, asked)).with_text(source)
+        source = resumed.given
+    elif out is not None:
+        require_new(out, force=force)
+    with source.opened(sys.stdin.buffer) as corpus:
+        known = source.vocabulary(corpus)
+        if resumed:
+            settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
+        else:
+            settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
+            settings.network(len(known))
+            run = partial(new_run, settings.cell, out, force=force)
+        follow(Training(corpus, known, settings, run, source, resumed, save_every), form, require_accuracy)
+
+
+def _given(context: typer.Context, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Of some options those that someone gave, wherever."""
+    sources = {name: context.get_parameter_source(name) for name in asked}
+    return {name: asked[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
+
+
+def _resumption(run: str, given: Mapping[str, Any]) -> "Resumption":
+    """The run to go on with, with the settings that are given anew."""
+    from charseq.lock import require_free
+    from charseq.resumption import resumption
+    from charseq.runs import model_path
+
+    path = model_path(None if run == NEWEST else run)
+    require_free(path.parent)
+    return resumption(path).with_changes(given)
 
 
 def _power_of(device: str) -> float:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+from charseq.cli.names import models
 from charseq.cli.options import LARGEST_COUNT, MODEL, TEXT, TRAINING, filled, number, option, seconds
 
 INFINITY = float("inf")
@@ -204,6 +205,25 @@ OutOption = Annotated[
         metavar="FOLDER",
         help="The run's folder.",
         show_default="the next number in runs/",
+    ),
+]
+ResumeOption = Annotated[
+    str | None,
+    option(
+        "--resume",
+        parser=filled,
+        metavar="[RUN]",
+        help="Go on with a run as if it had never stopped, or for more --epochs; newest is the newest.",
+        autocompletion=models,
+    ),
+]
+SaveEveryOption = Annotated[
+    float,
+    option(
+        "--save-every",
+        parser=seconds,
+        metavar="TIME",
+        help="Save the run this often, less often where that would take more than 2 % of the time.",
     ),
 ]
 ForceOption = Annotated[bool, option("--force", help="Replace the run that --out holds.")]

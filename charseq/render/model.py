@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from charseq.model_file import LINES, Description
+from charseq.model_file import LINES, STATE, Description
 from charseq.render.runs import Form, number, print_table
 from charseq.render.visible import visible
 
@@ -37,7 +37,8 @@ def _record(path: Path, told: Description, verified: bool) -> dict[str, Any]:
     training = dict(told.training)
     settings = training.pop("settings", {})
     settings.pop("reasons", None)
-    shapes = {name: shape for name, shape in told.shapes.items() if name != LINES}
+    shapes = {n: shape for n, shape in told.shapes.items() if n != LINES and not n.startswith(STATE)}
+    place = told.place or {}
     network = asdict(told.network)
     return {
         "model": str(path),
@@ -54,6 +55,9 @@ def _record(path: Path, told: Description, verified: bool) -> dict[str, Any]:
         "remembered_lines": told.shapes.get(LINES, (0,))[0],
         "symbols": told.vocabulary.symbols,
         "learned": list(told.learned),
+        "can_go_on": told.place is not None,
+        "text_sha256": place.get("text", {}).get("sha256"),
+        "text_files": place.get("text", {}).get("files", []),
         **training,
         "settings": settings,
         "tensors": shapes,

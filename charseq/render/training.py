@@ -83,6 +83,8 @@ def summary(start: Start) -> str:
     text = f"{count(start.characters, 'character')}, {distinct} distinct"
     if start.sequences > 1:
         text += f", {start.sequences} strings"
+    if start.resumed is not None:
+        text = f"going on with {visible(start.run)} after {read_times(start.resumed)}: {text}"
     if settings.stride:
         text += f", in windows of {settings.sequence_length}, each {settings.stride} further on"
     elif settings.whole:
@@ -158,6 +160,12 @@ def passes(event: Epoch) -> str:
 def count(number: int, noun: str) -> str:
     """A number and its noun: 1 epoch, 2 epochs."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def read_times(passes: float) -> str:
+    """How often a text was read: 1 epoch, 2.5 epochs."""
+    number = f"{passes:,.2f}".rstrip("0").rstrip(".")
+    return f"{number} epoch" + ("" if number == "1" else "s")
 
 
 def duration(seconds: float) -> str:

@@ -11,19 +11,19 @@ MEASURING_TO_LEARNING = 1 / 3
 
 
 class Clock:
-    """Started with the run."""
+    """Started with the run; of one that goes on, so many seconds ago."""
 
-    def __init__(self, settings: TrainSettings, material: Material) -> None:
+    def __init__(self, settings: TrainSettings, material: Material, elapsed: float = 0.0) -> None:
         self._limit = settings.time_limit or math.inf
         self._updates = settings.epochs * len(material.windows)
         self._held_out = material.held_out.places if material.held_out else 0
-        self._started = time.monotonic()
+        self._started = time.monotonic() - elapsed
         self.measuring = 0.0
         """Seconds that it takes to measure an epoch: as many as the last time, or as are guessed."""
 
     @property
     def seconds(self) -> float:
-        """The time since the start."""
+        """How long the run has been going on."""
         return time.monotonic() - self._started
 
     @property

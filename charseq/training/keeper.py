@@ -1,7 +1,7 @@
 """The best of a run so far, and the model file that holds it."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 from torch import Tensor
@@ -9,13 +9,25 @@ from torch import Tensor
 from charseq.corpus import AnyCorpus, Corpus
 from charseq.events import Epoch
 from charseq.held import Digests, digests
-from charseq.model_file import Model, write
+from charseq.model_file import Model, State, write
 from charseq.runs import Run
 from charseq.settings import TrainSettings
 from charseq.training.learner import Learner
 from charseq.vocabulary import Vocabulary
 
-SECONDS_BETWEEN_SAVES = 30.0
+LARGEST_PART = 0.02
+"""Of the time of a run, that saving may take."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured when the weights were as they are kept; of first weights, nothing."""
+
+    epoch: int = 0
+    passes: float = 0.0
+    loss: float | None = None
+    accuracy: float | None = None
+    validation_loss: float | None = None
 
 
 class Keeper:
@@ -28,58 +40,66 @@ class Keeper:
         settings: TrainSettings,
         learner: Learner,
         opening: str,
+        save_every: float,
     ) -> None:
-        self.best: Epoch | None = None
-        self.last_passes = 0.0
+        self.best = Measures()
         self._corpus, self._vocabulary, self._settings = corpus, vocabulary, settings
         self._learner, self._opening = learner, opening
         self._kept = learner.parameters.copy()
-        self._saved = time.monotonic()
+        self._save_every = save_every
+        self._next_save = time.monotonic() + save_every
 
-    def take(self, event: Epoch, run: Run) -> None:
-        """Keep the present weights if they are the best so far; now and then save them, too."""
-        self.last_passes = event.passes
-        if self.best is None or self._rank(event) < self._rank(self.best):
-            self.best, self._kept = event, self._learner.parameters.copy()
-            if time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES:
-                self.save(run)
+    def take(self, event: Epoch) -> None:
+        """Keep the present weights if they are the best so far."""
+        found = Measures(event.epoch, event.passes, event.loss, event.accuracy, event.validation_loss)
+        if not self.best.epoch or self._rank(found) < self._rank(self.best):
+            self.best, self._kept = found, self._learner.parameters.copy()
 
-    def take_unmeasured(self) -> None:
-        """Keep the present weights where none have been measured."""
-        if self.best is None:
-            self._kept = self._learner.parameters.copy()
+    def keep(self, model: Model, best: Measures) -> None:
+        """Keep what an earlier part of the run has kept."""
+        self.best = best
+        if best.epoch:
+            device = self._learner.device
+            self._kept = [flat.to(device) for flat in self._learner.parameters.flattened(model.arrays)]
 
-    def save(self, run: Run) -> None:
-        """Write what is kept."""
-        self._saved = time.monotonic()
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to save: seldom enough that saving takes little of the time."""
+        return time.monotonic() >= self._next_save
+
+    def save(self, run: Run, state: State | None) -> None:
+        """Write what is kept; where nothing has been measured, the present weights, if they are sound."""
+        began = time.monotonic()
         run.restore()
-        write(run.model, self._model(self._kept))
+        if self.best.epoch or state is None:
+            model = self._model(self._kept)
+        else:
+            with self._learner.settled():
+                model = self.present()
+        write(run.model, model, state)
+        ended = time.monotonic()
+        self._next_save = ended + max(self._save_every, (ended - began) / LARGEST_PART)
 
     def present(self) -> Model:
         """The model as it now is."""
         return self._model(self._learner.parameters.flat)
 
-    def _rank(self, event: Epoch) -> tuple[float, ...]:
+    def _rank(self, measures: Measures) -> tuple[float, ...]:
         """Lower is better: of a whole text what is most nearly learned, of others the validation loss."""
         if self._settings.whole:
-            return (-event.accuracy, event.loss)
-        return (event.validation_loss,) if event.validation_loss is not None else (-event.passes,)
+            return (-(measures.accuracy or 0.0), measures.loss or 0.0)
+        if measures.validation_loss is None:
+            return (-measures.passes,)
+        return (measures.validation_loss,)
 
     def _model(self, values: list[Tensor]) -> Model:
-        best = self.best
-        measures = {
-            "epoch": best.epoch if best else 0,
-            "loss": best.loss if best else None,
-            "accuracy": best.accuracy if best else None,
-            "validation_loss": best.validation_loss if best else None,
-        }
         return Model(
             self._learner.network,
             self._vocabulary,
             self._learner.parameters.arrays(values),
             learned=self._learned_whole(),
             opening=self._opening,
-            training={"settings": asdict(self._settings), **measures},
+            training={"settings": asdict(self._settings), **asdict(self.best)},
             lines=self._lines,
         )
 

@@ -55,8 +55,9 @@ class Learner:
         self._dropout = settings.dropout
         self._average = settings.average
         self._averaged = self.parameters.copy() if settings.average else []
+        self.random = torch.Generator(device).manual_seed(settings.seed)
+        """What dropout draws from."""
         self._in_bfloat16 = uses_bfloat16(settings.precision, device)
-        self._random = torch.Generator(device).manual_seed(settings.seed)
 
     def update(
         self, batch: Batch, states: States | None, learning_rate: float
@@ -108,6 +109,17 @@ class Learner:
             predictions += [row[: n - 1] for row, n in zip(rows, lengths.tolist(), strict=True)]
         return Measure(cost / places, right / places, predictions)
 
+    def kept(self) -> dict[str, Tensor]:
+        """The tensors that learning goes on from, by name; to be copied, or to be written over."""
+        groups = {"weights": self.parameters.flat, "average": self._averaged}
+        for i in range(self.optimizer.slots):
+            groups[f"optimizer.{i}"] = [slots[i] for slots in self.optimizer.memory]
+        return {f"{name}.{i}": tensor for name, group in groups.items() for i, tensor in enumerate(group)}
+
+    def first_states(self, rows: int) -> States:
+        """The states that so many rows start from."""
+        return self.network.start(TORCH, self.parameters.weights, rows)
+
     def recover(self, values: list[Tensor]) -> None:
         """Go back to earlier weights, and forget what the optimizer remembers."""
         self.parameters.restore(values)
@@ -143,7 +155,7 @@ class Learner:
         """Inputs [B T] -> logits [B T V], every layer's final state."""
         weights = self.parameters.weights
         if states is None:
-            states = self.network.start(TORCH, weights, len(inputs))
+            states = self.first_states(len(inputs))
         read = self.network.look_up if self._way.path == "fused" else self.network.embed
         xs = read(TORCH, weights, inputs)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16):
@@ -160,7 +172,7 @@ class Learner:
         if not batch.fresh.any():
             return states
         (fresh,) = self._moved(batch.fresh)
-        starts = self.network.start(TORCH, self.parameters.weights, len(batch.fresh))
+        starts = self.first_states(len(batch.fresh))
         return tuple(
             type(s)(*(torch.where(beside(fresh, f), first, f) for first, f in zip(start, s, strict=True)))
             for start, s in zip(starts, states, strict=True)
@@ -172,9 +184,9 @@ class Learner:
     def _drop(self, hs: Tensor) -> Tensor:
         """Inverted dropout, from the run's own generator.  Source: Srivastava et al. 2014."""
         if self._way.kernel == "native":
-            return native.dropout(hs, self._dropout, self._random)
+            return native.dropout(hs, self._dropout, self.random)
         kept = 1 - self._dropout
-        return hs * torch.empty_like(hs).bernoulli_(kept, generator=self._random).div_(kept)
+        return hs * torch.empty_like(hs).bernoulli_(kept, generator=self.random).div_(kept)
 
 
 def _keep(hs: Tensor) -> Tensor:

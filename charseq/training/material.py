@@ -30,6 +30,7 @@ class Material:
         self._settings = settings
         self._encoded = Encoded(corpus, vocabulary)
         self.strings, self._held_out = self._encoded.split(settings.validation)
+        self.digest = self._encoded.digest
         self.sequences = self.strings
         if settings.stride:
             self.sequences = [window for ids in self.strings for window in self._overlapping(ids)]

@@ -21,12 +21,11 @@ class Parameters:
         self.flat: list[Tensor] = []
         self.gradients: list[Tensor] = []
         self.named: dict[str, Tensor] = {}
-        groups: dict[str, list[str]] = {}
+        self._groups: dict[str, list[str]] = {}
         for name in network.slots():
-            groups.setdefault(name.rpartition(".")[0], []).append(name)
-        for names in groups.values():
-            joined = np.concatenate([np.ravel(arrays[name]) for name in names])
-            flat = torch.from_numpy(joined).to(device)
+            self._groups.setdefault(name.rpartition(".")[0], []).append(name)
+        for names, joined in zip(self._groups.values(), self.flattened(arrays), strict=True):
+            flat = joined.to(device)
             gradient = torch.zeros_like(flat)
             start = 0
             for name in names:
@@ -38,6 +37,11 @@ class Parameters:
             self.flat.append(flat)
             self.gradients.append(gradient)
         self.weights = network.arrange(self.named)
+
+    def flattened(self, arrays: Mapping[str, npt.NDArray[np.float32]]) -> list[Tensor]:
+        """Arrays by name -> values as they are kept here; the other way round it is `arrays`."""
+        groups = self._groups.values()
+        return [torch.from_numpy(np.concatenate([np.ravel(arrays[name]) for name in g])) for g in groups]
 
     def zero_gradients(self) -> None:
         """Forget the gradients of the update before."""

@@ -31,15 +31,16 @@ class Sampler:
 
     def __init__(self, learner: Learner, present: Callable[[], Model], seed: int, *, live: bool) -> None:
         self._learner, self._present, self._seed, self._live = learner, present, seed, live
-        self._places = PLACES_BETWEEN_SAMPLES
+        self.places = PLACES_BETWEEN_SAMPLES
+        """What was learned since the last sample."""
         self._next_live = time.monotonic() + SECONDS_BETWEEN_LIVE_SAMPLES
 
     def after(self, places: int) -> str | None:
         """A sample with a report on so many more places, where enough was learned since the last one."""
-        self._places += places
-        if self._places < PLACES_BETWEEN_SAMPLES:
+        self.places += places
+        if self.places < PLACES_BETWEEN_SAMPLES:
             return None
-        self._places = 0
+        self.places = 0
         return self._timed()
 
     def live(self) -> str | None:

@@ -9,12 +9,14 @@ from charseq.training.learner import Measure
 
 
 class Tally:
-    """Loss, places that were right, and pace, from its making on."""
+    """Loss, places that were right, and pace, from its making on; or from sums made before that."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(
+        self, device: torch.device, *, cost: float = 0.0, right: float = 0.0, places: int = 0
+    ) -> None:
         self.began = time.monotonic()
-        self.places = 0
-        self._cost = self._right = torch.zeros((), device=device)
+        self.places = self._before = places
+        self._cost, self._right = torch.tensor([cost, right], device=device)
 
     def add(self, loss: Tensor, right: Tensor, places: int) -> None:
         """Take in one update: its mean loss, and how many of its places were right."""
@@ -29,13 +31,17 @@ class Tally:
 
     @property
     def pace(self) -> float:
-        """Places a second."""
-        return self.places / max(self.seconds, 1e-9)
+        """Places a second, since its making."""
+        return (self.places - self._before) / max(self.seconds, 1e-9)
 
     @property
     def loss(self) -> float:
         """The mean, in nats per place."""
         return float(self._cost) / max(self.places, 1)
+
+    def sums(self) -> dict[str, float]:
+        """What another one can be made from, to go on."""
+        return {"cost": float(self._cost), "right": float(self._right), "places": self.places}
 
     def measure(self) -> Measure:
         """Loss and accuracy, without predictions."""

@@ -25,7 +25,8 @@ class Watch:
         self._learner, self._most = learner, most
         self._limit = RUNAWAY * math.log(vocabulary_size + 1) if most else DIVERGED_LOSS
         self._every = 1 if device.type == "cpu" else UPDATES_BETWEEN_CHECKS
-        self._sound = learner.parameters.copy()
+        self.sound = learner.parameters.copy() if most else []
+        """The weights to go back to, where that is ever to be done."""
 
     def is_sound(self, loss: Tensor, updates: int) -> bool:
         """Whether the loss after so many updates means something; now and then the weights are set aside."""
@@ -34,7 +35,7 @@ class Watch:
         if not float(loss) < self._limit:
             return False
         if self._most and updates % UPDATES_BETWEEN_COPIES == 0:
-            self._sound = self._learner.parameters.copy()
+            self.sound = self._learner.parameters.copy()
         return True
 
     def recover(self) -> bool:
@@ -42,5 +43,5 @@ class Watch:
         if self.recoveries == self._most:
             return False
         self.recoveries += 1
-        self._learner.recover(self._sound)
+        self._learner.recover(self.sound)
         return True

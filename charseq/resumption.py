@@ -1,0 +1,143 @@
+"""A run that is to go on: what it was told, what of that may be changed, and where its text is."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from charseq.errors import ModelFileError, TextError, UsageError
+from charseq.gather import STANDARD_INPUT, Given
+from charseq.model_file import Model, State, read_state
+from charseq.settings import TrainSettings
+
+CHANGEABLE = {"epochs", "time_limit", "patience", "device"}
+"""Settings by which a run goes on for longer, or elsewhere, and is still the same."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A run as it was left."""
+
+    folder: Path
+    model: Model
+    state: State
+    settings: TrainSettings
+    given: Given
+    """Its text, as it was given."""
+    changed: bool = False
+    """Whether it goes on with other settings."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it had come to its end."""
+        return bool(self.state.place.get("finished"))
+
+    @property
+    def logged(self) -> int:
+        """Lines of its log."""
+        lines = self.state.place.get("logged")
+        return lines if type(lines) is int else 0
+
+    def with_changes(self, asked: Mapping[str, Any]) -> "Resumption":
+        """Go on with other settings, where they are such that may change.
+
+        Raises UsageError for any other, and says which.
+        """
+        known = {field.name for field in fields(TrainSettings)}
+        for name, value in asked.items():
+            if name not in known:
+                raise UsageError(f"no such setting: {name}")
+            before = getattr(self.settings, name)
+            if name not in CHANGEABLE and value != before:
+                raise UsageError(
+                    f"{option_named(name)} {value} would make it another run; {self._name} has {before}",
+                    hint=f"leave it out, or train anew; what may change is "
+                    f"{', '.join(sorted(map(option_named, CHANGEABLE)))}",
+                )
+        changed = {name: asked[name] for name in CHANGEABLE & asked.keys()}
+        if "epochs" in changed:
+            changed["until_learned"] = False
+        settings = replace(self.settings, **changed)
+        return replace(self, settings=settings, changed=settings != self.settings)
+
+    def with_text(self, given: Given) -> "Resumption":
+        """Go on with the text as it is now given; where none is, as it was before.
+
+        Raises UsageError where it is to be read in another way, TextError where it is not there any more.
+        """
+        for name in ("lines", "unit", "normalization", "extra"):
+            now, before = getattr(given, name), getattr(self.given, name)
+            if now not in (getattr(Given(), name), before):
+                shown = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)
+                raise UsageError(
+                    f"--{shown} {now} would make it another run; {self._name} has {before}",
+                    hint="leave it out, or train anew",
+                )
+        if given.texts or given.files:
+            return replace(self, given=replace(self.given, texts=given.texts, files=given.files))
+        if not self.given.texts and not self.given.files:
+            raise TextError(f"where the text of {self._name} is was not kept", hint="give it again")
+        if STANDARD_INPUT in self.given.files:
+            raise TextError(
+                f"the text of {self._name} came from standard input", hint="give it again, by --file -"
+            )
+        for name in self.given.files:
+            if not Path(name).is_file():
+                raise TextError(
+                    f"the text of {self._name} is not at {name!r}, as seen from here",
+                    hint="go to the folder it was trained from, or say by --file where the text is",
+                )
+        return self
+
+    @property
+    def _name(self) -> str:
+        return repr(str(self.folder))
+
+
+def resumption(path: Path) -> Resumption:
+    """The run of a model file.  Raises ModelFileError where there is none that could go on."""
+    model, state = read_state(path)
+    try:
+        settings = _of(TrainSettings, model.training["settings"])
+        given = _of(Given, state.place["text"])
+        if settings.network(len(model.vocabulary)) != model.network:
+            raise ValueError("its settings are those of another network")
+    except (KeyError, TypeError, ValueError, UsageError) as error:
+        raise ModelFileError(f"{str(path)!r} holds no run that could go on: {error}") from error
+    return Resumption(path.parent, model, state, settings, given)
+
+
+def text_of(given: Given | None, digest: str) -> dict[str, Any]:
+    """What a run remembers of its text."""
+    return {**asdict(given or Given()), "sha256": digest}
+
+
+def option_named(name: str) -> str:
+    """The option that sets something."""
+    return "--" + name.replace("_", "-")
+
+
+def _of(kind: Any, told: Mapping[str, Any]) -> Any:
+    """A dataclass from what JSON kept of it, every value of the type that its default has."""
+    found = {}
+    for field in fields(kind):
+        if field.name not in told:
+            continue
+        value = told[field.name]
+        default = getattr(kind(), field.name)
+        if isinstance(default, tuple):
+            value = tuple(map(_string, value))
+        elif (
+            default is not None
+            and type(value) is not type(default)
+            and not (isinstance(default, float) and type(value) is int)
+        ) or (default is None and value is not None and not isinstance(value, int | float)):
+            raise ValueError(f"{field.name} is {value!r}")
+        found[field.name] = value
+    return kind(**found)
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no string")
+    return value
