@@ -1,6 +1,24 @@
-"""Run charseq as `python -m charseq`."""
+"""Run charseq, as a command or as `python -m charseq`."""
 
-from charseq.cli.app import main
+import os
+import signal
+from types import FrameType
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line of this process; Ctrl-C while it loads is no error to be traced."""
+    before = signal.signal(signal.SIGINT, _leave)
+    from charseq.cli.app import main as run
+
+    signal.signal(signal.SIGINT, before)
+    run()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

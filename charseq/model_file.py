@@ -126,8 +126,7 @@ def read_state(path: Path) -> tuple[Model, State]:
         told = _told(file)
         if told.place is None:
             raise ModelFileError(
-                f"{named(path)} holds no run that could go on: "
-                + ("it diverged" if told.format > 1 else "it was written before charseq kept any"),
+                f"{named(path)} holds no run that could go on: it diverged, or is of an earlier charseq",
                 hint="train again, without --resume",
             )
         names = [name for name in file.entries if name.startswith(STATE)]

@@ -112,6 +112,7 @@ def _compare(corpus: "AnyCorpus", known: "Vocabulary", planned: "Sequence[Trial]
         streams.say(conditions(planned, corpus.characters, len(known)))
     ended: list[Result] = []
     with streams.stopping() as stop, _renderer(form, planned) as renderer:
+        stop.begun = True
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
             return train(corpus, known, settings, lambda: new_run(settings.cell), stop=stop)

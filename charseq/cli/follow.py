@@ -36,7 +36,7 @@ class Training(NamedTuple):
     save_every: float
 
 
-def follow(training: Training, form: Form, require_accuracy: float | None) -> None:
+def follow(training: Training, form: Form, require_accuracy: float | None, stop: streams.Stop) -> None:
     """Train, and show every event as `form` has it.
 
     Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
@@ -45,19 +45,18 @@ def follow(training: Training, form: Form, require_accuracy: float | None) -> No
 
     live = form == "table" and sys.stdout.isatty()
     corpus, vocabulary, settings, open_run, given, resumed, save_every = training
-    with streams.stopping() as stop:
-        events = train(
-            corpus,
-            vocabulary,
-            settings,
-            open_run,
-            given=given,
-            resumed=resumed,
-            stop=stop,
-            live=live,
-            save_every=save_every,
-        )
-        last = _show(events, form, stop)
+    events = train(
+        corpus,
+        vocabulary,
+        settings,
+        open_run,
+        given=given,
+        resumed=resumed,
+        stop=stop,
+        live=live,
+        save_every=save_every,
+    )
+    last = _show(events, form, stop)
     if isinstance(last, End):
         if form != "json":
             streams.say(outcome(last), OUTCOME_STYLES[last.status])
@@ -77,6 +76,7 @@ def _show(events: Iterator[Event], form: Form, stop: streams.Stop) -> Event | No
     event = None
     with _renderer(form) as renderer:
         for event in events:
+            stop.begun = True
             if isinstance(event, Start) and form != "json":
                 streams.say(summary(event))
             with streams.heard(stop):

@@ -73,6 +73,8 @@ class Stop:
     signal: int | None = None
     unheard = False
     """Whether whoever read the events has gone."""
+    begun = False
+    """Whether there is anything yet that could be saved; as long as there is not, nothing is waited for."""
 
     def __call__(self) -> bool:
         """Whether to stop."""
@@ -115,6 +117,8 @@ def heard(stop: Stop) -> Iterator[None]:
 def stopping() -> Iterator[Stop]:
     """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once.
 
+    So does the first one, as long as nothing has begun.
+
     A thread does the answering, for Python itself heeds no signal before a long product has ended.
     """
     stop = Stop()
@@ -130,8 +134,13 @@ def stopping() -> Iterator[Stop]:
                 if stop.signal is not None:
                     os._exit(stop.status)
                 stop.signal = number
+                told = b"stopping, and saving the model; again to leave at once"
                 with contextlib.suppress(OSError):
-                    os.write(2, before + b"stopping, and saving the model; again to leave at once" + after)
+                    os.write(
+                        2, before + (told if stop.begun else b"stopped; nothing was learned yet") + after
+                    )
+                if not stop.begun:
+                    os._exit(stop.status)
         os.close(reading)
 
     handlers = {number: signal.signal(number, lambda *_: None) for number in numbers}

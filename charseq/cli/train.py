@@ -93,6 +93,8 @@ def train(
     from charseq.defaults import choose
     from charseq.runs import new_run, require_new, resumed_run
 
+    exclusive(resume=resume, out=out)
+    exclusive(resume=resume, force=force)
     if force and out is None:
         raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
@@ -100,12 +102,11 @@ def train(
     source = texts.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
     resumed = None
     if resume is not None:
-        exclusive(resume=resume, out=out, force=force)
         resumed = _resumption(resume, _given(context, asked)).with_text(source)
         source = resumed.given
     elif out is not None:
         require_new(out, force=force)
-    with source.opened(sys.stdin.buffer) as corpus:
+    with streams.stopping() as stop, source.opened(sys.stdin.buffer) as corpus:
         known = source.vocabulary(corpus)
         if resumed:
             settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
@@ -113,7 +114,8 @@ def train(
             settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
             settings.network(len(known))
             run = partial(new_run, settings.cell, out, force=force)
-        follow(Training(corpus, known, settings, run, source, resumed, save_every), form, require_accuracy)
+        training = Training(corpus, known, settings, run, source, resumed, save_every)
+        follow(training, form, require_accuracy, stop)
 
 
 def _given(context: typer.Context, asked: Mapping[str, Any]) -> dict[str, Any]:
