@@ -68,8 +68,7 @@ class NumpyOps:
     def normalized(self, x: Floats, gain: Floats, bias: Floats) -> Floats:
         """The last axis less its mean, divided by its standard deviation; times gain, plus bias."""
         centred = x - x.mean(-1, keepdims=True)
-        with np.errstate(over="ignore"):  # of weights that have run away; torch says nothing either
-            deviation = np.sqrt((centred * centred).mean(-1, keepdims=True) + VARIANCE_FLOOR)
+        deviation = np.sqrt((centred * centred).mean(-1, keepdims=True) + VARIANCE_FLOOR)
         return np.asarray(centred / deviation * gain + bias)
 
 

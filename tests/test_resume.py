@@ -202,7 +202,7 @@ def test_a_time_limit_is_the_budget_of_the_whole_run() -> None:
     assert isinstance(events[-1], End)
     assert events[-1].status == "completed"
     assert 999.95 < events[-1].seconds < 1002
-    with pytest.raises(UsageError, match="its time is over"):
+    with pytest.raises(UsageError, match="nothing left to do"):
         resumed((STREAM,))
     more = resumed((STREAM,), time_limit=1000.5)
     assert isinstance(more[0], Start)

@@ -111,8 +111,8 @@ class _Session:
         self.clock = Clock(settings, self.material, elapsed)
         self.reporter = Reporter(self.material, self.learner, vocabulary, settings, self.clock, sampler)
         self.progressed = time.monotonic()
-        if resumed and (resumed.finished or resumed.changed) and (why := self._over()):
-            raise UsageError(f"there is nothing left to do in {str(resumed.folder)!r}: {why}", hint=MORE)
+        if resumed:
+            self._require_more_to_do(resumed)
 
     def events(self, run: Run) -> Iterator[Event]:
         yield self._start(run)
@@ -208,6 +208,14 @@ class _Session:
         self.parts.restore(resumed.model, resumed.state)
         seconds = place.get("seconds", 0.0)
         return seconds if isinstance(seconds, float) and seconds >= 0 else 0.0
+
+    def _require_more_to_do(self, resumed: Resumption) -> None:
+        """Refuse to go on with a run that is over; one that was stopped in its last moment may end."""
+        why = self._over() if resumed.changed or resumed.finished else ""
+        if resumed.finished and not resumed.changed:
+            why = why or "it came to its end"
+        if why:
+            raise UsageError(f"there is nothing left to do in {str(resumed.folder)!r}: {why}", hint=MORE)
 
     def _position(self) -> Position:
         """Where the run is."""

@@ -48,7 +48,8 @@ class Reporter:
         measure, predictions = self._over_the_text(tally)
         validation = learner.measure(material.held_out) if material.held_out else None
         targets = [ids[1:].tolist() for ids in material.shown]
-        sample = None if self._settings.whole else self._sampler.after(tally.places)
+        sound = not _has_diverged(measure.loss, validation.loss if validation else None)
+        sample = self._sampler.after(tally.places) if sound and not self._settings.whole else None
         material.release()
         self._clock.measuring = time.monotonic() - began
         return kind(
@@ -96,4 +97,8 @@ class Reporter:
 
 def has_diverged(event: Epoch) -> bool:
     """Whether a loss is no longer a number that means anything."""
-    return not (event.loss < DIVERGED_LOSS and (event.validation_loss or 0.0) < DIVERGED_LOSS)
+    return _has_diverged(event.loss, event.validation_loss)
+
+
+def _has_diverged(loss: float, validation_loss: float | None) -> bool:
+    return not (loss < DIVERGED_LOSS and (validation_loss or 0.0) < DIVERGED_LOSS)

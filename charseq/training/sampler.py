@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from charseq.generation.continuation import continuation, default_choice, opening
 from charseq.model_file import Model
 from charseq.training.learner import Learner
@@ -52,7 +54,8 @@ class Sampler:
 
     def _timed(self) -> str:
         began = time.monotonic()
-        written = sample(self._present(), self._seed)
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights that may be about to run away
+            written = sample(self._present(), self._seed)
         took = time.monotonic() - began
         self._next_live = began + max(SECONDS_BETWEEN_LIVE_SAMPLES, took / LIVE_PART)
         return written
