@@ -125,7 +125,7 @@ def test_a_run_that_recovers_and_reports_goes_on_as_if_it_had_not_been_stopped(
     plan: dict[str, Any] = {
         "hidden_size": 9,
         "cell": "rnn-relu",
-        "learning_rate": 0.9,
+        "learning_rate": 2.0,
         "recoveries": 9,
         "epochs": 2,
     }
