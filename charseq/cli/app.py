@@ -36,6 +36,16 @@ GARBAGE = 50_000
 PARSER_ERROR = typer.BadParameter.__mro__[1]
 """The parser's UsageError, which typer does not export."""
 
+WORDS = (
+    (r"\s*\n\s*", " "),  # choices are put in lines
+    (r"is not a valid int(eger)?( range)?\.", "is not a whole number"),
+    (r"is not in the range (\S+?)<=x<=(\S+?)\.", r"is out of range; it must be at least \1 and at most \2"),
+    (r"^No such option: (\S+?)\.? \(Possible options: (.+)\)", r"there is no option \1; did you mean \2?"),
+    (r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)", r"unexpected: \1"),
+    (r"\.$", ""),
+)
+"""What the parser says, and what charseq says instead."""
+
 app = typer.Typer(
     name="charseq",
     no_args_is_help=True,
@@ -154,13 +164,13 @@ def _is_lack_of_memory(error: Exception) -> bool:
 
 
 def _parser_error(error: Exception, arguments: Sequence[str]) -> int:
-    context = getattr(error, "ctx", None)
+    context: Any = getattr(error, "ctx", None)
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     if not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
         return ExitStatus.USAGE
     command = getattr(context, "command_path", "charseq")
-    message = re.sub(r"\s*\n\s*", " ", message)  # it puts choices in lines
-    message = re.sub(r"is not a valid int(eger)?( range)?\.", "is not a whole number", message)
+    for theirs, ours in WORDS:
+        message = re.sub(theirs, ours, message)
     parameter: Any = getattr(error, "param", None)
     variable = getattr(parameter, "envvar", None)
     if (
@@ -169,7 +179,10 @@ def _parser_error(error: Exception, arguments: Sequence[str]) -> int:
         and not any(a.startswith(tuple(parameter.opts)) for a in arguments)
     ):
         message += f" (from {variable})"
-    _say(message[:1].lower() + message[1:], f"{command} --help", error)
+    hint = f"{command} --help"
+    if message.startswith("unexpected") and any(p.name == "text" for p in context.command.params):
+        hint = f"a text is given by --text, a file by --file; {hint}"
+    _say(message[:1].lower() + message[1:], hint, error)
     return ExitStatus.USAGE
 
 
