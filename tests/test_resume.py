@@ -391,3 +391,13 @@ def test_a_model_of_before_runs_could_go_on_is_refused_with_what_it_lacks(charse
     write(path, read(path))
     result = charseq("train", "--resume", "--epochs", "9")
     assert (result.status, "holds no run that could go on" in result.errors) == (2, True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_training_is_the_same_bytes_twenty_times(kind: str) -> None:
+    texts, plan = KINDS[kind]
+    found = set()
+    for _ in range(20):
+        trained(texts, stop=never, **{"cell": "gru", "hidden_size": 5, "dropout": 0.5, **plan})
+        found.add(written())
+    assert len(found) == 1
