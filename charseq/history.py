@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from charseq.lock import holder
 from charseq.runs import LOG, MODEL
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ class Summary:
     parameters: int | None
     characters: int | None
     status: str
-    """How it ended; "unfinished" where it is under way, or was killed."""
+    """How it ended; "running" where it is under way, "unfinished" where it was killed."""
     epochs: int | None
     loss: float | None
     accuracy: float | None
@@ -53,7 +54,7 @@ def summary(folder: Path) -> Summary:
         layers=_of(start, "layers", int),
         parameters=_of(start, "parameters", int),
         characters=_of(start, "characters", int),
-        status=(_of(last, "status", str) or "unfinished") if over else "unfinished",
+        status=(_of(last, "status", str) if over else None) or _not_over(folder),
         epochs=_of(last, "epochs" if over else "epoch", int),
         loss=_of(last, "loss", float),
         accuracy=_of(last, "accuracy", float),
@@ -61,6 +62,10 @@ def summary(folder: Path) -> Summary:
         has_model=(folder / MODEL).is_file(),
         changed=changed,
     )
+
+
+def _not_over(folder: Path) -> str:
+    return "running" if holder(folder) else "unfinished"
 
 
 def _event(line: bytes) -> dict[str, Any]:

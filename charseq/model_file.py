@@ -225,6 +225,8 @@ def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
         raise ValueError(f"sizes {sizes}")
     if len(vocabulary) != network.vocabulary_size:
         raise ValueError(f"{len(vocabulary)} symbols for a vocabulary of {network.vocabulary_size}")
+    if told.digests.keys() != entries.keys():
+        raise ValueError("it has other tensors than it says")
     kept = told.place is not None
     tensors = {name: e for name, e in entries.items() if not (kept and name.startswith(STATE))}
     if network.layers > len(tensors):

@@ -75,3 +75,18 @@ def test_a_source_that_fails_is_named() -> None:
 
     with pytest.raises(TextError, match="cannot read it: Input/output error"):
         list(LargeCorpus((Source("it", Broken()),)).pieces())
+
+
+@given(st.binary(max_size=40))
+def test_arbitrary_bytes_are_text_or_told_with_their_offset(data: bytes) -> None:
+    assert decoded(data, "it", "byte").encode("utf-8", "surrogateescape") == data
+    try:
+        whole = decoded(data, "it", "character")
+    except TextError as error:
+        offset = int(error.message.rpartition(" ")[2])
+        assert decoded(data[:offset], "it", "character").encode() == data[:offset]
+        with pytest.raises(TextError, match=f"offset {offset}"):
+            list(large(data).pieces())
+    else:
+        assert whole.encode() == data
+        assert "".join(large(data).pieces()) == whole

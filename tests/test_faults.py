@@ -136,6 +136,7 @@ def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(coun
             asked = time.monotonic()
             other = start("train", *more)
             _, errors = other.communicate(timeout=10)
+            assert summary(Path("mine")).status == "running"
             assert time.monotonic() - asked < 1.5  # half of it is the start of Python on a busy machine
             assert other.returncode in (1, 2)
             assert f"process {winner.pid}".encode() in errors or b"there is no model" in errors

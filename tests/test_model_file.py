@@ -3,10 +3,12 @@ import os
 import pickle
 import zipfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from safetensors import numpy as safetensors
 
 from charseq.arrays import SeededDraw
 from charseq.errors import CharseqError, ModelFileError
-from charseq.model_file import Model, read, write
+from charseq.model_file import Model, State, describe, read, read_state, write
 from charseq.network import Network
 from charseq.vocabulary import Vocabulary
 
@@ -117,6 +119,36 @@ def test_every_flipped_bit_is_found() -> None:
             with pytest.raises(ModelFileError):
                 read(PATH)
             data[place] ^= 1 << bit
+
+
+def test_of_what_a_run_goes_on_from_every_flipped_bit_is_found_or_not_read() -> None:
+    kept: dict[str, npt.NDArray[Any]] = {
+        "weights.0": np.arange(3, dtype=np.float32),
+        "generator": np.arange(9, dtype=np.uint8),
+    }
+    write(PATH, model(), State({"epochs": 3}, kept))
+    whole, state = read_state(PATH)
+    assert state.place == {"epochs": 3}
+    assert {name: array.tolist() for name, array in state.tensors.items()} == {
+        name: array.tolist() for name, array in kept.items()
+    }
+    data = bytearray(PATH.read_bytes())
+    unread = 0
+    for place in range(len(data)):
+        data[place] ^= 1 << place % 8
+        PATH.write_bytes(data)
+        for careful in (read_state, partial(describe, verify=True)):
+            with pytest.raises(ModelFileError):
+                careful(PATH)
+        try:
+            found = read(PATH)
+        except ModelFileError:
+            pass
+        else:
+            unread += 1
+            assert all((found.arrays[name] == array).all() for name, array in whole.arrays.items())
+        data[place] ^= 1 << place % 8
+    assert unread == sum(array.nbytes for array in kept.values())
 
 
 @given(st.binary(max_size=300))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from charseq.comparison import Trial
     from charseq.corpus import AnyCorpus
     from charseq.events import Event
+    from charseq.gather import Given
     from charseq.render.comparison import ComparisonRenderer
     from charseq.settings import TrainSettings
     from charseq.vocabulary import Vocabulary
@@ -97,10 +98,12 @@ def compare(
         known = source.vocabulary(corpus)
         planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
         form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-        _compare(corpus, known, planned, form)
+        _compare(corpus, known, source, planned, form)
 
 
-def _compare(corpus: "AnyCorpus", known: "Vocabulary", planned: "Sequence[Trial]", form: Form) -> None:
+def _compare(
+    corpus: "AnyCorpus", known: "Vocabulary", given: "Given", planned: "Sequence[Trial]", form: Form
+) -> None:
     """Do all trainings, and show them."""
     from charseq.comparison import Result, run
     from charseq.events import End
@@ -115,7 +118,7 @@ def _compare(corpus: "AnyCorpus", known: "Vocabulary", planned: "Sequence[Trial]
         stop.begun = True
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
-            return train(corpus, known, settings, lambda: new_run(settings.cell), stop=stop)
+            return train(corpus, known, settings, lambda: new_run(settings.cell), given=given, stop=stop)
 
         for result, event in run(planned, trained):
             if isinstance(event, End):

@@ -37,7 +37,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--part", type=float, default=1.0)
-    part = parser.parse_args().part
+    part: float = parser.parse_args().part
     table = Table(title="Load")
     for heading in ("", "seconds", "MB resident at most"):
         table.add_column(heading, justify="right")
@@ -47,7 +47,7 @@ def main() -> None:
         table.add_row(name, f"{seconds:.2f}", f"{megabytes:.0f}")
 
     def many(number: float) -> int:
-        return max(1, round(number * part))
+        return max(1, int(number * part))
 
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
