@@ -105,11 +105,13 @@ def test_a_signal_at_any_moment_is_answered_at_once_and_what_was_begun_is_saved(
 @rounds_of(2, 200)
 def test_killed_at_any_moment_a_training_leaves_a_model_that_loads_and_goes_on(count: int) -> None:
     moments = random.Random(count)
-    arguments = ["--text", "hihello " * 30, "--hidden-size", "300", "--out", "run", "--json"]
+    arguments = ["--text", "hihello " * 30, "--hidden-size", "100", "--out", "run", "--json"]
     arguments += ["--epochs", "100000", "--save-every", "0.001s", "--force"]
     process = start("train", *arguments)
     for _ in range(count):
         wait_for_lines(process, 40)
+        while not Path("run/model.safetensors").exists():
+            wait_for_lines(process, 1)
         time.sleep(0.3 * moments.random())
         process.kill()
         process.communicate()

@@ -61,7 +61,7 @@ def follow(training: Training, form: Form, require_accuracy: float | None, stop:
         if form != "json":
             streams.say(outcome(last), OUTCOME_STYLES[last.status])
         if last.status == "interrupted":
-            streams.say(_resuming(last, given))
+            streams.say(_resuming(last, given), in_one_line=True)
         _finish(last, stop, require_accuracy)
 
 

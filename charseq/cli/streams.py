@@ -33,15 +33,18 @@ def abandon(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def say(text: str, style: str = "") -> None:
-    """Say something about the data on standard error, in colour where that is a terminal."""
+def say(text: str, style: str = "", *, in_one_line: bool = False) -> None:
+    """Say something about the data on standard error, in colour where that is a terminal.
+
+    What is to be copied has to stay `in_one_line`, however long.
+    """
     if not sys.stderr.isatty():
         print(text, file=sys.stderr, flush=True)  # noqa: T201
         return
     from rich.console import Console
     from rich.text import Text
 
-    Console(stderr=True).print(Text(text, style))
+    Console(stderr=True).print(Text(text, style), soft_wrap=in_one_line)
 
 
 def tell_of_changed(count: int, done: str) -> None:
@@ -134,13 +137,12 @@ def stopping() -> Iterator[Stop]:
                 if stop.signal is not None:
                     os._exit(stop.status)
                 stop.signal = number
-                told = b"stopping, and saving the model; again to leave at once"
-                with contextlib.suppress(OSError):
-                    os.write(
-                        2, before + (told if stop.begun else b"stopped; nothing was learned yet") + after
-                    )
                 if not stop.begun:
+                    with contextlib.suppress(OSError):
+                        os.write(2, b"\nstopped; nothing was learned yet\n")
                     os._exit(stop.status)
+                with contextlib.suppress(OSError):
+                    os.write(2, before + b"stopping, and saving the model; again to leave at once" + after)
         os.close(reading)
 
     handlers = {number: signal.signal(number, lambda *_: None) for number in numbers}
