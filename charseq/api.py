@@ -215,25 +215,28 @@ def train(
     """Learn a text, several, or files, and yield every event; the last one is an End with the model's path.
 
     `settings` are those of `charseq.settings.TrainSettings`; what is left out is chosen from the text.
-    `resume` names a run to go on with, whose text and settings need not be given again; of these only
-    epochs, time_limit, patience and device may change.  `save_every` is in seconds.  `stop` is asked after
-    every update, and ends the run, its model saved.  Raises UsageError for what cannot be, CharseqError where
+    `resume` names a run to go on with, or "newest", whose text and settings need not be given again; of
+    these only epochs, time_limit, patience and device may change.  `save_every` is in seconds.  `stop` is
+    asked after every update, and ends the run, its model saved; whoever only reads no further events loses
+    what was learned since the last save.  Raises UsageError for what cannot be, CharseqError where
     the run cannot be written.
     """
     import io
 
     from charseq.defaults import choose
-    from charseq.resumption import resumption
+    from charseq.resumption import named_run, resumption
     from charseq.training.device import power_of
     from charseq.training.loop import train as learn
 
+    if isinstance(save_every, bool) or not isinstance(save_every, int | float) or not save_every > 0:
+        raise UsageError(f"save_every is {save_every!r}", hint="it is a number of seconds above 0")
     named = [files] if isinstance(files, str | Path) else files
     given = Given(tuple(_several(text)), tuple(map(str, named)), lines, unit, normalize, vocabulary)
     resumed = None
     if resume is not None:
         if out is not None or force:
             raise UsageError("a run goes on in its own folder", hint="leave out and force away")
-        resumed = resumption(model_path(str(resume))).with_changes(settings).with_text(given)
+        resumed = resumption(named_run(str(resume))).with_changes(settings).with_text(given)
         given = resumed.given
     with given.opened(io.BytesIO()) as corpus:
         known = given.vocabulary(corpus)

@@ -7,7 +7,9 @@ from typing import Any
 
 from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.gather import STANDARD_INPUT, Given
+from charseq.lock import require_free
 from charseq.model_file import Model, State, read_state
+from charseq.runs import NEWEST, model_path
 from charseq.settings import TrainSettings
 
 CHANGEABLE = {"epochs", "time_limit", "patience", "device"}
@@ -105,6 +107,23 @@ def resumption(path: Path) -> Resumption:
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ModelFileError(f"{str(path)!r} holds no run that could go on: {error}") from error
     return Resumption(path.parent, model, state, settings, given)
+
+
+def named_run(run: str) -> Path:
+    """The model file of a run that is to go on: a folder, a file, or the newest.
+
+    Raises ModelFileError where there is none, CharseqError where another process trains in it.
+    """
+    folder = Path(run)
+    require_free(folder if folder.is_dir() else folder.parent)
+    try:
+        path = model_path(None if run == NEWEST else run)
+    except ModelFileError as error:
+        if run == NEWEST:
+            raise ModelFileError(error.message, hint="train one, or name its folder by --resume") from None
+        raise
+    require_free(path.parent)
+    return path
 
 
 def text_of(given: Given | None, digest: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from charseq.lock import Lock, require_free
 
 MODEL = "model.safetensors"
 LOG = "log.ndjson"
+NEWEST = "newest"
+"""What names the newest run where one has to be named."""
 _NUMBERED = re.compile(r"(\d{4,})-.+")
 
 

@@ -62,6 +62,17 @@ def test_a_second_interrupt_ends_the_process_at_once() -> None:
     assert process.returncode == 130
 
 
+def test_two_signals_at_once_are_one() -> None:
+    process = start("train", "--text", "hihello", "--epochs", "100000", "--json")
+    wait_for_lines(process, 4)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert json.loads(output.splitlines()[-1])["status"] == "interrupted"
+
+
 def test_a_closed_pipe_ends_quietly_with_the_model_saved() -> None:
     process = start("train", "--text", "hihello", "--epochs", "100000")
     wait_for_lines(process, 3)

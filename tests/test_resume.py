@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from charseq import api
 from charseq.cells import CELLS
 from charseq.corpus import Corpus
 from charseq.defaults import choose
 from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.events import End, Epoch, Event, Report, Start
 from charseq.gather import Given
+from charseq.lock import Lock
 from charseq.model_file import read, write
 from charseq.resumption import resumption
 from charseq.runs import new_run, resumed_run
@@ -81,9 +83,21 @@ KINDS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("kind", KINDS)
+def planned(kind: str, optimizer: str, dropout: float) -> Any:
+    """A case of the suite where it is one of the usual; every other is a long one."""
+    usual = optimizer == "adam" or (kind == "strings" and dropout)
+    return pytest.param(kind, optimizer, dropout, marks=[] if usual else pytest.mark.long)
+
+
+@pytest.mark.parametrize(
+    ("kind", "optimizer", "dropout"),
+    [
+        planned(kind, optimizer, dropout)
+        for kind in KINDS
+        for optimizer in OPTIMIZERS
+        for dropout in (0.0, 0.5)
+    ],
+)
 def test_stopped_after_any_update_the_run_goes_on_as_if_it_had_not_been(
     kind: str, optimizer: str, dropout: float
 ) -> None:
@@ -381,8 +395,38 @@ def test_a_text_that_has_moved_is_named(charseq: Command) -> None:
 
 
 def test_without_a_run_there_is_nothing_to_go_on_with(charseq: Command) -> None:
-    result = charseq("train", "--resume")
-    assert (result.status, "there is no trained model" in result.errors) == (2, True)
+    for named in (["--resume"], ["--resume", "newest", "--json"]):
+        result = charseq("train", *named)
+        assert (result.status, "there is no trained model" in result.errors) == (2, True)
+        assert "by --resume" in result.errors
+
+
+def test_a_run_that_is_under_way_is_not_gone_on_with(charseq: Command) -> None:
+    Path("mine").mkdir()
+    lock = Lock(Path("mine"))
+    result = charseq("train", "--resume", "mine")
+    lock.release()
+    assert (result.status, f"process {os.getpid()}" in result.errors) == (1, True)
+
+
+def test_from_python_a_run_is_stopped_and_gone_on_with() -> None:
+    plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9, "learning_rate": 0.01}
+    whole = list(api.train("hihello", out="whole", **plan))
+    assert isinstance(whole[-1], End)
+    *_, stopped = api.train("hihello", out="out", stop=stopped_after(5), **plan)
+    assert isinstance(stopped, End)
+    assert stopped.status == "interrupted"
+    *_, end = api.train(resume="out")
+    assert isinstance(end, End)
+    assert Path(end.model).read_bytes() == Path(whole[-1].model).read_bytes()
+    for wrong in (
+        {"save_every": "10s"},
+        {"save_every": 0},
+        {"resume": "newest"},
+        {"resume": "out", "force": True},
+    ):
+        with pytest.raises(UsageError):
+            next(api.train("hihello", **wrong))
 
 
 def test_a_model_of_before_runs_could_go_on_is_refused_with_what_it_lacks(charseq: Command) -> None:

@@ -7,11 +7,15 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from charseq.errors import ExitStatus
+
+ONE_SIGNAL = 0.1
+"""Seconds within which signals are one: some programs send them to a process, then to its whole group."""
 
 
 def prepare() -> None:
@@ -132,11 +136,14 @@ def stopping() -> Iterator[Stop]:
     os.set_blocking(writing, False)
 
     def watch() -> None:
+        asked = 0.0
         while received := os.read(reading, 16):
             for number in numbers.intersection(received):
+                if stop.signal is not None and time.monotonic() - asked < ONE_SIGNAL:
+                    continue
                 if stop.signal is not None:
                     os._exit(stop.status)
-                stop.signal = number
+                stop.signal, asked = number, time.monotonic()
                 if not stop.begun:
                     with contextlib.suppress(OSError):
                         os.write(2, b"\nstopped; nothing was learned yet\n")
@@ -153,5 +160,5 @@ def stopping() -> Iterator[Stop]:
     finally:
         signal.set_wakeup_fd(woken)
         os.close(writing)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number, handler in handlers.items():  # what was asked to stop is about to, and is not cut off
+            signal.signal(number, handler if stop.signal is None else signal.SIG_IGN)

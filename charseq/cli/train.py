@@ -33,7 +33,6 @@ from charseq.errors import UsageError
 if TYPE_CHECKING:
     from charseq.resumption import Resumption
 
-NEWEST = "newest"
 EXAMPLES = [
     "charseq train --text hihello --cell lstm",
     "charseq train --text hihello --hidden-size 5 --learning-rate 0.1 --epochs 50",
@@ -58,6 +57,8 @@ class _Train(TyperCommand):
 
 
 def _named(arguments: list[str]) -> Iterator[str]:
+    from charseq.runs import NEWEST
+
     for argument, after in pairwise([*arguments, "-"]):
         yield argument
         if argument == "--resume" and after.startswith("-"):
@@ -126,13 +127,9 @@ def _given(context: typer.Context, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def _resumption(run: str, given: Mapping[str, Any]) -> "Resumption":
     """The run to go on with, with the settings that are given anew."""
-    from charseq.lock import require_free
-    from charseq.resumption import resumption
-    from charseq.runs import model_path
+    from charseq.resumption import named_run, resumption
 
-    path = model_path(None if run == NEWEST else run)
-    require_free(path.parent)
-    return resumption(path).with_changes(given)
+    return resumption(named_run(run)).with_changes(given)
 
 
 def _power_of(device: str) -> float:
