@@ -78,7 +78,7 @@ def rounds_of(few: int, many: int) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("count", [few, pytest.param(many, marks=pytest.mark.long)])
 
 
-@rounds_of(3, 100)
+@rounds_of(2, 100)
 def test_a_signal_at_any_moment_is_answered_at_once_and_what_was_begun_is_saved(count: int) -> None:
     moments = random.Random(count)
     for number in range(count):

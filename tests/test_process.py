@@ -143,20 +143,10 @@ def test_a_stream_that_the_shell_has_closed_is_an_empty_one(closed: str) -> None
 )  # fmt: skip
 def test_any_locale_and_output_encoding_will_do(environment: dict[str, str]) -> None:
     Path("korean.txt").write_text("가나다라", encoding="utf-8")
-    for form in ("table", "json"):
-        shown = in_process(
-            "train",
-            "--file",
-            "korean.txt",
-            "--epochs",
-            "1",
-            "--format",
-            form,
-            cwd=HERE,
-            environment=environment,
-        )
-        assert shown.returncode == 0, shown.stderr
-        assert b"Traceback" not in shown.stderr
+    train = ("train", "--file", "korean.txt", "--epochs", "1", "--format", "table")
+    shown = in_process(*train, cwd=HERE, environment=environment)
+    assert shown.returncode == 0, shown.stderr
+    assert b"Traceback" not in shown.stderr
     made = in_process("predict", cwd=HERE, environment=environment)
     assert made.returncode == 0, made.stderr
 
