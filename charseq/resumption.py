@@ -12,6 +12,8 @@ from charseq.model_file import Model, State, read_state
 from charseq.runs import NEWEST, model_path
 from charseq.settings import TrainSettings
 
+MOST_KEPT = 100_000
+"""Characters of strings that are kept, so that they need not be given again; files are only named."""
 CHANGEABLE = {"epochs", "time_limit", "patience", "device"}
 """Settings by which a run goes on for longer, or elsewhere, and is still the same."""
 
@@ -127,8 +129,11 @@ def named_run(run: str) -> Path:
 
 
 def text_of(given: Given | None, digest: str) -> dict[str, Any]:
-    """What a run remembers of its text."""
-    return {**asdict(given or Given()), "sha256": digest}
+    """What a run remembers of its text: its hash, and where it is, unless it is itself long."""
+    given = given or Given()
+    if sum(map(len, given.texts)) > MOST_KEPT:
+        given = replace(given, texts=(), files=())
+    return {**asdict(given), "sha256": digest}
 
 
 def option_named(name: str) -> str:

@@ -445,3 +445,16 @@ def test_the_same_training_is_the_same_bytes_twenty_times(kind: str) -> None:
         trained(texts, stop=never, **{"cell": "gru", "hidden_size": 5, "dropout": 0.5, **plan})
         found.add(written())
     assert len(found) == 1
+
+
+def test_strings_are_kept_unless_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9}
+    list(api.train("hihello", out="out", stop=stopped_after(3), **plan))
+    assert resumption(MODEL).given.texts == ("hihello",)
+    monkeypatch.setattr("charseq.resumption.MOST_KEPT", 6)
+    list(api.train("hihello", out="out", force=True, stop=stopped_after(3), **plan))
+    assert resumption(MODEL).given.texts == ()
+    with pytest.raises(TextError, match="was not kept"):
+        next(api.train(resume="out"))
+    *_, end = api.train("hihello", resume="out")
+    assert isinstance(end, End)
