@@ -103,6 +103,8 @@ def resumption(path: Path) -> Resumption:
     model, state = read_state(path)
     try:
         settings = _of(TrainSettings, model.training["settings"])
+        if not isinstance(state.place["text"], dict):
+            raise ValueError("it does not tell its text")
         given = _of(Given, state.place["text"])
         if settings.network(len(model.vocabulary)) != model.network:
             raise ValueError("its settings are those of another network")

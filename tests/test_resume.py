@@ -1,13 +1,11 @@
 """A run that was stopped, and goes on as if it had not been."""
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from charseq import api
@@ -17,13 +15,11 @@ from charseq.defaults import choose
 from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.events import End, Epoch, Event, Report, Start
 from charseq.gather import Given
-from charseq.lock import Lock
 from charseq.model_file import read, write
 from charseq.resumption import resumption
 from charseq.runs import new_run, resumed_run
 from charseq.training.loop import train
 from charseq.training.optimizer import OPTIMIZERS
-from tests.support import Command
 
 STREAM = "".join(f"{i} and {i * i}; " for i in range(13))
 LINES = ("ada", "grace", "alan", "barbara", "edsger", "donald", "john", "kay")
@@ -236,66 +232,6 @@ def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
     assert written() == before
 
 
-def test_a_run_that_has_diverged_cannot_go_on() -> None:
-    trained(("hihello",), stop=never, cell="gru", learning_rate=1e30, epochs=9)
-    with pytest.raises(ModelFileError, match="no run that could go on"):
-        resumption(MODEL)
-
-
-@pytest.mark.parametrize("text", ["hihellp", "hihell", "hihello.", "ohelhil"])
-def test_another_text_is_refused(text: str) -> None:
-    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
-    before = written()
-    with pytest.raises(TextError, match="its hash is another"):
-        resumed((text,))
-    assert written() == before
-
-
-def test_a_log_that_is_damaged_or_gone_is_begun_again() -> None:
-    texts, plan = KINDS["strings"]
-    for damaged in (b"", b"{half"):
-        trained(texts, stop=stopped_after(4), cell="gru", **plan)
-        (OUT / "log.ndjson").write_bytes(damaged)
-        resumed(texts)
-        lines = (OUT / "log.ndjson").read_text().splitlines()
-        assert [json.loads(line)["event"] for line in (lines[0], lines[-1])] == ["start", "end"]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"epochs": -1},
-        {"epochs": "2"},
-        {"updates": None},
-        {"tally": {}},
-        {"tally": {"cost": "1", "right": 0.0, "places": 0}},
-        {"text": {"texts": [1], "files": []}},
-        {"text": {"texts": "abc", "files": 7}},
-        {"text": None},
-    ],
-    ids=str,
-)
-def test_a_place_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
-    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
-    left = resumption(MODEL)
-    write(MODEL, left.model, replace(left.state, place={**left.state.place, **wrong}))
-    with pytest.raises(ModelFileError):
-        resumed(("hihello",))
-
-
-def test_tensors_that_do_not_fit_are_refused() -> None:
-    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
-    left = resumption(MODEL)
-    for name in left.state.tensors:
-        if name == "generator":
-            continue
-        for other in ({}, {name: left.state.tensors[name][:-1]}, {name: np.zeros(3, np.uint8)}):
-            tensors = {n: a for n, a in left.state.tensors.items() if n != name}
-            write(MODEL, left.model, replace(left.state, tensors={**tensors, **other}))
-            with pytest.raises(ModelFileError, match="does not fit"):
-                resumed(("hihello",))
-
-
 def test_what_a_run_needs_to_go_on_is_not_read_to_predict() -> None:
     trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
     model, data = read(MODEL), bytearray(MODEL.read_bytes())
@@ -305,108 +241,6 @@ def test_what_a_run_needs_to_go_on_is_not_read_to_predict() -> None:
     assert read(MODEL).arrays.keys() == model.arrays.keys()
     with pytest.raises(ModelFileError, match="optimizer"):
         resumption(MODEL)
-
-
-CONFIGURED = ["--cell", "rnn", "--hidden-size", "5", "--learning-rate", "0.01"]
-
-
-def test_the_command_goes_on_with_the_newest_run_or_one_that_is_named(charseq: Command) -> None:
-    Path("text.txt").write_text("hihello")
-    charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3", "--out", "other")
-    charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3")
-    for named, folder in (
-        ([], "runs/0001-rnn"),
-        (["other"], "other"),
-        (["other/model.safetensors"], "other"),
-    ):
-        first, *_, last = charseq.train("--resume", *named, "--epochs", "5")
-        assert (first["run"], first["resumed"], first["epochs"]) == (folder, 3, 5) or named == [
-            "other/model.safetensors"
-        ]
-        assert last["status"] == "completed"
-        if named == ["other"]:
-            Path("other/log.ndjson").unlink()
-            charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3", "--out", "other", "--force")
-    result = charseq("train", "--resume=runs/0001-rnn", "--epochs", "6")
-    assert result.status == 0
-    assert "going on with runs/0001-rnn after 5 epochs" in result.errors
-
-
-@pytest.mark.parametrize(
-    ("options", "value", "remedy"),
-    [
-        (
-            ["--hidden-size", "6"],
-            "--hidden-size 6 would make it another run; 'runs/0001-rnn' has 5",
-            "train anew",
-        ),
-        (["--cell", "gru"], "--cell gru", "train anew"),
-        (["--seed", "1"], "--seed 1", "train anew"),
-        (["--learning-rate", "0.02"], "--learning-rate 0.02", "train anew"),
-        (["--optimizer", "sgd"], "--optimizer sgd", "train anew"),
-        (["--lines"], "--lines True", "train anew"),
-        (["--unit", "byte"], "--unit byte", "train anew"),
-        (["--vocabulary", "xyz"], "--vocabulary xyz", "train anew"),
-        (["--text", "hallo"], "the text is not the one", "without --resume"),
-        (["--out", "elsewhere"], "--resume and --out exclude each other", "one of them"),
-        (["--force"], "--resume and --force exclude each other", "one of them"),
-        (["--epochs", "2"], "it has done 3 epochs of 2", "more --epochs"),
-    ],
-    ids=lambda value: str(value) if isinstance(value, list) else "",
-)
-def test_what_would_make_it_another_run_is_refused(
-    charseq: Command, options: list[str], value: str, remedy: str
-) -> None:
-    charseq.train("--text", "hihello", *CONFIGURED, "--epochs", "3")
-    before = Path("runs/0001-rnn/model.safetensors").read_bytes()
-    result = charseq("train", "--resume", *options)
-    assert result.status == 2
-    assert value in result.errors
-    assert remedy in result.errors
-    assert len(result.errors.splitlines()) <= 3
-    assert Path("runs/0001-rnn/model.safetensors").read_bytes() == before
-
-
-def test_the_same_options_may_be_given_again(charseq: Command) -> None:
-    given = ["--text", "hihello", *CONFIGURED]
-    charseq.train(*given, "--epochs", "3")
-    assert charseq.train(*given, "--epochs", "4", "--resume")[-1]["epochs"] == 4
-
-
-def test_a_text_from_standard_input_has_to_be_given_again(charseq: Command) -> None:
-    assert charseq("train", "--file", "-", *CONFIGURED, "--epochs", "3", stdin=b"hihello").status == 0
-    result = charseq("train", "--resume", "--epochs", "5")
-    assert result.status == 2
-    assert "by --file -" in result.errors
-    assert charseq("train", "--resume", "--epochs", "5", "--file", "-", stdin=b"hihello").status == 0
-
-
-def test_a_text_that_has_moved_is_named(charseq: Command) -> None:
-    Path("a.txt").write_text("hihello")
-    charseq.train("--file", "a.txt", *CONFIGURED, "--epochs", "3")
-    Path("a.txt").rename("b.txt")
-    result = charseq("train", "--resume", "--epochs", "5")
-    assert result.status == 2
-    assert "is not at 'a.txt'" in result.errors
-    assert charseq("train", "--resume", "--epochs", "5", "--file", "b.txt").status == 0
-    Path("b.txt").unlink()
-    os.mkfifo("b.txt")
-    assert "is not at 'b.txt'" in charseq("train", "--resume", "--epochs", "6").errors
-
-
-def test_without_a_run_there_is_nothing_to_go_on_with(charseq: Command) -> None:
-    for named in (["--resume"], ["--resume", "newest", "--json"]):
-        result = charseq("train", *named)
-        assert (result.status, "there is no trained model" in result.errors) == (2, True)
-        assert "by --resume" in result.errors
-
-
-def test_a_run_that_is_under_way_is_not_gone_on_with(charseq: Command) -> None:
-    Path("mine").mkdir()
-    lock = Lock(Path("mine"))
-    result = charseq("train", "--resume", "mine")
-    lock.release()
-    assert (result.status, f"process {os.getpid()}" in result.errors) == (1, True)
 
 
 def test_from_python_a_run_is_stopped_and_gone_on_with() -> None:
@@ -427,14 +261,6 @@ def test_from_python_a_run_is_stopped_and_gone_on_with() -> None:
     ):
         with pytest.raises(UsageError):
             next(api.train("hihello", **wrong))
-
-
-def test_a_model_of_before_runs_could_go_on_is_refused_with_what_it_lacks(charseq: Command) -> None:
-    charseq.train("--text", "hihello", *CONFIGURED, "--epochs", "3")
-    path = Path("runs/0001-rnn/model.safetensors")
-    write(path, read(path))
-    result = charseq("train", "--resume", "--epochs", "9")
-    assert (result.status, "holds no run that could go on" in result.errors) == (2, True)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -38,7 +38,8 @@ def _record(path: Path, told: Description, verified: bool) -> dict[str, Any]:
     settings = training.pop("settings", {})
     settings.pop("reasons", None)
     shapes = {n: shape for n, shape in told.shapes.items() if n != LINES and not n.startswith(STATE)}
-    place = told.place or {}
+    text = (told.place or {}).get("text")
+    text = text if isinstance(text, dict) else {}
     network = asdict(told.network)
     return {
         "model": str(path),
@@ -56,8 +57,8 @@ def _record(path: Path, told: Description, verified: bool) -> dict[str, Any]:
         "symbols": told.vocabulary.symbols,
         "learned": list(told.learned),
         "can_go_on": told.place is not None,
-        "text_sha256": place.get("text", {}).get("sha256"),
-        "text_files": place.get("text", {}).get("files", []),
+        "text_sha256": text.get("sha256"),
+        "text_files": text.get("files", []),
         **training,
         "settings": settings,
         "tensors": shapes,
