@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charseq.cells.ops import VARIANCE_FLOOR
+from charseq.cells.ops import NORM_FLOOR, VARIANCE_FLOOR
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -64,6 +64,10 @@ class NumpyOps:
     def rows(self, matrix: Floats, ids: npt.NDArray[np.integer[Any]]) -> Floats:
         """The rows of a matrix [V N] that ids [...] name -> [... N]."""
         return np.take(np.asarray(matrix), ids, 0)
+
+    def unit(self, x: Floats) -> Floats:
+        """The last axis divided by its Euclidean norm."""
+        return np.asarray(x / np.sqrt((x * x).sum(-1, keepdims=True) + NORM_FLOOR))
 
     def normalized(self, x: Floats, gain: Floats, bias: Floats) -> Floats:
         """The last axis less its mean, divided by its standard deviation; times gain, plus bias."""

@@ -1,19 +1,20 @@
 """Ids -> batches: whole strings padded together, or windows over streams with the state carried."""
 
-import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from charseq.encoded import Lines
+from charseq.sequences import Sequences
 from charseq.vocabulary import Ids
 
 BLOCK = 1 << 20
 """Lines put in order at once, of very many."""
+LONGEST_LINE = 1 << 10
+"""Positions of a line that are read in one batch; a longer line is cut, and read as several."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,16 @@ class Batch:
 class Windows:
     """Sequences of ids laid into rows and read a window at a time.
 
-    Where there are fewer rows to fill than strings, or one long string, strings are cut into pieces of
-    equal work and dealt out.  A piece starts from the zero state, which is then carried from window to
-    window.  Where everything fits into one window, the only batch is simply all strings, padded.
+    All windows, one sequence after the other, are dealt out evenly to the rows, so that a sequence may begin
+    in one row and continue in the next.  Where a row begins, and where a sequence begins, the state is the
+    initial one; it is carried from window to window.  Where every sequence fits into one window, and there
+    are rows for all, the only batch is simply all sequences, padded.
     """
 
     def __init__(self, sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> None:
         self.sequence_length = sequence_length
         self.places = sum(len(sequence) - 1 for sequence in sequences)
-        share = max(sequence_length, -(-self.places // batch_size))
-        pieces = [piece for sequence in sequences for piece in _cut(sequence, share)]
-        self.rows = _dealt(pieces, batch_size, sequence_length)
+        self.rows = _dealt(sequences, batch_size, sequence_length)
         self._count = max(sum(_windows_in(piece, sequence_length) for piece in row) for row in self.rows)
 
     def __len__(self) -> int:
@@ -70,12 +70,13 @@ class Buckets:
     """Many lines, those of about the same length side by side, in another order every epoch.
 
     A batch is `batch_size` lines, all from the zero state, read to their ends in windows of
-    `sequence_length` at most, so that little is padding.
+    `sequence_length` at most, so that little is padding.  A line of more than LONGEST_LINE positions is read
+    as several, side by side.
     """
 
-    def __init__(self, lines: Lines, batch_size: int, sequence_length: int, seed: int) -> None:
-        self.places = int(lines.edges[-1] - lines.edges[0])
-        self._lines, self._batch_size, self._seed = lines, batch_size, seed
+    def __init__(self, lines: Sequences, batch_size: int, sequence_length: int, seed: int) -> None:
+        self.places = lines.total
+        self._lines, self._batch_size, self._seed = lines.cut(LONGEST_LINE), batch_size, seed
         self._sequence_length = sequence_length
         self._count = sum(self._batches_in(block) for block in self._blocks())
 
@@ -89,22 +90,23 @@ class Buckets:
         blocks = self._blocks()
         for place in random.permutation(len(blocks)):
             block = blocks[place]
+            positions = block.positions
             order = random.permutation(len(block))
-            order = order[np.argsort(block.places[order], kind="stable")]
+            order = order[np.argsort(positions[order], kind="stable")]
             groups = self._groups(order)
             for number in random.permutation(len(groups)):
                 group = groups[number]
-                count = self._windows_in(block.places[group[-1]])
+                count = self._windows_in(positions[group[-1]])
                 if skip < count:
                     yield from islice(self._read([block[i] for i in group.tolist()]), skip, None)
                 skip = max(0, skip - count)
 
-    def _blocks(self) -> list[Lines]:
+    def _blocks(self) -> list[Sequences]:
         """The lines, as many at once as may well be sorted in memory."""
         return [self._lines[first : first + BLOCK] for first in range(0, len(self._lines), BLOCK)]
 
-    def _batches_in(self, block: Lines) -> int:
-        longest = [group[-1] for group in self._groups(np.sort(block.places))]
+    def _batches_in(self, block: Sequences) -> int:
+        longest = [group[-1] for group in self._groups(np.sort(block.positions))]
         return sum(map(self._windows_in, longest))
 
     def _windows_in(self, length: np.int64) -> int:
@@ -114,11 +116,7 @@ class Buckets:
         return [order[first : first + self._batch_size] for first in range(0, len(order), self._batch_size)]
 
     def _read(self, group: Sequence[Ids]) -> Iterator[Batch]:
-        longest = max(len(sequence) for sequence in group) - 1
-        for start in range(0, longest, self._sequence_length):
-            length = min(self._sequence_length, longest - start)
-            windows = [(sequence[start : start + length + 1], start == 0) for sequence in group]
-            yield _batch([window if len(window[0]) > 1 else None for window in windows], length)
+        return side_by_side(group, self._sequence_length)
 
 
 def whole(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
@@ -127,27 +125,36 @@ def whole(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
     return Windows(sequences, batch_size or len(sequences), longest)
 
 
-def _dealt(pieces: "list[Ids]", batch_size: int, sequence_length: int) -> "list[list[Ids]]":
-    if len(pieces) <= batch_size:
-        return [[piece] for piece in pieces]
-    rows: list[list[Ids]] = [[] for _ in range(batch_size)]
-    loads = [(0, i) for i in range(batch_size)]
-    for piece in sorted(pieces, key=len, reverse=True):
-        load, i = heapq.heappop(loads)
-        rows[i].append(piece)
-        heapq.heappush(loads, (load + _windows_in(piece, sequence_length), i))
+def side_by_side(sequences: Sequence[Ids], sequence_length: int) -> Iterator[Batch]:
+    """Sequences, each in a row of its own, from their beginnings to their ends, a window at a time."""
+    longest = max(len(sequence) for sequence in sequences) - 1
+    for start in range(0, longest, sequence_length):
+        length = min(sequence_length, longest - start)
+        windows = [(sequence[start : start + length + 1], start == 0) for sequence in sequences]
+        yield _batch([window if len(window[0]) > 1 else None for window in windows], length)
+
+
+def _dealt(sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> "list[list[Ids]]":
+    """The sequences, cut where a row is full, in at most `batch_size` rows of as many windows each."""
+    total = sum(_windows_in(sequence, sequence_length) for sequence in sequences)
+    share = -(-total // batch_size)
+    rows: list[list[Ids]] = []
+    room = 0
+    for sequence in sequences:
+        start = 0
+        while start < len(sequence) - 1:
+            if not room:
+                rows.append([])
+                room = share
+            piece = sequence[start : start + room * sequence_length + 1]
+            rows[-1].append(piece)
+            room -= _windows_in(piece, sequence_length)
+            start += len(piece) - 1
     return rows
 
 
 def _windows_in(piece: Ids, length: int) -> int:
     return -(-(len(piece) - 1) // length)
-
-
-def _cut(sequence: Ids, share: int) -> list[Ids]:
-    places = len(sequence) - 1
-    count = -(-places // share)
-    edges = [places * i // count for i in range(count + 1)]
-    return [sequence[a : b + 1] for a, b in pairwise(edges)]
 
 
 def _windows_of(row: "list[Ids]", length: int, skip: int) -> "Iterator[tuple[Ids, bool]]":

@@ -1,7 +1,7 @@
 """Everything that training can say."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from charseq.settings import TrainSettings
@@ -10,6 +10,9 @@ Path = Literal["fused", "stepped"]
 Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]
 """What runs the cell: charseq's C, torch's kernels, a scan, attention by stretches, one product, its step."""
 EndStatus = Literal["completed", "interrupted", "diverged"]
+
+FEWEST_POSITIONS = 100
+"""Held-out positions below which the validation loss is reported, but does not choose the best epoch."""
 
 SCHEMA = 1
 """The version of the records below: fields may be added, never renamed or removed."""
@@ -33,6 +36,20 @@ class Start:
     normalization: str
     symbols: tuple[str, ...]
     """The vocabulary; a symbol's place is its id."""
+    lines: bool = False
+    """Whether every line is a sequence."""
+    validation_characters: int = 0
+    """Held-out positions; validation measures at most 131,072 of them."""
+    validation_sequences: int = 0
+    """The held-out lines, or pieces of running text."""
+    validation_chooses: bool = True
+    """Whether there are enough of them for the validation loss to choose the best epoch."""
+    repeated_lines: int = 0
+    """Lines that equal an earlier one; their copies are all on the same side of the split."""
+    shift: dict[str, float] | None = None
+    """The held-out part whose symbol frequencies differ clearly from the training text: `first` and `last`
+    symbol, and the relative entropy in `nats` per symbol.
+    """
     resumed: float | None = None
     """How often the text had been read when the run was stopped that now goes on; None of a new run."""
 
@@ -80,7 +97,9 @@ class Epoch:
     """How often the text has been read so far; of an epoch that was cut short, less than its number."""
     sample: str | None = None
     recoveries: int = 0
-    """How often so far the loss had run away, and the learning rate was halved."""
+    """How often training has diverged so far, and continued at half the learning rate."""
+    selection_loss: float | None = None
+    """The robust validation loss, which chooses the best epoch: no single held-out sequence dominates it."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +111,12 @@ class Report(Epoch):
 
 @dataclass(frozen=True)
 class End:
-    """The run is over, and the model written.  The measures are those of the epoch that was kept."""
+    """The run is over, its best model saved, if it has one; the measures are those of that model."""
 
     event: ClassVar[str] = "end"
     status: EndStatus
-    model: str
+    model: str | None
+    """The model file; None where this run saved none."""
     epoch: int
     """The epoch, done or under way, whose weights were kept; 0 are the first weights."""
     epochs: int
@@ -110,6 +130,10 @@ class End:
     """How often the text had been read when what was kept was measured ..."""
     last_passes: float = 0.0
     """... and when the last measure was taken."""
+    outliers: list[dict[str, Any]] = field(default_factory=list)
+    """Held-out sequences that dominate the validation loss: `text`, `characters`, `loss` (nats per character)
+    and `share` (of the whole loss).
+    """
 
 
 Event = Start | Progress | Epoch | Report | End
@@ -127,9 +151,9 @@ def record(event: Event, *, timed: bool = True) -> dict[str, Any]:
     values: dict[str, Any] = {"event": event.event}
     if isinstance(event, Start):
         values |= {"schema": SCHEMA, **asdict(event.settings)}
-    for field in fields(event):
-        if field.name == "settings" or (field.name in _TIMES and not timed):
+    for each in fields(event):
+        if each.name == "settings" or (each.name in _TIMES and not timed):
             continue
-        value = getattr(event, field.name)
-        values[field.name] = None if isinstance(value, float) and not math.isfinite(value) else value
+        value = getattr(event, each.name)
+        values[each.name] = None if isinstance(value, float) and not math.isfinite(value) else value
     return values

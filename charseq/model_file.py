@@ -22,10 +22,11 @@ from charseq.network import Network, Weights
 from charseq.tensor_file import AGAIN, Array, Entry, TensorFile, named
 from charseq.vocabulary import Vocabulary
 
-FORMAT = 2
+FORMAT = 3
 """The version of the description; a program refuses a newer one, and reads every older one.
 
-2 keeps, beside the model, what a run needs to go on.
+2 keeps, beside the model, what a run needs to be resumed.  3 does so for runs that hold out text spread over
+the whole; a run of format 2 read its text in other batches, and cannot be resumed.
 """
 
 LINES = "lines"
@@ -128,6 +129,11 @@ def read_state(path: Path) -> tuple[Model, State]:
             raise ModelFileError(
                 f"{named(path)} holds no run that could go on: it diverged, or is of an earlier charseq",
                 hint="train again, without --resume",
+            )
+        if told.format < FORMAT:
+            raise ModelFileError(
+                f"{named(path)} was saved by an earlier charseq, which split its text in another way",
+                hint="the model can be used as it is; to train further, train again, without --resume",
             )
         names = [name for name in file.entries if name.startswith(STATE)]
         tensors = {name.removeprefix(STATE): file.read(name, told.digests.get(name)) for name in names}

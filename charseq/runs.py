@@ -14,6 +14,8 @@ from charseq.lock import Lock, require_free
 
 MODEL = "model.safetensors"
 LOG = "log.ndjson"
+PENDING_LOG = ".log.ndjson.new"
+"""The log of a run that is to replace an earlier one, until it does."""
 NEWEST = "newest"
 """What names the newest run where one has to be named."""
 _NUMBERED = re.compile(r"(\d{4,})-.+")
@@ -27,10 +29,12 @@ def runs_folder() -> Path:
 class Run:
     """A run's folder: the model, and the log of every event."""
 
-    def __init__(self, folder: Path, lock: Lock, logged: int = 0) -> None:
+    def __init__(self, folder: Path, lock: Lock, logged: int = 0, *, replaces: bool = False) -> None:
         """Begin a log; of a run that goes on, its first so many lines stay, but for the very first."""
         self.folder = folder
         self.model = folder / MODEL
+        self.replaces = replaces
+        """Whether the folder holds the model and the log of an earlier run, which stay until `replaced`."""
         self.lines = 0
         """Of the log, so far."""
         self._lock = lock
@@ -42,7 +46,7 @@ class Run:
         line = json_line(record) + "\n"
         try:
             if self._log is None:
-                path = self.folder / LOG
+                path = self.folder / (PENDING_LOG if self.replaces else LOG)
                 replace(path, line.encode() + b"".join(self._kept))
                 self._log = path.open("a", encoding="utf-8")
                 self.lines += len(self._kept)
@@ -55,6 +59,13 @@ class Run:
                 f"cannot write {str(self.folder / LOG)!r}: {error.strerror or error}",
                 hint="make room, or choose another folder with --out or CHARSEQ_RUNS",
             ) from error
+
+    def replaced(self) -> None:
+        """Let the log take the place of the earlier run's, whose model has just been replaced."""
+        if self.replaces:
+            self.replaces = False
+            with contextlib.suppress(OSError):
+                (self.folder / PENDING_LOG).replace(self.folder / LOG)
 
     def restore(self) -> None:
         """Make the folder again where it was removed while training.  Raises CharseqError."""
@@ -71,12 +82,15 @@ class Run:
         with contextlib.suppress(OSError):
             if self._log is not None:
                 self._log.close()
+            if self.replaces:
+                _remove(self.folder / PENDING_LOG)
         self._lock.release()
 
 
 def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
     """Make a run's folder: `out`, or the next free number in the folder of runs.
 
+    A model that `out` already holds stays until the new run has a better one than its initial weights.
     Raises UsageError where `out` already holds a run (unless `force`), CharseqError where it cannot be made,
     or another process trains in it.
     """
@@ -89,9 +103,8 @@ def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
         lock = Lock(out)
         try:
             _require_empty(out, force=force)
-            for name in (MODEL, LOG):
-                _remove(out / name)
-            return Run(out, lock)
+            _remove(out / PENDING_LOG)
+            return Run(out, lock, replaces=(out / MODEL).is_file() and not (out / MODEL).is_symlink())
         except BaseException:
             lock.release()
             raise

@@ -6,6 +6,7 @@ from typing import Literal
 
 from charseq.errors import UsageError
 from charseq.network import Head, InitialState, Network
+from charseq.split import ValidationSplit
 
 Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -51,6 +52,8 @@ class TrainSettings:
     """Not 0, text is learned as overlapping windows of `sequence_length`, each this much further on."""
     validation: float = 0.0
     """The fraction of the text held out."""
+    validation_split: ValidationSplit = "spread"
+    """Where it is held out: spread over the text, or its tail."""
     patience: int = 0
     """Epochs without a better validation loss before the run ends early; 0 never does."""
     seed: int = 0

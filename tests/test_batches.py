@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import charseq.batches
 from charseq.batches import Buckets, Windows, overlapping, padded, spliced
-from charseq.encoded import Lines
+from charseq.sequences import Sequences
 
 
 def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() -> None:
@@ -83,10 +83,10 @@ def test_the_lessons_windows_are_shifted_by_one() -> None:
     assert [len(window) for window in windows] == [11] * 4
 
 
-def lines_of(places: "list[int]") -> Lines:
-    """Lines of so many places each, in which every id is one more than that before it."""
-    edges = np.cumsum([0, *places], dtype=np.uint32)
-    return Lines(np.arange(int(edges[-1]) + 1, dtype=np.uint32), edges)
+def lines_of(positions: "list[int]") -> Sequences:
+    """Lines of so many positions each, in which every id is one more than that before it."""
+    edges = np.cumsum([0, *positions], dtype=np.uint32)
+    return Sequences(np.arange(int(edges[-1]) + 1, dtype=np.uint32), edges[:-1], edges[1:] + np.uint32(1))
 
 
 @given(
@@ -114,7 +114,7 @@ def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
             assert (batch.targets[live] == batch.inputs[live] + 1).all()
             going_on = ~batch.fresh
             assert (batch.inputs[going_on, 0] == last[going_on]).all() if going_on.any() else True
-            assert np.isin(batch.inputs[batch.fresh & live[:, 0], 0], lines.edges).all()
+            assert np.isin(batch.inputs[batch.fresh & live[:, 0], 0], lines.starts).all()
             last = batch.targets[:, -1]
             seen += batch.inputs[live].tolist()
         assert sorted(seen) == [*range(sum(places))]

@@ -123,4 +123,4 @@ def test_a_misspelt_cell_is_met_with_the_one_it_may_have_meant() -> None:
         cell_named("LTSM")
     assert "'LTSM'" in caught.value.message
     assert "did you mean lstm?" in caught.value.hint
-    assert "rnn, rnn-relu, lstm, gru" in caught.value.hint
+    assert "rnn, rnn-relu, rnn-norm, lstm, gru" in caught.value.hint

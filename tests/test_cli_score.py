@@ -23,7 +23,12 @@ def hihello(charseq: Command) -> Command:
 def names(charseq: Command) -> Command:
     names = [f"{a}{b}{c}" for a in "kmt" for b in "aeo" for c in ("na", "ra", "lo")]
     Path("names.txt").write_text("".join(f"{name}\n" for name in names))
-    charseq.train("--file", "names.txt", "--lines", "--epochs", "40", "--hidden-size", "32")
+    charseq.train(
+        "--file",
+        "names.txt",
+        "--lines",
+        *["--epochs", "40", "--hidden-size", "32", "--validation-split", "tail"],
+    )
     return charseq
 
 
@@ -67,9 +72,8 @@ def test_the_sum_over_a_text_is_the_loss_that_training_tells(charseq: Command, o
 def test_of_held_out_text_it_is_the_validation_loss(charseq: Command) -> None:
     text = "".join(f"{i} squared is {i * i}.\n" for i in range(200))
     Path("squares.txt").write_text(text)
-    end = charseq.train("--file", "squares.txt", "--epochs", "2", "--hidden-size", "24", "--patience", "0")[
-        -1
-    ]
+    options = ["--epochs", "2", "--hidden-size", "24", "--patience", "0", "--validation-split", "tail"]
+    end = charseq.train("--file", "squares.txt", *options)[-1]
     Path("last.txt").write_text(text[len(text) - round(len(text) * 0.1) :])
     (record,) = charseq("score", "--file", "last.txt", "--json").records
     assert record["nats_per_character"] == pytest.approx(end["validation_loss"], abs=1e-5)
@@ -77,7 +81,7 @@ def test_of_held_out_text_it_is_the_validation_loss(charseq: Command) -> None:
 
 def test_of_held_out_lines_it_is_the_validation_loss(names: Command) -> None:
     (end,) = (
-        json.loads(line) for line in Path("runs/0001-rnn-relu/log.ndjson").read_text().splitlines()[-1:]
+        json.loads(line) for line in Path("runs/0001-rnn-norm/log.ndjson").read_text().splitlines()[-1:]
     )
     lines = Path("names.txt").read_text().splitlines()
     held_out = lines[round(len(lines) * 0.9) :]

@@ -213,7 +213,11 @@ MISTAKES: dict[str, tuple[list[str], str, str]] = {
         "another fraction",
     ),
     "one grapheme": (["--text", "e\u0301", "--unit", "grapheme"], "2 graphemes", "longer --text"),
-    "validation of nearly all": (["--text", "abcde", "--validation", "0.9"], "to learn", "another fraction"),
+    "validation of nearly all": (
+        ["--text", "abcde", "--validation", "0.9"],
+        "to train on",
+        "another fraction",
+    ),
     "too many layers": (["--text", "ab", "--layers", "100000"], "100000", "range"),
     "a seed past all bounds": (["--text", "ab", "--seed", "99999999999999999999"], "9999", "range"),
     "a stray argument": (["hihello"], "hihello", "--help"),

@@ -83,7 +83,7 @@ def long_text(characters: int, **given: Any) -> TrainSettings:
 
 def test_longer_text_is_learned_by_the_cell_that_the_experiments_chose() -> None:
     settings = long_text(1_000_000)
-    assert (settings.cell, settings.layer_norm, settings.recoveries) == ("rnn-relu", True, 5)
+    assert (settings.cell, settings.layer_norm, settings.recoveries) == ("rnn-norm", True, 5)
     assert choose(Corpus(("hihello",)), 5, {}).cell == "gru"
     assert long_text(1_000_000, cell="lstm").sequence_length == 64
 
@@ -139,7 +139,7 @@ def test_the_sizes_that_are_given_settle_the_rest() -> None:
 
 def test_every_default_that_takes_choosing_has_its_reason() -> None:
     assert set(long_text(20_000).reasons) == {"cell", "hidden_size", "epochs", "dropout"}
-    assert set(long_text(20_000, cell="rnn-relu", dropout=0.1).reasons) == {"hidden_size", "epochs"}
+    assert set(long_text(20_000, cell="rnn-norm", dropout=0.1).reasons) == {"hidden_size", "epochs"}
 
 
 def test_a_learning_rate_that_was_asked_for_is_not_halved() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from charseq import corpus as module
 from charseq.corpus import AnyCorpus, Corpus, LargeCorpus, Source, lines_of
-from charseq.encoded import Encoded, Lines
+from charseq.encoded import Encoded
 from charseq.errors import CharseqError, TextError
-from charseq.vocabulary import Ids, Vocabulary
+from charseq.vocabulary import Vocabulary
 
 some_text = st.text(st.sampled_from("ab\n é한😀"), min_size=2, max_size=60)
 
@@ -32,10 +32,9 @@ def same(mine: object, other: object) -> bool:
 @pytest.mark.parametrize("unit", ["character", "grapheme", "byte"])
 def test_lines_are_enclosed_in_boundaries(unit: str) -> None:
     found, vocabulary = encoded(Corpus(("ada", "é", "grace"), lines=True), unit)
-    assert isinstance(found.sequences, Lines)
     assert [vocabulary.decode(ids) for ids in found.sequences] == ["ada", "é", "grace"]
     assert all(ids[0] == ids[-1] == 0 and ids[1:-1].all() for ids in found.sequences)
-    assert found.sequences.places.tolist() == [4, 3 if unit == "byte" else 2, 6]
+    assert found.sequences.positions.tolist() == [4, 3 if unit == "byte" else 2, 6]
 
 
 def test_a_slice_of_lines_is_lines() -> None:
@@ -87,40 +86,3 @@ def test_a_temporary_folder_without_room_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("wb"))
     with pytest.raises(CharseqError, match="cannot keep the encoded text in a temporary file: No space left"):
         encoded(large("abc" * 10_000))
-
-
-def split(corpus: Corpus, fraction: float) -> tuple[list[str], list[str]]:
-    found, vocabulary = encoded(corpus)
-
-    def texts(sequences: "list[Ids]") -> list[str]:
-        return [vocabulary.decode(ids) for ids in sequences]
-
-    learned, held_out = found.split(fraction)
-    return texts(list(learned)), texts(list(held_out))
-
-
-def test_the_last_tenth_of_one_text_is_held_out() -> None:
-    assert split(Corpus(("a" * 90 + "b" * 10,)), 0.1) == (["a" * 90], ["b" * 10])
-
-
-def test_nothing_is_held_out_by_a_fraction_of_0() -> None:
-    assert split(Corpus(("abc",)), 0.0) == (["abc"], [])
-
-
-def test_of_ten_sequences_or_more_the_last_ones_are_held_out_whole() -> None:
-    names = [f"name{i}" for i in range(20)]
-    assert split(Corpus(tuple(names), lines=True), 0.1) == (names[:18], names[18:])
-    assert split(Corpus(tuple(names)), 0.1) == (names[:18], names[18:])
-
-
-def test_a_part_too_small_to_hold_out_is_an_error() -> None:
-    with pytest.raises(TextError, match="less than 2 characters to hold out"):
-        split(Corpus(("abcde",)), 0.1)
-    with pytest.raises(TextError, match="less than 2 characters to learn"):
-        split(Corpus(("abcde",)), 0.9)
-    with pytest.raises(TextError, match="to learn"):
-        split(Corpus(("just one line",), lines=True), 0.1)
-
-
-def test_of_lines_whole_ones_are_held_out_however_few() -> None:
-    assert split(Corpus(("ada", "grace"), lines=True), 0.1) == (["ada"], ["grace"])

@@ -40,9 +40,16 @@ def test_what_an_older_format_lacks_is_said(charseq: Command) -> None:
     assert (result.status, "no run that could go on" in result.errors) == (2, True)
 
 
+def test_a_run_of_the_format_before_is_refused_with_its_reason(charseq: Command) -> None:
+    Path("old").mkdir()
+    shutil.copy(FOLDER / "2-string.safetensors", "old/model.safetensors")
+    result = charseq("train", "--resume", "old", "--epochs", "999")
+    assert (result.status, "split its text in another way" in result.errors) == (2, True)
+
+
 def test_a_run_of_this_format_goes_on(charseq: Command) -> None:
     Path("left").mkdir()
-    shutil.copy(FOLDER / "2-string.safetensors", "left/model.safetensors")
+    shutil.copy(FOLDER / f"{FORMAT}-string.safetensors", "left/model.safetensors")
     epochs = json.loads(charseq("runs", "show", "left", "--json").output)["settings"]["epochs"] + 3
     *_, end = charseq.train("--resume", "left", "--epochs", str(epochs))
     assert end["status"] == "completed"

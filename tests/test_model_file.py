@@ -240,8 +240,8 @@ def test_the_files_of_the_lies_are_otherwise_right() -> None:
 
 
 def test_a_newer_format_is_refused_with_what_it_needs() -> None:
-    rewritten(lambda d, h: d.update(format=3, charseq="7.0"))
-    with pytest.raises(ModelFileError, match="has format 3") as caught:
+    rewritten(lambda d, h: d.update(format=4, charseq="7.0"))
+    with pytest.raises(ModelFileError, match="has format 4") as caught:
         read(PATH)
     assert "charseq 7.0" in caught.value.hint
 

@@ -97,7 +97,7 @@ def test_a_trained_model_leaves_its_training_lines_out(charseq: Command) -> None
     names = sorted({f"{a}{b}{c}" for a in "kmt" for b in "aeo" for c in ("na", "ra", "lo")})
     Path("names.txt").write_text("".join(f"{name}\n" for name in names))
     charseq.train("--file", "names.txt", "--lines", "--epochs", "30", "--hidden-size", "32")
-    kept = read(Path("runs/0001-rnn-relu/model.safetensors")).lines
+    kept = read(Path("runs/0001-rnn-norm/model.safetensors")).lines
     assert kept is not None
     assert kept.dtype == np.uint64
     assert len(kept) == len(names)

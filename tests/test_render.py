@@ -260,7 +260,7 @@ def test_the_outcome_names_the_run_as_a_shell_takes_it(model: str, named: str) -
 def test_the_outcome_of_a_diverged_run_tells_the_time_before_the_advice() -> None:
     end = End("diverged", "runs/0001-gru/model.safetensors", 0, 0, None, None, None, 0.3)
     first, second = outcome(end).splitlines()
-    assert first == "diverged after 0 epochs in 0.3 s: the loss is no longer a number that means anything"
+    assert first == "diverged after 0 epochs in 0.3 s: the loss became NaN, infinite or far too large"
     assert second.endswith("   next: try a smaller --learning-rate")
 
 

@@ -1,6 +1,5 @@
 """Longer text: windows, lines, validation, averages, time."""
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from charseq.corpus import Corpus
 from charseq.events import Progress, Start
 from charseq.generation.choice import Choice
 from charseq.generation.continuation import continuation
-from charseq.training.learner import Learner, Measure
+from charseq.training.learner import Learner
 from tests.training_support import LONG, ended, epochs, events_of, learner_of, model
 
 
@@ -46,7 +45,8 @@ LEARNED = {"initial_state": "learned"}
     ids=str,
 )
 def test_the_validation_loss_is_that_of_the_held_out_tail(cell: str, plan: dict[str, Any]) -> None:
-    events = events_of(LONG, cell=cell, epochs=2, hidden_size=16, validation=0.1, **plan)
+    plan = {**plan, "validation": 0.1, "validation_split": "tail"}
+    events = events_of(LONG, cell=cell, epochs=2, hidden_size=16, **plan)
     trained = model()
     w = trained.weights
     tail = trained.vocabulary.encode(LONG[len(LONG) - round(len(LONG) * 0.1) :])
@@ -90,14 +90,14 @@ def test_on_a_gpu_bfloat16_learns_what_float32_learns(cell: str) -> None:
 
 
 def test_a_loss_that_runs_away_is_met_by_half_the_learning_rate() -> None:
-    wild: dict[str, Any] = {"cell": "rnn-relu", "learning_rate": 0.2, "hidden_size": 64, "epochs": 6}
+    wild: dict[str, Any] = {"cell": "rnn-relu", "learning_rate": 2e4, "hidden_size": 64, "epochs": 6}
     assert ended(events_of(LONG, **wild)).status == "diverged"
-    tamed = ended(events_of(LONG, **wild, recoveries=12))
+    tamed = ended(events_of(LONG, **wild, recoveries=20))
     assert tamed.status == "completed"
     assert tamed.recoveries > 0
     assert tamed.validation_loss is not None
     assert tamed.validation_loss < 2.5
-    rates = [epoch.learning_rate for epoch in epochs(events_of(LONG, **wild, recoveries=12))]
+    rates = [epoch.learning_rate for epoch in epochs(events_of(LONG, **wild, recoveries=20))]
     assert rates[0] <= 0.1
 
 
@@ -111,13 +111,8 @@ def test_a_constant_text_does_not_run_away() -> None:
 def test_a_network_that_runs_away_in_the_last_updates_of_an_epoch_is_met_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    measured = Learner.measure
-    broken = iter([True])
-    monkeypatch.setattr(
-        Learner,
-        "measure",
-        lambda self, batches: Measure(math.nan, 0.0, []) if next(broken, False) else measured(self, batches),
-    )
+    broken = iter([False])
+    monkeypatch.setattr(Learner, "is_finite", property(lambda self: next(broken, True)))
     end = ended(events_of(LONG, cell="gru", hidden_size=8, epochs=2, recoveries=1))
     assert (end.status, end.epochs, end.recoveries) == ("completed", 2, 1)
 
@@ -142,9 +137,9 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, measuring: float) -> None:
         self._now = 0.0
-        for module in ("loop", "clock", "reporter", "tally", "sampler", "keeper"):
+        for module in ("loop", "session", "clock", "reporter", "tally", "sampler", "keeper"):
             monkeypatch.setattr(f"charseq.training.{module}.time", self)
-        for name, seconds in (("update", 1.0), ("measure", measuring)):
+        for name, seconds in (("update", 1.0), ("evaluate", measuring)):
             monkeypatch.setattr(Learner, name, self._slow(getattr(Learner, name), seconds))
 
     def monotonic(self) -> float:
@@ -173,12 +168,12 @@ def test_a_time_limit_in_the_first_epoch_leaves_the_time_that_measuring_should_t
     Clock(monkeypatch, measuring=182 / 16 / 3)
     end = ended(events_of(LONG, hidden_size=5, time_limit=30, batch_size=1, sequence_length=16))
     assert end.epochs == 1
-    assert 30 <= end.seconds < 31
+    assert 29 <= end.seconds < 31
 
 
 def test_lines_learn_where_they_begin_and_end() -> None:
-    names = tuple(["ada", "grace", "alan", "edsger"] * 5)
-    events = events_of(*names, lines=True, cell="lstm", epochs=150, patience=0, hidden_size=32)
+    names = ("ada", "grace", "alan", "edsger")
+    events = events_of(*names, lines=True, cell="lstm", epochs=600, patience=0, hidden_size=32)
     trained = model()
     assert trained.vocabulary.boundary
     made = {"".join(s.character for s in continuation(trained, "", Choice(0.5), sample=i)) for i in range(20)}

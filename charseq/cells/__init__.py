@@ -14,11 +14,12 @@ from charseq.cells.cell import Cell, State, Step
 from charseq.cells.classic import GRU, LSTM, NONE, RNN, RNN_RELU
 from charseq.cells.exponential import MLSTM, SLSTM
 from charseq.cells.minimal import MINGRU, MINLSTM
+from charseq.cells.normalized import RNN_NORM
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 from charseq.errors import UsageError
 
 CELLS: dict[str, Cell] = {
-    cell.name: cell for cell in (RNN, RNN_RELU, LSTM, GRU, MINGRU, MINLSTM, SLSTM, MLSTM, NONE)
+    cell.name: cell for cell in (RNN, RNN_RELU, RNN_NORM, LSTM, GRU, MINGRU, MINLSTM, SLSTM, MLSTM, NONE)
 }
 ENTRY_POINTS = "charseq.cells"
 

@@ -7,6 +7,9 @@ from charseq.cells.cell import Cell, H, Param
 from charseq.cells.first_weights import Orthogonal, gates, identity, remembering, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
+CEILING = 1e6
+"""The largest value of a unit of rnn-relu."""
+
 
 class HC(NamedTuple):
     """The state of an LSTM: the output, and the memory behind it."""
@@ -34,14 +37,16 @@ def rnn_relu_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap
 
         from_x = W_x x + b_x
         from_h = W_h h[t-1] + b_h
-        h = relu(from_x + from_h)
+        h = min(relu(from_x + from_h), 1000000)
 
-    Source: Le, Jaitly & Hinton 2015, arXiv:1504.00941, who start W_h as the identity; the same as
-    torch.nn.RNN with relu.
+    The ceiling is far above any state of a trained network; with it, the state stays finite for any input.
+    Below it, the step is that of torch.nn.RNN with relu; torch's own kernel has no ceiling.
+    Source: Le, Jaitly & Hinton 2015, arXiv:1504.00941, who start W_h as the identity.
     """
     from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B H")
     from_h = tap("from_h", state.h @ w["W_h"].T + w["b_h"], "B H")
-    return H(tap("h", ops.relu(from_x + from_h), "B H"))
+    h = ops.relu(from_x + from_h)
+    return H(tap("h", ops.where(h > CEILING, ops.zeros(h.shape, h) + CEILING, h), "B H"))
 
 
 def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = UNTAPPED) -> HC:

@@ -12,6 +12,8 @@ Array = Any
 """A NumPy array or a torch tensor; a step never asks which."""
 
 
+NORM_FLOOR = 1e-5
+"""What is added to a squared norm before a vector is divided by it."""
 VARIANCE_FLOOR = 1e-5
 """What layer normalisation adds to a variance, as torch.nn.LayerNorm does."""
 
@@ -54,6 +56,9 @@ class Ops(Protocol):
 
     def rows(self, matrix: Array, ids: Array) -> Array:
         """The rows of a matrix [V N] that ids [...] name -> [... N]."""
+
+    def unit(self, x: Array) -> Array:
+        """The last axis divided by its Euclidean norm: x / sqrt(x . x + NORM_FLOOR)."""
 
     def normalized(self, x: Array, gain: Array, bias: Array) -> Array:
         """The last axis less its mean, divided by its standard deviation; times gain, plus bias."""

@@ -14,7 +14,7 @@ from charseq.corpus import AnyCorpus
 from charseq.errors import ExitStatus, RequirementNotMet
 from charseq.events import End, Event, Start
 from charseq.gather import STANDARD_INPUT, Given
-from charseq.render.training import JSONLines, PlainLines, Renderer, outcome, summary
+from charseq.render.training import JSONLines, PlainLines, Renderer, outcome, summary, warnings
 from charseq.render.visible import visible
 from charseq.resumption import Resumption
 from charseq.runs import Run
@@ -60,15 +60,15 @@ def follow(training: Training, form: Form, require_accuracy: float | None, stop:
     if isinstance(last, End):
         if form != "json":
             streams.say(outcome(last), OUTCOME_STYLES[last.status])
-        if last.status == "interrupted":
-            streams.say(_resuming(last, given), in_one_line=True)
+        if last.status == "interrupted" and last.model is not None:
+            streams.say(_resuming(last.model, given), in_one_line=True)
         _finish(last, stop, require_accuracy)
 
 
-def _resuming(end: End, given: Given) -> str:
+def _resuming(model: str, given: Given) -> str:
     """The command that goes on with a run."""
     again = [] if STANDARD_INPUT not in given.files else ["--file", STANDARD_INPUT]
-    return visible(shlex.join(["charseq", "train", *again, "--resume", str(Path(end.model).parent)]))
+    return visible(shlex.join(["charseq", "train", *again, "--resume", str(Path(model).parent)]))
 
 
 def _show(events: Iterator[Event], form: Form, stop: streams.Stop) -> Event | None:
@@ -79,6 +79,8 @@ def _show(events: Iterator[Event], form: Form, stop: streams.Stop) -> Event | No
             stop.begun = True
             if isinstance(event, Start) and form != "json":
                 streams.say(summary(event))
+                for warning in warnings(event):
+                    streams.say(warning, "yellow")
             with streams.heard(stop):
                 renderer.show(event)
     return event

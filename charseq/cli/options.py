@@ -167,7 +167,7 @@ CellOption = Annotated[
         metavar="NAME",
         help="rnn, lstm, gru ...; charseq cells lists them all.",
         autocompletion=names.cells,
-        show_default="gru; rnn-relu for longer text",
+        show_default="gru; rnn-norm for longer text",
         panel=MODEL,
     ),
 ]

@@ -10,6 +10,7 @@ from charseq.cli import train_options as training
 
 SETTINGS: dict[str, tuple[Any, Any]] = {
     "validation": (training.ValidationOption, None),
+    "validation_split": (training.ValidationSplitOption, "spread"),
     "hidden_size": (training.HiddenSizeOption, None),
     "layers": (options.LayersOption, None),
     "dropout": (training.DropoutOption, None),

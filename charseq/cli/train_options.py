@@ -19,6 +19,14 @@ ValidationOption = Annotated[
         panel=TEXT,
     ),
 ]
+ValidationSplitOption = Annotated[
+    Literal["spread", "tail"],
+    option(
+        "--validation-split",
+        help="Hold out lines or pieces spread over the text, or the end of it, as other tools do.",
+        panel=TEXT,
+    ),
+]
 HiddenSizeOption = Annotated[
     int | None,
     option(

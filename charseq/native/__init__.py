@@ -13,7 +13,7 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """By the level of x86-64 that a processor must have; any other has 0."""
 STATES = 4
-INTERFACE = 1
+INTERFACE = 2
 """To be raised here and in library.c where a function or the struct changes."""
 
 
@@ -34,6 +34,7 @@ KERNELS = {
     "slstm": Kernel(4, 4, 4, 4),
     "mingru": Kernel(5, 2, 2, 0),
     "minlstm": Kernel(6, 3, 3, 0),
+    "rnn-norm": Kernel(7, 1, 1, 1),
 }
 """By the cell's name."""
 

@@ -39,18 +39,48 @@ BACK(rnn) {
     }
 }
 
+#define CEILING 1e6f
 FORWARD(relu) {
     FIELD(h, after, 0);
     EACH {
         float sum = x[j] + u[j];
-        h[j] = sum < 0 ? 0 : sum;
+        sum = sum < 0 ? 0 : sum;
+        h[j] = sum > CEILING ? CEILING : sum;
     }
 }
 BACK(relu) {
     FIELD(h, after, 0);
     FIELD(dh, d, 0);
     EACH {
-        slot[j] = h[j] > 0 ? dh[j] : 0;
+        slot[j] = h[j] > 0 && h[j] < CEILING ? dh[j] : 0;
+        dh[j] = 0;
+    }
+}
+
+/* A slot keeps the factor that scales the state to its norm: ds = scale (dh - h (h . dh) / NORM^2). */
+#define NORM 0.5f
+FORWARD(norm) {
+    FIELD(h, after, 0);
+    float square = 1e-5f;
+#pragma omp simd reduction(+ : square)
+    for (long j = 0; j < size; j++) {
+        float sum = x[j] + u[j];
+        h[j] = sum < 0 ? 0 : sum;
+        square += h[j] * h[j];
+    }
+    float scale = NORM / __builtin_sqrtf(square);
+    EACH h[j] *= scale;
+    slot[0] = scale;
+}
+BACK(norm) {
+    FIELD(h, after, 0);
+    FIELD(dh, d, 0);
+    float scale = slot[0], along = 0;
+#pragma omp simd reduction(+ : along)
+    for (long j = 0; j < size; j++) along += h[j] * dh[j];
+    along /= NORM * NORM;
+    EACH {
+        slot[j] = h[j] > 0 ? scale * (dh[j] - h[j] * along) : 0;
         dh[j] = 0;
     }
 }
@@ -235,6 +265,7 @@ static const Cell CELLS[] = {
     {4, 4, 4, 2, lstm_forward, lstm_back},     {3, 4, 3, 1, gru_forward, gru_back},
     {4, 4, 4, 4, slstm_forward, slstm_back},   {2, 2, 0, 1, mingru_forward, mingru_back},
     {3, 3, 0, 1, minlstm_forward, minlstm_back},
+    {1, 1, 1, 1, norm_forward, norm_back},
 };
 
 #endif

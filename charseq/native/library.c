@@ -69,7 +69,7 @@ void charseq_dropout(long count, const float *x, float *out, uint32_t key, uint3
 int charseq_threads(void) { return omp_get_max_threads(); }
 
 /* What the Python beside this file must have as its own number, so that a build of other sources is not called. */
-int charseq_interface(void) { return 1; }
+int charseq_interface(void) { return 2; }
 
 long charseq_recurrence_size(void) { return sizeof(Recurrence); }
 

@@ -3,10 +3,11 @@
 import json
 import re
 import shlex
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Any, Protocol, Self, TextIO
 
-from charseq.events import End, Epoch, Event, Progress, Report, Start, record
+from charseq.events import FEWEST_POSITIONS, End, Epoch, Event, Progress, Report, Start, record
 from charseq.render.visible import visible
 from charseq.settings import TrainSettings
 
@@ -91,12 +92,53 @@ def summary(start: Start) -> str:
         text += ", learned whole"
     else:
         text += f", read in {settings.batch_size} x {settings.sequence_length} windows"
-        text += f", the last {settings.validation:.0%} held out" if settings.validation else ""
+        text += _held_out(start)
     return (
         f"{text}; {_network(settings)} ({start.parameters:,} parameters)\n"
         f"{settings.optimizer} {settings.learning_rate:g} {settings.schedule}, clip {settings.clip:g}; "
         f"{_duration_of_run(settings)}; {start.device} ({start.path}, {start.kernel}), seed {settings.seed}"
     ) + (f"\nwhy: {'; '.join(settings.reasons.values())}" if settings.reasons else "")
+
+
+def _held_out(start: Start) -> str:
+    """How much is held out for validation, and where."""
+    settings, pieces = start.settings, start.validation_sequences
+    if not pieces:
+        return ""
+    symbols = f"{start.validation_characters:,} {start.unit}s"
+    if settings.validation_split == "tail":
+        return f", held out: {symbols} at the end"
+    if start.lines:
+        return f", held out: {count(pieces, 'line')} drawn at random"
+    return f", held out: {symbols} in {count(pieces, 'piece')} spread over the text"
+
+
+def warnings(start: Start) -> list[str]:
+    """What to know about the held-out text before training, a line each."""
+    found = []
+    repeated, sequences, unit = start.repeated_lines, start.sequences, start.unit
+    if repeated and start.validation_sequences:
+        found.append(
+            f"{repeated:,} of {count(sequences, 'line')} repeat an earlier line; "
+            "copies are either all trained on or all held out"
+        )
+    elif repeated and start.settings.validation:
+        found.append(
+            f"nothing is held out: only {sequences - repeated:,} of {count(sequences, 'line')} differ, "
+            "so the loss says nothing of unseen lines"
+        )
+    if start.shift:
+        first, last = int(start.shift["first"]) + 1, int(start.shift["last"])
+        found.append(
+            f"the held-out text from {unit} {first:,} to {last:,} differs clearly from the training text "
+            f"({start.shift['nats']:.2f} nats by its {unit} frequencies), which raises the validation loss"
+        )
+    if start.validation_sequences and not start.validation_chooses:
+        found.append(
+            f"the {count(start.validation_characters, unit)} held out are too few to choose the best "
+            f"epoch, so the last one is kept (at least {FEWEST_POSITIONS} are needed)"
+        )
+    return found
 
 
 def _network(settings: TrainSettings) -> str:
@@ -119,7 +161,7 @@ def _duration_of_run(settings: TrainSettings) -> str:
 
 
 def outcome(end: End) -> str:
-    """What a run came to, and what to try next, in two lines, for people."""
+    """What a run came to, and what to try next, in a few lines, for people."""
     status = {
         "completed": f"done after {count(end.epochs, 'epoch')}",
         "interrupted": f"interrupted after {count(end.epochs, 'epoch')}",
@@ -135,21 +177,36 @@ def outcome(end: End) -> str:
             best = f"epoch {end.epoch}" if end.passes == end.epoch else f"after {end.passes:.3g} epochs it"
             kept += f" ({best} was best and is kept)"
     if end.recoveries:
-        kept += f"; the loss ran away {count(end.recoveries, 'time')}, the learning rate was halved"
-    why = ": the loss is no longer a number that means anything" if end.status == "diverged" else ""
-    return f"{status} in {duration(end.seconds)}{why}{kept}\nmodel: {visible(end.model)}   {_following(end)}"
+        kept += f"; the loss diverged {count(end.recoveries, 'time')}, the learning rate was halved"
+    why = ": the loss became NaN, infinite or far too large" if end.status == "diverged" else ""
+    lines = [f"{status} in {duration(end.seconds)}{why}{kept}", *map(_outlier, end.outliers), _following(end)]
+    return "\n".join(lines)
+
+
+def _outlier(outlier: Mapping[str, Any]) -> str:
+    text, characters = visible(outlier["text"]), outlier["characters"]
+    text += "..." if characters > len(text) else ""
+    return (
+        f"outlier: '{text}' ({characters:,} characters, {outlier['loss']:.2f} nats per character) is "
+        f"{outlier['share']:.0%} of the validation loss; it counts little in choosing the best epoch"
+    )
 
 
 def _following(end: End) -> str:
-    """What to try next; a model that has learned little is not recommended."""
+    """Where the model is, and what to try next; a model that has learned little is not recommended."""
+    if end.model is None:
+        next_step = "try a smaller --learning-rate" if end.status == "diverged" else "train longer"
+        return f"the earlier model stays: none was better than the initial weights   next: {next_step}"
+    model = f"model: {visible(end.model)}"
     if end.status == "diverged":
-        return "next: try a smaller --learning-rate"
+        weights = "the last sound weights" if end.epoch else "initial weights"
+        return f"{model} ({weights})   next: try a smaller --learning-rate"
     if end.epoch == 0:
-        return "no epoch was finished, so it may have learned little"
+        return f"{model}   no epoch was finished, so it may have learned little"
     run = end.model.rpartition("/")[0] or "."
     numbered = re.fullmatch(r"runs/\d{4,}-[^/]+", run)  # the newest, which predict takes by itself
     named = "" if numbered else f" --model {visible(shlex.quote(run))}"
-    return f"next: charseq predict{named}"
+    return f"{model}   next: charseq predict{named}"
 
 
 def passes(event: Epoch) -> str:

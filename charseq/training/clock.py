@@ -1,45 +1,74 @@
-"""How far a run is, by updates and by time, and when it is to stop learning."""
+"""How far a run is, by updates and by time, and when it has to stop training to end within its time limit."""
 
 import math
 import time
 
 from charseq.settings import TrainSettings
-from charseq.training.material import Material
 
-MEASURING_TO_LEARNING = 1 / 3
-"""How long a place takes to measure, of what it takes to learn: a pass back takes as long as two forward."""
+EVALUATION_COST = 1 / 3
+"""The time to evaluate a position over the time to train on it: forward, without backward."""
+EVALUATION_SHARE = 0.1
+"""Of the time limit: the most that one evaluation of the held-out text may take."""
+MARGIN, MARGIN_SECONDS = 0.005, 0.05
+"""Of the time limit, and in seconds, kept free for what no estimate covers."""
 
 
 class Clock:
-    """Started with the run; of one that goes on, so many seconds ago."""
+    """Started with the run; of a resumed run, `elapsed` seconds ago.
 
-    def __init__(self, settings: TrainSettings, material: Material, elapsed: float = 0.0) -> None:
+    The time limit covers training, and what follows it: an evaluation, a sample and a save.  Their costs are
+    estimated until they have been measured.
+    """
+
+    def __init__(
+        self, settings: TrainSettings, updates: int, *, began: float, sampling: float, saving: float
+    ):
         self._limit = settings.time_limit or math.inf
-        self._updates = settings.epochs * len(material.windows)
-        self._held_out = material.held_out.places if material.held_out else 0
-        self._started = time.monotonic() - elapsed
-        self.measuring = 0.0
-        """Seconds that it takes to measure an epoch: as many as the last time, or as are guessed."""
+        self._updates = updates
+        self._began = began
+        self._fastest = math.inf
+        self._last = 0.0
+        self.evaluating = 0.0
+        """Seconds of an evaluation."""
+        self.sampling = sampling
+        """Seconds of a sample."""
+        self.saving = saving
+        """Seconds of a save."""
 
     @property
     def seconds(self) -> float:
-        """How long the run has been going on."""
-        return time.monotonic() - self._started
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
 
     @property
     def is_over(self) -> bool:
-        """Whether there is no time left to learn."""
-        return self.seconds >= self._time_to_learn
+        """Whether another update would leave too little time for what follows training."""
+        return self.seconds + self._last >= self._time_to_train
 
     def done(self, updates: int) -> float:
-        """The part of the run that is over, by updates or by time, whichever is nearer to its end."""
-        return min(max(updates / self._updates, self.seconds / self._time_to_learn), 1.0)
+        """The fraction of the run that is done, by updates or by time, whichever is nearer to its end."""
+        return min(max(updates / self._updates, self.seconds / self._time_to_train), 1.0)
 
-    def guess(self, places: int, seconds: float) -> None:
-        """Guess how long measuring will take, by how long it took to learn from so many places."""
-        self.measuring = MEASURING_TO_LEARNING * seconds * self._held_out / places
+    def add_update(self, positions: int, seconds: float) -> None:
+        """Take in how long an update took."""
+        self._last = seconds
+        self._fastest = min(self._fastest, seconds / positions)
+
+    def affordable(self, positions: int) -> int:
+        """How many of the held-out positions can be evaluated in the time there is for it.
+
+        Estimated by the fastest update so far; `evaluating` is what so many take.
+        """
+        cost = EVALUATION_COST * self._fastest
+        if math.isfinite(self._limit):
+            positions = min(positions, max(1, int(EVALUATION_SHARE * self._limit / cost)))
+        self.evaluating = cost * positions
+        return positions
 
     @property
-    def _time_to_learn(self) -> float:
-        """When to stop learning, in seconds, so that measuring is over at the time limit."""
-        return self._limit - min(self.measuring, self._limit / 2)
+    def _time_to_train(self) -> float:
+        """Seconds after which to stop training."""
+        if not math.isfinite(self._limit):
+            return self._limit
+        reserve = self.evaluating + self.sampling + self.saving + MARGIN * self._limit + MARGIN_SECONDS
+        return self._limit - min(reserve, self._limit / 2)

@@ -19,6 +19,7 @@ from charseq.native import KERNELS
 from charseq.network import Unroll
 from charseq.settings import KernelChoice
 from charseq.training import native
+from charseq.training.normalized import rnn_norm
 from charseq.training.parallel import linear_scan, mlstm
 
 Inputs = Tensor | OneHot
@@ -81,6 +82,7 @@ class Way(NamedTuple):
 BY_TORCH = {
     "rnn": Way("fused", "torch", rnn),
     "rnn-relu": Way("fused", "torch", rnn_relu),
+    "rnn-norm": Way("fused", "torch", rnn_norm),
     "lstm": Way("fused", "torch", lstm),
     "gru": Way("fused", "torch", gru),
     "mlstm": Way("fused", "attention", mlstm),

@@ -1,14 +1,14 @@
 """The best of a run so far, and the model file that holds it."""
 
+import math
 import time
 from dataclasses import asdict, dataclass
-from functools import cached_property
 
 from torch import Tensor
 
 from charseq.corpus import AnyCorpus, Corpus
 from charseq.events import Epoch
-from charseq.held import Digests, digests
+from charseq.held import digests
 from charseq.model_file import Model, State, write
 from charseq.runs import Run
 from charseq.settings import TrainSettings
@@ -30,6 +30,7 @@ class Measures:
     loss: float | None = None
     accuracy: float | None = None
     validation_loss: float | None = None
+    selection_loss: float | None = None
 
 
 class Keeper:
@@ -43,24 +44,39 @@ class Keeper:
         learner: Learner,
         opening: str,
         save_every: float,
+        *,
+        chooses: bool,
     ) -> None:
         self.best = Measures()
+        self.saved = False
+        """Whether the model file is this run's."""
+        self._chooses = chooses
         self._corpus, self._vocabulary, self._settings = corpus, vocabulary, settings
         self._learner, self._opening = learner, opening
         self._kept = learner.parameters.copy()
         self._save_every = save_every
+        self._lines = digests(corpus, vocabulary.normalization)
         bytes_kept = sum(tensor.nbytes for tensor in learner.kept().values())
-        self._next_save = time.monotonic() + self._pause(bytes_kept / SLOW)
+        self.seconds = bytes_kept / SLOW
+        """How long a save takes: the last one, or as estimated from its size."""
+        self._next_save = time.monotonic() + self._pause()
 
     def take(self, event: Epoch) -> None:
         """Keep the present weights if they are the best so far."""
-        found = Measures(event.epoch, event.passes, event.loss, event.accuracy, event.validation_loss)
+        found = Measures(
+            event.epoch,
+            event.passes,
+            event.loss,
+            event.accuracy,
+            event.validation_loss,
+            event.selection_loss,
+        )
         if not self.best.epoch or self._rank(found) < self._rank(self.best):
             self.best, self._kept = found, self._learner.parameters.copy()
 
     def keep(self, model: Model, best: Measures) -> None:
         """Keep what an earlier part of the run has kept."""
-        self.best = best
+        self.best, self.saved = best, True
         if best.epoch:
             device = self._learner.device
             self._kept = [flat.to(device) for flat in self._learner.parameters.flattened(model.arrays)]
@@ -70,22 +86,28 @@ class Keeper:
         """Whether it is time to save: seldom enough that saving takes little of the time."""
         return time.monotonic() >= self._next_save
 
-    def save(self, run: Run, state: State | None) -> None:
-        """Write what is kept; where nothing has been measured, the present weights, if they are sound."""
+    def save(self, run: Run, state: State | None, *, diverged: bool = False) -> None:
+        """Write the best weights; where nothing has been measured, the present ones if they are sound."""
         began = time.monotonic()
         run.restore()
-        if self.best.epoch or state is None:
-            model = self._model(self._kept)
+        if self.best.epoch or diverged:
+            model = self._model(self._kept, diverged=diverged)
         else:
             with self._learner.settled():
                 model = self.present()
         write(run.model, model, state)
-        ended = time.monotonic()
-        self._next_save = ended + self._pause(ended - began)
+        run.replaced()
+        self.saved = True
+        self.seconds = time.monotonic() - began
+        self._next_save = time.monotonic() + self._pause()
 
-    def _pause(self, cost: float) -> float:
-        """How long it is to the next save, if one takes so long."""
-        return max(self._save_every, cost / LARGEST_PART)
+    def postpone(self) -> None:
+        """Let the next save be due after a pause."""
+        self._next_save = time.monotonic() + self._pause()
+
+    def _pause(self) -> float:
+        """Seconds to the next save: so many that saving takes little of the time."""
+        return max(self._save_every, self.seconds / LARGEST_PART)
 
     def present(self) -> Model:
         """The model as it now is."""
@@ -95,24 +117,20 @@ class Keeper:
         """Lower is better: of a whole text what is most nearly learned, of others the validation loss."""
         if self._settings.whole:
             return (-(measures.accuracy or 0.0), measures.loss or 0.0)
-        if measures.validation_loss is None:
+        if measures.selection_loss is None or not self._chooses:
             return (-measures.passes,)
-        return (measures.validation_loss,)
+        return (measures.selection_loss if math.isfinite(measures.selection_loss) else math.inf,)
 
-    def _model(self, values: list[Tensor]) -> Model:
+    def _model(self, values: list[Tensor], *, diverged: bool = False) -> Model:
         return Model(
             self._learner.network,
             self._vocabulary,
             self._learner.parameters.arrays(values),
             learned=self._learned_whole(),
             opening=self._opening,
-            training={"settings": asdict(self._settings), **asdict(self.best)},
+            training={"settings": asdict(self._settings), **asdict(self.best), "diverged": diverged},
             lines=self._lines,
         )
-
-    @cached_property
-    def _lines(self) -> Digests | None:
-        return digests(self._corpus, self._vocabulary.normalization)
 
     def _learned_whole(self) -> tuple[str, ...]:
         whole = self._settings.whole and not self._settings.stride

@@ -1,7 +1,7 @@
 """A network that learns: one update from a batch, and measures of what it now predicts."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +15,9 @@ from charseq.network import Network
 from charseq.settings import TrainSettings
 from charseq.training import native
 from charseq.training.device import uses_bfloat16
+from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.fused import Way
-from charseq.training.loss import sequence_loss
+from charseq.training.loss import row_losses, sequence_loss
 from charseq.training.ops import TORCH
 from charseq.training.optimizer import OPTIMIZERS
 from charseq.training.parameters import Parameters
@@ -78,17 +79,19 @@ class Learner:
         return loss.detach(), right, tuple(type(s)(*(f.detach() for f in s)) for s in states)
 
     @torch.no_grad()
-    def measure(self, batches: Iterable[Batch]) -> Measure:
-        """Loss and accuracy over batches, the state carried as in training; no predictions."""
-        states: States | None = None
-        cost, right, places = 0.0, 0, 0
-        for batch in batches:
-            inputs, targets, weights = self._moved(batch.inputs, batch.targets, batch.weights)
-            logits, states = self._forward(inputs, self._carried(states, batch), _keep)
-            cost += float(sequence_loss(logits, targets, weights)) * batch.places
-            right += int(((logits.argmax(-1) == targets) & (weights > 0)).sum())
-            places += batch.places
-        return Measure(cost / places, right / places, [])
+    def evaluate(self, validation: ValidationSet) -> Evaluation:
+        """Measure held-out sequences, each from the initial state."""
+        count = len(validation.sequences)
+        costs, correct = np.zeros(count), np.zeros(count, np.int64)
+        for numbers, batches in validation.groups():
+            states: States | None = None
+            for batch in batches:
+                inputs, targets, weights = self._moved(batch.inputs, batch.targets, batch.weights)
+                logits, states = self._forward(inputs, states, _keep)
+                row_costs, row_correct = row_losses(logits, targets, weights)
+                costs[numbers] += row_costs
+                correct[numbers] += row_correct
+        return Evaluation(costs, correct, validation.sequences.positions)
 
     @torch.no_grad()
     def measure_whole(self, sequences: Sequence[Ids]) -> Measure:
@@ -115,6 +118,11 @@ class Learner:
         for i in range(self.optimizer.slots):
             groups[f"optimizer.{i}"] = [slots[i] for slots in self.optimizer.memory]
         return {f"{name}.{i}": tensor for name, group in groups.items() for i, tensor in enumerate(group)}
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every parameter is a finite number."""
+        return all(bool(torch.isfinite(flat).all()) for flat in self.parameters.flat)
 
     def first_states(self, rows: int) -> States:
         """The states that so many rows start from."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charseq.cells.ops import VARIANCE_FLOOR
+from charseq.cells.ops import NORM_FLOOR, VARIANCE_FLOOR
 
 
 class TorchOps:
@@ -59,6 +59,10 @@ class TorchOps:
     def rows(self, matrix: Tensor, ids: Tensor) -> Tensor:
         """The rows of a matrix [V N] that ids [...] name -> [... N]."""
         return functional.embedding(ids, matrix.contiguous())
+
+    def unit(self, x: Tensor) -> Tensor:
+        """The last axis divided by its Euclidean norm."""
+        return x * (x.square().sum(-1, keepdim=True) + NORM_FLOOR).rsqrt()
 
     def normalized(self, x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
         """The last axis less its mean, divided by its standard deviation; times gain, plus bias."""

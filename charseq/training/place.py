@@ -26,6 +26,10 @@ class Counts:
     """The learning rate of the last update."""
     last_passes: float = 0.0
     """How often the text had been read when the last measure was taken."""
+    untrained: float = 0.0
+    """The loss before the first update."""
+    evaluated: int = 0
+    """Held-out positions that are evaluated; 0 as long as that is not settled."""
 
 
 class Place:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 from charseq.events import Epoch, Progress
 from charseq.settings import TrainSettings
 from charseq.training.clock import Clock
+from charseq.training.evaluation import Outlier
 from charseq.training.learner import Learner, Measure
 from charseq.training.material import Material
 from charseq.training.sampler import Sampler
 from charseq.training.tally import Tally
 from charseq.training.watch import DIVERGED_LOSS
-from charseq.vocabulary import Vocabulary
+from charseq.vocabulary import Ids, Vocabulary
 
 
 class Position(NamedTuple):
@@ -39,19 +40,27 @@ class Reporter:
     ) -> None:
         self._material, self._learner, self._vocabulary = material, learner, vocabulary
         self._settings, self._clock, self._sampler = settings, clock, sampler
+        self.outliers: list[Outlier] = []
+        """Held-out sequences that dominated the last validation loss, by their numbers in `evaluated`."""
+        self.evaluated: Sequence[Ids] = ()
 
     def event(self, kind: type[Epoch], tally: Tally, position: Position) -> Epoch:
         """Measure the network as it now is."""
-        began = time.monotonic()
         pace = tally.pace
         material, learner = self._material, self._learner
         measure, predictions = self._over_the_text(tally)
-        validation = learner.measure(material.held_out) if material.held_out else None
+        began = time.monotonic()
+        validation = learner.evaluate(material.held_out) if material.held_out else None
+        self._clock.evaluating = time.monotonic() - began
+        if validation and material.held_out:
+            self.outliers, self.evaluated = validation.outliers(), material.held_out.sequences
         targets = [ids[1:].tolist() for ids in material.shown]
-        sound = not _has_diverged(measure.loss, validation.loss if validation else None)
+        began = time.monotonic()
+        sound = not has_diverged(measure.loss)
         sample = self._sampler.after(tally.places) if sound and not self._settings.whole else None
+        if sample is not None:
+            self._clock.sampling = time.monotonic() - began
         material.release()
-        self._clock.measuring = time.monotonic() - began
         return kind(
             **position._asdict(),
             loss=measure.loss,
@@ -62,6 +71,7 @@ class Reporter:
             target_ids=targets,
             validation_loss=validation.loss if validation else None,
             validation_accuracy=validation.accuracy if validation else None,
+            selection_loss=validation.robust_loss if validation else None,
             characters_per_second=pace,
             sample=sample,
             seconds=self._clock.seconds,
@@ -95,10 +105,6 @@ class Reporter:
         return texts[0] if len(texts) == 1 else texts
 
 
-def has_diverged(event: Epoch) -> bool:
-    """Whether a loss is no longer a number that means anything."""
-    return _has_diverged(event.loss, event.validation_loss)
-
-
-def _has_diverged(loss: float, validation_loss: float | None) -> bool:
-    return not (loss < DIVERGED_LOSS and (validation_loss or 0.0) < DIVERGED_LOSS)
+def has_diverged(loss: float) -> bool:
+    """Whether a training loss is NaN, infinite or so large that the weights mean nothing any more."""
+    return not loss < DIVERGED_LOSS

@@ -16,6 +16,9 @@ PLACES_BETWEEN_SAMPLES = 1 << 15
 SECONDS_BETWEEN_LIVE_SAMPLES = 5.0
 LIVE_PART = 0.02
 """How much of the time live samples may take."""
+OPERATIONS_A_SECOND = 4e9
+SECONDS_A_SYMBOL = 3e-8
+"""Rates by which the time of the first sample is estimated: of products, and of choosing among symbols."""
 
 
 def sample(model: Model, seed: int) -> str:
@@ -26,6 +29,12 @@ def sample(model: Model, seed: int) -> str:
     while len(lines) < LINES and (left := CHARACTERS - sum(map(len, lines))) > 0:
         lines.append(_written(model, seed, len(lines), left))
     return "\n".join(lines)
+
+
+def estimated_seconds(parameters: int, vocabulary_size: int) -> float:
+    """How long a sample will take, before there has been one."""
+    step = 2 * parameters / OPERATIONS_A_SECOND + vocabulary_size * SECONDS_A_SYMBOL
+    return CHARACTERS * step
 
 
 class Sampler:

@@ -40,6 +40,9 @@ class Parts:
             "device": self.learner.device.type,
             "optimizer_updates": self.learner.optimizer.updates,
             "recoveries": self.watch.recoveries,
+            "smoothed": self.watch.smoothed,
+            "largest": self.watch.largest,
+            "sound_tally": self.watch.sound_tally,
             "sampled": self.sampler.places,
             **more,
         }
@@ -58,12 +61,13 @@ class Parts:
     def _restore(self, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         place, learner = self.place, self.learner
         place.counts = Counts(**{f.name: _number(told, f.name, f.type) for f in fields(Counts)})
-        sums = {name: _number(told["tally"], name, float) for name in ("cost", "right")}
-        places = _number(told["tally"], "places", int)
-        place.tally = Tally(learner.device, **sums, places=places)
+        place.tally = Tally(learner.device, **_sums(told["tally"]))
         place.states = _states(learner, tensors)
         learner.optimizer.updates = _number(told, "optimizer_updates", int)
         self.watch.recoveries = _number(told, "recoveries", int)
+        self.watch.smoothed = _number(told, "smoothed", float)
+        self.watch.largest = _number(told, "largest", int)
+        self.watch.sound_tally = _sums(told["sound_tally"])
         self.sampler.places = _number(told, "sampled", int)
         for name, tensor in self._kept().items():
             if tensors[name].shape != tensor.shape or tensors[name].dtype != tensor.dtype:
@@ -98,6 +102,11 @@ def _states(learner: Learner, tensors: Mapping[str, Tensor]) -> States | None:
         type(start)(*(tensors[f"{CARRIED}.{layer}.{name}"].to(learner.device) for name in start._fields))
         for layer, start in enumerate(starts)
     )
+
+
+def _sums(told: Mapping[str, Any]) -> dict[str, Any]:
+    sums = {name: _number(told, name, float) for name in ("cost", "right")}
+    return {**sums, "places": _number(told, "places", int)}
 
 
 def _number(told: Mapping[str, Any], name: str, kind: Any) -> Any:

@@ -1,41 +1,58 @@
 """Sees a loss that runs away, and goes back to weights that were sound."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from charseq.training.learner import Learner
+from charseq.training.tally import Tally
 
 UPDATES_BETWEEN_CHECKS = 50
 """On a GPU, where looking at a loss means waiting for it."""
 UPDATES_BETWEEN_COPIES = 200
 """Of weights to go back to."""
 RUNAWAY = 3.0
-"""Times the loss of a network that knows nothing: so much worse than nothing, the weights have run away."""
+"""Times the loss of a uniform guess: a smoothed loss beyond that counts as diverged."""
+SMOOTHING = 10
+"""Full batches over which the loss is smoothed, by positions: one odd line in a batch is no divergence."""
 DIVERGED_LOSS = 1e6
 """Nats per character that no network has by chance."""
 
 
 class Watch:
-    """Over the losses of one run.  Where it may not recover, a loss may be anything that is a number."""
+    """Over the losses of one run.  Where it may not recover, a loss may be any number below DIVERGED_LOSS."""
 
     def __init__(self, learner: Learner, vocabulary_size: int, device: torch.device, most: int) -> None:
         self.recoveries = 0
+        self.smoothed = 0.0
+        """The smoothed training loss."""
+        self.largest = 1
+        """Positions of the largest batch so far."""
         self._learner, self._most = learner, most
         self._limit = RUNAWAY * math.log(vocabulary_size + 1) if most else DIVERGED_LOSS
         self._every = 1 if device.type == "cpu" else UPDATES_BETWEEN_CHECKS
-        self.sound = learner.parameters.copy() if most else []
-        """The weights to go back to, where that is ever to be done."""
+        self.sound = learner.parameters.copy()
+        """The weights to go back to."""
+        self.sound_tally: dict[str, Any] = {"cost": 0.0, "right": 0.0, "places": 0}
+        """What had been measured while training when they were set aside."""
 
-    def is_sound(self, loss: Tensor, updates: int) -> bool:
-        """Whether the loss after so many updates means something; now and then the weights are set aside."""
+    def is_sound(self, loss: Tensor, tally: Tally, positions: int, updates: int) -> bool:
+        """Whether the loss of an update is sound; now and then sound weights are set aside."""
+        self.largest = max(self.largest, positions)
         if updates % self._every:
             return True
-        if not float(loss) < self._limit:
+        value = float(loss)
+        if not value < DIVERGED_LOSS:
             return False
-        if self._most and updates % UPDATES_BETWEEN_COPIES == 0:
+        weight = positions / (positions + SMOOTHING * self.largest)
+        self.smoothed += weight * (value - self.smoothed)
+        if not self.smoothed < self._limit:
+            return False
+        if updates % UPDATES_BETWEEN_COPIES == 0 and self._learner.is_finite:
             self.sound = self._learner.parameters.copy()
+            self.sound_tally = tally.sums()
         return True
 
     def recover(self) -> bool:
@@ -43,5 +60,10 @@ class Watch:
         if self.recoveries == self._most:
             return False
         self.recoveries += 1
-        self._learner.recover(self.sound)
+        self.restore()
         return True
+
+    def restore(self) -> None:
+        """Go back to sound weights."""
+        self.smoothed = 0.0
+        self._learner.recover(self.sound)

@@ -1,0 +1,48 @@
+"""A plain recurrent network whose state has a fixed norm: bounded for any weights and any input."""
+
+from collections.abc import Mapping
+
+from charseq.cells.cell import Cell, H, Param
+from charseq.cells.first_weights import identity, zeros
+from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
+
+STATE_NORM = 0.5
+"""The Euclidean norm of the state.  Of 0.25, 0.5, 0.7 and 1, it gave the lowest loss on three texts."""
+
+
+def rnn_norm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
+    """Advance one step.  x [B I], state.h [B H] -> H.
+
+        from_x = W_x x + b_x
+        from_h = W_h h[t-1] + b_h
+        s = relu(from_x + from_h)
+        h = 0.5 s / sqrt(s . s + 1e-5)
+
+    The state is bounded by design: |h| < 0.5 for every s, so for any weights, any input and any number of
+    steps.  What enters the next step is therefore bounded, too: |from_h| <= 0.5 |W_h| + |b_h|, with the
+    spectral norm of W_h.  So no input can make the state, or anything computed from it, overflow.  Nor can
+    its scale drift away from what was trained on, however much longer the text is than the training windows:
+    it has the same norm at every step.
+
+    Source: the network of Le, Jaitly & Hinton 2015, arXiv:1504.00941, with the root-mean-square normalization
+    of Zhang & Sennrich 2019, arXiv:1910.07467, inside the recurrence, its gain fixed at 0.5 / sqrt(H).
+    """
+    from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B H")
+    from_h = tap("from_h", state.h @ w["W_h"].T + w["b_h"], "B H")
+    s = tap("s", ops.relu(from_x + from_h), "B H")
+    return H(tap("h", STATE_NORM * ops.unit(s), "B H"))
+
+
+RNN_NORM = Cell(
+    "rnn-norm",
+    state=H,
+    step=rnn_norm_step,
+    params={
+        "W_x": Param("H I"),
+        "W_h": Param("H H", identity(0.1), identity(1)),
+        "b_x": Param("H", zeros),
+        "b_h": Param("H", zeros),
+    },
+    summary="a plain ReLU network whose state is normalized at every step: cannot explode",
+    source="Le et al. 2015, arXiv:1504.00941; Zhang & Sennrich 2019, arXiv:1910.07467",
+)
