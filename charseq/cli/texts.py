@@ -14,7 +14,7 @@ BLOCK = 1 << 20
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from charseq.corpus import Corpus
+    from charseq.corpus import AnyCorpus, Corpus
     from charseq.gather import Given
     from charseq.units import Normalization, Unit
 
@@ -116,3 +116,12 @@ def tell_who_types(files: Sequence[str]) -> None:
     """Where standard input is one of them, and a terminal, say that it is waited for."""
     if "-" in files and sys.stdin.isatty():
         streams.say("reading standard input until Ctrl-D", "dim")
+
+
+def suggest_lines(corpus: "AnyCorpus") -> None:
+    """Suggest --lines on standard error if the text is a list whose lines would be read as running text."""
+    from charseq.line_list import resembles_list
+
+    if resembles_list(corpus):
+        hint = "the text looks like a list: with --lines, each line would be a sequence of its own"
+        streams.say(hint, "yellow")
