@@ -9,6 +9,10 @@ CharseqError              1  the run failed
 """
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from charseq.unknown import Cause
 
 
 class ExitStatus(IntEnum):
@@ -45,7 +49,16 @@ class TextError(UsageError):
 
 
 class UnknownCharacter(TextError):
-    """A character that the model's vocabulary lacks."""
+    """A character that the model's vocabulary lacks.
+
+    `known` lists the vocabulary; `cause` explains the form of the text, where that is why it is unknown.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", known: str = "", cause: "Cause | None" = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.known, self.cause = known, cause
 
 
 class ModelFileError(UsageError):

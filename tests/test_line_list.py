@@ -10,7 +10,7 @@ from tests.line_texts import LISTS, RUNNING
 from tests.support import Command
 
 SEEDS = range(5)
-HINT = "the text looks like a list: with --lines"
+HINT = "the text looks like a list: add --lines"
 FAST = ("--epochs", "1", "--hidden-size", "4")
 
 
