@@ -2,15 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-from charseq.errors import UnknownCharacter
-from charseq.units import segments
-
-if TYPE_CHECKING:
-    from charseq.vocabulary import Vocabulary
+from charseq.errors import Cause, UnknownCharacter
+from charseq.units import Unit, segments
 
 SAMPLE_SYMBOLS = 1 << 16
 """Symbols of a text, from the unknown one on, that are examined for the cause."""
@@ -31,17 +28,25 @@ FORMS: dict[Form, tuple[str, str]] = {
 """Normalization forms to try: the description of a text that needs one, and the form to train with."""
 
 
-@dataclass(frozen=True)
-class Cause:
-    """Why characters of a text are unknown; changed as `remedy` says, the text has fewer of them."""
+class Symbols(Protocol):
+    """What is asked of a vocabulary here."""
 
-    description: str
-    remedy: str = ""
-    """Empty where it depends on the interface: the text has several lines."""
-    normalization: str = ""
-    """The normalization to train with, so that the form of a text no longer matters."""
-    complete: bool = True
-    """Whether the changed text has no unknown characters at all."""
+    @property
+    def unit(self) -> Unit:
+        """What one symbol is."""
+
+    @property
+    def boundary(self) -> bool:
+        """Whether the model reads lines."""
+
+    def unknown_in(self, text: str) -> int:
+        """Return the number of unknown symbols in a text."""
+
+    def knows_any(self, symbols: Iterable[str]) -> bool:
+        """Return whether any of the symbols is known."""
+
+    def joined(self, symbols: Iterable[str]) -> str:
+        """Return symbols as text."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ PYTHON = Interface(
 
 
 def unknown_character(
-    vocabulary: "Vocabulary", message: str, known: str, parts: Sequence[str], place: int
+    vocabulary: Symbols, message: str, known: str, parts: Sequence[str], place: int
 ) -> UnknownCharacter:
     """Return the error for the unknown symbol at `place` of a text's symbols."""
     sample = vocabulary.joined(parts[max(0, place - CONTEXT_SYMBOLS) : place + SAMPLE_SYMBOLS])
@@ -96,7 +101,7 @@ def unknown_character(
     return UnknownCharacter(message, hint=Interface().hint(known, cause), known=known, cause=cause)
 
 
-def cause_of(vocabulary: "Vocabulary", text: str) -> Cause | None:
+def cause_of(vocabulary: Symbols, text: str) -> Cause | None:
     """Return the change to a text that leaves the fewest unknown characters, or None if none helps."""
     fewest, best = vocabulary.unknown_in(text), None
     for changed, cause in _candidates(vocabulary, text):
@@ -106,7 +111,7 @@ def cause_of(vocabulary: "Vocabulary", text: str) -> Cause | None:
     return best
 
 
-def _candidates(vocabulary: "Vocabulary", text: str) -> Iterator[tuple[str, Cause]]:
+def _candidates(vocabulary: Symbols, text: str) -> Iterator[tuple[str, Cause]]:
     """Yield changed texts, each with the cause that it would confirm."""
     if "\n" in text:
         yield _with_other_line_ends(vocabulary, text)
@@ -118,7 +123,7 @@ def _candidates(vocabulary: "Vocabulary", text: str) -> Iterator[tuple[str, Caus
             yield changed, Cause(description, f"convert it to {form}", normalization)
 
 
-def _with_other_line_ends(vocabulary: "Vocabulary", text: str) -> tuple[str, Cause]:
+def _with_other_line_ends(vocabulary: Symbols, text: str) -> tuple[str, Cause]:
     """Return a text as a model can read its line ends, and the cause."""
     if not vocabulary.boundary and vocabulary.knows_any(["\n"]):
         description = "the text has CR LF line ends, and the model knows LF alone"
@@ -134,7 +139,7 @@ def _with_other_line_ends(vocabulary: "Vocabulary", text: str) -> tuple[str, Cau
     return changed, Cause(f"the text has several lines, and {knows}")
 
 
-def other_line_ends(vocabulary: "Vocabulary", learned: Sequence[str], text: str) -> str:
+def other_line_ends(vocabulary: Symbols, learned: Sequence[str], text: str) -> str:
     """Return a note for a text with LF line ends given to a model of text with CR LF, else nothing.
 
     Such a text has no unknown characters, but the model expects CR before every LF.  `learned` are the

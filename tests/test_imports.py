@@ -13,10 +13,10 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
-    "errors", "atomic", "lock", "tensor_file", "units", "vocabulary", "corpus", "gather", "encoded", "held",
-    "cells", "batches", "network", "arrays", "native", "reader", "settings", "sizing", "defaults", "shapes",
-    "explain", "model_file", "generation", "score", "explorer", "runs", "history", "resumption", "events",
-    "comparison", "reach", "training", "api", "render", "cli",
+    "errors", "atomic", "lock", "tensor_file", "units", "unknown", "vocabulary", "corpus", "line_list",
+    "gather", "encoded", "held", "cells", "batches", "network", "arrays", "native", "reader", "settings",
+    "sizing", "defaults", "shapes", "explain", "model_file", "generation", "score", "explorer", "runs",
+    "history", "resumption", "events", "comparison", "reach", "training", "api", "render", "cli",
 ]  # fmt: skip
 """Data flows one way: a module imports only from those before it, or from its own folder."""
 
