@@ -18,7 +18,7 @@ Exits with 1 if a check failed.
 """
 
 import argparse
-import difflib
+import fnmatch
 import json
 import math
 import random
@@ -68,10 +68,17 @@ class Row:
     frequencies: list[float]
 
     @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """The losses of the given order and of the shuffled one, for every seed that has both."""
+        runs = zip(self.runs, self.shuffled, strict=False)
+        both = ((given.measure, shuffled.measure) for given, shuffled in runs)
+        return [(given, shuffled) for given, shuffled in both if given is not None and shuffled is not None]
+
+    @property
     def difference(self) -> float:
-        """The mean loss of the given order relative to that of the shuffled one, minus 1."""
-        given, shuffled = _losses(self.runs), _losses(self.shuffled)
-        return statistics.fmean(given) / statistics.fmean(shuffled) - 1 if given and shuffled else math.nan
+        """The mean loss of the given order relative to that of the shuffled one, minus 1; or NaN."""
+        given, shuffled = (sum(losses) for losses in zip(*self.pairs, strict=True)) if self.pairs else (0, 0)
+        return given / shuffled - 1 if shuffled else math.nan
 
 
 def _losses(runs: Sequence[Run]) -> list[float]:
@@ -126,26 +133,31 @@ def failures(row: Row, kind: Kind, seconds: float) -> Iterator[Failure]:
                 yield Failure("diverged", row.text, where)
             elif run.exit_code or run.status != "completed":
                 yield Failure("command", row.text, f"{where}: exit code {run.exit_code}, {run.problem}")
-            allowed = frequencies + max(NATS_ABOVE, SHARE_ABOVE * frequencies) if kind.random else frequencies
-            if run.measure is not None and not (
-                run.measure <= allowed if kind.random else run.measure < allowed
-            ):
+            elif run.measure is None:
+                yield Failure("command", row.text, f"{where}: the end event has no loss")
+            if run.measure is not None and not _is_below(run.measure, frequencies, random=kind.random):
                 detail = f"{where}: loss {run.measure:.4f}, frequencies {frequencies:.4f}"
                 yield Failure("frequencies", row.text, detail)
             if run.seconds > seconds + max(LATE_SHARE * seconds, LATE_SECONDS):
                 yield Failure("time", row.text, f"{where}: {run.seconds:.1f} s, limit {seconds:g} s")
-    if row.shuffled and not math.isnan(row.difference) and not _agree(row):
+    if row.pairs and not _agree(row):
         yield Failure("order", row.text, f"{row.difference:+.1%} against the shuffled lines")
+
+
+def _is_below(loss: float, frequencies: float, *, random: bool) -> bool:
+    """Return whether a loss is below that of the frequencies; of random symbols, not far above it."""
+    if random:
+        return loss <= frequencies + max(NATS_ABOVE, SHARE_ABOVE * frequencies)
+    return loss < frequencies
 
 
 def _agree(row: Row) -> bool:
     """Return whether the two orders of the same lines have about the same loss."""
     if abs(row.difference) <= ORDER_SHARE:
         return True
-    pairs = list(zip(_losses(row.runs), _losses(row.shuffled), strict=False))
-    if len(pairs) < 2 or abs(row.difference) > ORDER_SHARE_OF_FEW:
+    if len(row.pairs) < 2 or abs(row.difference) > ORDER_SHARE_OF_FEW:
         return False
-    differences = [given / shuffled - 1 for given, shuffled in pairs]
+    differences = [given / shuffled - 1 for given, shuffled in row.pairs]
     return abs(row.difference) <= 2 * statistics.stdev(differences) / math.sqrt(len(differences))
 
 
@@ -176,7 +188,7 @@ def cells(row: Row) -> list[str]:
         f"{max(losses):.4f}" if losses else "-",
         f"{statistics.median(row.frequencies):.4f}",
         f"{statistics.median(shuffled):.4f}" if shuffled else "-",
-        f"{row.difference:+.1%}" if shuffled and losses else "-",
+        f"{row.difference:+.1%}" if row.pairs else "-",
         f"{statistics.median(run.seconds for run in every):.1f}",
         f"{statistics.median(run.wall for run in every):.1f}",
         f"{max(run.mebibytes for run in every):.0f}",
@@ -189,29 +201,29 @@ def line_of(values: Sequence[str]) -> str:
     return " ".join([f"{first.strip():<{WIDTHS[0]}}", *rest])
 
 
-def chosen(names: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
-    """Return the names of texts, every one known."""
-    for name in names:
-        if name not in KINDS:
-            near = difflib.get_close_matches(name, KINDS) or list(KINDS)[:3]
-            parser.error(
-                f"unknown text {name!r}; did you mean {' or '.join(map(repr, near))}? --list shows all"
-            )
-    return list(names)
+def chosen(patterns: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
+    """Return the names of the texts that match any of the patterns."""
+    for pattern in patterns:
+        if not fnmatch.filter(KINDS, pattern):
+            parser.error(f"no text is named {pattern!r}; --list shows all, and 'names*' selects several")
+    return [name for name in KINDS if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 
 def main() -> None:
     """Train, check, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        "--text", action="append", metavar="NAME", help="a kind of text; repeatable (default: all)"
+        "--text",
+        action="append",
+        metavar="NAME",
+        help="a kind of text, or a pattern; repeatable (default: all)",
     )
     parser.add_argument("--list", action="store_true", help="list the kinds of text")
     parser.add_argument(
         "--seconds", type=float, help="time limit of a training (default: 5; 1.5 with --quick)"
     )
     parser.add_argument("--seeds", type=int, help="trainings on each text (default: 3; 1 with --quick)")
-    parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}")
+    parser.add_argument("--quick", action="store_true", help=f"only {'; '.join(QUICK)}")
     parser.add_argument("--json", action="store_true", help="one JSON object a text")
     options = parser.parse_args()
     if options.list:
@@ -230,7 +242,9 @@ def main() -> None:
         failed += mine
         trainings += len(row.runs) + len(row.shuffled)
         if options.json:
-            print(json.dumps({**asdict(row), "failed": [asdict(failure) for failure in mine]}), flush=True)
+            difference = None if math.isnan(row.difference) else row.difference
+            record = {**asdict(row), "difference": difference, "failed": list(map(asdict, mine))}
+            print(json.dumps(record), flush=True)
         else:
             checks = dict.fromkeys(failure.check for failure in mine)
             print(line_of(cells(row)), *checks, flush=True)

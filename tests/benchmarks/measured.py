@@ -1,17 +1,30 @@
 """One training as the real command: its exit code, last event, wall time and memory."""
 
 import json
-import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS_BEYOND = 300.0
 """How long after its limit a command is ended."""
+
+
+RUNNER = """
+import json, resource, subprocess, sys, time
+seconds, path, *command = sys.argv[1:]
+began = time.perf_counter()
+try:
+    code = subprocess.run(command, timeout=float(seconds)).returncode
+except subprocess.TimeoutExpired:
+    code = -9
+wall = time.perf_counter() - began
+memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+with open(path, "w") as file:
+    json.dump({"exit_code": code, "wall": wall, "kibibytes": memory}, file)
+"""
+"""A small process between the benchmark and the command: Linux counts a parent's memory with its child's."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +60,22 @@ def trained(folder: Path, files: Sequence[str], *, lines: bool, seconds: float, 
         path.write_bytes(text.encode())
         command += ["--file", str(path)]
     with (folder / "out").open("wb") as output, (folder / "errors").open("wb") as errors:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
-        timer = threading.Timer(seconds + SECONDS_BEYOND, process.kill)
-        timer.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        timer.cancel()
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)  # reaped here, for the sake of its memory
+        runner = [sys.executable, "-S", "-c", RUNNER, str(seconds + SECONDS_BEYOND), str(folder / "usage")]
+        subprocess.run(
+            [*runner, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, check=True
+        )
+    usage = json.loads((folder / "usage").read_text())
     end = _end((folder / "out").read_bytes())
     said = (folder / "errors").read_text(errors="replace").strip().splitlines()
     return Run(
-        exit_code=process.returncode,
+        exit_code=usage["exit_code"],
         status=str(end.get("status", "")),
         problem=said[-1] if said else "no message",
         loss=_number(end.get("loss")),
         validation_loss=_number(end.get("validation_loss")),
         seconds=_number(end.get("seconds")) or 0.0,
-        wall=wall,
-        mebibytes=usage.ru_maxrss / 1024,
+        wall=usage["wall"],
+        mebibytes=usage["kibibytes"] / 1024,
     )
 
 
