@@ -27,9 +27,12 @@ MOST_SOURCES = 100
 
 _SENTENCE_ENDS = tuple('.,;:!?…"”»。，、；：！？」』।')
 _CODE_ENDS = tuple("{}();,:\\")
-_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-"""Letters of scripts that put no space between words: Han, kana, Thai, Lao, Burmese, Khmer."""
-_RUN = re.compile(r"(?P<digits>\d+)|(?P<letters>[^\W\d_]+)|(?P<spaces>\s+)")
+_HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""Han and kana: no space between words, and lines of verse of five characters."""
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+"""Thai, Lao, Burmese, Khmer: no space between words."""
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_RUN = re.compile(r"(?P<digits>[-+]?\d+)|(?P<letters>[^\W\d_]+)|(?P<spaces>\s+)")
 
 
 def resembles_list(corpus: AnyCorpus) -> bool:
@@ -82,31 +85,37 @@ def _are_tokens(lines: Sequence[str]) -> bool:
     """Return whether lines are single tokens: words, names, passwords, molecules, numbers."""
     if _share(lines, lambda line: " " not in line.strip() and "\t" not in line.strip()) < 0.95:
         return False
-    shortest, longest = 2, 4 if _are_unspaced(lines) else 200
     ends_sentence = _share(lines, lambda line: line.endswith(_SENTENCE_ENDS))
     # Text with a token a line (as taggers read it) has lines that are punctuation alone.
     punctuation = _share(lines, lambda line: len(line) <= 2 and not any(map(str.isalnum, line)))
     median = statistics.median(map(len, lines))
-    return shortest <= median <= longest and ends_sentence < 0.3 and punctuation < 0.04
+    return median <= _longest_token(lines) and ends_sentence < 0.3 and punctuation < 0.04
 
 
-def _are_unspaced(lines: Sequence[str]) -> bool:
-    """Return whether lines are of a script that puts no space between words, so that one may be a verse."""
-    return _share(lines, lambda line: bool(_UNSPACED.search(line))) > 0.5
+def _longest_token(lines: Sequence[str]) -> int:
+    """Return the median length up to which lines without a space are tokens, not phrases or verse."""
+    if _share(lines, lambda line: bool(_HAN.search(line))) > 0.5:
+        return 4
+    return 12 if _share(lines, lambda line: bool(_UNSPACED.search(line))) > 0.5 else 200
 
 
 def _are_phrases(lines: Sequence[str]) -> bool:
     """Return whether lines are phrases of very few words, such as full names and titles."""
-    if (
-        _are_unspaced(lines)
-        or _share(lines, lambda line: line.endswith((*_SENTENCE_ENDS, *_CODE_ENDS))) > 0.1
-    ):
+    if _share(lines, lambda line: line.endswith((*_SENTENCE_ENDS, *_CODE_ENDS))) > 0.1:
         return False
     words = statistics.fmean(len(line.split()) for line in lines)
-    capital = _share(lines, lambda line: line[0].isupper())
-    lower = _share(lines, lambda line: line[0].islower())
-    most_words = 3.0 if capital > 0.9 else 2.2 if lower > 0.9 else 1.6
-    return words <= most_words and statistics.median(map(len, lines)) <= 40
+    median = statistics.median(map(len, lines))
+    return words <= _most_words(lines) and median <= min(40, _longest_token(lines))
+
+
+def _most_words(lines: Sequence[str]) -> float:
+    """Return the mean number of words up to which lines are phrases, by how they begin."""
+    if _share(lines, lambda line: line[0].isupper()) > 0.9:
+        return 3.0
+    korean = _share(lines, lambda line: bool(_HANGUL.search(line))) > 0.5  # its verse has short lines
+    caseless = _share(lines, lambda line: line[0].isalpha() and line[0].lower() == line[0].upper()) > 0.9
+    lower = _share(lines, lambda line: line[0].islower()) > 0.9
+    return 2.2 if lower or (caseless and not korean) else 1.6
 
 
 def _are_records(lines: Sequence[str]) -> bool:

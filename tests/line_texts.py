@@ -113,6 +113,13 @@ def han(r: random.Random, count: int) -> str:
     return "".join(r.choices(HAN, k=count))
 
 
+def letters(characters: str, shortest: int, longest: int) -> Generator:
+    return lambda r: "".join(r.choices(characters, k=r.randint(shortest, longest)))
+
+
+arabic, thai = letters("ابتثجحدذرزسشعغفقكلمنهوي", 3, 6), letters("กขคงจชดตนบปพมยรลวสอ", 4, 8)
+
+
 def with_footer(r: random.Random) -> str:
     return items(name, 400)(r) + "\n" + wrapped(paragraph(r), 72) + "\n"
 
@@ -140,6 +147,11 @@ LISTS: dict[str, Generator] = {
     "Korean names": items(korean_name),
     "Korean names, 40": items(korean_name, 40),
     "Chinese names": items(lambda r: han(r, r.randint(2, 3))),
+    "Arabic full names": items(lambda r: f"{arabic(r)} {arabic(r)}"),
+    "Thai names": items(thai),
+    "binomial names": items(lambda r: f"{name(r)} {word(r)}"),
+    "dates": items(lambda r: f"{r.randint(1900, 2020)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}"),
+    "coordinates": items(lambda r: f"{r.uniform(-90, 90):.4f} {r.uniform(-180, 180):.4f}"),
     "addresses of pages": items(lambda r: f"https://{word(r)}.org/{word(r)}/{r.randint(1, 999)}"),
     "e-mail addresses": items(lambda r: f"{word(r)}.{word(r)}@{word(r)}.com"),
     "numbers": items(lambda r: str(r.randint(0, 10**6))),
@@ -170,6 +182,10 @@ def verse(stanza: int, punctuation: bool, words: int = 7) -> Generator:
         return "\n".join(lines)
 
     return make
+
+
+def phrase(r: random.Random, fewest: int, most: int) -> str:
+    return " ".join(r.choice([*FUNCTION_WORDS, word(r)]) for _ in range(r.randint(fewest, most)))
 
 
 def play(r: random.Random) -> str:
@@ -227,6 +243,11 @@ RUNNING: dict[str, Generator] = {
     "Chinese prose": lambda r: "\n".join("，".join(han(r, 9) for _ in range(9)) + "。" for _ in range(40)),
     "Chinese verse": lambda r: "".join(f"{han(r, 5)}，\n{han(r, 5)}。\n" for _ in range(20)),
     "Chinese verse without punctuation": lambda r: "".join(f"{han(r, 7)}\n" for _ in range(40)),
+    "free verse": items(lambda r: phrase(r, 1, 5)),
+    "lyrics": items(lambda r: phrase(r, 4, 6).capitalize(), 60),
+    "a dialogue": items(lambda r: f"{r.choice(['ANNA', 'BEN'])}: {sentence(r)}"),
+    "numbered verses": lambda r: "".join(f"{1 + i // 30}:{1 + i % 30} {sentence(r)}\n" for i in range(200)),
+    "a web page": items(lambda r: f"<p>{sentence(r)}</p>"),
     "FASTA": fasta,
     "base64": lambda r: base64.encodebytes(r.randbytes(4_000)).decode(),
     "digits wrapped at 80": lambda r: "\n".join("".join(r.choices("0123456789", k=80)) for _ in range(60)),
