@@ -1,12 +1,13 @@
 """charseq from Python: train, load, predict, score.  Only `train` imports torch, for its first event."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
-from charseq.errors import UsageError
+from charseq.errors import UnknownCharacter, UsageError
 from charseq.gather import Given
 from charseq.generation.continuation import Request, Step, opening
 from charseq.generation.decoding import Answer, Decoding, Options, whole_number
@@ -14,6 +15,7 @@ from charseq.model_file import Model, read
 from charseq.runs import model_path, new_run, resumed_run
 from charseq.score import Surprise, Total, encoded, surprises
 from charseq.units import Normalization, Unit, Unknown
+from charseq.unknown import PYTHON
 from charseq.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -135,6 +137,9 @@ class TrainedModel:
         decoding = Decoding.of(self.model, Options(**options, samples=samples, top=top))
         given = [_checked(prompt, unknown) for prompt in _several(prompts)]
         begun = [self.vocabulary.readable(prompt, unknown) or opening(self.model) for prompt in given]
+        with _explained():
+            for prompt in begun:
+                self.vocabulary.encode(prompt)
         requests = [Request(prompt, seed, length=length) for prompt in begun]
         return map(self._predicted, decoding.answers(self.model, requests))
 
@@ -148,7 +153,8 @@ class TrainedModel:
     ) -> Iterator[Score]:
         """Score texts side by side, in order.  Raises UnknownCharacter."""
         given = [_checked(text, unknown) for text in _several(texts)]
-        ids = [encoded(self.model, text, unknown) for text in given]
+        with _explained():
+            ids = [encoded(self.model, text, unknown) for text in given]
         return map(self._scored, given, surprises(self.model, ids, batch_size))
 
     def _predicted(self, answer: Answer) -> Prediction:
@@ -173,6 +179,15 @@ class TrainedModel:
             total.perplexity,
             tuple(Character(symbols[i], bits, rank, symbols[b]) for i, bits, rank, b in surprise.places()),
         )
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Let the hint of an unknown character name the arguments of Python's interface."""
+    try:
+        yield
+    except UnknownCharacter as error:
+        raise PYTHON.explain(error) from None
 
 
 def _several(texts: Iterable[str]) -> Iterable[str]:

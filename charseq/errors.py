@@ -8,6 +8,7 @@ CharseqError              1  the run failed
 `-- RequirementNotMet     3  --require-accuracy
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -44,8 +45,28 @@ class TextError(UsageError):
     """A text that is missing, too short or ill-formed."""
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Why characters of a text are unknown; changed as `remedy` says, the text has fewer of them."""
+
+    description: str
+    remedy: str = ""
+    """Empty where it depends on the interface: the text has several lines."""
+    normalization: str = ""
+    """The normalization to train with, so that the form of a text no longer matters."""
+    complete: bool = True
+    """Whether the changed text has no unknown characters at all."""
+
+
 class UnknownCharacter(TextError):
-    """A character that the model's vocabulary lacks."""
+    """A character that the model's vocabulary lacks.
+
+    `known` lists the vocabulary; `cause` explains the form of the text, where that is why it is unknown.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", known: str = "", cause: Cause | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.known, self.cause = known, cause
 
 
 class ModelFileError(UsageError):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from charseq.errors import ModelFileError, UnknownCharacter
 from charseq.units import Normalization, Unit, Unknown, normalized, segments
+from charseq.unknown import unknown_character
 
 Ids = npt.NDArray[np.integer[Any]]
 
@@ -100,6 +101,15 @@ class Vocabulary:
         """How many symbols of a text are not known."""
         parts = segments(normalized(text, self.normalization), self.unit)
         return sum(part not in self._ids for part in parts)
+
+    def knows_any(self, symbols: Iterable[str]) -> bool:
+        """Return whether any of the symbols is known."""
+        return any(symbol in self._ids for symbol in symbols)
+
+    @property
+    def knows_line_ends(self) -> bool:
+        """Whether LF or CR LF is a symbol; in a model of lines, the boundary stands for it."""
+        return not self.boundary and self.knows_any(["\n", "\r\n"])
 
     @property
     def with_unknown(self) -> tuple[str, ...]:
@@ -207,10 +217,8 @@ class Vocabulary:
         points = " ".join(f"U+{ord(c):04X}" for c in part)
         shown = f"byte 0x{ord(part):02X}" if self.unit == "byte" else f"{part!r} ({points})"
         context = text if len(text) <= 40 else text[:40] + "..."
-        return UnknownCharacter(
-            f"{shown}, {self.unit} {place + 1} of {context!r}, is not in the model's vocabulary",
-            hint=f"it knows {self.listing}",
-        )
+        message = f"{shown}, {self.unit} {place + 1} of {context!r}, is not in the model's vocabulary"
+        return unknown_character(self, message, self.listing, parts, place)
 
 
 def _code_points(text: str) -> Iterator[npt.NDArray[np.unsignedinteger[Any]]]:

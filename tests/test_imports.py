@@ -13,8 +13,9 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
-    "errors", "atomic", "lock", "tensor_file", "units", "vocabulary", "corpus", "gather", "sequences",
-    "encoded", "split", "held", "cells", "batches", "network", "arrays", "native", "reader", "settings",
+    "errors", "atomic", "lock", "tensor_file", "units", "unknown", "vocabulary", "corpus", "line_list",
+    "gather", "sequences", "encoded", "split", "held", "cells", "batches", "network", "arrays", "native",
+    "reader", "settings",
     "sizing", "defaults", "shapes", "explain", "model_file", "generation", "score", "explorer", "runs",
     "history", "resumption", "events", "comparison", "reach", "training", "api", "render", "cli",
 ]  # fmt: skip

@@ -98,6 +98,8 @@ def compare(
         known = source.vocabulary(corpus)
         planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
         form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+        if form != "json" and not given["stride"]:
+            texts.suggest_lines(corpus)
         _compare(corpus, known, source, planned, form)
 
 

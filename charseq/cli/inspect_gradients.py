@@ -106,12 +106,14 @@ def inspect_gradients(
 
     reaches: Iterable[Reach]
     if model is not None:
-        trained = read(model_path(model))
+        path = model_path(model)
+        trained = read(path)
         learned = _one(found or trained.learned)
 
         from charseq.training.gradients import trained_reach
 
-        reaches = [trained_reach(trained, learned, about=f"trained, {model}")]
+        with texts.explained(path):
+            reaches = [trained_reach(trained, learned, about=f"trained, {model}")]
     else:
         names = cells_of(cells)
         vocabulary = Vocabulary.of([_one(found)], unit=unit, normalization=normalize)

@@ -170,16 +170,18 @@ def _fresh(
     return subject, (*shown, *trace_both_ways(subject, backward))
 
 
-def _trained(model: str, texts: Sequence[str], *, weights: bool) -> "tuple[Subject, Sequence[Row]]":
+def _trained(model: str, strings: Sequence[str], *, weights: bool) -> "tuple[Subject, Sequence[Row]]":
     """A trained network, run over texts, or by default over what it learned."""
     from charseq.model_file import read
     from charseq.runs import model_path
     from charseq.shapes import Subject, trace, weights_of
 
-    trained = read(model_path(model))
-    texts = texts or trained.learned
-    _require_text(texts, f"give one: charseq inspect-shapes TEXT --model {model}")
-    subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, texts)
+    path = model_path(model)
+    trained = read(path)
+    strings = strings or trained.learned
+    _require_text(strings, f"give one: charseq inspect-shapes TEXT --model {model}")
+    with texts.explained(path):
+        subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, strings)
     shown = weights_of(subject, head=True) if weights else ()
     return subject, (*shown, *trace(subject, read_out=True))
 

@@ -128,7 +128,8 @@ def predict(
         _tell_of_newest(path, trained)
     if form != "json":
         _tell_of_choice(path, decoding, seed, newest=model is None)
-    reading = Reading(trained.vocabulary.unit, lines, escapes, json_input)
+    line_ends = trained.vocabulary.knows_line_ends
+    reading = Reading(trained.vocabulary.unit, lines, escapes, json_input, line_ends)
     first = [Prompt("")]
     if given or files:
         arguments = gathered([prompt for prompt in given if prompt != "-"], [], reading)
@@ -165,18 +166,31 @@ def _known(
     batches: "Iterator[list[Prompt]]", trained: "Model", path: Path, unknown: "Unknown"
 ) -> "Iterator[list[Prompt]]":
     """The prompts as the model can read them, up to one that it cannot.  Raises UnknownCharacter for that."""
+    from charseq.unknown import PROMPT, TEXT_FILE
+
     for batch in batches:
         known: list[Prompt] = []
+        _note_line_ends(trained, batch)
         for prompt in batch:
             text = trained.vocabulary.readable(prompt.text, unknown)
             try:
                 trained.vocabulary.encode(text)
             except UnknownCharacter as error:
                 yield known
-                raise UnknownCharacter(error.message, hint=f"{path}: {error.hint}") from None
+                interface = TEXT_FILE if prompt.whole_file else PROMPT
+                raise interface.explain(error, model=str(path)) from None
             changed = 0 if unknown == "error" else trained.vocabulary.unknown_in(prompt.text)
             known.append(prompt._replace(text=text, changed=changed))
         yield known
+
+
+def _note_line_ends(trained: "Model", batch: "Sequence[Prompt]") -> None:
+    """Show a note if prompts that are files have other line ends than the model's."""
+    from charseq.unknown import other_line_ends
+
+    notes = (other_line_ends(trained.vocabulary, trained.learned, p.text) for p in batch if p.whole_file)
+    if note := next(filter(None, notes), ""):
+        streams.say(note, "yellow")
 
 
 def _interact(trained: "Model", path: Path, given: Sequence[str], files: Sequence[str]) -> None:
@@ -186,7 +200,8 @@ def _interact(trained: "Model", path: Path, given: Sequence[str], files: Sequenc
     if len(given) > 1 or files or "-" in given:
         raise UsageError("--interactive begins with one prompt at most", hint="give a single PROMPT, or none")
     prompt = given[0] if given else ""
-    trained.vocabulary.encode(prompt)
+    with texts.explained(path):
+        trained.vocabulary.encode(prompt)
     interact(trained, str(path), prompt)
 
 

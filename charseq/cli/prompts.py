@@ -26,6 +26,8 @@ class Prompt(NamedTuple):
     length: int | None = None
     changed: int = 0
     """How many of its characters the model does not know; they were skipped or replaced."""
+    whole_file: bool = False
+    """Whether it is all of a file, of which --lines would make a prompt a line."""
 
 
 class Reading(NamedTuple):
@@ -37,6 +39,8 @@ class Reading(NamedTuple):
     escapes: bool = False
     json_input: bool = False
     """Whether each line of a file, or of standard input, is a JSON object."""
+    line_ends: bool = True
+    """Whether the model knows line ends; if not, the one that ends a file is left out."""
 
 
 def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Reading) -> Iterator[list[Prompt]]:
@@ -61,7 +65,9 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
             yield from _lines(name, reading)
         else:
             (text,) = texts.corpus([], [name], unit=reading.unit).sequences
-            yield [Prompt(_unescaped(text, reading.unit) if reading.escapes else text)]
+            text = text if reading.line_ends else re.sub(r"\r?\n\Z", "", text)
+            text = _unescaped(text, reading.unit) if reading.escapes else text
+            yield [Prompt(text, whole_file=True)]
 
 
 def _lines(name: str, reading: Reading) -> Iterator[list[Prompt]]:

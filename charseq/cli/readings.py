@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charseq.cli import texts
+from charseq.cli import streams, texts
 from charseq.corpus import AnyCorpus, lines_of
 from charseq.errors import UnknownCharacter
 from charseq.gather import Given
 from charseq.model_file import Model
 from charseq.score import Scored, Surprise, encoded, read_as, surprise, surprises
+from charseq.unknown import PROMPT, TEXT_FILE, other_line_ends
 from charseq.vocabulary import Ids
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Readings:
     rows: int
     changed: int = 0
     """How many unknown characters have been skipped or replaced."""
+    _noted: bool = False
+    """Whether a note on line ends has been shown."""
 
     def of_lines(self, given: Sequence[str], files: Sequence[str]) -> Iterator[Scored]:
         """Every line of texts and files, those of standard input as they come; empty ones are left out.
@@ -51,8 +54,11 @@ class Readings:
             one = Given(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
             texts.tell_who_types(one.files)
             with one.opened(sys.stdin.buffer) as corpus:
-                scored = Scored(name, 1, corpus.pieces, lambda: iter(()))
-                scored.parts = partial(self._parts, corpus, scored)
+                pieces = corpus.pieces
+                if not vocabulary.knows_line_ends:
+                    pieces = partial(_without_last_line_end, corpus)
+                scored = Scored(name, 1, pieces, lambda: iter(()))
+                scored.parts = partial(self._parts, scored)
                 yield scored
 
     def again(self, scored: Scored) -> Scored:
@@ -71,11 +77,12 @@ class Readings:
         error = None
         for number, text in numbered:
             count = self._unknown_in(text)
+            self._note_line_ends(text)
             try:
                 known.append((number, text, count, encoded(self.model, text, self.unknown)))
             except UnknownCharacter as unknown:
                 where = f"line {number}: " if name else ""
-                error = UnknownCharacter(where + unknown.message, hint=f"{self.path}: {unknown.hint}")
+                error = PROMPT.explain(unknown, model=str(self.path), where=where)
                 break
         found = surprises(self.model, (ids for *_, ids in known), self.rows)
         for (number, text, count, _), part in zip(known, found, strict=True):
@@ -89,17 +96,37 @@ class Readings:
         self.changed += count
         return count
 
-    def _parts(self, corpus: AnyCorpus, scored: Scored) -> Iterator[Surprise]:
+    def _note_line_ends(self, text: str) -> None:
+        """Show a note, once, if a text has other line ends than the model's."""
+        if not self._noted and (note := other_line_ends(self.model.vocabulary, self.model.learned, text)):
+            streams.say(note, "yellow")
+            self._noted = True
+
+    def _parts(self, scored: Scored) -> Iterator[Surprise]:
         """One text, the state carried through all its pieces."""
         self.changed -= scored.unknown  # where it is read again
         scored.unknown = 0
 
         def pieces() -> Iterator[Ids]:
-            for piece in corpus.pieces():
+            for piece in scored.pieces():
+                self._note_line_ends(piece)
                 scored.unknown += self._unknown_in(piece)
                 yield read_as(self.model, piece, self.unknown)
 
         try:
             yield from surprise(self.model, pieces())
         except UnknownCharacter as error:
-            raise UnknownCharacter(error.message, hint=f"{self.path}: {error.hint}") from None
+            raise TEXT_FILE.explain(error, model=str(self.path)) from None
+
+
+def _without_last_line_end(corpus: AnyCorpus) -> Iterator[str]:
+    """Yield the pieces of a text without the line end that ends it, for a model that knows none."""
+    tail = ""
+    for piece in corpus.pieces():
+        text = tail + piece
+        kept = text.removesuffix("\n").removesuffix("\r")
+        tail = text[len(kept) :]  # a line end, or a CR whose LF may begin the next piece
+        if kept:
+            yield kept
+    if not tail.endswith("\n") and tail:
+        yield tail

@@ -13,8 +13,9 @@ BLOCK = 1 << 20
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
-    from charseq.corpus import Corpus
+    from charseq.corpus import AnyCorpus, Corpus
     from charseq.gather import Given
     from charseq.units import Normalization, Unit
 
@@ -116,3 +117,24 @@ def tell_who_types(files: Sequence[str]) -> None:
     """Where standard input is one of them, and a terminal, say that it is waited for."""
     if "-" in files and sys.stdin.isatty():
         streams.say("reading standard input until Ctrl-D", "dim")
+
+
+@contextlib.contextmanager
+def explained(model: "Path | str") -> Iterator[None]:
+    """Name the model in the hint of an unknown character, in a command without --unknown."""
+    from charseq.errors import UnknownCharacter
+    from charseq.unknown import INSPECTION
+
+    try:
+        yield
+    except UnknownCharacter as error:
+        raise INSPECTION.explain(error, model=str(model)) from None
+
+
+def suggest_lines(corpus: "AnyCorpus") -> None:
+    """Suggest --lines on standard error if the text is a list whose lines would be read as running text."""
+    from charseq.line_list import resembles_list
+
+    if resembles_list(corpus):
+        hint = "the text looks like a list: add --lines to learn every line as a sequence of its own"
+        streams.say(hint, "yellow")

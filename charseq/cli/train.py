@@ -114,6 +114,8 @@ def train(
         else:
             settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
             settings.network(len(known))
+            if form != "json" and not settings.stride:
+                texts.suggest_lines(corpus)
             run = partial(new_run, settings.cell, out, force=force)
         training = Training(corpus, known, settings, run, source, resumed, save_every)
         follow(training, form, require_accuracy, stop)
