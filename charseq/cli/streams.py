@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from charseq.errors import ExitStatus
+from charseq.signals import install
 
 ONE_SIGNAL = 0.1
 """Seconds within which signals are one: some programs send them to a process, then to its whole group."""
@@ -98,11 +99,11 @@ class Stop:
 @contextlib.contextmanager
 def killable() -> Iterator[None]:
     """Let Ctrl-C end the process at once, where a library would keep Python from heeding it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    replaced = install({signal.SIGINT: signal.SIG_DFL})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        install(replaced)
 
 
 def _on_one_screen() -> bool:
@@ -152,7 +153,7 @@ def stopping() -> Iterator[Stop]:
                     os.write(2, before + b"stopping, and saving the model; again to leave at once" + after)
         os.close(reading)
 
-    handlers = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    replaced = install(dict.fromkeys(numbers, lambda *_: None))
     woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=watch, daemon=True).start()
     try:
@@ -160,5 +161,5 @@ def stopping() -> Iterator[Stop]:
     finally:
         signal.set_wakeup_fd(woken)
         os.close(writing)
-        for number, handler in handlers.items():  # what was asked to stop is about to, and is not cut off
-            signal.signal(number, handler if stop.signal is None else signal.SIG_IGN)
+        # After a request to stop, ignore further ones: the process is about to end.
+        install(replaced if stop.signal is None else dict.fromkeys(replaced, signal.SIG_IGN))
