@@ -1,6 +1,8 @@
 """Signal handlers.  This module installs all of them, so that an ignored signal stays ignored."""
 
+import ctypes
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from types import FrameType
 
@@ -20,3 +22,18 @@ def install(handlers: Mapping[int, Handler]) -> dict[int, Handler]:
         for number, handler in handlers.items()
         if handler is not None and signal.getsignal(number) != signal.SIG_IGN
     }
+
+
+def stop_process() -> None:
+    """Stop this process as Ctrl-Z does by default, and return when it continues; callable from any thread.
+
+    As by default, nothing happens where no shell could continue the process (an orphaned process group).
+    Python lets only the main thread change a handler, and it may be busy; the C library lets any.
+    """
+    change = ctypes.CDLL(None).signal
+    change.argtypes, change.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
+    handler = change(signal.SIGTSTP, int(signal.SIG_DFL))
+    try:
+        signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
+    finally:
+        change(signal.SIGTSTP, handler)

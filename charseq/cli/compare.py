@@ -29,6 +29,7 @@ from charseq.cli.options import (
     option,
 )
 from charseq.cli.settings_options import takes_settings
+from charseq.cli.stopping import stopping
 from charseq.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ def _compare(
     if form != "json":
         streams.say(conditions(planned, corpus.characters, len(known)))
     ended: list[Result] = []
-    with streams.stopping() as stop, _renderer(form, planned) as renderer:
-        stop.begun = True
+    with stopping() as stop, _renderer(form, planned) as renderer:
+        stop.begun, stop.screen = True, renderer.screen
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
             return train(corpus, known, settings, lambda: new_run(settings.cell), given=given, stop=stop)

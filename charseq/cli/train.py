@@ -28,6 +28,7 @@ from charseq.cli.options import (
     exclusive,
 )
 from charseq.cli.settings_options import takes_settings
+from charseq.cli.stopping import stopping
 from charseq.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def train(
         source = resumed.given
     elif out is not None:
         require_new(out, force=force)
-    with streams.stopping() as stop, source.opened(sys.stdin.buffer) as corpus:
+    with stopping() as stop, source.opened(sys.stdin.buffer) as corpus:
         known = source.vocabulary(corpus)
         if resumed:
             settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from charseq.events import End, Epoch, Event, Progress, Report, Start, record
+from charseq.render.screen import Screen
 from charseq.render.visible import visible
 from charseq.settings import TrainSettings
 
@@ -25,9 +26,15 @@ class Renderer(Protocol):
     def show(self, event: Event) -> None:
         """Show one event."""
 
+    @property
+    def screen(self) -> Screen | None:
+        """The drawing to release while the process is stopped, if there is one."""
+
 
 class _LineRenderer:
     """Writes whole lines and has nothing to restore."""
+
+    screen = None
 
     def __init__(self, output: TextIO) -> None:
         self._output = output

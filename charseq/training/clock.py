@@ -1,9 +1,9 @@
 """How far a run is, by updates and by time, and when it is to stop learning."""
 
 import math
-import time
 
 from charseq.settings import TrainSettings
+from charseq.stopped_time import running_time
 from charseq.training.material import Material
 
 MEASURING_TO_LEARNING = 1 / 3
@@ -17,14 +17,14 @@ class Clock:
         self._limit = settings.time_limit or math.inf
         self._updates = settings.epochs * len(material.windows)
         self._held_out = material.held_out.places if material.held_out else 0
-        self._started = time.monotonic() - elapsed
+        self._started = running_time() - elapsed
         self.measuring = 0.0
         """Seconds that it takes to measure an epoch: as many as the last time, or as are guessed."""
 
     @property
     def seconds(self) -> float:
         """How long the run has been going on."""
-        return time.monotonic() - self._started
+        return running_time() - self._started
 
     @property
     def is_over(self) -> bool:
@@ -37,6 +37,7 @@ class Clock:
 
     def guess(self, places: int, seconds: float) -> None:
         """Guess how long measuring will take, by how long it took to learn from so many places."""
+        seconds = min(seconds, self.seconds)  # those given may include time that the process was stopped
         self.measuring = MEASURING_TO_LEARNING * seconds * self._held_out / places
 
     @property
