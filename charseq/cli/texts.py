@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charseq.cli import streams
+from charseq.render.visible import visible
 
 BLOCK = 1 << 20
 """Bytes that are read at once, of those that are there."""
@@ -116,3 +117,13 @@ def tell_who_types(files: Sequence[str]) -> None:
     """Where standard input is one of them, and a terminal, say that it is waited for."""
     if "-" in files and sys.stdin.isatty():
         streams.say("reading standard input until Ctrl-D", "dim")
+
+
+def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool = False) -> None:
+    """Say on standard error that there is nothing to do.  An empty file or pipe is no mistake."""
+    names = " and ".join("standard input" if name == "-" else visible(repr(name)) for name in files)
+    if only_empty_lines:
+        reason = f"{names} {'has' if len(files) == 1 else 'have'} only empty lines"
+    else:
+        reason = f"{names} {'is' if len(files) == 1 else 'are'} empty"
+    streams.say(f"{reason}: nothing to {purpose}", "yellow")
