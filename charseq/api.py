@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
-from charseq.errors import UsageError
+from charseq.errors import CharseqError, UsageError
 from charseq.gather import Given
 from charseq.generation.continuation import Request, Step, opening
 from charseq.generation.decoding import Answer, Decoding, Options, whole_number
@@ -224,7 +224,11 @@ def train(
     import io
 
     from charseq.defaults import choose
+    from charseq.native import threads
     from charseq.resumption import named_run, resumption
+    from charseq.training.requirement import require_torch
+
+    require_torch()
     from charseq.training.device import power_of
     from charseq.training.loop import train as learn
 
@@ -246,6 +250,14 @@ def train(
             power = partial(power_of, settings.get("device", "auto"))
             chosen = choose(corpus, len(known), settings, power=power)
             run = partial(new_run, chosen.cell, None if out is None else Path(out), force=force)
-        yield from learn(
-            corpus, known, chosen, run, given=given, resumed=resumed, stop=stop, save_every=save_every
-        )
+        try:
+            yield from learn(
+                corpus, known, chosen, run, given=given, resumed=resumed, stop=stop, save_every=save_every
+            )
+        except RuntimeError as error:  # of CUDA, or of autograd where there is a GPU
+            if threads.forked and "fork" in str(error):
+                raise CharseqError(
+                    f"PyTorch cannot train in this forked process: {error}",
+                    hint="start worker processes by 'spawn' or 'forkserver', or before the first training",
+                ) from error
+            raise

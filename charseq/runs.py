@@ -49,7 +49,8 @@ def require_current_folder() -> None:
 
 def _file_in(path: Path) -> Path | None:
     """Return the part of a path that is not a folder although it exists; None if there is none."""
-    return next((part for part in (path, *path.parents) if part.exists() and not part.is_dir()), None)
+    parts = (path, *path.parents)
+    return next((part for part in parts if os.path.exists(part) and not os.path.isdir(part)), None)  # noqa: PTH110, PTH112 (never raise)
 
 
 class Run:

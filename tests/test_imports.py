@@ -13,6 +13,7 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
+    "signals", "stopped_time",
     "errors", "atomic", "lock", "tensor_file", "units", "vocabulary", "corpus", "gather", "encoded", "held",
     "cells", "batches", "network", "arrays", "native", "reader", "settings", "sizing", "defaults", "shapes",
     "explain", "model_file", "generation", "score", "explorer", "runs", "history", "resumption", "events",

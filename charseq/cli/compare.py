@@ -88,7 +88,9 @@ def compare(
 
     native.share_cores()
     from charseq.comparison import trials
+    from charseq.runs import runs_folder
 
+    runs_folder()  # refused now rather than after torch was loaded
     if given["seed"] + seeds - 1 > LARGEST_SEED:
         raise UsageError(
             f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
@@ -110,6 +112,9 @@ def _compare(
     from charseq.events import End
     from charseq.render.comparison import conditions
     from charseq.runs import new_run
+    from charseq.training.requirement import require_torch
+
+    require_torch()
     from charseq.training.loop import train
 
     if form != "json":

@@ -42,6 +42,9 @@ def follow(training: Training, form: Form, require_accuracy: float | None, stop:
 
     Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
     """
+    from charseq.training.requirement import require_torch
+
+    require_torch()
     from charseq.training.loop import train
 
     live = form == "table" and sys.stdout.isatty()

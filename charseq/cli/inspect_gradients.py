@@ -102,6 +102,7 @@ def inspect_gradients(
     from charseq.model_file import read
     from charseq.render.gradients import show
     from charseq.runs import model_path
+    from charseq.training.requirement import require_torch
     from charseq.vocabulary import Vocabulary
 
     reaches: Iterable[Reach]
@@ -109,6 +110,7 @@ def inspect_gradients(
         trained = read(model_path(model))
         learned = _one(found or trained.learned)
 
+        require_torch("inspect-gradients")
         from charseq.training.gradients import trained_reach
 
         reaches = [trained_reach(trained, learned, about=f"trained, {model}")]
@@ -116,6 +118,7 @@ def inspect_gradients(
         names = cells_of(cells)
         vocabulary = Vocabulary.of([_one(found)], unit=unit, normalization=normalize)
 
+        require_torch("inspect-gradients")
         from charseq.training.gradients import fresh_reaches
 
         reaches = fresh_reaches(

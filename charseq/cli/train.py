@@ -93,7 +93,7 @@ def train(
     native.share_cores()
     from charseq.cli.follow import Training, follow
     from charseq.defaults import choose
-    from charseq.runs import new_run, require_new, resumed_run
+    from charseq.runs import new_run, require_new, resumed_run, runs_folder
 
     exclusive(resume=resume, out=out)
     exclusive(resume=resume, force=force)
@@ -108,6 +108,8 @@ def train(
         source = resumed.given
     elif out is not None:
         require_new(out, force=force)
+    else:
+        runs_folder()  # refused now rather than after torch was loaded
     with stopping() as stop, source.opened(sys.stdin.buffer) as corpus:
         known = source.vocabulary(corpus)
         if resumed:
@@ -135,6 +137,9 @@ def _resumption(run: str, given: Mapping[str, Any]) -> "Resumption":
 
 def _power_of(device: str) -> float:
     """What the device can do; asked only where sizes depend on it, for it takes torch to know."""
+    from charseq.training.requirement import require_torch
+
+    require_torch()
     from charseq.training.device import power_of
 
     return power_of(device)
