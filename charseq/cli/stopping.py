@@ -91,7 +91,8 @@ class _Watcher:
                     self._answer(number)
             elif time.monotonic() > late and self._has_come():
                 continue  # late because the process was stopped: SIGCONT tells
-            stopped_time.beat()
+            if os.name == "posix":
+                stopped_time.beat()
             late = time.monotonic() + 2 * stopped_time.HEARTBEAT
         stopped_time.unwatch()
         os.close(self._reading)
