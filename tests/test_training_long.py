@@ -142,7 +142,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, measuring: float) -> None:
         self._now = 0.0
-        for module in ("loop", "clock", "reporter", "tally", "sampler", "keeper"):
+        monkeypatch.setattr("charseq.stopped_time.time", self)
+        for module in ("loop", "reporter", "tally", "sampler", "keeper"):
             monkeypatch.setattr(f"charseq.training.{module}.time", self)
         for name, seconds in (("update", 1.0), ("measure", measuring)):
             monkeypatch.setattr(Learner, name, self._slow(getattr(Learner, name), seconds))
