@@ -1,7 +1,8 @@
 """A shell of one job, `python -m tests.job_control ARGUMENTS`: runs charseq on the terminal as a shell would.
 
 When the job is stopped, it says so and reads a line: `fg` continues the job in the foreground, `bg` in the
-background, where a second `fg` gives it the terminal.  With IGNORE=1, the job ignores SIGTSTP from its start.
+background, where a second `fg` gives it the terminal; `kill` ends it.  With IGNORE=1, the job ignores SIGTSTP
+from its start.
 """
 
 import os
@@ -33,6 +34,8 @@ def main(arguments: list[str]) -> int:
         command = input()
         if command == "fg":
             os.tcsetpgrp(0, job)
+        if command == "kill":
+            os.killpg(job, signal.SIGTERM)
         os.killpg(job, signal.SIGCONT)
         if command == "bg":
             input()

@@ -209,6 +209,18 @@ def test_in_the_background_nothing_is_drawn() -> None:
     assert any("interrupted after" in line for line in shell.screen())
 
 
+def test_a_training_that_is_terminated_in_the_background_says_so_on_a_line_of_its_own() -> None:
+    shell = Shell(*TRAIN, "20s")
+    shell.wait_for(b"left")
+    shell.type(CTRL_Z)
+    shell.wait_for(b"[stopped by SIGTSTP]")
+    shell.type(b"kill\n")
+    shell.end()
+    lines = shell.screen()
+    assert "stopping, and saving the model; again to leave at once" in lines
+    assert any("interrupted after" in line for line in lines)
+
+
 def test_ctrl_z_that_was_ignored_from_the_start_stops_nothing() -> None:
     shell = Shell(*TRAIN, "2s", IGNORE="1")
     shell.wait_for(b"left")

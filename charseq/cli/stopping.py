@@ -76,8 +76,6 @@ class _Watcher:
     def __init__(self, stop: Stop, reading: int) -> None:
         self._stop, self._reading = stop, reading
         self._asked = 0.0
-        # A live table ends in the line that the cursor is on, and draws itself anew from there.
-        self._before, self._after = (b"\r\x1b[2K", b"") if _is_on_one_screen() else (b"\n", b"\n")
 
     def watch(self) -> None:
         """Answer every signal, until the other end of the pipe is closed."""
@@ -128,7 +126,14 @@ class _Watcher:
             os._exit(stop.status)
         with contextlib.suppress(OSError):
             message = b"stopping, and saving the model; again to leave at once"
-            os.write(2, self._before + message + self._after)
+            # A live table ends in the line that the cursor is on, and draws itself anew from there.
+            before, after = (b"\r\x1b[2K", b"") if self._is_live() else (b"\n", b"\n")
+            os.write(2, before + message + after)
+
+    def _is_live(self) -> bool:
+        """Whether a table is drawn on the terminal that shows the messages."""
+        screen = self._stop.screen
+        return screen is not None and not screen.is_released and _is_on_one_screen()
 
     def _suspend(self) -> None:
         if self._stop.screen:

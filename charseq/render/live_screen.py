@@ -45,6 +45,11 @@ class LiveScreen:
             if self._live:
                 self._live.update(drawing, refresh=True)
 
+    @property
+    def is_released(self) -> bool:
+        """Whether others have the terminal."""
+        return self._released
+
     def release(self) -> None:
         """Leave the last drawing, the cursor visible on the line below."""
         with self._locked() as locked:
