@@ -4,15 +4,17 @@ import os
 import signal
 from types import FrameType
 
+from charseq.signals import install
+
 INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line of this process; Ctrl-C while it loads is no error to be traced."""
-    before = signal.signal(signal.SIGINT, _leave)
+    replaced = install({signal.SIGINT: _leave})
     from charseq.cli.app import main as run
 
-    signal.signal(signal.SIGINT, before)
+    install(replaced)
     run()
 
 

@@ -1,5 +1,6 @@
 """charseq from Python: train, load, predict, score.  Only `train` imports torch, for its first event."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
-from charseq.errors import UnknownCharacter, UsageError
+from charseq.errors import CharseqError, UnknownCharacter, UsageError
 from charseq.gather import Given
 from charseq.generation.continuation import Request, Step, opening
 from charseq.generation.decoding import Answer, Decoding, Options, whole_number
+from charseq.interrupt import Interrupt
 from charseq.model_file import Model, read
 from charseq.runs import model_path, new_run, resumed_run
 from charseq.score import Surprise, Total, encoded, surprises
@@ -230,16 +232,20 @@ def train(
     """Learn a text, several, or files, and yield every event; the last one is an End with the model's path.
 
     `settings` are those of `charseq.settings.TrainSettings`; what is left out is chosen from the text.
+    An interrupt (Ctrl-C, or that of a notebook) ends the run as `stop` does, and is raised once it is saved.
     `resume` names a run to go on with, or "newest", whose text and settings need not be given again; of
     these only epochs, time_limit, patience and device may change.  `save_every` is in seconds.  `stop` is
-    asked after every update, and ends the run, its model saved; whoever only reads no further events loses
-    what was learned since the last save.  Raises UsageError for what cannot be, CharseqError where
-    the run cannot be written.
+    asked after every update, and ends the run, its model saved; so does reading no further events.  Raises
+    UsageError for what cannot be, CharseqError where the run cannot be written.
     """
     import io
 
     from charseq.defaults import choose
+    from charseq.native import threads
     from charseq.resumption import named_run, resumption
+    from charseq.training.requirement import require_torch
+
+    require_torch()
     from charseq.training.device import power_of
     from charseq.training.loop import train as learn
 
@@ -253,6 +259,7 @@ def train(
             raise UsageError("a run goes on in its own folder", hint="leave out and force away")
         resumed = resumption(named_run(str(resume))).with_changes(settings).with_text(given)
         given = resumed.given
+    interrupt = Interrupt(stop)
     with given.opened(io.BytesIO()) as corpus:
         known = given.vocabulary(corpus)
         if resumed:
@@ -261,6 +268,16 @@ def train(
             power = partial(power_of, settings.get("device", "auto"))
             chosen = choose(corpus, len(known), settings, power=power)
             run = partial(new_run, chosen.cell, None if out is None else Path(out), force=force)
-        yield from learn(
-            corpus, known, chosen, run, given=given, resumed=resumed, stop=stop, save_every=save_every
+        events = learn(
+            corpus, known, chosen, run, given=given, resumed=resumed, stop=interrupt, save_every=save_every
         )
+        try:
+            with contextlib.closing(events):
+                yield from interrupt.deferred(events)
+        except RuntimeError as error:  # of CUDA, or of autograd where there is a GPU
+            if threads.forked and "fork" in str(error):
+                raise CharseqError(
+                    f"PyTorch cannot train in this forked process: {error}",
+                    hint="start worker processes by 'spawn' or 'forkserver', or before the first training",
+                ) from error
+            raise

@@ -22,6 +22,8 @@ WHOLE_TEXT = 10_000
 """... and this many in all."""
 
 
+LONG_LINE = 256
+"""Characters of a line, on average, from which lines are read as running text is."""
 FEWEST_UPDATES = 200
 """Of a text so short that its passes alone would be too few."""
 
@@ -152,9 +154,10 @@ def _for_long_text(
     """Windows over streams, or lines; tests/benchmarks/defaults.md has the experiments behind the figures."""
     fast = given["cell"] in (LONG_TEXT_CELL, "rnn-relu")
     characters = corpus.characters
-    usual = 32 if fast and not corpus.lines else 64
+    short_lines = corpus.lines and characters < LONG_LINE * corpus.strings
+    usual = 64 if short_lines or not fast else 32
     sequence_length = given.get("sequence_length", usual)
-    enough_to_split = corpus.strings >= 10 if corpus.lines else characters >= 200
+    enough_to_split = corpus.strings >= 10 if short_lines else characters >= 200
     validation = given.get("validation", 0.1 if enough_to_split else 0.0)
     settings = TrainSettings(
         hidden_size=256 if characters > 50_000 else 128,
@@ -170,11 +173,11 @@ def _for_long_text(
     if not fast:
         return replace(settings, epochs=1_000_000) if seconds else settings
     able = power() if seconds else TWO_CORES  # without a limit the same on every machine
-    if corpus.lines:  # short sequences: as a text of a third, and less of it left out
+    if short_lines:  # short sequences: as a text of a third, and less of it left out
         settings = replace(settings, batch_size=min(128, max(4, corpus.strings // 32)))
         settings = sized(settings, characters // 3, vocabulary_size, given, able)
         settings = replace(settings, dropout=round(max(0.0, settings.dropout - 0.2), 1))
-        updates = corpus.strings // settings.batch_size
+        updates = max(corpus.strings, characters // sequence_length) // settings.batch_size
     else:
         settings = sized(settings, characters, vocabulary_size, given, able)
         updates = characters // (settings.batch_size * sequence_length)

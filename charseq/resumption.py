@@ -123,7 +123,7 @@ def named_run(run: str) -> Path:
     try:
         path = model_path(None if run == NEWEST else run)
     except ModelFileError as error:
-        if run == NEWEST:
+        if run == NEWEST and "--model" in error.hint:  # which train does not have
             raise ModelFileError(error.message, hint="train one, or name its folder by --resume") from None
         raise
     require_free(path.parent)

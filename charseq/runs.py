@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from charseq.atomic import replace
 from charseq.errors import CharseqError, ModelFileError, UsageError
-from charseq.lock import Lock, require_free
+from charseq.lock import Lock, holder, require_free
 
 MODEL = "model.safetensors"
 LOG = "log.ndjson"
@@ -19,11 +19,40 @@ PENDING_LOG = ".log.ndjson.new"
 NEWEST = "newest"
 """What names the newest run where one has to be named."""
 _NUMBERED = re.compile(r"(\d{4,})-.+")
+_RECORD = re.compile(r"\.last-(\d{4,18})")
+"""The name of a file that records the highest number a run was ever given."""
 
 
 def runs_folder() -> Path:
-    """`runs/` here, or wherever CHARSEQ_RUNS says."""
-    return Path(os.environ.get("CHARSEQ_RUNS") or "runs")
+    """Return `runs/` in the current folder, or what CHARSEQ_RUNS names.
+
+    Raises CharseqError where the current folder was deleted, UsageError where a file has that name.
+    """
+    folder = Path(os.environ.get("CHARSEQ_RUNS") or "runs")
+    if not folder.is_absolute():
+        require_current_folder()
+    if file := _file_in(folder):
+        raise UsageError(
+            f"{str(file)!r} is a file, and charseq keeps its runs in the folder {str(folder)!r}",
+            hint="rename the file, or set CHARSEQ_RUNS to another folder",
+        )
+    return folder
+
+
+def require_current_folder() -> None:
+    """Raise CharseqError where the current folder was deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise CharseqError(
+            "the current folder has been deleted", hint="change to another folder (cd), then try again"
+        ) from None
+
+
+def _file_in(path: Path) -> Path | None:
+    """Return the part of a path that is not a folder although it exists; None if there is none."""
+    parts = (path, *path.parents)
+    return next((part for part in parts if os.path.exists(part) and not os.path.isdir(part)), None)  # noqa: PTH110, PTH112 (never raise)
 
 
 class Run:
@@ -109,8 +138,13 @@ def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
             lock.release()
             raise
     except OSError as error:
-        if isinstance(error, FileExistsError | NotADirectoryError) and out is not None:
-            raise UsageError(f"{str(out)!r} is not a folder", hint="choose another --out") from None
+        if out is not None and (file := _file_in(out)):
+            raise UsageError(
+                f"{str(out)!r} is not a folder"
+                if file == out
+                else f"{str(out)!r} cannot be a folder: {str(file)!r} is a file",
+                hint="choose another --out",
+            ) from None
         where = out if out is not None else runs_folder()
         raise CharseqError(
             f"cannot make a run in {str(where)!r}: {error.strerror or error}",
@@ -146,20 +180,42 @@ def model_path(model: str | None) -> Path:
     """The model file of --model (a run or a file), or of the newest run.  Raises ModelFileError."""
     if model is not None:
         path = Path(model)
-        if not path.is_dir():
-            return path
-        if not os.path.lexists(path / MODEL):
+        if not path.is_dir() and (file := _file_in(path)) not in (None, path):
             raise ModelFileError(
-                f"there is no model in the folder {model!r}", hint="name the folder of a run, or a model file"
+                f"there is no model {model!r}: {str(file)!r} is a file", hint="name a run or a model file"
             )
-        return path / MODEL
-    trained = [folder for folder in numbered(runs_folder()) if (folder / MODEL).is_file()]
-    if not trained:
-        raise ModelFileError(
-            f"there is no trained model in {str(runs_folder())!r}",
-            hint="train one (charseq train --text hihello), or name one with --model",
+        folder = path if path.is_dir() else path.parent
+        if path in (folder, folder / MODEL) and not os.path.lexists(folder / MODEL):
+            raise _no_model(folder)
+        return path / MODEL if path.is_dir() else path
+    runs = numbered(runs_folder())
+    trained = [folder for folder in runs if (folder / MODEL).is_file()]
+    if trained:
+        return trained[-1] / MODEL
+    if runs:
+        raise _no_model(next(filter(holder, reversed(runs)), runs[-1]))
+    raise ModelFileError(
+        f"there is no trained model in {str(runs_folder())!r}",
+        hint="train one (charseq train --text hihello), or name one with --model",
+    )
+
+
+def _no_model(folder: Path) -> ModelFileError:
+    """Return the error for a folder without a model: say whether a training is under way there, or was."""
+    name = repr(str(folder))
+    if process := holder(folder):
+        return ModelFileError(
+            f"{name} is still training ({process}) and has not saved a model yet",
+            hint="wait for its first save (--save-every, 60 s by default), or press Ctrl-C there to save",
         )
-    return trained[-1] / MODEL
+    if _NUMBERED.fullmatch(folder.name) or os.path.lexists(folder / LOG):
+        return ModelFileError(
+            f"{name} has no model: its training ended before one was saved",
+            hint="train again (charseq train), or name another run; charseq runs lists them",
+        )
+    return ModelFileError(
+        f"there is no model in the folder {name}", hint="name the folder of a run, or a model file"
+    )
 
 
 def numbered(root: Path) -> list[Path]:
@@ -182,15 +238,38 @@ def json_line(record: dict[str, Any]) -> str:
 def _next_folder(root: Path, cell: str) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     while True:
-        last = max((int(path.name.split("-")[0]) for path in numbered(root)), default=0)
-        folder = root / f"{last + 1:04d}-{cell}"
+        present = (int(path.name.split("-")[0]) for path in numbered(root))
+        number = max(_recorded(root), *present, 0) + 1
+        folder = root / f"{number:04d}-{cell}"
         try:
             folder.mkdir()
         except FileExistsError:
             continue
-        if sum(path.name.startswith(f"{last + 1:04d}-") for path in numbered(root)) == 1:
+        same_number = sum(path.name.startswith(f"{number:04d}-") for path in numbered(root))
+        if same_number == 1 and _recorded(root) < number:
+            _record(root, number)
             return folder
         folder.rmdir()
+
+
+def _recorded(root: Path) -> int:
+    """Return the highest number that a run in a folder was ever given; 0 if none is recorded.
+
+    The record is the name of an empty file.  To create one is atomic and needs no lock, and it has no content
+    that could be damaged.
+    """
+    matches = (_RECORD.fullmatch(path.name) for path in root.glob(".last-*"))
+    return max((int(match[1]) for match in matches if match), default=0)
+
+
+def _record(root: Path, number: int) -> None:
+    """Remember the number of a run, for when it is removed; where that fails, only present runs count."""
+    with contextlib.suppress(OSError):
+        (root / f".last-{number:04d}").touch()
+        for path in root.glob(".last-*"):
+            match = _RECORD.fullmatch(path.name)
+            if match and int(match[1]) < number:
+                path.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

@@ -131,8 +131,11 @@ def test_a_mistake_is_answered_with_the_value_and_the_remedy(
     assert len(result.errors.splitlines()) <= 3
 
 
-def test_standard_input_without_a_prompt_is_an_error(hihello: Command) -> None:
-    assert hihello("predict", "-", stdin=b"").status == 2
+@pytest.mark.parametrize("arguments", [["-"], ["--file", "-", "--lines"], ["--file", "-", "--json-input"]])
+def test_empty_standard_input_is_reported_and_is_no_error(hihello: Command, arguments: list[str]) -> None:
+    result = hihello("predict", *arguments)
+    assert (result.status, result.output) == (0, "")
+    assert "standard input is empty: nothing to predict" in result.errors
 
 
 def test_in_a_pipe_the_characters_are_exact(charseq: Command) -> None:

@@ -47,7 +47,7 @@ def test_several_strings_have_their_predictions_in_a_list(charseq: Command) -> N
 def test_every_run_gets_a_folder_of_its_own_with_a_log(charseq: Command) -> None:
     for cell in ("lstm", "rnn"):
         charseq.train("--text", "ab", "--cell", cell, *FEW)
-    assert sorted(str(path) for path in Path("runs").rglob("*.*")) == [
+    assert sorted(str(path) for path in Path("runs").rglob("[!.]*.*")) == [
         "runs/0001-lstm/log.ndjson",
         "runs/0001-lstm/model.safetensors",
         "runs/0002-rnn/log.ndjson",
@@ -244,11 +244,13 @@ def test_the_largest_window_and_batch_take_no_more_room_than_the_text(charseq: C
     charseq.train("--text", "hihello", *largest, "--stride", "1000000000", *FEW)
 
 
-def test_a_run_that_cannot_be_made_is_status_1(charseq: Command) -> None:
-    Path("runs").write_text("not a folder")
+def test_a_run_that_cannot_be_created_is_exit_code_1(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARSEQ_RUNS", "x" * 300)
     result = charseq("train", "--text", "ab", *FEW)
     assert result.status == 1
-    assert "cannot make a run in 'runs'" in result.errors
+    assert "cannot make a run in 'xxx" in result.errors
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from charseq.cli.names import models
 from charseq.errors import CharseqError, ModelFileError, UsageError
-from charseq.runs import model_path, new_run, numbered
+from charseq.runs import model_path, new_run, numbered, runs_folder
 
 
 def make(cell: str, *, trained: bool = True) -> Path:
@@ -119,6 +122,92 @@ def test_a_file_where_the_folder_should_be_is_an_error() -> None:
     Path("mine").write_bytes(b"")
     with pytest.raises(UsageError, match="'mine' is not a folder"):
         new_run("gru", Path("mine"))
+    with pytest.raises(UsageError, match="'mine/a/b' cannot be a folder: 'mine' is a file"):
+        new_run("gru", Path("mine/a/b"))
+    with pytest.raises(ModelFileError, match="no model 'mine/a': 'mine' is a file"):
+        model_path("mine/a")
+
+
+def test_a_file_in_place_of_the_folder_of_runs_is_named_with_a_remedy() -> None:
     Path("runs").write_bytes(b"")
-    with pytest.raises(CharseqError):
-        new_run("gru")
+    for use in (lambda: new_run("gru"), lambda: model_path(None), runs_folder):
+        with pytest.raises(UsageError, match="'runs' is a file") as caught:
+            use()
+        assert "CHARSEQ_RUNS" in caught.value.hint
+    assert models("") == []
+
+
+def test_a_deleted_current_folder_is_named_with_a_remedy() -> None:
+    here = Path("here").absolute()
+    here.mkdir()
+    os.chdir(here)
+    here.rmdir()
+    for use in (lambda: new_run("gru"), lambda: model_path(None)):
+        with pytest.raises(CharseqError, match="the current folder has been deleted") as caught:
+            use()
+        assert "cd" in caught.value.hint
+    assert models("") == []
+    os.chdir(here.parent)
+
+
+def test_the_number_of_a_removed_run_is_not_used_again() -> None:
+    make("lstm")
+    shutil.rmtree(make("gru"))
+    assert make("rnn") == Path("runs/0003-rnn")
+    shutil.rmtree("runs/0001-lstm")
+    shutil.rmtree("runs/0003-rnn")
+    assert make("rnn") == Path("runs/0004-rnn")
+    assert [path.name for path in Path("runs").glob(".*")] == [".last-0004"]
+
+
+@pytest.mark.parametrize("record", [None, ".last-", ".last-12x4", ".last-" + "9" * 100])
+def test_without_a_readable_record_the_present_runs_are_counted(record: str | None) -> None:
+    make("lstm")
+    make("gru")
+    Path("runs/.last-0002").unlink()
+    if record:
+        Path("runs", record).touch()
+    assert make("rnn") == Path("runs/0003-rnn")
+
+
+def test_a_record_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert [make("lstm"), make("gru")] == [Path("runs/0001-lstm"), Path("runs/0002-gru")]
+
+
+def test_runs_that_are_made_and_removed_at_once_get_different_numbers() -> None:
+    def make_some(cell: str) -> list[str]:
+        made = [make(cell, trained=False) for _ in range(10)]
+        for folder in made[::2]:
+            shutil.rmtree(folder)
+        return [folder.name.split("-")[0] for folder in made]
+
+    with ThreadPoolExecutor(4) as pool:
+        numbers = [number for made in pool.map(make_some, ["a", "b", "c", "d"]) for number in made]
+    assert len(set(numbers)) == 40
+
+
+def test_a_run_that_has_not_saved_yet_is_still_training() -> None:
+    run = new_run("gru")
+    for name in (None, "runs/0001-gru", "runs/0001-gru/model.safetensors"):
+        with pytest.raises(ModelFileError, match="'runs/0001-gru' is still training") as caught:
+            model_path(name)
+        assert f"process {os.getpid()}" in caught.value.message
+        assert "--save-every" in caught.value.hint
+    run.close()
+
+
+def test_a_run_that_ended_before_it_saved_says_so() -> None:
+    make("gru", trained=False)
+    for name in (None, "runs/0001-gru", "runs/0001-gru/model.safetensors"):
+        with pytest.raises(ModelFileError, match="'runs/0001-gru' has no model: its training ended"):
+            model_path(name)
+    run = new_run("gru", Path("mine"))
+    run.log({"event": "start"})
+    run.close()
+    with pytest.raises(ModelFileError, match="'mine' has no model") as caught:
+        model_path("mine")
+    assert "charseq train" in caught.value.hint

@@ -29,6 +29,7 @@ from charseq.cli.options import (
     option,
 )
 from charseq.cli.settings_options import takes_settings
+from charseq.cli.stopping import stopping
 from charseq.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def compare(
 
     native.share_cores()
     from charseq.comparison import trials
+    from charseq.runs import runs_folder
 
+    runs_folder()  # refused now rather than after torch was loaded
     if given["seed"] + seeds - 1 > LARGEST_SEED:
         raise UsageError(
             f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
@@ -111,13 +114,16 @@ def _compare(
     from charseq.events import End
     from charseq.render.comparison import conditions
     from charseq.runs import new_run
+    from charseq.training.requirement import require_torch
+
+    require_torch()
     from charseq.training.loop import train
 
     if form != "json":
         streams.say(conditions(planned, corpus.characters, len(known)))
     ended: list[Result] = []
-    with streams.stopping() as stop, _renderer(form, planned) as renderer:
-        stop.begun = True
+    with stopping() as stop, _renderer(form, planned) as renderer:
+        stop.begun, stop.screen = True, renderer.screen
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
             return train(corpus, known, settings, lambda: new_run(settings.cell), given=given, stop=stop)

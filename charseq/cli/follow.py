@@ -10,6 +10,7 @@ import typer
 
 from charseq.cli import streams
 from charseq.cli.options import Form
+from charseq.cli.stopping import Stop
 from charseq.corpus import AnyCorpus
 from charseq.errors import ExitStatus, RequirementNotMet
 from charseq.events import End, Event, Start
@@ -36,11 +37,14 @@ class Training(NamedTuple):
     save_every: float
 
 
-def follow(training: Training, form: Form, require_accuracy: float | None, stop: streams.Stop) -> None:
+def follow(training: Training, form: Form, require_accuracy: float | None, stop: Stop) -> None:
     """Train, and show every event as `form` has it.
 
     Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
     """
+    from charseq.training.requirement import require_torch
+
+    require_torch()
     from charseq.training.loop import train
 
     live = form == "table" and sys.stdout.isatty()
@@ -71,10 +75,11 @@ def _resuming(model: str, given: Given) -> str:
     return visible(shlex.join(["charseq", "train", *again, "--resume", str(Path(model).parent)]))
 
 
-def _show(events: Iterator[Event], form: Form, stop: streams.Stop) -> Event | None:
+def _show(events: Iterator[Event], form: Form, stop: Stop) -> Event | None:
     """Show every event, and return the last; where nobody reads on, the run is stopped and saved."""
     event = None
     with _renderer(form) as renderer:
+        stop.screen = renderer.screen
         for event in events:
             stop.begun = True
             if isinstance(event, Start) and form != "json":
@@ -96,7 +101,7 @@ def _renderer(form: Form) -> Renderer:
     return JSONLines(sys.stdout) if form == "json" else PlainLines(sys.stdout)
 
 
-def _finish(end: End, stop: streams.Stop, require_accuracy: float | None) -> None:
+def _finish(end: End, stop: Stop, require_accuracy: float | None) -> None:
     """End with the status that the run has earned."""
     if end.status == "diverged":
         raise typer.Exit(ExitStatus.FAILED)

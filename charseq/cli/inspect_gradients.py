@@ -102,6 +102,7 @@ def inspect_gradients(
     from charseq.model_file import read
     from charseq.render.gradients import show
     from charseq.runs import model_path
+    from charseq.training.requirement import require_torch
     from charseq.vocabulary import Vocabulary
 
     reaches: Iterable[Reach]
@@ -110,6 +111,7 @@ def inspect_gradients(
         trained = read(path)
         learned = _one(found or trained.learned)
 
+        require_torch("inspect-gradients")
         from charseq.training.gradients import trained_reach
 
         with texts.explained(path):
@@ -118,6 +120,7 @@ def inspect_gradients(
         names = cells_of(cells)
         vocabulary = Vocabulary.of([_one(found)], unit=unit, normalization=normalize)
 
+        require_torch("inspect-gradients")
         from charseq.training.gradients import fresh_reaches
 
         reaches = fresh_reaches(

@@ -9,13 +9,13 @@ import signal
 import sys
 import unicodedata
 from collections.abc import Iterator
-from typing import Any
 
 import typer
 
 from charseq.errors import ExitStatus, UnknownCharacter, UsageError
 from charseq.explorer import Explorer
 from charseq.model_file import Model
+from charseq.signals import install
 
 SECONDS_BETWEEN_LOOKS = 0.25
 """At the size of the terminal, where no key is pressed."""
@@ -90,9 +90,7 @@ def _keys() -> Iterator[Iterator[list[str]]]:
     def ended(number: int, _: object) -> None:
         raise typer.Exit(ExitStatus.TERMINATED)
 
-    handlers: dict[int, Any] = {
-        number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGHUP)
-    }
+    replaced = install({signal.SIGTERM: ended, signal.SIGHUP: ended})
     try:
         tty.setcbreak(descriptor)
         mode = termios.tcgetattr(descriptor)
@@ -102,8 +100,7 @@ def _keys() -> Iterator[Iterator[list[str]]]:
         yield _pressed(descriptor)
     finally:
         termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        install(replaced)
 
 
 def _pressed(descriptor: int) -> Iterator[list[str]]:

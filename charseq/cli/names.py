@@ -16,7 +16,12 @@ def several_cells(incomplete: str) -> list[str]:
 
 def models(incomplete: str) -> list[str]:
     """The folders of runs that have a model, the newest first, whose paths begin so."""
+    from charseq.errors import CharseqError
     from charseq.runs import MODEL, numbered, runs_folder
 
-    found = [str(run) for run in reversed(numbered(runs_folder())) if (run / MODEL).is_file()]
+    try:
+        runs = numbered(runs_folder())
+    except CharseqError:  # a shell waits for names, not for messages
+        return []
+    found = [str(run) for run in reversed(runs) if (run / MODEL).is_file()]
     return [path for path in found if path.startswith(incomplete)]

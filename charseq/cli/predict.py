@@ -137,7 +137,8 @@ def predict(
         batches = _known(gathered(given, files, reading), trained, path, unknown)
         found = next(batches, None)
         if found is None:
-            raise UsageError("standard input held no prompt", hint="write a prompt a line, or leave - out")
+            texts.report_empty([*filter("-".__eq__, given), *files], "predict")
+            return
         first = found
     else:
         batches = iter([])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from charseq.cli import streams, texts
 from charseq.corpus import AnyCorpus, lines_of
 from charseq.errors import UnknownCharacter
-from charseq.gather import Given
+from charseq.gather import STANDARD_INPUT, Given
 from charseq.model_file import Model
 from charseq.score import Scored, Surprise, encoded, read_as, surprise, surprises
 from charseq.unknown import PROMPT, TEXT_FILE, other_line_ends
@@ -34,6 +34,8 @@ class Readings:
     """How many unknown characters have been skipped or replaced."""
     _noted: bool = False
     """Whether a note on line ends has been shown."""
+    has_lines: bool = False
+    """Whether `of_lines` has read any line of a file, were it an empty one."""
 
     def of_lines(self, given: Sequence[str], files: Sequence[str]) -> Iterator[Scored]:
         """Every line of texts and files, those of standard input as they come; empty ones are left out.
@@ -44,16 +46,22 @@ class Readings:
         yield from self._together("", list(enumerate(lines, 1)))
         for name in files:
             for batch in texts.lines_as_they_come(name, unit=self.model.vocabulary.unit, remedy=OF_BYTES):
+                self.has_lines = True
                 yield from self._together(name, [(number, line) for number, line in batch if line])
 
     def of_texts(self, given: Sequence[str], files: Sequence[str]) -> Iterator[Scored]:
-        """Every text, and every file as one text, of any size.  Raises TextError, UnknownCharacter."""
+        """Every text, and every file as one text, of any size; empty standard input is left out.
+
+        Raises TextError, UnknownCharacter.
+        """
         yield from self._together("", list(enumerate(given, 1)))
         vocabulary = self.model.vocabulary
         for name in files:
             one = Given(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
             texts.tell_who_types(one.files)
             with one.opened(sys.stdin.buffer) as corpus:
+                if name == STANDARD_INPUT and not any(corpus.pieces()):
+                    continue
                 pieces = corpus.pieces
                 if not vocabulary.knows_line_ends:
                     pieces = partial(_without_last_line_end, corpus)

@@ -125,7 +125,9 @@ def score(
         done = "skipped" if unknown == "skip" else "taken for the least likely"
         streams.tell_of_changed(readings.changed, done)
     if not seen:
-        raise UsageError("there is no text to score", hint="give one, or a --file that holds some")
+        if not files:
+            raise UsageError("there is no text to score", hint="give one, or a --file that holds some")
+        texts.report_empty(files, "score", only_empty_lines=readings.has_lines)
     if threshold is not None and past:
         raise RequirementNotMet(
             f"{past:,} of {seen:,} {'lines' if lines else 'texts'} past {threshold:g} bits a character"

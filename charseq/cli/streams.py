@@ -1,4 +1,4 @@
-"""The process's streams and signals: made robust once, for every command."""
+"""The process's streams, made robust once for every command."""
 
 import contextlib
 import functools
@@ -6,16 +6,14 @@ import io
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from charseq.errors import ExitStatus
+from charseq.signals import install
 
-ONE_SIGNAL = 0.1
-"""Seconds within which signals are one: some programs send them to a process, then to its whole group."""
+if TYPE_CHECKING:
+    from charseq.cli.stopping import Stop
 
 
 def prepare() -> None:
@@ -74,91 +72,21 @@ def quiet_when_unheard(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-class Stop:
-    """Whether the run was asked to stop, and how."""
-
-    signal: int | None = None
-    unheard = False
-    """Whether whoever read the events has gone."""
-    begun = False
-    """Whether there is anything yet that could be saved; as long as there is not, nothing is waited for."""
-
-    def __call__(self) -> bool:
-        """Whether to stop."""
-        return self.signal is not None or self.unheard
-
-    @property
-    def status(self) -> ExitStatus:
-        """The status that it makes."""
-        if self.signal is None:
-            return ExitStatus.DONE
-        return ExitStatus.INTERRUPTED if self.signal == signal.SIGINT else ExitStatus.TERMINATED
-
-
 @contextlib.contextmanager
 def killable() -> Iterator[None]:
     """Let Ctrl-C end the process at once, where a library would keep Python from heeding it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    replaced = install({signal.SIGINT: signal.SIG_DFL})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _on_one_screen() -> bool:
-    """Whether data and messages go to a terminal that draws."""
-    return sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        install(replaced)
 
 
 @contextlib.contextmanager
-def heard(stop: Stop) -> Iterator[None]:
+def heard(stop: "Stop") -> Iterator[None]:
     """Write to standard output; where whoever read it has gone, ask for a stop, and write to nobody."""
     try:
         yield
     except BrokenPipeError:
         stop.unheard = True
         abandon(sys.stdout)
-
-
-@contextlib.contextmanager
-def stopping() -> Iterator[Stop]:
-    """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once.
-
-    So does the first one, as long as nothing has begun.
-
-    A thread does the answering, for Python itself heeds no signal before a long product has ended.
-    """
-    stop = Stop()
-    # A live table ends in the line that the cursor is on, and draws itself anew from there.
-    before, after = (b"\r\x1b[2K", b"") if _on_one_screen() else (b"\n", b"\n")
-    numbers = {signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])}
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-
-    def watch() -> None:
-        asked = 0.0
-        while received := os.read(reading, 16):
-            for number in numbers.intersection(received):
-                if stop.signal is not None and time.monotonic() - asked < ONE_SIGNAL:
-                    continue
-                if stop.signal is not None:
-                    os._exit(stop.status)
-                stop.signal, asked = number, time.monotonic()
-                if not stop.begun:
-                    with contextlib.suppress(OSError):
-                        os.write(2, b"\nstopped; nothing was learned yet\n")
-                    os._exit(stop.status)
-                with contextlib.suppress(OSError):
-                    os.write(2, before + b"stopping, and saving the model; again to leave at once" + after)
-        os.close(reading)
-
-    handlers = {number: signal.signal(number, lambda *_: None) for number in numbers}
-    woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    threading.Thread(target=watch, daemon=True).start()
-    try:
-        yield stop
-    finally:
-        signal.set_wakeup_fd(woken)
-        os.close(writing)
-        for number, handler in handlers.items():  # what was asked to stop is about to, and is not cut off
-            signal.signal(number, handler if stop.signal is None else signal.SIG_IGN)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charseq.cli import streams
+from charseq.render.visible import visible
 
 BLOCK = 1 << 20
 """Bytes that are read at once, of those that are there."""
@@ -138,3 +139,13 @@ def suggest_lines(corpus: "AnyCorpus") -> None:
     if resembles_list(corpus):
         hint = "the text looks like a list: add --lines to learn every line as a sequence of its own"
         streams.say(hint, "yellow")
+
+
+def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool = False) -> None:
+    """Say on standard error that there is nothing to do.  An empty file or pipe is no mistake."""
+    names = " and ".join("standard input" if name == "-" else visible(repr(name)) for name in files)
+    if only_empty_lines:
+        reason = f"{names} {'has' if len(files) == 1 else 'have'} only empty lines"
+    else:
+        reason = f"{names} {'is' if len(files) == 1 else 'are'} empty"
+    streams.say(f"{reason}: nothing to {purpose}", "yellow")

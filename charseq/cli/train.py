@@ -28,6 +28,7 @@ from charseq.cli.options import (
     exclusive,
 )
 from charseq.cli.settings_options import takes_settings
+from charseq.cli.stopping import stopping
 from charseq.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def train(
     native.share_cores()
     from charseq.cli.follow import Training, follow
     from charseq.defaults import choose
-    from charseq.runs import new_run, require_new, resumed_run
+    from charseq.runs import new_run, require_new, resumed_run, runs_folder
 
     exclusive(resume=resume, out=out)
     exclusive(resume=resume, force=force)
@@ -107,7 +108,9 @@ def train(
         source = resumed.given
     elif out is not None:
         require_new(out, force=force)
-    with streams.stopping() as stop, source.opened(sys.stdin.buffer) as corpus:
+    else:
+        runs_folder()  # refused now rather than after torch was loaded
+    with stopping() as stop, source.opened(sys.stdin.buffer) as corpus:
         known = source.vocabulary(corpus)
         if resumed:
             settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
@@ -136,6 +139,9 @@ def _resumption(run: str, given: Mapping[str, Any]) -> "Resumption":
 
 def _power_of(device: str) -> float:
     """What the device can do; asked only where sizes depend on it, for it takes torch to know."""
+    from charseq.training.requirement import require_torch
+
+    require_torch()
     from charseq.training.device import power_of
 
     return power_of(device)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charseq.native import Kernel, Recurrence
+from charseq.native import Kernel, Recurrence, threads
 from charseq.native.linear import Floats, Linear, address, contiguous, packed, threads_for
 
 
@@ -46,8 +46,8 @@ class Layer:
         self._ids = np.zeros(rows, np.int64)
         if self._linear:
             self._linear.resize(rows)
-        threads = threads_for(self._library, rows * self._kernel.recurrent * size * size)
-        told = Recurrence(self._kernel.number, threads, 1, rows, size)
+        team = threads_for(self._library, rows * self._kernel.recurrent * size * size)
+        told = Recurrence(self._kernel.number, team, 1, rows, size)
         if self._table is not None:
             told.ids, told.from_x = address(self._ids), address(self._table)
         elif self._linear:
@@ -68,8 +68,7 @@ class Layer:
             self._linear(x)
         else:
             self._ids[:] = x
-        if self._library.charseq_forward(self._call):
-            raise MemoryError
+        self._forward()
         for field in self._fields:
             field[0] = field[1]
         return self._h
@@ -89,10 +88,15 @@ class Layer:
             field[0] = before[0]
             told.states[i] = field.ctypes.data
         told.steps = steps
-        if self._library.charseq_forward(self._call):
-            raise MemoryError
+        self._forward()
         self.state = [field[-1] for field in fields]
         return fields[0][1:]
+
+    def _forward(self) -> None:
+        if threads.forked:
+            self._told.threads = 1
+        if self._library.charseq_forward(self._call):
+            raise MemoryError
 
 
 def contiguous_ids(ids: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from charseq.native import threads
+
 Floats = npt.NDArray[np.float32]
 
 WORTH_A_THREAD = 250_000
@@ -30,14 +32,16 @@ class Linear:
         shape = (rows, self.columns, self.depth)
         self._before = tuple(map(ctypes.c_long, shape))
         arrays = (self._packed, self._bias, self._scratch, self.out)
-        threads = threads_for(self._library, rows * self.columns * self.depth)
+        self._threads = ctypes.c_long(threads_for(self._library, rows * self.columns * self.depth))
         self._x: Floats | None = None
-        self._after = (*(address(array) for array in arrays), ctypes.c_long(threads))
+        self._after = (*(address(array) for array in arrays), self._threads)
 
     def __call__(self, x: Floats) -> Floats:
         """Rows [B depth] -> [B columns], in an array that the next call writes over."""
         if x is not self._x:  # most often it is: the address of an array takes as long as a small product
             self._x, self._x_at = x, address(x)
+        if threads.forked:
+            self._threads.value = 1
         self._library.charseq_linear(*self._before, self._x_at, *self._after)
         return self.out
 
@@ -52,7 +56,8 @@ def packed(library: ctypes.CDLL, matrix: Floats) -> Floats:
 
 def threads_for(library: ctypes.CDLL, multiplications: int) -> int:
     """As many threads as there may be, but for little work fewer."""
-    return max(1, min(int(library.charseq_threads()), multiplications // WORTH_A_THREAD))
+    most = threads.allowed(int(library.charseq_threads()))
+    return max(1, min(most, multiplications // WORTH_A_THREAD))
 
 
 def contiguous(array: npt.NDArray[Any]) -> Floats:

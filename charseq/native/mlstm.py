@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from charseq.native import threads
 from charseq.native.linear import Floats, Linear, address, contiguous, threads_for
 
 
@@ -42,12 +43,13 @@ class MLSTMLayer:
             self._linear.resize(rows)
         self._parts = np.empty((rows, 4 * size), np.float32), np.empty((rows, 2), np.float32)
         arrays = (*self._parts, *self._fields)
+        self._threads = ctypes.c_long(threads_for(self._library, rows * size * size))
         self._told = (
             ctypes.c_long(rows),
             ctypes.c_long(size),
             *(address(array) for array in arrays),
             ctypes.c_float(size**-0.5),
-            ctypes.c_long(threads_for(self._library, rows * size * size)),
+            self._threads,
         )
 
     def read(self, x: npt.NDArray[Any]) -> Floats:
@@ -56,6 +58,8 @@ class MLSTMLayer:
         from_x, gates = self._parts
         from_x[:] = found[:, : 4 * self._size]
         gates[:] = found[:, 4 * self._size :]
+        if threads.forked:
+            self._threads.value = 1
         self._library.charseq_mlstm(*self._told)
         return self._fields[0]
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self, TextIO
 
 from charseq.comparison import Result, Trial, spreads
 from charseq.events import SCHEMA, End, Event
+from charseq.render.screen import Screen
 from charseq.render.training import count, duration
 
 FIELDS = (
@@ -30,9 +31,15 @@ class ComparisonRenderer(Protocol):
     def show(self, result: Result, event: Event) -> None:
         """Show one event of a training, and what it has come to so far."""
 
+    @property
+    def screen(self) -> Screen | None:
+        """The drawing to release while the process is stopped, if there is one."""
+
 
 class _Lines:
     """Something for every training that has ended."""
+
+    screen = None
 
     def __init__(self, output: TextIO, planned: Sequence[Trial]) -> None:
         self._output, self._planned = output, planned

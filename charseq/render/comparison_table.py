@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +13,7 @@ from rich.text import Text
 from charseq.comparison import Result, Spread, Trial, spreads
 from charseq.events import End, Epoch, Event, Progress
 from charseq.render.comparison import by_cell
+from charseq.render.live_screen import LiveScreen
 from charseq.render.training import duration
 
 SECONDS_BETWEEN_REFRESHES = 0.1
@@ -41,7 +41,7 @@ class ComparisonTable:
 
     def __init__(self, console: Console, planned: Sequence[Trial]) -> None:
         self._console, self._planned = console, planned
-        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+        self.screen = LiveScreen(console)
         self._sizes_differ = len({trial.settings.hidden_size for trial in planned}) > 1
         self._several = len({trial.settings.seed for trial in planned}) > 1
         self._results: list[Result] = []
@@ -50,7 +50,7 @@ class ComparisonTable:
     def __enter__(self) -> Self:
         """Take the screen."""
         if self._console.is_terminal:
-            self._live.start()
+            self.screen.start()
         return self
 
     def __exit__(
@@ -58,8 +58,7 @@ class ComparisonTable:
     ) -> None:
         """Leave the table as it last was, without the bar."""
         if self._console.is_terminal:
-            self._live.update(self._table())
-            self._live.stop()
+            self.screen.finish(self._table())
         else:
             self._console.print(self._table())
 
@@ -68,8 +67,8 @@ class ComparisonTable:
         if isinstance(event, End):
             self._results.append(result)
         due = time.monotonic() - self._drawn >= SECONDS_BETWEEN_REFRESHES
-        if due and self._live.is_started and isinstance(event, Epoch | Progress):
-            self._live.update(Group(self._table(), self._bar(result, event)), refresh=True)
+        if due and self._console.is_terminal and isinstance(event, Epoch | Progress):
+            self.screen.draw(Group(self._table(), self._bar(result, event)))
             self._drawn = time.monotonic()
 
     def _table(self) -> RenderableType:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from charseq.events import FEWEST_POSITIONS, End, Epoch, Event, Progress, Report, Start, record
+from charseq.render.screen import Screen
 from charseq.render.visible import visible
 from charseq.settings import TrainSettings
 
@@ -26,9 +27,15 @@ class Renderer(Protocol):
     def show(self, event: Event) -> None:
         """Show one event."""
 
+    @property
+    def screen(self) -> Screen | None:
+        """The drawing to release while the process is stopped, if there is one."""
+
 
 class _LineRenderer:
     """Writes whole lines and has nothing to restore."""
+
+    screen = None
 
     def __init__(self, output: TextIO) -> None:
         self._output = output

@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from charseq.events import Epoch, Event, Progress, Start
+from charseq.render.live_screen import LiveScreen
 from charseq.render.marked import marked
 from charseq.render.training import duration, passes
 from charseq.render.visible import visible
@@ -42,13 +42,7 @@ class TrainingTable:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(
-            console=console,
-            auto_refresh=False,
-            vertical_overflow="crop",
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self.screen = LiveScreen(console, overflow="crop")
         self._rows = ThinnedRows()
         self._sample: str | None = None
         self._picture: _Picture | None = None
@@ -57,7 +51,7 @@ class TrainingTable:
     def __enter__(self) -> Self:
         """Take the screen."""
         if self._console.is_terminal:
-            self._live.start()
+            self.screen.start()
         return self
 
     def __exit__(
@@ -65,12 +59,10 @@ class TrainingTable:
     ) -> None:
         """Leave the table as it last was, whole and without the bar."""
         final = self._drawing(self._picture, LINES_OF_FINAL_ROW) if self._picture else Text()
-        if not self._console.is_terminal:
+        if self._console.is_terminal:
+            self.screen.finish(final)
+        else:
             self._console.print(final)
-            return
-        self._live.vertical_overflow = "visible"
-        self._live.update(final)
-        self._live.stop()
 
     def show(self, event: Event) -> None:
         """Take in one event; draw where the screen is due for it."""
@@ -81,11 +73,11 @@ class TrainingTable:
         if self._picture is None or not isinstance(event, Epoch | Progress):
             return
         self._sample = event.sample or self._sample
-        if not self._live.is_started:
+        if not self._console.is_terminal:
             return
         if time.monotonic() - self._drawn >= SECONDS_BETWEEN_REFRESHES:
             drawing = self._drawing(self._picture, LINES_OF_LAST_ROW)
-            self._live.update(Group(drawing, self._picture.bar(event)), refresh=True)
+            self.screen.draw(Group(drawing, self._picture.bar(event)))
             self._drawn = time.monotonic()
 
     def _drawing(self, picture: "_Picture", lines_of_last: int) -> RenderableType:

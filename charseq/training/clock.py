@@ -1,9 +1,9 @@
 """How far a run is, by updates and by time, and when it has to stop training to end within its time limit."""
 
 import math
-import time
 
 from charseq.settings import TrainSettings
+from charseq.stopped_time import running_time
 
 EVALUATION_COST = 1 / 3
 """The time to evaluate a position over the time to train on it: forward, without backward."""
@@ -38,7 +38,7 @@ class Clock:
     @property
     def seconds(self) -> float:
         """Seconds since the run began."""
-        return time.monotonic() - self._began
+        return running_time() - self._began
 
     @property
     def is_over(self) -> bool:

@@ -1,6 +1,5 @@
 """The training loop: it yields events, writes the model, and never prints."""
 
-import time
 from collections.abc import Callable, Generator, Iterator
 
 from charseq.corpus import AnyCorpus
@@ -9,6 +8,7 @@ from charseq.gather import Given
 from charseq.resumption import Resumption
 from charseq.runs import Run
 from charseq.settings import TrainSettings
+from charseq.stopped_time import running_time
 from charseq.training.session import Session
 from charseq.vocabulary import Vocabulary
 
@@ -29,7 +29,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     live: bool = False,
     save_every: float = SECONDS_BETWEEN_SAVES,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Learn a corpus, yielding every event; the model and the log are written on the way.
 
     `open_run` is called once everything else is known to be possible.  Where the text was `given` is kept
@@ -87,7 +87,7 @@ def _epoch(session: Session, run: Run) -> Generator[Progress | Epoch, None, EndS
             elif not session.watch.recover():
                 return "diverged"
             place.begin(forget=report is None)
-        began = time.monotonic()
+        began = running_time()
         counts.rate = session.learning_rate()
         loss, right, place.states = session.learner.update(batch, place.states, counts.rate)
         counts.updates += 1
@@ -104,8 +104,8 @@ def _epoch(session: Session, run: Run) -> Generator[Progress | Epoch, None, EndS
             break
         if session.keeper.is_due:
             session.save(run)
-        if time.monotonic() - session.progressed > SECONDS_BETWEEN_PROGRESS and not session.settings.whole:
-            session.progressed = time.monotonic()
+        if running_time() - session.progressed > SECONDS_BETWEEN_PROGRESS and not session.settings.whole:
+            session.progressed = running_time()
             yield session.reporter.progress(place.tally, session.position())
     all_read = counts.batches == len(windows)
     if session.stop() and not (all_read and session.settings.whole):

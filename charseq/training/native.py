@@ -5,7 +5,9 @@ one large product stands before the recurrence; another one gives the gradient o
 """
 
 import ctypes
+import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +17,12 @@ from torch.nn import functional
 
 from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot, Ops
-from charseq.native import KERNELS, Kernel, Recurrence, library
+from charseq.native import KERNELS, Kernel, Recurrence, library, threads
+
+if hasattr(os, "register_at_fork"):  # the pool of torch does not survive a fork either
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+if threads.forked:
+    torch.set_num_threads(1)
 
 
 def is_there(cell: Cell) -> bool:
@@ -134,15 +141,15 @@ class _Dropout(torch.autograd.Function):
 def _dropped(x: Tensor, kept: float, key: int, other: int) -> Tensor:
     out = torch.empty_like(x)
     limit = min(round(kept * 2**32), 2**32 - 1)
-    threads = torch.get_num_threads()
     found: Any = library()
-    found.charseq_dropout(x.numel(), _at(x), _at(out), key, other, limit, 1 / kept, threads)
+    team = threads.allowed(torch.get_num_threads())
+    found.charseq_dropout(x.numel(), _at(x), _at(out), key, other, limit, 1 / kept, team)
     return out
 
 
 def _threads(rows: int) -> int:
     """Two rows for each at least, for those of one keep a core half idle."""
-    return min(torch.get_num_threads(), -(-rows // 2))
+    return min(threads.allowed(torch.get_num_threads()), -(-rows // 2))
 
 
 def _at(tensor: Tensor | None) -> int | None:

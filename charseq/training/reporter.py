@@ -1,11 +1,11 @@
 """Measures the network on the way, and makes the events that tell of it."""
 
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from charseq.events import Epoch, Progress
 from charseq.settings import TrainSettings
+from charseq.stopped_time import running_time
 from charseq.training.clock import Clock
 from charseq.training.evaluation import Outlier
 from charseq.training.learner import Learner, Measure
@@ -49,17 +49,17 @@ class Reporter:
         pace = tally.pace
         material, learner = self._material, self._learner
         measure, predictions = self._over_the_text(tally)
-        began = time.monotonic()
+        began = running_time()
         validation = learner.evaluate(material.held_out) if material.held_out else None
-        self._clock.evaluating = time.monotonic() - began
+        self._clock.evaluating = running_time() - began
         if validation and material.held_out:
             self.outliers, self.evaluated = validation.outliers(), material.held_out.sequences
         targets = [ids[1:].tolist() for ids in material.shown]
-        began = time.monotonic()
+        began = running_time()
         sound = not has_diverged(measure.loss)
         sample = self._sampler.after(tally.places) if sound and not self._settings.whole else None
         if sample is not None:
-            self._clock.sampling = time.monotonic() - began
+            self._clock.sampling = running_time() - began
         material.release()
         return kind(
             **position._asdict(),

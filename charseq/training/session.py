@@ -1,7 +1,6 @@
 """A run under way: everything that it consists of, built in one place."""
 
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from charseq.gather import Given
 from charseq.resumption import Resumption, text_of
 from charseq.runs import Run
 from charseq.settings import TrainSettings
+from charseq.stopped_time import running_time
 from charseq.training.clock import Clock
 from charseq.training.device import device_named
 from charseq.training.evaluation import Outlier
@@ -59,7 +59,7 @@ class Session:
         live: bool,
         save_every: float,
     ) -> None:
-        began = time.monotonic()
+        began = running_time()
         self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
         self.network = settings.network(len(vocabulary))
         self.device = device_named(settings.device, short_text=settings.whole)
@@ -95,22 +95,28 @@ class Session:
             saving=self.keeper.seconds,
         )
         self.reporter = Reporter(self.material, self.learner, vocabulary, settings, self.clock, sampler)
-        self.progressed = time.monotonic()
+        self.progressed = running_time()
         if resumed:
             self._require_more_to_do(resumed)
 
     def take_times(self, untrained: float | None, positions: int, began: float) -> None:
-        """Take in how long an update took; the first ones settle how much held-out text is evaluated."""
-        counts, held_out = self.place.counts, self.material.held_out
+        """Take in how long an update took, and after the first one the loss before it."""
+        counts = self.place.counts
         if untrained is not None:
             counts.untrained = untrained
-        self.clock.add_update(positions, time.monotonic() - began)
-        if held_out is None or self.keeper.best.epoch:
+        self.clock.add_update(positions, running_time() - began)
+        if not counts.evaluated:
+            self._settle_evaluation(final=counts.updates >= UPDATES_TO_ESTIMATE)
+
+    def _settle_evaluation(self, *, final: bool) -> None:
+        """Estimate by the pace so far how much of the held-out text can be evaluated in time."""
+        held_out = self.material.held_out
+        if held_out is None:
             return
         affordable = self.clock.affordable(held_out.positions)
-        if not counts.evaluated and counts.updates >= UPDATES_TO_ESTIMATE:
+        if final:
             held_out.limit(affordable)
-            counts.evaluated = affordable
+            self.place.counts.evaluated = affordable
 
     def measured(self, kind: type[Epoch]) -> Epoch | None:
         """Measure the network as it now is, and keep it if it is the best so far; None where it diverged."""
@@ -118,6 +124,8 @@ class Session:
             self.place.tally = Tally(self.device, **self.watch.sound_tally)
             if not self.place.tally.places:
                 return None
+        if not self.place.counts.evaluated:
+            self._settle_evaluation(final=True)
         with self.learner.settled():
             event = self.reporter.event(kind, self.place.tally, self.position())
             if has_diverged(event.loss) or not self.learner.is_finite:

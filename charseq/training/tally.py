@@ -1,10 +1,9 @@
 """What has been learned since the last report, added up without waiting for the device."""
 
-import time
-
 import torch
 from torch import Tensor
 
+from charseq.stopped_time import running_time
 from charseq.training.learner import Measure
 
 
@@ -14,7 +13,7 @@ class Tally:
     def __init__(
         self, device: torch.device, *, cost: float = 0.0, right: float = 0.0, places: int = 0
     ) -> None:
-        self.began = time.monotonic()
+        self.began = running_time()
         self.places = self._before = places
         self._cost, self._right = torch.tensor([cost, right], device=device)
 
@@ -27,7 +26,7 @@ class Tally:
     @property
     def seconds(self) -> float:
         """How long it has been learned."""
-        return time.monotonic() - self.began
+        return running_time() - self.began
 
     @property
     def pace(self) -> float:
