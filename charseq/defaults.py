@@ -22,6 +22,12 @@ WHOLE_TEXT = 10_000
 """... and this many in all."""
 
 
+VALIDATION = 0.1
+"""The fraction that is held out by default."""
+FEWEST_HELD_OUT = 100
+"""Held-out positions below which a validation loss is too uncertain to choose the best epoch by; where the
+fraction would be less, nothing is held out by default.
+"""
 LONG_LINE = 256
 """Characters of a line, on average, from which lines are read as running text is."""
 FEWEST_UPDATES = 200
@@ -157,8 +163,9 @@ def _for_long_text(
     short_lines = corpus.lines and characters < LONG_LINE * corpus.strings
     usual = 64 if short_lines or not fast else 32
     sequence_length = given.get("sequence_length", usual)
-    enough_to_split = corpus.strings >= 10 if short_lines else characters >= 200
-    validation = given.get("validation", 0.1 if enough_to_split else 0.0)
+    positions = characters + (corpus.strings if corpus.lines else 0)
+    enough_to_split = VALIDATION * positions >= FEWEST_HELD_OUT
+    validation = given.get("validation", VALIDATION if enough_to_split else 0.0)
     settings = TrainSettings(
         hidden_size=256 if characters > 50_000 else 128,
         epochs=min(100, max(1, 6_000_000 // characters)),

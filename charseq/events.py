@@ -11,9 +11,6 @@ Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]
 """What runs the cell: charseq's C, torch's kernels, a scan, attention by stretches, one product, its step."""
 EndStatus = Literal["completed", "interrupted", "diverged"]
 
-FEWEST_POSITIONS = 100
-"""Held-out positions below which the validation loss is reported, but does not choose the best epoch."""
-
 SCHEMA = 1
 """The version of the records below: fields may be added, never renamed or removed."""
 

@@ -16,6 +16,8 @@ MODEL = "model.safetensors"
 LOG = "log.ndjson"
 PENDING_LOG = ".log.ndjson.new"
 """The log of a run that is to replace an earlier one, until it does."""
+LOG_TAIL = 1 << 14
+"""Bytes at the end of a log in which its last event lies."""
 NEWEST = "newest"
 """What names the newest run where one has to be named."""
 _NUMBERED = re.compile(r"(\d{4,})-.+")
@@ -191,13 +193,25 @@ def model_path(model: str | None) -> Path:
     runs = numbered(runs_folder())
     trained = [folder for folder in runs if (folder / MODEL).is_file()]
     if trained:
-        return trained[-1] / MODEL
+        sound = (folder for folder in reversed(trained) if not _is_untrained(folder))
+        return next(sound, trained[-1]) / MODEL
     if runs:
         raise _no_model(next(filter(holder, reversed(runs)), runs[-1]))
     raise ModelFileError(
         f"there is no trained model in {str(runs_folder())!r}",
         hint="train one (charseq train --text hihello), or name one with --model",
     )
+
+
+def _is_untrained(folder: Path) -> bool:
+    """Whether a run diverged before it had better weights than the initial ones."""
+    try:
+        with (folder / LOG).open("rb") as log:
+            log.seek(max(0, log.seek(0, 2) - LOG_TAIL))
+            end = json.loads(log.read().splitlines()[-1])
+        return bool(end["status"] == "diverged" and end["epoch"] == 0)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return False
 
 
 def _no_model(folder: Path) -> ModelFileError:

@@ -177,7 +177,7 @@ def test_more_epochs_at_a_constant_rate_are_those_of_a_longer_run() -> None:
 
 
 def test_patience_and_what_was_best_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.training.evaluation.FEWEST_POSITIONS", 5)
+    monkeypatch.setattr("charseq.training.evaluation.FEWEST_HELD_OUT", 5)
     plan: dict[str, Any] = {
         "cell": "gru",
         "hidden_size": 5,

@@ -27,6 +27,7 @@ from charseq.cli.options import (
     option,
     refuse_beside_a_model,
 )
+from charseq.cli.trained import trained_model
 from charseq.errors import TextError
 
 if TYPE_CHECKING:
@@ -99,16 +100,13 @@ def inspect_gradients(
         refuse_beside_a_model(own)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
-    from charseq.model_file import read
     from charseq.render.gradients import show
-    from charseq.runs import model_path
     from charseq.training.requirement import require_torch
     from charseq.vocabulary import Vocabulary
 
     reaches: Iterable[Reach]
     if model is not None:
-        path = model_path(model)
-        trained = read(path)
+        path, trained = trained_model(model)
         learned = _one(found or trained.learned)
 
         require_torch("inspect-gradients")

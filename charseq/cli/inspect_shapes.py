@@ -26,6 +26,7 @@ from charseq.cli.options import (
     examples,
     refuse_beside_a_model,
 )
+from charseq.cli.trained import trained_model
 from charseq.errors import TextError, UsageError
 
 if TYPE_CHECKING:
@@ -172,12 +173,9 @@ def _fresh(
 
 def _trained(model: str, strings: Sequence[str], *, weights: bool) -> "tuple[Subject, Sequence[Row]]":
     """A trained network, run over texts, or by default over what it learned."""
-    from charseq.model_file import read
-    from charseq.runs import model_path
     from charseq.shapes import Subject, trace, weights_of
 
-    path = model_path(model)
-    trained = read(path)
+    path, trained = trained_model(model)
     strings = strings or trained.learned
     _require_text(strings, f"give one: charseq inspect-shapes TEXT --model {model}")
     with texts.explained(path):

@@ -22,6 +22,7 @@ from charseq.cli.options import (
     chosen_format,
     examples,
 )
+from charseq.cli.trained import trained_model
 from charseq.errors import UnknownCharacter, UsageError
 from charseq.render.visible import visible
 
@@ -93,9 +94,7 @@ def predict(
     from charseq.cli.prompts import Prompt, Reading, gathered
     from charseq.generation.continuation import Request, opening
     from charseq.generation.decoding import Decoding, Options
-    from charseq.model_file import read
     from charseq.render.predictions import renderer_for
-    from charseq.runs import model_path
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     asked = Options(
@@ -113,8 +112,7 @@ def predict(
         top=top if form == "json" else 0 if show_probabilities else None,
         batch_size=batch_size,
     )
-    path = model_path(model)
-    trained = read(path)
+    path, trained = trained_model(model)
     with streams.killable():  # a pattern may take long
         decoding = Decoding.of(trained, asked)
     given = [*(prompts or []), *(text or [])]
@@ -124,8 +122,6 @@ def predict(
     if interactive:
         _interact(trained, path, given, files)
         return
-    if model is None:
-        _tell_of_newest(path, trained)
     if form != "json":
         _tell_of_choice(path, decoding, seed, newest=model is None)
     line_ends = trained.vocabulary.knows_line_ends
@@ -204,15 +200,6 @@ def _interact(trained: "Model", path: Path, given: Sequence[str], files: Sequenc
     with texts.explained(path):
         trained.vocabulary.encode(prompt)
     interact(trained, str(path), prompt)
-
-
-def _tell_of_newest(path: Path, trained: "Model") -> None:
-    """Warn of a model that was taken without being named, and has not learned for an epoch."""
-    if trained.training.get("epoch") == 0:
-        streams.say(
-            f"{visible(str(path))}: its run ended within its first epoch; it may have learned little",
-            "yellow",
-        )
 
 
 def _tell_of_choice(path: Path, decoding: "Decoding", seed: int, *, newest: bool) -> None:

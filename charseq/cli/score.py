@@ -21,6 +21,7 @@ from charseq.cli.options import (
     option,
 )
 from charseq.cli.predict_options import UnknownOption
+from charseq.cli.trained import trained_model
 from charseq.errors import RequirementNotMet, UsageError
 from charseq.render.visible import visible
 
@@ -95,12 +96,9 @@ def score(
 
     native.share_cores()
     from charseq.cli.readings import Readings
-    from charseq.model_file import read
     from charseq.render.scores import renderer_for
-    from charseq.runs import model_path
 
-    path = model_path(model)
-    trained = read(path)
+    path, trained = trained_model(model)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     strings, files = _sources(given, text, file, trained.vocabulary.unit)
     lines = lines or trained.vocabulary.boundary

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-from charseq.events import FEWEST_POSITIONS, End, Epoch, Event, Progress, Report, Start, record
+from charseq.defaults import FEWEST_HELD_OUT
+from charseq.events import End, Epoch, Event, Progress, Report, Start, record
 from charseq.render.screen import Screen
 from charseq.render.visible import visible
 from charseq.settings import TrainSettings
@@ -143,7 +144,7 @@ def warnings(start: Start) -> list[str]:
     if start.validation_sequences and not start.validation_chooses:
         found.append(
             f"the {count(start.validation_characters, unit)} held out are too few to choose the best "
-            f"epoch, so the last one is kept (at least {FEWEST_POSITIONS} are needed)"
+            f"epoch, so the last one is kept (at least {FEWEST_HELD_OUT} are needed)"
         )
     return found
 
@@ -183,6 +184,8 @@ def outcome(end: End) -> str:
         if end.passes < end.last_passes:
             best = f"epoch {end.epoch}" if end.passes == end.epoch else f"after {end.passes:.3g} epochs it"
             kept += f" ({best} was best and is kept)"
+    elif end.validation_loss is not None:
+        kept = f"; no epoch was better than the symbol frequencies ({end.validation_loss:.4f} nats)"
     if end.recoveries:
         kept += f"; the loss diverged {count(end.recoveries, 'time')}, the learning rate was halved"
     why = ": the loss became NaN, infinite or far too large" if end.status == "diverged" else ""
@@ -208,6 +211,8 @@ def _following(end: End) -> str:
     if end.status == "diverged":
         weights = "the last sound weights" if end.epoch else "initial weights"
         return f"{model} ({weights})   next: try a smaller --learning-rate"
+    if end.epoch == 0 and end.validation_loss is not None:
+        return f"{model} (initial weights)   next: a longer text, or a longer --time-limit"
     if end.epoch == 0:
         return f"{model}   no epoch was finished, so it may have learned little"
     run = end.model.rpartition("/")[0] or "."

@@ -1,13 +1,14 @@
 """The held-out text as it is evaluated: sequences from their beginnings, of like length side by side."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from charseq.arrays import log_softmax
 from charseq.batches import Batch, side_by_side
-from charseq.events import FEWEST_POSITIONS
+from charseq.defaults import FEWEST_HELD_OUT
 from charseq.sequences import Sequences
 
 MOST_POSITIONS = 1 << 17
@@ -100,10 +101,18 @@ class ValidationSet:
             self._groups.append(order[first : first + rows])
             first += rows
 
+    def by_frequencies(self, logits: npt.NDArray[np.floating[Any]]) -> Evaluation:
+        """Measure a network that gives the same logits [V] everywhere."""
+        log_p = np.asarray(log_softmax(logits.astype(np.float64)), np.float64)
+        lengths, targets = self.sequences.positions, self.sequences.targets()
+        opens = np.cumsum(lengths) - lengths
+        correct = np.add.reduceat((targets == logits.argmax()).astype(np.int64), opens)
+        return Evaluation(-np.add.reduceat(log_p[targets], opens), correct, lengths)
+
     @property
     def chooses(self) -> bool:
         """Whether it is large enough for its loss to choose the best epoch."""
-        return self.positions >= FEWEST_POSITIONS
+        return self.positions >= FEWEST_HELD_OUT
 
     def groups(self) -> Iterator[tuple[npt.NDArray[np.int64], Iterator[Batch]]]:
         """Numbers of sequences [R], and batches that read them in rows in that order."""

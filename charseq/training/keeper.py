@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from torch import Tensor
 
@@ -12,11 +12,14 @@ from charseq.held import digests
 from charseq.model_file import Model, State, write
 from charseq.runs import Run
 from charseq.settings import TrainSettings
+from charseq.training.evaluation import Evaluation
 from charseq.training.learner import Learner
 from charseq.vocabulary import Vocabulary
 
 LARGEST_PART = 0.02
 """Of the time of a run, that saving may take."""
+LARGEST_LOSS = 1e300
+"""The rank of a loss that is NaN or infinite: worse than any other, and better than none."""
 SLOW = 7e7
 """Bytes a second that the first save of what is learned from is taken to manage; 130 MB/s were measured."""
 
@@ -31,6 +34,8 @@ class Measures:
     accuracy: float | None = None
     validation_loss: float | None = None
     selection_loss: float | None = None
+    measured: bool = False
+    """Whether any epoch, or part of one, was measured; the initial weights may still be the best."""
 
 
 class Keeper:
@@ -70,14 +75,22 @@ class Keeper:
             event.accuracy,
             event.validation_loss,
             event.selection_loss,
+            measured=True,
         )
-        if not self.best.epoch or self._rank(found) < self._rank(self.best):
+        if self._rank(found) < self._rank(self.best):
             self.best, self._kept = found, self._learner.parameters.copy()
+        else:
+            self.best = replace(self.best, measured=True)
+
+    def begin_with(self, initial: Evaluation) -> None:
+        """Take the initial weights for the best as long as nothing is better on the held-out text."""
+        if self._chooses and not self.best.measured:
+            self.best = Measures(validation_loss=initial.loss, selection_loss=initial.robust_loss)
 
     def keep(self, model: Model, best: Measures) -> None:
         """Keep what an earlier part of the run has kept."""
         self.best, self.saved = best, True
-        if best.epoch:
+        if best.measured:
             device = self._learner.device
             self._kept = [flat.to(device) for flat in self._learner.parameters.flattened(model.arrays)]
 
@@ -90,7 +103,7 @@ class Keeper:
         """Write the best weights; where nothing has been measured, the present ones if they are sound."""
         began = time.monotonic()
         run.restore()
-        if self.best.epoch or diverged:
+        if self.best.measured or diverged:
             model = self._model(self._kept, diverged=diverged)
         else:
             with self._learner.settled():
@@ -115,11 +128,11 @@ class Keeper:
 
     def _rank(self, measures: Measures) -> tuple[float, ...]:
         """Lower is better: of a whole text what is most nearly learned, of others the validation loss."""
-        if self._settings.whole:
+        if self._settings.whole and measures.loss is not None:
             return (-(measures.accuracy or 0.0), measures.loss or 0.0)
-        if measures.selection_loss is None or not self._chooses:
-            return (-measures.passes,)
-        return (measures.selection_loss if math.isfinite(measures.selection_loss) else math.inf,)
+        if self._chooses and measures.selection_loss is not None:
+            return (measures.selection_loss if math.isfinite(measures.selection_loss) else LARGEST_LOSS,)
+        return (-measures.passes if measures.measured else math.inf,)
 
     def _model(self, values: list[Tensor], *, diverged: bool = False) -> Model:
         return Model(

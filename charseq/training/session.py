@@ -117,6 +117,8 @@ class Session:
         if final:
             held_out.limit(affordable)
             self.place.counts.evaluated = affordable
+            if self.frequencies is not None:
+                self.keeper.begin_with(held_out.by_frequencies(self.frequencies))
 
     def measured(self, kind: type[Epoch]) -> Epoch | None:
         """Measure the network as it now is, and keep it if it is the best so far; None where it diverged."""
@@ -142,8 +144,9 @@ class Session:
         where that matters, so that the same command gives the same file.
         """
         present = self.place.tally.loss if self.place.tally.places else math.inf
-        best = self.keeper.best.loss
-        better = (present if best is None else best) < self.place.counts.untrained
+        best = self.keeper.best
+        loss = best.loss if best.measured else present
+        better = loss is not None and loss < self.place.counts.untrained
         if run.replaces and (status == "diverged" or not (better or status == "completed")):
             self.keeper.postpone()
             return
@@ -194,7 +197,7 @@ class Session:
         settings, counts, best = self.settings, self.place.counts, self.keeper.best
         if counts.epochs >= settings.epochs:
             return f"it has done {counts.epochs} epochs of {settings.epochs}"
-        if settings.patience and best.epoch and counts.epochs - best.epoch >= settings.patience:
+        if settings.patience and best.measured and counts.epochs - best.epoch >= settings.patience:
             return f"for {settings.patience} epochs it got no better"
         if settings.until_learned and counts.epochs_right >= RIGHT_EPOCHS_TO_BE_LEARNED:
             return "it has learned its text"
@@ -207,16 +210,21 @@ class Session:
         return scheduled(rate, settings.schedule, done, settings.warm_up)
 
     def _first_weights(self) -> dict[str, npt.NDArray[np.float32]]:
-        """Weights drawn from the seed, and a head that already knows how frequent each symbol is.
+        """Draw weights from the seed, with a head that already knows how frequent each symbol is.
 
         Without that, the first updates drive every unit towards the commonest symbol and saturate it: a
-        plain RNN then never learns to count thirty equal letters.
+        plain RNN then never learns to count thirty equal letters.  For longer text the head's matrix is zero,
+        so that the initial network predicts exactly these frequencies: any epoch that is worse is not kept.
         """
         settings = self.settings
         draw = SeededDraw(settings.seed, steps=settings.sequence_length)
         arrays = self.network.draw(draw, to_count=settings.whole)
+        self.frequencies: npt.NDArray[np.float32] | None = None
         if "head.b" in arrays:
             arrays["head.b"] = self.material.log_frequencies(len(self.vocabulary))
+        if "head.W" in arrays and not settings.whole:
+            arrays["head.W"] = np.zeros_like(arrays["head.W"])
+            self.frequencies = arrays["head.b"]
         return arrays
 
     def start(self, run: Run) -> Start:
