@@ -16,6 +16,7 @@ from charseq.interrupt import Interrupt
 from charseq.model_file import Model, read
 from charseq.runs import model_path, new_run, resumed_run
 from charseq.score import Surprise, Total, encoded, surprises
+from charseq.stopped_time import running_time
 from charseq.units import Normalization, Unit, Unknown
 from charseq.unknown import PYTHON
 from charseq.vocabulary import Vocabulary
@@ -259,7 +260,7 @@ def train(
             raise UsageError("a run goes on in its own folder", hint="leave out and force away")
         resumed = resumption(named_run(str(resume))).with_changes(settings).with_text(given)
         given = resumed.given
-    interrupt = Interrupt(stop)
+    interrupt, began = Interrupt(stop), running_time()
     with given.opened(io.BytesIO()) as corpus:
         known = given.vocabulary(corpus)
         if resumed:
@@ -268,10 +269,18 @@ def train(
             power = partial(power_of, settings.get("device", "auto"))
             chosen = choose(corpus, len(known), settings, power=power)
             run = partial(new_run, chosen.cell, None if out is None else Path(out), force=force)
-        events = learn(
-            corpus, known, chosen, run, given=given, resumed=resumed, stop=interrupt, save_every=save_every
-        )
         try:
+            events = learn(
+                corpus,
+                known,
+                chosen,
+                run,
+                given=given,
+                resumed=resumed,
+                stop=interrupt,
+                save_every=save_every,
+                began=began,
+            )
             with contextlib.closing(events):
                 yield from interrupt.deferred(events)
         except RuntimeError as error:  # of CUDA, or of autograd where there is a GPU

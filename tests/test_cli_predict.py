@@ -83,11 +83,17 @@ def test_an_unknown_character_is_named_with_code_point_and_place(hihello: Comman
     assert "runs/0001-lstm/model.safetensors: it knows 'ehilo'" in result.errors
 
 
-def test_the_newest_model_is_warned_of_where_it_finished_no_epoch(charseq: Command) -> None:
+def test_a_model_of_a_run_that_diverged_is_used_with_a_warning_only(charseq: Command) -> None:
     assert charseq("train", "--text", "hihello", "--learning-rate", "1e30", "--epochs", "9").status == 1
-    assert "runs/0001-gru/model.safetensors: its run ended within" in charseq("predict").errors
-    assert "may have learned little" in charseq("predict", "--json").errors
-    assert charseq("predict", "--model", "runs/0001-gru").errors == ""
+    for arguments in (["predict"], ["predict", "--json"], ["score", "hihello", "--model", "runs/0001-gru"]):
+        told = "runs/0001-gru/model.safetensors: its training diverged; it has initial weights"
+        assert told in charseq(*arguments).errors
+
+
+def test_a_run_that_diverged_is_not_the_newest_model(charseq: Command) -> None:
+    charseq.train("--text", "abc")
+    assert charseq("train", "--text", "xyz", "--learning-rate", "1e30", "--epochs", "9").status == 1
+    assert charseq("predict").output == "abc\n"
 
 
 def test_in_a_pipe_nothing_is_said_of_a_model_that_has_learned(hihello: Command) -> None:

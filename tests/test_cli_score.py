@@ -23,12 +23,8 @@ def hihello(charseq: Command) -> Command:
 def names(charseq: Command) -> Command:
     names = [f"{a}{b}{c}" for a in "kmt" for b in "aeo" for c in ("na", "ra", "lo")]
     Path("names.txt").write_text("".join(f"{name}\n" for name in names))
-    charseq.train(
-        "--file",
-        "names.txt",
-        "--lines",
-        *["--epochs", "40", "--hidden-size", "32", "--validation-split", "tail"],
-    )
+    options = ["--epochs", "40", "--hidden-size", "32", "--validation", "0.1", "--validation-split", "tail"]
+    charseq.train("--file", "names.txt", "--lines", *options)
     return charseq
 
 

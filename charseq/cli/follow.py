@@ -35,6 +35,8 @@ class Training(NamedTuple):
     given: Given
     resumed: Resumption | None
     save_every: float
+    began: float
+    """When reading the text began, on the clock of `running_time`."""
 
 
 def follow(training: Training, form: Form, require_accuracy: float | None, stop: Stop) -> None:
@@ -42,13 +44,13 @@ def follow(training: Training, form: Form, require_accuracy: float | None, stop:
 
     Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
     """
-    from charseq.training.requirement import require_torch
+    from charseq.training import requirement
 
-    require_torch()
+    requirement.require_torch()
     from charseq.training.loop import train
 
     live = form == "table" and sys.stdout.isatty()
-    corpus, vocabulary, settings, open_run, given, resumed, save_every = training
+    corpus, vocabulary, settings, open_run, given, resumed, save_every, began = training
     events = train(
         corpus,
         vocabulary,
@@ -59,6 +61,7 @@ def follow(training: Training, form: Form, require_accuracy: float | None, stop:
         stop=stop,
         live=live,
         save_every=save_every,
+        began=began + requirement.loading_seconds,
     )
     last = _show(events, form, stop)
     if isinstance(last, End):

@@ -94,6 +94,7 @@ def train(
     from charseq.cli.follow import Training, follow
     from charseq.defaults import choose
     from charseq.runs import new_run, require_new, resumed_run, runs_folder
+    from charseq.stopped_time import running_time
 
     exclusive(resume=resume, out=out)
     exclusive(resume=resume, force=force)
@@ -110,6 +111,7 @@ def train(
         require_new(out, force=force)
     else:
         runs_folder()  # refused now rather than after torch was loaded
+    began = running_time()
     with stopping() as stop, source.opened(sys.stdin.buffer) as corpus:
         known = source.vocabulary(corpus)
         if resumed:
@@ -120,7 +122,7 @@ def train(
             if form != "json" and not settings.stride:
                 texts.suggest_lines(corpus)
             run = partial(new_run, settings.cell, out, force=force)
-        training = Training(corpus, known, settings, run, source, resumed, save_every)
+        training = Training(corpus, known, settings, run, source, resumed, save_every, began)
         follow(training, form, require_accuracy, stop)
 
 

@@ -29,6 +29,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     live: bool = False,
     save_every: float = SECONDS_BETWEEN_SAVES,
+    began: float | None = None,
 ) -> Generator[Event, None, None]:
     """Learn a corpus, yielding every event; the model and the log are written on the way.
 
@@ -38,10 +39,11 @@ def train(
     a run whose events are no longer read.  Where
     someone looks on (`live`), progress within an epoch tells now and then what the network writes.  The
     model is saved every so many seconds, less often where that would take more than 2 % of the time.
+    A time limit counts from when the run `began`, on the clock of `running_time`: by default now.
     Raises UsageError for a device that is not there, TextError for another text than that of the run that is
     resumed, CharseqError where the run cannot be written.
     """
-    session = Session(corpus, vocabulary, settings, given, resumed, stop, live, save_every)
+    session = Session(corpus, vocabulary, settings, given, resumed, stop, live, save_every, began)
     run = open_run()
     ended = False
     try:

@@ -2,10 +2,16 @@
 
 from charseq.errors import CharseqError
 from charseq.runs import require_current_folder
+from charseq.stopped_time import running_time
+
+loading_seconds = 0.0
+"""Seconds that loading torch has taken, which do not count within a time limit."""
 
 
 def require_torch(purpose: str = "training") -> None:
     """Import torch for a purpose.  Raises CharseqError where it is not installed or cannot be loaded."""
+    global loading_seconds
+    began = running_time()
     require_current_folder()  # without it, the libraries of torch end the process while they load
     try:
         import torch  # noqa: F401
@@ -15,6 +21,7 @@ def require_torch(purpose: str = "training") -> None:
         raise CharseqError(f"{purpose} requires PyTorch: pip install torch") from None
     except (ImportError, OSError) as error:
         raise _broken(purpose, error) from error
+    loading_seconds += running_time() - began
 
 
 def _broken(purpose: str, error: Exception) -> CharseqError:

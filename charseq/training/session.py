@@ -58,8 +58,9 @@ class Session:
         stop: Callable[[], bool],
         live: bool,
         save_every: float,
+        began: float | None = None,
     ) -> None:
-        began = running_time()
+        began = running_time() if began is None else began
         self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
         self.network = settings.network(len(vocabulary))
         self.device = device_named(settings.device, short_text=settings.whole)
