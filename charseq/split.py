@@ -20,6 +20,12 @@ GAP = 64
 """Symbols on either side of a held-out piece that are neither trained on nor validated on; fewer for short
 pieces.
 """
+LARGEST_SHARE, OUTLIER_LENGTH = 0.05, 8.0
+"""A line of more than this share of the held-out text, and longer than this many times the median length, is
+trained on, not held out: it would dominate the validation loss.
+"""
+MOST_OUTLIERS = 0.02
+"""The largest fraction of the lines that are such outliers; where there are more, they are ordinary."""
 RUNNING_TEXT = 1 << 10
 """Positions from which on a line that has more than the fraction to hold out is split as running text."""
 EXACT_DRAW = 1 << 22
@@ -128,7 +134,13 @@ def _by_rank(sequences: Sequences, fraction: float, keys: Keys, random: np.rando
     counts = np.diff(np.append(opens, len(order)))
     weights = np.add.reduceat(positions[order], opens)
     repeated = len(sequences) - len(opens)
-    small = weights <= fraction * int(positions.sum())
+    most = fraction * int(positions.sum())
+    outliers = (weights > LARGEST_SHARE * most) & (
+        positions[order[opens]] > OUTLIER_LENGTH * np.median(positions)
+    )
+    if outliers.sum() > max(1, MOST_OUTLIERS * len(opens)):
+        outliers[:] = False
+    small = (weights <= most) & ~outliers
     reached = np.cumsum(np.where(small, weights, 0))
     target = fraction * int(reached[-1])
     group = int(np.argmin(np.abs(reached - target)))
@@ -140,7 +152,7 @@ def _by_rank(sequences: Sequences, fraction: float, keys: Keys, random: np.rando
     sides[order] = np.repeat(held, counts)
     validation = sequences.select(sides)
     alone = np.zeros(len(sequences), np.bool_)
-    alone[order] = np.repeat(~small & (counts == 1) & (weights >= RUNNING_TEXT), counts)
+    alone[order] = np.repeat((weights > most) & (counts == 1) & (weights >= RUNNING_TEXT), counts)
     training = sequences.select(~sides & ~alone)
     if alone.any():
         kept, pieces = _pieces(sequences.select(alone), fraction, random)

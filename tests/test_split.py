@@ -97,6 +97,17 @@ def test_a_giant_line_is_split_as_running_text() -> None:
     assert all(piece in giant for piece in pieces)
 
 
+def test_an_outlier_is_trained_on_unless_long_lines_are_ordinary() -> None:
+    outlier = "x" * 300
+    for seed in range(12):
+        assert outlier not in split_of([*names(500), outlier], lines=True, seed=seed)[1]
+    draw = random.Random(0)
+    long_lines = ["".join(draw.choices("abc", k=300)) for _ in range(50)]
+    assert any(
+        set(split_of([*names(50), *long_lines], lines=True, seed=s)[1]) & set(long_lines) for s in range(9)
+    )
+
+
 def test_of_two_lines_one_is_held_out() -> None:
     assert split_of(["ada", "grace"], lines=True)[:2] == (["grace"], ["ada"])
 

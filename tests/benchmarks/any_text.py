@@ -7,7 +7,8 @@ Every training is the real command in a process of its own.  Each is checked:
 - command: exit code 0, and the run completed; `diverged` is counted by itself;
 - frequencies: the validation loss is below the loss of single-symbol frequencies (leave-one-out, add-one
   smoothing, over the whole text; with --lines the end of a line is a symbol).  Independent random symbols
-  allow for nothing better: their loss may be 0.02 nats or 1 % above.  A text too short for a validation set
+  allow for nothing better: their loss may be 0.02 nats or 1 % above.  With fewer than 1,000 characters held
+  out, two standard errors of their loss are allowed for.  A text too short for a validation set
   is judged by its training loss;
 - time: the run ends at most 10 % or 2 s after the limit;
 - order: a list of 1,000 lines or more is trained as well with its lines shuffled.  The two mean losses differ
@@ -39,6 +40,8 @@ KINDS = {**RUNNING, **LINE_LISTS}
 QUICK = ("constant", "uniform 4", "English-like", "50 characters", "names, sorted", "11 lines")
 QUICK_SECONDS = 1.5
 
+FEWEST_HELD_OUT = 1_000
+"""Held-out characters below which the sampling error of the validation loss is allowed for."""
 NATS_ABOVE, SHARE_ABOVE = 0.02, 0.01
 """How far the loss of random symbols may be above that of their frequencies."""
 LATE_SHARE, LATE_SECONDS = 0.1, 2.0
@@ -135,7 +138,7 @@ def failures(row: Row, kind: Kind, seconds: float) -> Iterator[Failure]:
                 yield Failure("command", row.text, f"{where}: exit code {run.exit_code}, {run.problem}")
             elif run.measure is None:
                 yield Failure("command", row.text, f"{where}: the end event has no loss")
-            if run.measure is not None and not _is_below(run.measure, frequencies, random=kind.random):
+            if run.measure is not None and not _is_below(run, frequencies, random=kind.random):
                 detail = f"{where}: loss {run.measure:.4f}, frequencies {frequencies:.4f}"
                 yield Failure("frequencies", row.text, detail)
             if run.seconds > seconds + max(LATE_SHARE * seconds, LATE_SECONDS):
@@ -144,8 +147,14 @@ def failures(row: Row, kind: Kind, seconds: float) -> Iterator[Failure]:
         yield Failure("order", row.text, f"{row.difference:+.1%} against the shuffled lines")
 
 
-def _is_below(loss: float, frequencies: float, *, random: bool) -> bool:
-    """Return whether a loss is below that of the frequencies; of random symbols, not far above it."""
+def _is_below(run: Run, frequencies: float, *, random: bool) -> bool:
+    """Return whether a loss is below that of the frequencies; of random symbols, not far above it.
+
+    Of a small validation set, two standard errors are allowed for, at one nat of standard deviation.
+    """
+    loss = run.measure or 0.0
+    if run.validation_loss is not None and 0 < run.held_out < FEWEST_HELD_OUT:
+        frequencies += 2 / math.sqrt(run.held_out)
     if random:
         return loss <= frequencies + max(NATS_ABOVE, SHARE_ABOVE * frequencies)
     return loss < frequencies

@@ -44,6 +44,8 @@ class Run:
     """The duration of the whole command."""
     mebibytes: float
     """The largest resident memory."""
+    held_out: int = 0
+    """The characters that are held out."""
 
     @property
     def measure(self) -> float | None:
@@ -65,7 +67,9 @@ def trained(folder: Path, files: Sequence[str], *, lines: bool, seconds: float, 
             [*runner, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, check=True
         )
     usage = json.loads((folder / "usage").read_text())
-    end = _end((folder / "out").read_bytes())
+    written = (folder / "out").read_bytes().rstrip()
+    start = _event(written.partition(b"\n")[0], "start")
+    end = _event(written.rpartition(b"\n")[2], "end")
     said = (folder / "errors").read_text(errors="replace").strip().splitlines()
     return Run(
         exit_code=usage["exit_code"],
@@ -76,17 +80,17 @@ def trained(folder: Path, files: Sequence[str], *, lines: bool, seconds: float, 
         seconds=_number(end.get("seconds")) or 0.0,
         wall=usage["wall"],
         mebibytes=usage["kibibytes"] / 1024,
+        held_out=int(_number(start.get("validation_characters")) or 0),
     )
 
 
-def _end(output: bytes) -> dict[str, object]:
-    """Return the end event, which is the last line, or nothing."""
-    last = output.rstrip().rpartition(b"\n")[2]
+def _event(line: bytes, kind: str) -> dict[str, object]:
+    """Return the event of this kind that a line of output is, or nothing."""
     try:
-        event = json.loads(last)
+        event = json.loads(line)
     except ValueError:
         return {}
-    return event if isinstance(event, dict) and event.get("event") == "end" else {}
+    return event if isinstance(event, dict) and event.get("event") == kind else {}
 
 
 def _number(value: object) -> float | None:
