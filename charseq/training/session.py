@@ -36,6 +36,8 @@ from charseq.vocabulary import Vocabulary
 RIGHT_EPOCHS_TO_BE_LEARNED = 10
 UPDATES_TO_ESTIMATE = 3
 """Updates after which their pace settles how much held-out text a run with a time limit evaluates."""
+CLEARLY_BETTER = 0.9
+"""Times the loss before the first update: a run that has not ended replaces an earlier model below that."""
 MORE = "give more --epochs, --time-limit or --patience, or train anew"
 WORK_FOR_TWO_THREADS = 1_000_000
 """Multiplications in a step of one gate from which a second thread helps torch (1.1 times, measured)."""
@@ -140,14 +142,14 @@ class Session:
     def save(self, run: Run, status: EndStatus | None = None) -> None:
         """Write the model, and with it where the run is; one that has diverged cannot be resumed.
 
-        A model that an earlier run has left in the folder is replaced once this run has one that is better
-        than its initial weights; a diverged run never replaces it.  How long the run has taken is kept only
+        A model that an earlier run has left in the folder is replaced once this run is complete, or has one
+        that is clearly better than its initial weights; a diverged run never replaces it.  How long the run has taken is kept only
         where that matters, so that the same command gives the same file.
         """
         present = self.place.tally.loss if self.place.tally.places else math.inf
         best = self.keeper.best
         loss = best.loss if best.measured else present
-        better = loss is not None and loss < self.place.counts.untrained
+        better = loss is not None and loss < CLEARLY_BETTER * self.place.counts.untrained
         if run.replaces and (status == "diverged" or not (better or status == "completed")):
             self.keeper.postpone()
             return
