@@ -1,4 +1,4 @@
-"""--force over a good model: it stays, and usable, until the new one is better than its initial weights."""
+"""--force over a good model: it stays usable until the new one is clearly better than its initial weights."""
 
 import json
 import os
@@ -55,14 +55,12 @@ def test_a_run_that_is_interrupted_later_replaces_it() -> None:
 def test_a_diverged_run_never_replaces_it(charseq: Command) -> None:
     before = contents()
     for text in ("goodbye", "".join(f"{i} and {i * i}; " for i in range(400))):
-        result = charseq(
-            "train", "--text", text, "--learning-rate", "1e30", "--out", "keep", "--force", "--json"
-        )
+        options = ["--learning-rate", "1e30", "--out", "keep", "--force"]
+        result = charseq("train", "--text", text, *options, "--json")
         assert result.status == 1
         assert (result.records[-1]["status"], result.records[-1]["model"]) == ("diverged", None)
         assert contents() == before
-    told = charseq("train", "--text", "goodbye", "--learning-rate", "1e30", "--out", "keep", "--force").errors
-    assert "the earlier model stays" in told
+    assert "the earlier model stays" in charseq("train", "--text", "goodbye", *options).errors
     assert charseq("predict", "h", "--model", "keep").output == "hihello\n"
 
 

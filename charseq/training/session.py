@@ -143,8 +143,8 @@ class Session:
         """Write the model, and with it where the run is; one that has diverged cannot be resumed.
 
         A model that an earlier run has left in the folder is replaced once this run is complete, or has one
-        that is clearly better than its initial weights; a diverged run never replaces it.  How long the run has taken is kept only
-        where that matters, so that the same command gives the same file.
+        that is clearly better than its initial weights; a diverged run never replaces it.  How long the run
+        has taken is kept only where that matters, so that the same command gives the same file.
         """
         present = self.place.tally.loss if self.place.tally.places else math.inf
         best = self.keeper.best
