@@ -45,7 +45,7 @@ def test_a_run_that_is_interrupted_before_it_has_learned_leaves_the_earlier_one_
 
 
 def test_a_run_that_is_interrupted_later_replaces_it() -> None:
-    end = end_of(list(api.train("goodbye", out="keep", force=True, stop=after(60))))
+    end = end_of(list(api.train("goodbye", out="keep", force=True, epochs=99, stop=after(50))))
     assert (end.status, end.model) == ("interrupted", str(KEEP / MODEL))
     assert set("goodbye") == set(api.load("keep").vocabulary.symbols)
     assert json.loads((KEEP / LOG).read_text().splitlines()[-1])["status"] == "interrupted"
