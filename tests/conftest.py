@@ -1,5 +1,6 @@
 """Fixtures: every test runs in an empty folder with a fixed terminal."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,11 @@ import torch
 from tests.support import Command
 
 torch.set_num_threads(1)
+
+# A script's background job ignores SIGINT, and so would the commands that are tested from there.
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
