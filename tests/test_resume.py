@@ -284,6 +284,6 @@ def test_strings_are_kept_unless_they_are_long(monkeypatch: pytest.MonkeyPatch) 
     list(api.train("hihello", out="long", stop=stopped_after(3), **plan))
     assert resumption(Path("long/model.safetensors")).given.texts == ()
     with pytest.raises(TextError, match="was not kept"):
-        next(api.train(resume="out"))
-    *_, end = api.train("hihello", resume="out")
+        next(api.train(resume="long"))
+    *_, end = api.train("hihello", resume="long")
     assert isinstance(end, End)
