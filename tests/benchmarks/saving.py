@@ -31,9 +31,9 @@ def trained(hidden: int, layers: int, seconds: float, save_every: float) -> tupl
     took: list[float] = []
     save = Keeper.save
 
-    def timed(*arguments: Any) -> None:
+    def timed(*arguments: Any, **options: Any) -> None:
         began = time.perf_counter()
-        save(*arguments)
+        save(*arguments, **options)
         took.append(time.perf_counter() - began)
 
     Keeper.save = timed  # type: ignore[assignment, method-assign]
