@@ -36,7 +36,7 @@ def trained(hidden: int, layers: int, seconds: float, save_every: float) -> tupl
         save(*arguments, **options)
         took.append(time.perf_counter() - began)
 
-    Keeper.save = timed  # type: ignore[assignment, method-assign]
+    Keeper.save = timed  # type: ignore[method-assign]
     try:
         size = {"hidden_size": hidden, "layers": layers}
         plan: dict[str, Any] = {"cell": "gru", "time_limit": seconds, "average": 0.99, **size}
