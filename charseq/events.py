@@ -35,6 +35,8 @@ class Start:
     """The vocabulary; a symbol's place is its id."""
     lines: bool = False
     """Whether every line is a sequence."""
+    training_characters: int = 0
+    """Positions that are trained on, in symbols of the model's unit."""
     validation_characters: int = 0
     """Held-out positions; validation measures at most 131,072 of them."""
     validation_sequences: int = 0

@@ -113,12 +113,15 @@ def _held_out(start: Start) -> str:
     settings, pieces = start.settings, start.validation_sequences
     if not pieces:
         return ""
-    symbols = f"{start.validation_characters:,} {start.unit}s"
+    symbols = count(start.validation_characters, start.unit)
+    share = start.validation_characters / (start.training_characters + start.validation_characters)
     if settings.validation_split == "tail":
-        return f", held out: {symbols} at the end"
-    if start.lines:
-        return f", held out: {count(pieces, 'line')} drawn at random"
-    return f", held out: {symbols} in {count(pieces, 'piece')} spread over the text"
+        where = f"{symbols} at the end"
+    elif start.lines:
+        where = f"{count(pieces, 'line')} drawn at random"
+    else:
+        where = f"{symbols} in {count(pieces, 'piece')} spread over the text"
+    return f", {share:.0%} held out ({where})"
 
 
 def warnings(start: Start) -> list[str]:

@@ -51,6 +51,7 @@ class Material:
         """What the start event says of the held-out text, by field."""
         held_out, shift = self.split.validation, self.split.shift(len(self._vocabulary))
         return {
+            "training_characters": self.strings.total,
             "validation_characters": held_out.total,
             "validation_sequences": len(held_out),
             "validation_chooses": self.held_out is not None and self.held_out.chooses,
