@@ -32,12 +32,14 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, from_x: Tensor, w_h: Tensor, h: Tensor) -> Tensor:
         hs = torch.empty_like(from_x)
-        scales = from_x.new_empty(*from_x.shape[:2], 1)
+        scales = from_x.new_empty(*from_x.shape[:2], 1, dtype=torch.float32)
         before = h
         for t in range(len(from_x)):
             s = torch.addmm(from_x[t], before, w_h.t()).relu_()
-            torch.rsqrt(s.square().sum(-1, keepdim=True).add_(NORM_FLOOR), out=scales[t]).mul_(STATE_NORM)
-            before = torch.mul(s, scales[t], out=hs[t])
+            square = s.square().sum(-1, keepdim=True, dtype=torch.float32)
+            torch.rsqrt(square.add_(NORM_FLOOR), out=scales[t]).mul_(STATE_NORM)
+            hs[t] = s * scales[t]
+            before = hs[t]
         ctx.save_for_backward(hs, scales, w_h, h)
         return hs
 
@@ -49,9 +51,8 @@ class _Recurrence(torch.autograd.Function):
         dh = torch.zeros_like(h)
         for t in reversed(range(len(hs))):
             dh = d_hs[t] + dh
-            along = (hs[t] * dh).sum(-1, keepdim=True).div_(STATE_NORM**2)
-            ds = torch.addcmul(dh, hs[t], along, value=-1).mul_(scales[t]).mul_(hs[t] > 0)
-            d_sums[t] = ds
-            dh = ds @ w_h
+            along = (hs[t] * dh).sum(-1, keepdim=True, dtype=torch.float32).div_(STATE_NORM**2)
+            d_sums[t] = (dh - hs[t] * along) * scales[t] * (hs[t] > 0)
+            dh = d_sums[t] @ w_h
         before = torch.cat([h[None], hs[:-1]])
         return d_sums, d_sums.flatten(0, 1).t() @ before.flatten(0, 1), dh
