@@ -32,11 +32,12 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, from_x: Tensor, w_h: Tensor, h: Tensor) -> Tensor:
         hs = torch.empty_like(from_x)
-        scales = from_x.new_empty(*from_x.shape[:2], 1, dtype=torch.float32)
+        precise = torch.promote_types(from_x.dtype, torch.float32)  # half precision is too coarse for a norm
+        scales = from_x.new_empty(*from_x.shape[:2], 1, dtype=precise)
         before = h
         for t in range(len(from_x)):
             s = torch.addmm(from_x[t], before, w_h.t()).relu_()
-            square = s.square().sum(-1, keepdim=True, dtype=torch.float32)
+            square = s.square().sum(-1, keepdim=True, dtype=precise)
             torch.rsqrt(square.add_(NORM_FLOOR), out=scales[t]).mul_(STATE_NORM)
             hs[t] = s * scales[t]
             before = hs[t]
@@ -51,7 +52,7 @@ class _Recurrence(torch.autograd.Function):
         dh = torch.zeros_like(h)
         for t in reversed(range(len(hs))):
             dh = d_hs[t] + dh
-            along = (hs[t] * dh).sum(-1, keepdim=True, dtype=torch.float32).div_(STATE_NORM**2)
+            along = (hs[t] * dh).sum(-1, keepdim=True, dtype=scales.dtype).div_(STATE_NORM**2)
             d_sums[t] = (dh - hs[t] * along) * scales[t] * (hs[t] > 0)
             dh = d_sums[t] @ w_h
         before = torch.cat([h[None], hs[:-1]])
