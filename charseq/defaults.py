@@ -196,7 +196,10 @@ def _long_enough(settings: TrainSettings, updates: int) -> TrainSettings:
     epochs = -(-FEWEST_UPDATES // updates)
     if epochs <= settings.epochs:
         return settings
-    reasons = {**settings.reasons, "epochs": f"{epochs} epochs, for each has but {updates} updates"}
+    reasons = {
+        **settings.reasons,
+        "epochs": f"{epochs} epochs, because each has only {updates} update{'s' * (updates != 1)}",
+    }
     return replace(settings, epochs=epochs, reasons=reasons)
 
 

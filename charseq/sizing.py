@@ -49,13 +49,13 @@ def sized(
     full_grown = _recurrent(layers, hidden_size) > 0.8 * weights_worth_while(characters)
     time = "the time limit" if "time_limit" in given else "about five minutes"
     reasons = {
-        "hidden_size": f"its size suits {'the text' if full_grown else time}",
-        "epochs": f"no more than {epochs} epochs, for then it is known by heart",
+        "hidden_size": f"sized for {'the text' if full_grown else time}",
+        "epochs": f"at most {epochs} epochs: more would overfit a text of this size",
     }
     if epochs == 1:
-        reasons["epochs"] = "one epoch, for in so long a text new characters teach more than old ones"
+        reasons["epochs"] = "one epoch: in a text this long, new characters teach more than repeated ones"
     if dropout:
-        reasons["dropout"] = "dropout, since it is read again"
+        reasons["dropout"] = "dropout, because the text is read more than once"
     return replace(
         settings,
         hidden_size=hidden_size,

@@ -27,7 +27,9 @@ trained on, not held out: it would dominate the validation loss.
 MOST_OUTLIERS = 0.02
 """The largest fraction of the lines that are such outliers; where there are more, they are ordinary."""
 RUNNING_TEXT = 1 << 10
-"""Positions from which on a line that has more than the fraction to hold out is split as running text."""
+"""Positions from which on a line that has more than the fraction to hold out is split as running text, where
+such lines are more than half of the text.
+"""
 EXACT_DRAW = 1 << 22
 """Lines up to which the exact fraction is held out; of more, each is drawn by itself."""
 DRAWS = 8
@@ -48,6 +50,8 @@ class Shift(NamedTuple):
     """Its first symbol, counted from 0 over all files; the end of a line is one symbol."""
     last: int
     """The symbol after its last one."""
+    pieces: int
+    """Held-out pieces that lie there; 0 where whole lines are held out."""
     nats: float
     """The relative entropy of its frequencies to those of the training text, per symbol."""
 
@@ -77,7 +81,7 @@ class Split:
         whole = _relative_entropy(_counts(self.validation.thinned(COUNTED), vocabulary_size), log_p)
         if self.lines:
             first, last = int(self.validation.starts.min()), int(self.validation.ends.max())
-            return Shift(first, last, whole) if whole > SHIFT else None
+            return Shift(first, last, 0, whole) if whole > SHIFT else None
         pieces = [self.validation[i : i + 1] for i in range(len(self.validation))]
         nats = [
             _relative_entropy(_counts(piece.thinned(COUNTED), vocabulary_size), log_p) for piece in pieces
@@ -87,7 +91,7 @@ class Split:
             return None
         first = min(int(piece.starts[0]) for piece in shifted)
         last = max(int(piece.ends[0]) for piece in shifted)
-        return Shift(first, last, max(whole, max(nats)))
+        return Shift(first, last, len(shifted), max(whole, max(nats)))
 
 
 def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines: bool, seed: int) -> Split:
@@ -95,7 +99,7 @@ def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines:
 
     `spread` draws lines at random, by the seed and the line alone, so that their order does not matter and
     equal lines are on one side; of running text it draws pieces evenly over its whole length.  `tail` takes
-    the end.  A long line of more positions than are to be held out is treated as running text.
+    the end.  Outlier lines are trained on; long lines that are most of the text are split as running text.
     """
     nothing = sequences[:0]
     if not fraction or not len(sequences):
@@ -113,7 +117,9 @@ def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines:
 
 def _tail(sequences: Sequences, fraction: float, *, lines: bool) -> Split:
     if lines:
-        cut = min(round(len(sequences) * (1 - fraction)), len(sequences) - 1)
+        reached = np.cumsum(sequences.positions)
+        distance = np.abs(reached - round(int(reached[-1]) * (1 - fraction)))
+        cut = max(1, min(int(np.argmin(distance)) + 1, len(sequences) - 1))
         return Split(sequences[:cut], sequences[cut:], lines=True)
     lengths = sequences.positions + 1
     symbols = int(lengths.sum())
@@ -152,7 +158,9 @@ def _by_rank(sequences: Sequences, fraction: float, keys: Keys, random: np.rando
     sides[order] = np.repeat(held, counts)
     validation = sequences.select(sides)
     alone = np.zeros(len(sequences), np.bool_)
-    alone[order] = np.repeat((weights > most) & (counts == 1) & (weights >= RUNNING_TEXT), counts)
+    oversized = (weights > most) & (counts == 1) & (weights >= RUNNING_TEXT)
+    if 2 * weights[oversized].sum() > positions.sum():
+        alone[order] = np.repeat(oversized, counts)
     training = sequences.select(~sides & ~alone)
     if alone.any():
         kept, pieces = _pieces(sequences.select(alone), fraction, random)

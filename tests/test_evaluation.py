@@ -10,7 +10,7 @@ from charseq.training.evaluation import Evaluation, ValidationSet
 
 def evaluation(losses: "list[float]", positions: "list[int]") -> Evaluation:
     counts = np.array(positions)
-    return Evaluation(np.array(losses) * counts, counts // 2, counts)
+    return Evaluation(np.array(losses) * counts, counts // 2, counts, lines=True)
 
 
 def validation_of(lengths: "list[int]", vocabulary_size: int = 7) -> ValidationSet:
@@ -45,6 +45,12 @@ def test_one_outlier_does_not_rule_the_robust_loss_and_is_named() -> None:
     (outlier,) = bad.outliers()
     assert (outlier.sequence, outlier.positions, outlier.loss) == (49, 300, 30.0)
     assert outlier.share == pytest.approx(300 * 30 / (300 * 30 + 49 * 16))
+
+
+def test_of_running_text_the_robust_loss_is_the_plain_mean() -> None:
+    measured = evaluation([2.0] * 49 + [30.0], [8] * 49 + [300])._replace(lines=False)
+    assert measured.robust_loss == measured.loss
+    assert measured.outliers() == []
 
 
 @pytest.mark.parametrize("vocabulary_size", [7, 200])

@@ -94,3 +94,9 @@ def test_without_an_earlier_model_a_stopped_run_is_saved_from_its_first_update_o
     end = end_of(list(api.train("goodbye", out="new", stop=after(1))))
     assert end.model == "new/model.safetensors"
     assert end_of(list(api.train(resume="new"))).status == "completed"
+
+
+def test_a_run_that_is_interrupted_within_its_first_epoch_claims_no_validation_loss() -> None:
+    text = "".join(f"{i} squared is {i * i}.\n" for i in range(1500))
+    end = end_of(list(api.train(text, out="long", stop=after(9))))
+    assert (end.status, end.epoch, end.validation_loss) == ("interrupted", 0, None)

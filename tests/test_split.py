@@ -87,6 +87,19 @@ def test_a_line_that_is_half_of_the_text_stays_in_training() -> None:
     assert validation
 
 
+def test_a_long_line_that_is_not_most_of_the_text_is_trained_on() -> None:
+    for seed in range(5):
+        _, validation, found = split_of([*names(600), "x" * 3000], lines=True, seed=seed)
+        assert not any("x" in line for line in validation)
+        assert found.validation.total < 0.11 * (found.training.total + found.validation.total)
+
+
+def test_the_tail_of_lines_is_a_tenth_of_the_text_by_characters() -> None:
+    lines = [f"name{i:04}" for i in range(400)]
+    _, validation, _ = split_of([*lines[:390], "x" * 3000, *lines[390:]], how="tail", lines=True)
+    assert validation == lines[390:]
+
+
 def test_a_giant_line_is_split_as_running_text() -> None:
     giant = "".join(random.Random(0).choices("xyz ", k=50_000))
     _, validation, found = split_of([*names(500), giant], lines=True)

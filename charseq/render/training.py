@@ -112,7 +112,7 @@ def _held_out(start: Start) -> str:
     """How much is held out for validation, and where."""
     settings, pieces = start.settings, start.validation_sequences
     if not pieces:
-        return ""
+        return ", nothing held out"
     symbols = count(start.validation_characters, start.unit)
     share = start.validation_characters / (start.training_characters + start.validation_characters)
     if settings.validation_split == "tail":
@@ -128,6 +128,7 @@ def warnings(start: Start) -> list[str]:
     """What to know about the held-out text before training, a line each."""
     found = []
     repeated, sequences, unit = start.repeated_lines, start.sequences, start.unit
+    pieces = start.validation_sequences
     if repeated and start.validation_sequences:
         found.append(
             f"{repeated:,} of {count(sequences, 'line')} repeat an earlier line; "
@@ -135,15 +136,24 @@ def warnings(start: Start) -> list[str]:
         )
     elif repeated and start.settings.validation:
         found.append(
-            f"nothing is held out: only {sequences - repeated:,} of {count(sequences, 'line')} differ, "
+            f"nothing is held out: the {sequences:,} lines are all the same"
+            if sequences - repeated == 1
+            else f"nothing is held out: only {sequences - repeated:,} of {count(sequences, 'line')} differ, "
             "so the loss says nothing of unseen lines"
         )
     if start.shift:
         first, last = int(start.shift["first"]) + 1, int(start.shift["last"])
-        found.append(
-            f"the held-out text from {unit} {first:,} to {last:,} differs clearly from the training text "
-            f"({start.shift['nats']:.2f} nats by its {unit} frequencies), which raises the validation loss"
-        )
+        differ = f"({start.shift['nats']:.2f} nats by its {unit} frequencies)"
+        if start.settings.validation_split == "spread" and not start.lines:
+            found.append(
+                f"the text from about {unit} {first:,} to {last:,} differs clearly from the rest {differ}; "
+                f"{count(int(start.shift['pieces']), 'held-out piece')} of {pieces} lie there"
+            )
+        else:
+            found.append(
+                f"the held-out text from {unit} {first:,} to {last:,} differs clearly from the training text "
+                f"{differ}, which raises the validation loss; --validation-split spread would hold out both"
+            )
     if start.validation_sequences and not start.validation_chooses:
         found.append(
             f"the {count(start.validation_characters, unit)} held out are too few to choose the best "
@@ -215,7 +225,7 @@ def _following(end: End) -> str:
         weights = "the last sound weights" if end.epoch else "initial weights"
         return f"{model} ({weights})   next: try a smaller --learning-rate"
     if end.epoch == 0 and end.validation_loss is not None:
-        return f"{model} (initial weights)   next: a longer text, or a longer --time-limit"
+        return f"{model} (initial weights)   next: more text, more time, or --validation-split spread"
     if end.epoch == 0:
         return f"{model}   no epoch was finished, so it may have learned little"
     run = end.model.rpartition("/")[0] or "."

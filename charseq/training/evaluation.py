@@ -46,6 +46,8 @@ class Evaluation(NamedTuple):
     costs: npt.NDArray[np.float64]
     correct: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
+    lines: bool = False
+    """Whether the sequences are lines, any of which may be an outlier; not pieces of running text."""
 
     @property
     def loss(self) -> float:
@@ -62,8 +64,10 @@ class Evaluation(NamedTuple):
         """A mean that no single sequence dominates: its weight and its own mean loss are capped.
 
         A sequence counts for at most LONGEST_WEIGHT times the median length, with at most HIGHEST_LOSS times
-        the median loss.  Where no sequence stands out, it is the plain mean.
+        the median loss.  Where no sequence stands out, and of running text, it is the plain mean.
         """
+        if not self.lines:
+            return self.loss
         means = self.costs / self.positions
         weights = np.minimum(self.positions, LONGEST_WEIGHT * np.median(self.positions))
         capped = np.minimum(means, HIGHEST_LOSS * np.median(means))
@@ -71,7 +75,7 @@ class Evaluation(NamedTuple):
 
     def outliers(self) -> list[Outlier]:
         """Sequences that dominate the loss, worst first; none where there are too few to compare."""
-        if len(self.costs) < 10 or not self.costs.sum() > 0:
+        if not self.lines or len(self.costs) < 10 or not self.costs.sum() > 0:
             return []
         means, shares = self.costs / self.positions, self.costs / self.costs.sum()
         long = self.positions > LONGEST_WEIGHT * np.median(self.positions)
@@ -83,7 +87,8 @@ class Evaluation(NamedTuple):
 class ValidationSet:
     """Held-out sequences, cut and thinned to what is measured."""
 
-    def __init__(self, held_out: Sequences, vocabulary_size: int) -> None:
+    def __init__(self, held_out: Sequences, vocabulary_size: int, *, lines: bool = False) -> None:
+        self.lines = lines
         self._all = held_out.cut(LONGEST_SEQUENCE).thinned(MOST_POSITIONS)
         self._steps_by_vocabulary = LOGITS_AT_ONCE // vocabulary_size
         self.limit(MOST_POSITIONS)
@@ -107,7 +112,7 @@ class ValidationSet:
         lengths, targets = self.sequences.positions, self.sequences.targets()
         opens = np.cumsum(lengths) - lengths
         correct = np.add.reduceat((targets == logits.argmax()).astype(np.int64), opens)
-        return Evaluation(-np.add.reduceat(log_p[targets], opens), correct, lengths)
+        return Evaluation(-np.add.reduceat(log_p[targets], opens), correct, lengths, self.lines)
 
     @property
     def chooses(self) -> bool:

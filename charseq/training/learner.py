@@ -91,7 +91,7 @@ class Learner:
                 row_costs, row_correct = row_losses(logits, targets, weights)
                 costs[numbers] += row_costs
                 correct[numbers] += row_correct
-        return Evaluation(costs, correct, validation.sequences.positions)
+        return Evaluation(costs, correct, validation.sequences.positions, validation.lines)
 
     @torch.no_grad()
     def measure_whole(self, sequences: Sequence[Ids]) -> Measure:

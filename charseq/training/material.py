@@ -45,7 +45,9 @@ class Material:
             length = min(settings.sequence_length, longest)
             self.windows = Windows(self.sequences, settings.batch_size, length)
         held_out = self.split.validation
-        self.held_out = ValidationSet(held_out, len(vocabulary)) if len(held_out) else None
+        self.held_out = None
+        if len(held_out):
+            self.held_out = ValidationSet(held_out, len(vocabulary), lines=corpus.lines)
 
     def validation_facts(self) -> dict[str, Any]:
         """What the start event says of the held-out text, by field."""

@@ -21,7 +21,7 @@ from charseq.training.clock import Clock
 from charseq.training.device import device_named
 from charseq.training.evaluation import Outlier
 from charseq.training.fused import way_for
-from charseq.training.keeper import Keeper
+from charseq.training.keeper import Keeper, Measures
 from charseq.training.learner import Learner
 from charseq.training.material import Material
 from charseq.training.optimizer import scheduled
@@ -259,7 +259,8 @@ class Session:
         }
 
     def end(self, run: Run, status: EndStatus) -> End:
-        best, counts = self.keeper.best, self.place.counts
+        counts = self.place.counts
+        best = self.keeper.best if self.keeper.best.measured else Measures()
         return End(
             status=status,
             model=str(run.model) if self.keeper.saved else None,
