@@ -61,7 +61,7 @@ def follow(training: Training, form: Form, require_accuracy: float | None, stop:
         stop=stop,
         live=live,
         save_every=save_every,
-        began=began + requirement.loading_seconds,
+        began=began + min(requirement.loading_seconds, requirement.UNCOUNTED_SECONDS),
     )
     last = _show(events, form, stop)
     if isinstance(last, End):

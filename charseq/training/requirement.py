@@ -5,7 +5,9 @@ from charseq.runs import require_current_folder
 from charseq.stopped_time import running_time
 
 loading_seconds = 0.0
-"""Seconds that loading torch has taken, which do not count within a time limit."""
+"""Seconds that loading torch has taken."""
+UNCOUNTED_SECONDS = 1.0
+"""Of them so many do not count within a time limit, so that a slow disk does not make a command late."""
 
 
 def require_torch(purpose: str = "training") -> None:
