@@ -15,7 +15,7 @@ MOST_PIECES = 64
 USUAL_PIECE = 256
 """Positions of a held-out piece from which there is more than a few of them."""
 FEW_PIECES, SHORTEST_PIECE = 3, 32
-"""Of a short text so many pieces are held out, of so many positions at least."""
+"""The number of pieces held out of a short text, and the fewest positions of a piece."""
 GAP = 64
 """Symbols on either side of a held-out piece that are neither trained on nor validated on; fewer for short
 pieces.
@@ -210,7 +210,7 @@ def _pieces(
 
 
 def _drawn(symbols: int, fraction: float, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Pieces [K 2] of a text of so many symbols, from the first to before the second number."""
+    """Draw pieces [K 2] of a text: the first symbol of each, and the symbol after its last one."""
     target = symbols * fraction
     few = min(FEW_PIECES, int(target / SHORTEST_PIECE))
     count = min(MOST_PIECES, max(int(target / USUAL_PIECE), few, 1))

@@ -84,7 +84,7 @@ def test_the_lessons_windows_are_shifted_by_one() -> None:
 
 
 def lines_of(positions: "list[int]") -> Sequences:
-    """Lines of so many positions each, in which every id is one more than that before it."""
+    """Lines with these numbers of positions, in which every id is one more than that before it."""
     edges = np.cumsum([0, *positions], dtype=np.uint32)
     return Sequences(np.arange(int(edges[-1]) + 1, dtype=np.uint32), edges[:-1], edges[1:] + np.uint32(1))
 

@@ -1,7 +1,7 @@
 """How many threads the kernels may use.  In a forked process it is one.
 
 An OpenMP thread pool does not survive a fork: the child has the pool's records but not its threads, and a
-parallel region with two or more threads then waits for ever.  A region with one thread does not use the pool.
+parallel region with two or more threads never ends.  A region with one thread does not use the pool.
 """
 
 import os

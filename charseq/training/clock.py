@@ -57,7 +57,7 @@ class Clock:
     def affordable(self, positions: int) -> int:
         """How many of the held-out positions can be evaluated in the time there is for it.
 
-        Estimated by the fastest update so far; `evaluating` is what so many take.
+        Estimated by the fastest update so far; sets `evaluating` to the seconds that they take.
         """
         cost = EVALUATION_COST * self._fastest
         if math.isfinite(self._limit):

@@ -94,7 +94,7 @@ class ValidationSet:
         self.limit(MOST_POSITIONS)
 
     def limit(self, positions: int) -> None:
-        """Measure at most about so many positions, evenly spaced over the held-out text."""
+        """Measure at most about this number of positions, evenly spaced over the held-out text."""
         self.sequences = self._all.thinned(positions)
         lengths = self.sequences.positions
         self.positions = int(lengths.sum())

@@ -119,7 +119,7 @@ class Keeper:
         self._next_save = time.monotonic() + self._pause()
 
     def _pause(self) -> float:
-        """Seconds to the next save: so many that saving takes little of the time."""
+        """Return the seconds to the next save; saving takes at most LARGEST_PART of the time."""
         return max(self._save_every, self.seconds / LARGEST_PART)
 
     def present(self) -> Model:

@@ -7,7 +7,7 @@ from charseq.stopped_time import running_time
 loading_seconds = 0.0
 """Seconds that loading torch has taken."""
 UNCOUNTED_SECONDS = 1.0
-"""Of them so many do not count within a time limit, so that a slow disk does not make a command late."""
+"""The most of these seconds that a time limit leaves out; a slow disk then makes no command late."""
 
 
 def require_torch(purpose: str = "training") -> None:
