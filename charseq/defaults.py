@@ -12,7 +12,7 @@ from charseq.sizing import TWO_CORES, sized
 SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-norm"
 CELL_REASONS = {
     True: f"{SHORT_TEXT_CELL} learned strings most reliably",
-    False: f"{LONG_TEXT_CELL} with layer norm learned longer text best in every experiment",
+    False: f"{LONG_TEXT_CELL} with layer norm was best on running text, and its state is bounded",
 }
 """Why, by whether a text is learned whole."""
 
