@@ -88,14 +88,12 @@ def test_time_stopped_by_sigstop_does_not_count_towards_the_time_limit() -> None
     )
     assert process.stdout is not None
     process.stdout.readline()
-    began = time.monotonic()
     time.sleep(0.5)
     process.send_signal(signal.SIGSTOP)
     time.sleep(2.5)
     process.send_signal(signal.SIGCONT)
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
-    assert 3.7 < time.monotonic() - began < 8
     end = json.loads(output.splitlines()[-1])
     assert end["status"] == "completed"
     assert 1.9 < end["seconds"] < 3
