@@ -2,8 +2,8 @@
 
 GROUPS: dict[tuple[str, ...], tuple[str, ...]] = {
     (
-        "cells/cell.py", "cells/classic.py", "cells/exponential.py", "cells/minimal.py", "cells/normalized.py",
-        "cells/first_weights.py", "cells/ops.py",
+        "cells/cell.py", "cells/classic.py", "cells/exponential.py", "cells/minimal.py",
+        "cells/normalized.py", "cells/first_weights.py", "cells/ops.py",
     ): (
         "test_cells.py", "test_network.py", "test_shapes.py", "test_reader.py", "test_training_fused.py",
         "test_training_native.py", "test_cells_published.py", "test_cells_registered.py",
