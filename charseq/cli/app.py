@@ -27,7 +27,7 @@ from charseq.cli import (
     streams,
     train,
 )
-from charseq.cli.options import DebugOption
+from charseq.cli.options import DebugOption, examples
 from charseq.errors import CharseqError, ExitStatus
 from charseq.render.visible import visible
 
@@ -46,12 +46,15 @@ WORDS = (
 )
 """What the parser says, and what charseq says instead."""
 
+EXAMPLES = ["charseq train --text hihello --cell lstm", "charseq predict h", "charseq train --help"]
+
 app = typer.Typer(
     name="charseq",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train recurrent networks on character sequences, and look inside them.",
+    epilog=examples(EXAMPLES),
 )
 for module in (
     train,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 EXAMPLES = [
     "charseq inspect-gradients 'the quick brown fox jumps over the lazy dog'",
     "charseq inspect-gradients hihello --cells rnn,lstm,gru,none --hidden-size 8",
-    "charseq inspect-gradients 'once upon a time' --cells all --first-weights charseq --json",
+    "charseq inspect-gradients hihello --cells all --first-weights charseq --json",
 ]
 
 

@@ -19,6 +19,9 @@ LONGEST_TIME = 10 * 365.25 * 24 * 3600
 
 LARGEST_SEED = 2**32 - 1
 
+LONGEST_EXAMPLE = 78
+"""Columns of an example on a screen of 80, of which the help leaves the first and the last empty."""
+
 TEXT, MODEL, TRAINING, OUTPUT = "Text", "Network", "Training", "Output"
 """The panels of the help."""
 
@@ -113,8 +116,13 @@ def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
 
 
 def examples(lines: Sequence[str]) -> str:
-    """The end of a command's help: commands that run as they stand."""
-    return "Examples:\n\n" + "\n\n".join(f"  {line}" for line in lines)
+    """Return the end of a command's help: commands that run as pasted from a screen of 80 columns.
+
+    Raises ValueError for a command that such a screen would wrap.
+    """
+    if too_long := [line for line in lines if len(line) > LONGEST_EXAMPLE]:
+        raise ValueError(f"longer than {LONGEST_EXAMPLE} columns: {too_long}")
+    return "Examples:\n\n" + "\n\n".join("  " + line.replace("[", r"\[") for line in lines)
 
 
 def _debug(value: bool) -> bool:
