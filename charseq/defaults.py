@@ -8,6 +8,7 @@ from charseq.corpus import AnyCorpus, Corpus, LargeCorpus
 from charseq.errors import TextError, UsageError
 from charseq.settings import Schedule, TrainSettings
 from charseq.sizing import TWO_CORES, sized
+from charseq.suggestions import did_you_mean
 
 SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-norm"
 CELL_REASONS = {
@@ -77,9 +78,11 @@ def choose(
     """
     _require_something_to_learn(corpus)
     given = {name: value for name, value in given.items() if value is not None}
-    unknown = given.keys() - {field.name for field in fields(TrainSettings)}
+    names = [field.name for field in fields(TrainSettings)]
+    unknown = given.keys() - set(names)
     if unknown:
-        raise UsageError(f"no such setting: {', '.join(sorted(unknown))}")
+        hint = did_you_mean(min(unknown), names)
+        raise UsageError(f"no such setting: {', '.join(sorted(unknown))}", hint=hint)
     asked = given.keys()
     whole = not given.get("validation") and not given.get("sequence_length")
     short = corpus if isinstance(corpus, Corpus) and is_short(corpus) and whole else None

@@ -11,6 +11,7 @@ from charseq.lock import require_free
 from charseq.model_file import Model, State, read_state
 from charseq.runs import NEWEST, model_path
 from charseq.settings import TrainSettings
+from charseq.suggestions import did_you_mean
 
 MOST_KEPT = 100_000
 """Characters of strings that are kept, so that they need not be given again; files are only named."""
@@ -47,10 +48,10 @@ class Resumption:
 
         Raises UsageError for any other, and says which.
         """
-        known = {field.name for field in fields(TrainSettings)}
+        known = [field.name for field in fields(TrainSettings)]
         for name, value in asked.items():
             if name not in known:
-                raise UsageError(f"no such setting: {name}")
+                raise UsageError(f"no such setting: {name}", hint=did_you_mean(name, known))
             before = getattr(self.settings, name)
             if name not in CHANGEABLE and value != before:
                 raise UsageError(

@@ -1,6 +1,5 @@
 """--config FILE.toml: options from a file, beneath the environment and the flags."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import typer
 
 from charseq.cli.options import option
 from charseq.errors import UsageError
+from charseq.suggestions import did_you_mean
 
 LARGEST_FILE = 1_000_000
 
@@ -29,7 +29,7 @@ def options_for(context: typer.Context, document: Mapping[str, Any], source: str
     group = context.parent.command if context.parent else context.command
     commands: Mapping[str, Any] = getattr(group, "commands", {})
     known = {name: _options(command) for name, command in commands.items()}
-    everything = set().union(*known.values())
+    everything = [name for options in known.values() for name in options]
     mine, found = known[str(context.info_name)], {}
     for key, value in document.items():
         if key in commands:
@@ -39,6 +39,9 @@ def options_for(context: typer.Context, document: Mapping[str, Any], source: str
                 if key == context.info_name:
                     parameter = mine[_plain(inner)]
                     found[parameter.name] = _value(parameter, inner, inner_value, source)
+        elif isinstance(value, dict):
+            hint = did_you_mean(key, commands) or f"the commands are {', '.join(commands)}"
+            raise UsageError(f"{source}: there is no command {key!r}", hint=hint)
         else:
             _require_known(key, everything, source)
             if _plain(key) in mine:
@@ -81,8 +84,7 @@ def _plain(key: str) -> str:
 
 def _require_known(key: str, known: Iterable[str], source: str) -> None:
     if _plain(key) not in known:
-        near = difflib.get_close_matches(_plain(key), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "its keys are the options of the commands, without --"
+        hint = f"{did_you_mean(key, known)} its keys are the options of the commands, without --".lstrip()
         raise UsageError(f"{source}: there is no option {key!r}", hint=hint)
 
 

@@ -11,6 +11,7 @@ from charseq.cli import streams
 from charseq.cli.config import options_for, read
 from charseq.cli.options import FormatOption, JSONOption, chosen_format, examples, option
 from charseq.errors import UsageError
+from charseq.suggestions import did_you_mean
 
 EXAMPLES = [
     "charseq config show predict",
@@ -55,9 +56,8 @@ def show(
     }
     for name in commands or []:
         if name not in every:
-            raise UsageError(
-                f"there is no command {name!r} with options", hint=f"there are {', '.join(every)}"
-            )
+            hint = f"{did_you_mean(name, every)} there are {', '.join(every)}".lstrip()
+            raise UsageError(f"there is no command {name!r} with options", hint=hint)
     document = None if config is None else read(config)
     settings = []
     for name in commands or every:

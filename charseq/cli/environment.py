@@ -1,12 +1,12 @@
 """Variables that begin as those of charseq do: a misspelt one is told of, for nothing else would notice."""
 
-import difflib
 import os
 
 import typer
 
 from charseq.cli import streams
 from charseq.render.visible import visible
+from charseq.suggestions import suggestions
 
 PREFIX = "CHARSEQ_"
 BESIDE_OPTIONS = {"CHARSEQ_RUNS", "CHARSEQ_DEBUG"}
@@ -19,9 +19,7 @@ def tell_of_unknown(context: typer.Context) -> None:
         return
     known = BESIDE_OPTIONS | _of_options(context)
     for name in sorted(given - known):
-        near = difflib.get_close_matches(
-            name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in known], n=1
-        )
+        near = suggestions(name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in sorted(known)])
         remedy = f"did you mean {PREFIX}{near[0]}?" if near else "it does nothing"
         streams.say(f"charseq: {visible(name)} is not an option of charseq; {remedy}", "yellow")
 
