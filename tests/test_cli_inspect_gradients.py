@@ -118,7 +118,7 @@ def test_a_trained_model_is_followed_over_what_it_learned(charseq: Command) -> N
     assert record["loss"] < 5 * end["loss"] + 0.1
     refused = charseq("inspect-gradients", "--model", "runs/0001-lstm", "--cells", "rnn")
     assert refused.status == 2
-    assert "--cells cannot be chosen" in refused.errors
+    assert "--model cannot be combined with --cells" in refused.errors
 
 
 @pytest.mark.parametrize(

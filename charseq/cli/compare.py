@@ -8,6 +8,7 @@ import typer
 
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
+from charseq.cli.conflicts import refuse_split_of_nothing
 from charseq.cli.options import (
     LARGEST_SEED,
     MODEL,
@@ -55,6 +56,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
+    context: typer.Context,
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
@@ -90,6 +92,7 @@ def compare(
     from charseq.comparison import trials
     from charseq.runs import runs_folder
 
+    refuse_split_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
     if given["seed"] + seeds - 1 > LARGEST_SEED:
         raise UsageError(

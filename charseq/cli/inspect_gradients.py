@@ -8,6 +8,7 @@ import typer
 
 from charseq.cli import streams, texts
 from charseq.cli.config import ConfigOption
+from charseq.cli.conflicts import refuse_unused
 from charseq.cli.inspect_options import TrainedOption
 from charseq.cli.options import (
     MODEL,
@@ -47,6 +48,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect_gradients(
+    context: typer.Context,
     given: Annotated[
         str | None,
         typer.Argument(
@@ -92,12 +94,15 @@ def inspect_gradients(
     For every step, the norm of the loss's gradient by the state after it: a bar that shrinks to the left is a
     gradient that vanishes.
     """
-    found = texts.arguments([given] if given is not None else [], unit=unit)
-    if text or file or not (found or model):
-        found += texts.corpus(text, file, unit=unit).sequences
     if model is not None:
         own = {"cells": cells, "hidden_size": hidden_size, "layers": layers, "first_weights": first_weights}
         refuse_beside_a_model(own)
+        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
+        path, trained = trained_model(model)
+        unit = trained.vocabulary.unit
+    found = texts.arguments([given] if given is not None else [], unit=unit)
+    if text or file or not (found or model):
+        found += texts.corpus(text, file, unit=unit).sequences
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
     from charseq.render.gradients import show
@@ -106,7 +111,6 @@ def inspect_gradients(
 
     reaches: Iterable[Reach]
     if model is not None:
-        path, trained = trained_model(model)
         learned = _one(found or trained.learned)
 
         require_torch("inspect-gradients")

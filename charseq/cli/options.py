@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from charseq.cli import names
-from charseq.errors import UsageError
+from charseq.errors import UsageError, cannot_combine
 
 Format = Literal["auto", "table", "plain", "json"]
 Form = Literal["table", "plain", "json"]
@@ -73,13 +73,6 @@ def number(low: float, high: float, *, includes_low: bool = True) -> Callable[[s
     return parse
 
 
-def exclusive(**given: object) -> None:
-    """Refuse two options that say opposite things.  Raises UsageError."""
-    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} exclude each other", hint="give one of them")
-
-
 def cells_of(names: str | None) -> list[str]:
     """The cells that --cells names, each once, or else the classic three.  Raises UsageError."""
     from charseq.cells import all_cells, cell_named
@@ -98,16 +91,18 @@ def refuse_beside_a_model(plan: Mapping[str, object]) -> None:
     """Refuse any value that is not None: --model brings its own network.  Raises UsageError."""
     named = [f"--{name.replace('_', '-')}" for name, value in plan.items() if value is not None]
     if named:
-        raise UsageError(
-            f"--model brings its own network, so {' and '.join(named)} cannot be chosen",
-            hint="leave --model out to look at fresh weights (it may come from CHARSEQ_MODEL)",
+        raise cannot_combine(
+            "--model",
+            named,
+            "a model has its own network",
+            hint="leave --model out to inspect fresh weights (it may come from CHARSEQ_MODEL)",
         )
 
 
 def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
     """What --format and --json come to: by itself a table on a terminal, plain lines elsewhere."""
     if json and form not in ("auto", "json"):
-        raise UsageError(f"--json and --format {form} exclude each other", hint="give one of them")
+        raise cannot_combine("--json", [f"--format {form}"])
     if json:
         return "json"
     if form == "auto":
