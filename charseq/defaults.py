@@ -224,7 +224,7 @@ def _long_enough(settings: TrainSettings, updates: int) -> TrainSettings:
 
 def _require_something_to_learn(corpus: AnyCorpus) -> None:
     if not corpus.strings:
-        raise TextError("the text is empty", hint="give a --text, or a --file that holds some")
+        raise TextError("the text has only empty lines", hint="give a --text, or a --file that holds some")
     if isinstance(corpus, LargeCorpus):
         return
     shortest = min(corpus.sequences, key=len)

@@ -124,7 +124,7 @@ def test_a_trained_model_is_followed_over_what_it_learned(charseq: Command) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "there are 0"),
+        ([], "no text was given"),
         (["h"], "the text has 1 symbol;"),
         (["hello", "--text", "hi"], "there are 2"),
         (["hello", "--cells", "lmst"], "did you mean"),

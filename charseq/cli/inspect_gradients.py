@@ -41,6 +41,9 @@ EXAMPLES = [
 ]
 
 
+EXAMPLE = "charseq inspect-gradients 'to be, or not to be'"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     command = streams.quiet_when_unheard(inspect_gradients)
@@ -100,9 +103,8 @@ def inspect_gradients(
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
-    found = texts.arguments([given] if given is not None else [], unit=unit)
-    if text or file or not (found or model):
-        found += texts.corpus(text, file, unit=unit).sequences
+    positional = [] if given is None else [given]
+    found = texts.inspected(positional, text, file, unit=unit, has_own=model is not None, example=EXAMPLE)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
     from charseq.render.gradients import show
@@ -137,10 +139,12 @@ def inspect_gradients(
     show(reaches, form, sys.stdout)
 
 
-def _one(texts: Sequence[str]) -> str:
-    if len(texts) != 1:
+def _one(strings: Sequence[str]) -> str:
+    if not strings:
+        raise texts.none_given(EXAMPLE)
+    if len(strings) != 1:
         raise TextError(
-            f"gradients are followed through one text, and there are {len(texts)}",
-            hint="give one: charseq inspect-gradients 'to be, or not to be'",
+            f"gradients are followed through one text, and there are {len(strings)}",
+            hint=f"give one: {EXAMPLE}",
         )
-    return texts[0]
+    return strings[0]

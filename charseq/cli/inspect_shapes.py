@@ -109,9 +109,7 @@ def inspect_shapes(
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
-    found = texts.arguments(given, unit=unit)
-    if text or file or not (found or model):
-        found += texts.corpus(text, file, unit=unit).sequences
+    found = texts.inspected(given, text, file, unit=unit, has_own=model is not None, example=EXAMPLES[0])
     if model is not None:
         subject, rows = _trained(path, trained, found, weights=weights)
         about = f"trained, {model}"
@@ -137,7 +135,7 @@ def inspect_shapes(
 
 
 def _fresh(
-    texts: Sequence[str],
+    strings: Sequence[str],
     more: str,
     known: Mapping[str, Any],
     plan: Mapping[str, Any],
@@ -154,19 +152,19 @@ def _fresh(
 
     given = {name: value for name, value in plan.items() if value is not None}
     cell, head = cell_named(given.pop("cell", "gru")), given.get("head")
-    _require_text(texts, "give one: charseq inspect-shapes hello")
+    _require_text(strings)
     both_ways = given.pop("bidirectional", False)
     if both_ways and head:
         raise cannot_combine(
             "--bidirectional", [f"--head {head}"], "a network that has read the next character knows it"
         )
-    vocabulary = Vocabulary.of([*texts, more], **known)
+    vocabulary = Vocabulary.of([*strings, more], **known)
     hidden_size = given.pop("hidden_size", len(vocabulary) if head == "none" else 2)
     network = Network(cell.name, len(vocabulary), hidden_size, **given)
     if network.layer_norm:
         network.require_layer_norm()
     draw = SeededDraw(seed)
-    subject = Subject.of(network, vocabulary, network.draw(draw), texts)
+    subject = Subject.of(network, vocabulary, network.draw(draw), strings)
     if not both_ways:
         shown = weights_of(subject, head=head is not None) if weights else ()
         return subject, (*shown, *trace(subject, read_out=head is not None))
@@ -185,17 +183,17 @@ def _trained(
     from charseq.shapes import Subject, trace, weights_of
 
     strings = strings or trained.learned
-    _require_text(strings, f"give one: charseq inspect-shapes TEXT --model {path}")
+    _require_text(strings)
     with texts.explained(path):
         subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, strings)
     shown = weights_of(subject, head=True) if weights else ()
     return subject, (*shown, *trace(subject, read_out=True))
 
 
-def _require_text(texts: Sequence[str], hint: str) -> None:
-    if not texts:
-        raise TextError("there is no text to run over", hint=hint)
-    if "" in texts:
+def _require_text(strings: Sequence[str]) -> None:
+    if not strings:
+        raise texts.none_given(EXAMPLES[0])
+    if "" in strings:
         raise TextError("one of the texts is empty", hint="a text needs at least one character")
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from charseq.corpus import AnyCorpus, Corpus
+    from charseq.errors import TextError
     from charseq.gather import Given
     from charseq.units import Normalization, Unit
 
@@ -30,14 +31,60 @@ def corpus(
     texts: Sequence[str] | None,
     files: Sequence[str] | None,
     *,
-    lines: bool = False,
     unit: "Unit" = "character",
+    may_be_empty: bool = False,
 ) -> "Corpus":
-    """All texts that --text and --file, or CHARSEQ_TEXT and CHARSEQ_FILE, name.  Raises TextError."""
+    """All texts that --text and --file, or CHARSEQ_TEXT and CHARSEQ_FILE, name.
+
+    Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
+    """
     from charseq.gather import gather
 
     texts, files = _named(texts, files)
-    return gather(texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer)
+    return gather(
+        texts,
+        files,
+        lines=False,
+        unit=unit,
+        standard_input=sys.stdin.buffer,
+        may_be_empty=may_be_empty,
+    )
+
+
+def inspected(
+    given: Sequence[str] | None,
+    texts: Sequence[str] | None,
+    files: Sequence[str] | None,
+    *,
+    unit: "Unit",
+    has_own: bool,
+    example: str,
+) -> list[str]:
+    """All texts that a command inspects: positional, --text and --file; none where a model `has_own` ones.
+
+    Raises TextError, which shows the example if there is none.
+    """
+    found = arguments(given, unit=unit)
+    if not found and not any_given(texts, files):
+        if has_own:
+            return []
+        raise none_given(example)
+    if texts or files or not found:
+        found += corpus(texts, files, unit=unit).sequences
+    return found
+
+
+def any_given(*given: Sequence[str] | None) -> bool:
+    """Whether a command, or the environment, names any text or file."""
+    return any(given) or bool(from_environment(None, "TEXT") or from_environment(None, "FILE"))
+
+
+def none_given(example: str, purpose: str = "") -> "TextError":
+    """Return the error of a command with positional texts that was given none."""
+    from charseq.errors import TextError
+
+    hint = f"give one: {example}; or by --text or --file PATH (- is standard input)"
+    return TextError(f"no text{purpose} was given", hint=hint)
 
 
 def given(
@@ -70,6 +117,7 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     Raises TextError, with a `remedy` of the command's own for bytes that are not UTF-8.
     """
     from charseq.corpus import ANY_BYTES, decoded
+    from charseq.errors import TextError
     from charseq.gather import STANDARD_INPUT, checked
 
     remedy = remedy or ANY_BYTES
@@ -77,7 +125,10 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     for text in given or []:
         if text == STANDARD_INPUT:
             tell_who_types([STANDARD_INPUT])
-            found += decoded(sys.stdin.buffer.read(), "standard input", unit, remedy).splitlines()
+            lines = decoded(sys.stdin.buffer.read(), "standard input", unit, remedy).splitlines()
+            if not lines:
+                raise TextError("standard input is empty", hint="pipe a text into it")
+            found += lines
         else:
             found.append(checked(text, f"the argument {text!r}", unit, remedy))
     return found
