@@ -12,8 +12,8 @@ from charseq.suggestions import did_you_mean
 
 SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-norm"
 CELL_REASONS = {
-    True: f"{SHORT_TEXT_CELL} learned strings most reliably",
-    False: f"{LONG_TEXT_CELL} with layer norm was best on running text, and its state is bounded",
+    True: f"{SHORT_TEXT_CELL} memorized strings most reliably in benchmarks",
+    False: f"{LONG_TEXT_CELL} with layer norm was best on longer text in benchmarks; its state is bounded",
 }
 """Why, by whether a text is learned whole."""
 

@@ -21,6 +21,7 @@ from charseq.held import Digests
 from charseq.network import Network, Weights
 from charseq.tensor_file import AGAIN, Array, Entry, TensorFile, named
 from charseq.vocabulary import Vocabulary
+from charseq.windows import Window
 
 FORMAT = 3
 """The version of the description; a program refuses a newer one, and reads every older one.
@@ -63,6 +64,13 @@ class Model:
     """The settings of the run, and the measures of the epoch that was kept."""
     lines: Digests | None = None
     """Of a model of lines, the digests of all that its text held, unless they were too many."""
+
+    @property
+    def window(self) -> Window | None:
+        """The overlapping windows that the model reads a text in; None where it carries its state."""
+        settings = self.training.get("settings", {})
+        length, stride = settings.get("sequence_length"), settings.get("stride")
+        return Window(length, stride) if stride else None
 
     @property
     def weights(self) -> Weights:

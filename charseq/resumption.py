@@ -9,7 +9,8 @@ from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.gather import STANDARD_INPUT, Given
 from charseq.lock import require_free
 from charseq.model_file import Model, State, read_state
-from charseq.runs import NEWEST, model_path
+from charseq.model_paths import model_path
+from charseq.runs import NEWEST
 from charseq.settings import TrainSettings
 from charseq.suggestions import did_you_mean
 

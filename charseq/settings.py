@@ -7,6 +7,7 @@ from typing import Literal
 from charseq.errors import UsageError
 from charseq.network import Head, InitialState, Network
 from charseq.split import ValidationSplit
+from charseq.windows import Window
 
 Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -73,6 +74,11 @@ class TrainSettings:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise UsageError(f"{name} is {value!r}", hint="it must be a whole number of 1 or more")
+
+    @property
+    def window(self) -> Window | None:
+        """The overlapping windows that a text is read in; None where it is read with the state carried."""
+        return Window(self.sequence_length, self.stride) if self.stride else None
 
     def network(self, vocabulary_size: int) -> Network:
         """The network to train.  Raises UsageError where sizes cannot fit."""

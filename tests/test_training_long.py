@@ -133,7 +133,7 @@ def test_patience_ends_a_run_that_gets_no_better() -> None:
 def test_a_time_limit_ends_the_run_and_reports_what_was_learned() -> None:
     started = time.monotonic()
     events = events_of(LONG, cell="gru", time_limit=0.7, patience=0)
-    assert 0.6 < time.monotonic() - started < 5
+    assert 0.6 < time.monotonic() - started < 30
     assert ended(events).status == "completed"
     assert epochs(events)
 
@@ -174,7 +174,8 @@ def test_a_time_limit_in_the_first_epoch_leaves_the_time_that_measuring_should_t
 ) -> None:
     Clock(monkeypatch, measuring=182 / 16 / 3)
     end = ended(events_of(LONG, hidden_size=5, time_limit=30, batch_size=1, sequence_length=16))
-    assert end.epochs == 1
+    assert end.epochs == 0
+    assert 0 < end.total_passes == end.passes < 1
     assert 29 <= end.seconds < 31
 
 

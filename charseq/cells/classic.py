@@ -172,4 +172,5 @@ NONE = Cell(
     summary="no recurrence: the baseline that cannot tell one h from another",
     source="linear regression on the input",
     learned_start=(),
+    memory=False,
 )

@@ -17,10 +17,10 @@ def several_cells(incomplete: str) -> list[str]:
 def models(incomplete: str) -> list[str]:
     """The folders of runs that have a model, the newest first, whose paths begin so."""
     from charseq.errors import CharseqError
-    from charseq.runs import MODEL, numbered, runs_folder
+    from charseq.runs import MODEL, all_runs
 
     try:
-        runs = numbered(runs_folder())
+        runs = all_runs()
     except CharseqError:  # a shell waits for names, not for messages
         return []
     found = [str(run) for run in reversed(runs) if (run / MODEL).is_file()]

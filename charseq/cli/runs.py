@@ -31,10 +31,10 @@ def runs(
         return
     from charseq.history import summary
     from charseq.render.runs import show_list
-    from charseq.runs import numbered, runs_folder
+    from charseq.runs import all_runs, runs_folder
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    found = [summary(folder) for folder in numbered(runs_folder())]
+    found = [summary(folder) for folder in all_runs()]
     if not found:
         streams.say(f"there is no run in {str(runs_folder())!r}; charseq train makes one", "dim")
         return
@@ -62,8 +62,8 @@ def show(
 ) -> None:
     """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
     from charseq.model_file import describe
+    from charseq.model_paths import model_path
     from charseq.render.model import show_model
-    from charseq.runs import model_path
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     path = model_path(run)

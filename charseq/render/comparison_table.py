@@ -14,7 +14,7 @@ from charseq.comparison import Result, Spread, Trial, spreads
 from charseq.events import End, Epoch, Event, Progress
 from charseq.render.comparison import by_cell
 from charseq.render.live_screen import LiveScreen
-from charseq.render.training import duration
+from charseq.render.training import duration, percent
 
 SECONDS_BETWEEN_REFRESHES = 0.1
 WIDE = 96
@@ -29,7 +29,7 @@ HEADINGS = {
 FORMATS: dict[str, Callable[[float], str]] = {
     "loss": lambda x: f"{x:.4f}" if x >= 0.01 else f"{x:.2g}",
     "validation_loss": "{:.4f}".format,
-    "accuracy": "{:.0%}".format,
+    "accuracy": lambda x: percent(x, 0),
     "first_right_epoch": "{:.0f}".format,
     "characters_per_second": "{:,.0f}".format,
     "seconds": lambda x: f"{x:.2f} s" if x < 1 else duration(x),
@@ -104,7 +104,8 @@ class ComparisonTable:
         """Which training runs, and how much of all of them is done."""
         done = (len(self._results) + now.done) / len(self._planned)
         settings = result.trial.settings
-        text = f"{done:.0%}, {settings.cell}, seed {settings.seed}, epoch {now.epoch}, loss {now.loss:.4f}"
+        text = f"{percent(done, 0)}, {settings.cell}, seed {settings.seed}, "
+        text += f"epoch {now.epoch}, loss {now.loss:.4f}"
         grid = Table.grid(padding=(0, 1))
         grid.add_row(ProgressBar(total=1.0, completed=done, width=20), Text(text, "dim", no_wrap=True))
         return grid

@@ -33,7 +33,7 @@ from charseq.training.tally import Tally
 from charseq.training.watch import Watch
 from charseq.vocabulary import Vocabulary
 
-RIGHT_EPOCHS_TO_BE_LEARNED = 10
+CORRECT_EPOCHS_TO_BE_LEARNED = 10
 UPDATES_TO_ESTIMATE = 3
 """Updates after which their pace settles how much held-out text a run with a time limit evaluates."""
 CLEARLY_BETTER = 0.9
@@ -73,6 +73,8 @@ class Session:
         self.material = Material(corpus, vocabulary, settings)
         self.text = text_of(given, self.material.digest)
         self.learner = Learner(self.network, self._first_weights(), settings, self.way, self.device)
+        self.predictability = self.material.predictability(memory=self.network.cell.memory)
+        """How well a memorized text can be predicted; None for longer text."""
         held_out = self.material.held_out
         self.keeper = Keeper(
             corpus,
@@ -88,7 +90,6 @@ class Session:
         sampler = Sampler(self.learner, self.keeper.present, settings.seed, live=live)
         self.parts = Parts(self.place, self.learner, self.watch, self.keeper, sampler)
         self.resumed = resumed
-        self.epochs_told = 0
         elapsed = self._go_on(resumed) if resumed else 0.0
         self.clock = Clock(
             settings,
@@ -202,9 +203,14 @@ class Session:
             return f"it has done {counts.epochs} epochs of {settings.epochs}"
         if settings.patience and best.measured and counts.epochs - best.epoch >= settings.patience:
             return f"for {settings.patience} epochs it got no better"
-        if settings.until_learned and counts.epochs_right >= RIGHT_EPOCHS_TO_BE_LEARNED:
+        if settings.until_learned and counts.epochs_right >= CORRECT_EPOCHS_TO_BE_LEARNED:
             return "it has learned its text"
         return "its time is over" if self.clock.is_over else ""
+
+    @property
+    def highest_accuracy(self) -> float:
+        """The highest accuracy that is possible for a memorized text, and 1 for any other."""
+        return self.predictability.accuracy if self.predictability else 1.0
 
     def learning_rate(self) -> float:
         settings = self.settings
@@ -246,8 +252,21 @@ class Session:
             symbols=self.vocabulary.symbols,
             lines=self.corpus.lines,
             **self.material.validation_facts(),
+            highest_accuracy=self.predictability and self.predictability.accuracy,
+            conflict=self._conflict(),
             resumed=self.position().passes if self.resumed else None,
         )
+
+    def _conflict(self) -> dict[str, Any] | None:
+        if self.predictability is None or self.predictability.shortest is None:
+            return None
+        context, following = self.predictability.shortest
+        decode = self.vocabulary.decode
+        return {
+            "context": decode(context),
+            "following": [decode([symbol]) for symbol in following],
+            "count": self.predictability.conflicts,
+        }
 
     def _described(self, outlier: Outlier) -> dict[str, Any]:
         ids = self.reporter.evaluated[outlier.sequence][: SHOWN_OUTLIER + 1]
@@ -265,7 +284,7 @@ class Session:
             status=status,
             model=str(run.model) if self.keeper.saved else None,
             epoch=best.epoch,
-            epochs=max(counts.epochs, self.epochs_told),
+            epochs=counts.epochs,
             loss=best.loss,
             accuracy=best.accuracy,
             validation_loss=best.validation_loss,
@@ -273,5 +292,7 @@ class Session:
             seconds=self.clock.seconds,
             passes=best.passes,
             last_passes=counts.last_passes,
+            total_passes=self.position().passes,
+            highest_accuracy=self.predictability and self.predictability.accuracy,
             outliers=[self._described(outlier) for outlier in self.reporter.outliers[:MOST_OUTLIERS]],
         )
