@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from charseq.cli import streams, texts
-from charseq.cli.config import ConfigOption
 from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     LARGEST_SEED,
     MODEL,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, texts
-from charseq.cli.config import ConfigOption
 from charseq.cli.combinations import refuse_unused
+from charseq.cli.config import ConfigOption
 from charseq.cli.inspect_options import TrainedOption
 from charseq.cli.options import (
     MODEL,

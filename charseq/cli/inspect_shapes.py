@@ -8,8 +8,8 @@ import typer
 
 from charseq.cli import inspect_options as options
 from charseq.cli import streams, texts
-from charseq.cli.config import ConfigOption
 from charseq.cli.combinations import refuse_unused
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     DebugOption,
     FileOption,

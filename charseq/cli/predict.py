@@ -11,8 +11,8 @@ import typer
 
 from charseq.cli import predict_options as options
 from charseq.cli import streams, texts
-from charseq.cli.config import ConfigOption
 from charseq.cli.combinations import on_command_line, refuse_all_but, refuse_unused
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     DebugOption,
     FileOption,

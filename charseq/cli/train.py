@@ -11,8 +11,8 @@ from typer.core import TyperCommand
 
 from charseq.cli import streams, texts
 from charseq.cli import train_options as options
-from charseq.cli.config import ConfigOption
 from charseq.cli.combinations import exclusive, refuse_split_of_nothing
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     CellOption,
     DebugOption,
