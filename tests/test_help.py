@@ -1,6 +1,7 @@
 """The help of every command and group, as a screen of 80 columns shows it."""
 
 import inspect
+import re
 import sys
 from typing import Any
 
@@ -52,6 +53,16 @@ def test_the_examples_that_the_help_prints_run(charseq: Command, path: str) -> N
             continue
         ended = shell(line)
         assert ended.returncode == 0, (line, ended.stderr)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "charseq")
+def test_no_option_and_no_choice_is_broken_in_a_help_on_80_columns(charseq: Command, path: str) -> None:
+    shown = charseq(*path.split(), "--help").output
+    for parameter in COMMANDS[path].params:
+        if not parameter.hidden:
+            names = [name for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-")]
+            for name in (*names, *map(str, getattr(parameter.type, "choices", ()))):
+                assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", shown), name
 
 
 def test_an_example_that_would_be_wrapped_is_refused() -> None:

@@ -70,6 +70,7 @@ def compare(
         Literal["hidden", "parameters"],
         option(
             "--match",
+            metavar="<hidden | parameters>",
             help="Give every cell the same hidden size, or about the first one's number of parameters.",
             panel=MODEL,
         ),

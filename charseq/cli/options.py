@@ -151,7 +151,12 @@ LinesOption = Annotated[
 ]
 UnitOption = Annotated[
     Literal["character", "grapheme", "byte"],
-    option("--unit", help="What a symbol is; a character is a Unicode code point.", panel=TEXT),
+    option(
+        "--unit",
+        metavar="<character | grapheme | byte>",
+        help="What a symbol is; a character is a Unicode code point.",
+        panel=TEXT,
+    ),
 ]
 NormalizeOption = Annotated[
     Literal["none", "nfc", "nfd", "nfkc"],
