@@ -136,6 +136,7 @@ def inspect_gradients(
             textbook=first_weights != "charseq",
             seed=seed,
         )
+        streams.report_seed(first_weights or "textbook", seed, in_caption=form == "table")
     show(reaches, form, sys.stdout)
 
 

@@ -120,6 +120,8 @@ def inspect_shapes(
     rows = _selected(rows, subject.arrays, step, layer)
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    if model is None:
+        streams.report_seed("fresh", seed, in_caption=form == "table")
     if form == "table":
         from rich.console import Console
 
