@@ -128,3 +128,11 @@ def test_an_epoch_goes_on_after_any_of_its_batches() -> None:
             for found, expected in zip(rest, whole[skip:], strict=True):
                 for name in ("inputs", "targets", "weights", "fresh"):
                     assert (getattr(found, name) == getattr(expected, name)).all()
+
+
+def test_another_seed_reads_the_lines_in_another_order() -> None:
+    lines = lines_of([3] * 40)
+    one, other = (
+        [batch.inputs.tolist() for batch in Buckets(lines, 4, 8, seed=seed).batches()] for seed in (1, 2)
+    )
+    assert one != other

@@ -2,6 +2,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -212,3 +213,18 @@ def test_a_run_that_ended_before_it_saved_says_so() -> None:
     with pytest.raises(ModelFileError, match="'mine' has no model") as caught:
         model_path("mine")
     assert "charseq train" in caught.value.hint
+
+
+def test_a_number_that_another_cell_takes_at_the_same_moment_is_left_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = Path.mkdir
+
+    def beaten(path: Path, *arguments: Any, **options: Any) -> None:
+        plain(path, *arguments, **options)
+        if path.name == "0001-lstm":
+            plain(path.with_name("0001-gru"))
+
+    monkeypatch.setattr(Path, "mkdir", beaten)
+    assert make("lstm") == Path("runs/0002-lstm")
+    assert [path.name for path in numbered(Path("runs"))] == ["0001-gru", "0002-lstm"]

@@ -201,8 +201,9 @@ def test_a_stop_within_the_first_epoch_of_a_long_text_keeps_what_was_learned_so_
     assert (model().arrays["layers.0.W_h"] != fresh["layers.0.W_h"]).any()
 
 
-def test_progress_within_a_long_epoch_is_told_and_not_logged() -> None:
-    events = events_of(LONG * 4, cell="gru", epochs=1, batch_size=1, sequence_length=4)
+def test_progress_within_a_long_epoch_is_reported_and_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.training.loop.SECONDS_BETWEEN_PROGRESS", 0)
+    events = events_of(LONG, cell="gru", epochs=1, batch_size=1, sequence_length=16)
     progress = [event for event in events if isinstance(event, Progress)]
     assert progress
     assert [event.done for event in progress] == sorted(event.done for event in progress)
