@@ -9,7 +9,7 @@ from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.gather import STANDARD_INPUT, Given
 from charseq.lock import require_free
 from charseq.model_file import Model, State, read_state
-from charseq.model_paths import model_path
+from charseq.model_paths import located, model_path
 from charseq.runs import NEWEST
 from charseq.settings import TrainSettings
 from charseq.suggestions import did_you_mean
@@ -120,8 +120,9 @@ def named_run(run: str) -> Path:
 
     Raises ModelFileError where there is none, CharseqError where another process trains in it.
     """
-    folder = Path(run)
-    require_free(folder if folder.is_dir() else folder.parent)
+    if run != NEWEST:
+        folder = located(run)
+        require_free(folder if folder.is_dir() else folder.parent)
     try:
         path = model_path(None if run == NEWEST else run)
     except ModelFileError as error:

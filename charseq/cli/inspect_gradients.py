@@ -104,7 +104,14 @@ def inspect_gradients(
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
     positional = [] if given is None else [given]
-    found = texts.inspected(positional, text, file, unit=unit, has_own=model is not None, example=EXAMPLE)
+    found = texts.inspected(
+        positional,
+        text,
+        file,
+        unit=unit,
+        vocabulary=None if model is None else trained.vocabulary,
+        example=EXAMPLE,
+    )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
     from charseq.render.gradients import show

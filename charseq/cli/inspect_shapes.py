@@ -109,7 +109,14 @@ def inspect_shapes(
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
-    found = texts.inspected(given, text, file, unit=unit, has_own=model is not None, example=EXAMPLES[0])
+    found = texts.inspected(
+        given,
+        text,
+        file,
+        unit=unit,
+        vocabulary=None if model is None else trained.vocabulary,
+        example=EXAMPLES[0],
+    )
     if model is not None:
         subject, rows = _trained(path, trained, found, weights=weights)
         about = f"trained, {model}"

@@ -249,7 +249,7 @@ ModelOption = Annotated[
         "--model",
         parser=filled,
         metavar="PATH",
-        help="A run's folder or a model file.",
+        help="A run's folder, its name in runs/, or a model file.",
         autocompletion=names.models,
         show_default="the newest run",
         panel=MODEL,

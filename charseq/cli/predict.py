@@ -126,7 +126,7 @@ def predict(
     if "json_input" in on_command_line(context) and not files and "-" not in given:
         raise UsageError("--json-input requires lines to read", hint="give -, or a --file")
     if interactive:
-        _interact(trained, path, given, files)
+        _interact(trained, path, given, files, unknown)
         return
     if form != "json":
         _tell_of_choice(path, decoding, seed, newest=model is None)
@@ -213,16 +213,21 @@ def _note_line_ends(trained: "Model", batch: "Sequence[Prompt]") -> None:
         streams.say(note, "yellow")
 
 
-def _interact(trained: "Model", path: Path, given: Sequence[str], files: Sequence[str]) -> None:
+def _interact(
+    trained: "Model", path: Path, given: Sequence[str], files: Sequence[str], unknown: "Unknown"
+) -> None:
     """Let someone type, beginning with a prompt."""
     from charseq.cli.interactive import interact
+    from charseq.unknown import PROMPT
 
     if len(given) > 1 or files or "-" in given:
         raise UsageError("--interactive begins with one prompt at most", hint="give a single PROMPT, or none")
     prompt = given[0] if given else ""
-    with texts.explained(path):
-        trained.vocabulary.encode(prompt)
-    interact(trained, str(path), prompt)
+    try:
+        trained.vocabulary.encode(trained.vocabulary.readable(prompt, unknown))
+    except UnknownCharacter as error:
+        raise PROMPT.explain(error, model=str(path)) from None
+    interact(trained, str(path), prompt, unknown)
 
 
 def _tell_of_choice(path: Path, decoding: "Decoding", seed: int, *, newest: bool) -> None:

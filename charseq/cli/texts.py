@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from charseq.corpus import AnyCorpus, Corpus
+    from charseq.corpus import AnyCorpus
     from charseq.errors import TextError
     from charseq.gather import Given
     from charseq.units import Normalization, Unit
+    from charseq.vocabulary import Vocabulary
 
 
 def from_environment(given: Sequence[str] | None, name: str) -> list[str]:
@@ -27,28 +28,22 @@ def from_environment(given: Sequence[str] | None, name: str) -> list[str]:
     return list(given or [value for value in [os.environ.get(f"CHARSEQ_{name}")] if value])
 
 
-def corpus(
-    texts: Sequence[str] | None,
-    files: Sequence[str] | None,
-    *,
-    unit: "Unit" = "character",
-    may_be_empty: bool = False,
-) -> "Corpus":
-    """All texts that --text and --file, or CHARSEQ_TEXT and CHARSEQ_FILE, name.
+def file_text(name: str, *, unit: "Unit") -> str:
+    """A file, or standard input, as one text, which may be empty.  Raises TextError."""
+    tell_who_types([name])
+    (text,) = _gathered([], [name], unit, may_be_empty=True)
+    return text
 
-    Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
-    """
+
+def _gathered(
+    texts: Sequence[str], files: Sequence[str], unit: "Unit", *, may_be_empty: bool = False
+) -> "tuple[str, ...]":
+    """Read texts and files, each a sequence.  Raises TextError."""
     from charseq.gather import gather
 
-    texts, files = _named(texts, files)
-    return gather(
-        texts,
-        files,
-        lines=False,
-        unit=unit,
-        standard_input=sys.stdin.buffer,
-        may_be_empty=may_be_empty,
-    )
+    stdin = sys.stdin.buffer
+    found = gather(texts, files, lines=False, unit=unit, standard_input=stdin, may_be_empty=may_be_empty)
+    return found.sequences
 
 
 def inspected(
@@ -57,20 +52,27 @@ def inspected(
     files: Sequence[str] | None,
     *,
     unit: "Unit",
-    has_own: bool,
+    vocabulary: "Vocabulary | None",
     example: str,
 ) -> list[str]:
-    """All texts that a command inspects: positional, --text and --file; none where a model `has_own` ones.
+    """All texts that a command inspects: positional, --text and --file.
 
-    Raises TextError, which shows the example if there is none.
+    With the vocabulary of a model there may be none, and a file loses its last line end if the model knows no
+    line ends.  Raises TextError, which shows the example if a text is missing.
     """
+    from charseq.corpus import without_last_line_end
+
     found = arguments(given, unit=unit)
     if not found and not any_given(texts, files):
-        if has_own:
+        if vocabulary is not None:
             return []
         raise none_given(example)
     if texts or files or not found:
-        found += corpus(texts, files, unit=unit).sequences
+        strings, files = _named(texts, files)
+        more = _gathered(strings, files, unit)
+        found += more[: len(strings)]
+        keeps = vocabulary is None or vocabulary.knows_line_ends
+        found += (text if keeps else without_last_line_end(text) for text in more[len(strings) :])
     return found
 
 
