@@ -143,8 +143,9 @@ def inspect_gradients(
             textbook=first_weights != "charseq",
             seed=seed,
         )
-        streams.report_seed(first_weights or "textbook", seed, in_caption=form == "table")
     show(reaches, form, sys.stdout)
+    if model is None:
+        streams.report_seed(first_weights or "textbook", seed, in_caption=form == "table")
 
 
 def _one(strings: Sequence[str]) -> str:

@@ -127,8 +127,6 @@ def inspect_shapes(
     rows = _selected(rows, subject.arrays, step, layer)
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    if model is None:
-        streams.report_seed("fresh", seed, in_caption=form == "table")
     if form == "table":
         from rich.console import Console
 
@@ -136,11 +134,13 @@ def inspect_shapes(
 
         headed = head is not None or model is not None
         ShapesTable(Console(), subject, about, values=values, explain=explain, headed=headed).show(rows)
-        return
-    from charseq.render.shapes import show_json, show_plain
+    else:
+        from charseq.render.shapes import show_json, show_plain
 
-    show = show_json if form == "json" else show_plain
-    show(rows, subject, values=values, explain=explain, output=sys.stdout)
+        show = show_json if form == "json" else show_plain
+        show(rows, subject, values=values, explain=explain, output=sys.stdout)
+    if model is None:
+        streams.report_seed("fresh", seed, in_caption=form == "table")
 
 
 def _fresh(

@@ -50,7 +50,11 @@ def say(text: str, style: str = "", *, in_one_line: bool = False) -> None:
 
 
 def report_seed(weights: str, seed: int, *, in_caption: bool) -> None:
-    """Report the seed of initial weights on standard error, unless a terminal shows it in a caption."""
+    """Report the seed of initial weights on standard error, unless a terminal shows it in a caption.
+
+    It follows the data, so that a pipe whose reader has gone ends quietly.
+    """
+    sys.stdout.flush()
     if not (in_caption and sys.stdout.isatty()):
         say(f"{weights} weights, seed {seed}", "dim")
 
