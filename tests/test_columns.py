@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -86,6 +86,7 @@ def test_wide_characters_are_measured_in_columns() -> None:
     st.lists(st.lists(st.text("ab -", min_size=1, max_size=30), min_size=3, max_size=3), max_size=4),
     st.integers(20, 60),
 )
+@example([["aaaa", " aaaaaaaaaa", "a"]], 20)
 def test_whatever_the_width_every_word_is_whole(rows: list[list[str]], width: int) -> None:
     lines = shown(["n", "text", "last"], rows, width, droppable=["last"], foldable=["text"])
     words = {word for line in lines for word in line.split()}

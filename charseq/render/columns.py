@@ -150,7 +150,7 @@ class _Columns:
     def _folded(self, cell: str, width: int) -> list[str]:
         if cell_len(cell) <= width or _longest(cell.split()) > width:
             return [cell]
-        return [line.plain.rstrip() for line in Text(cell).wrap(self._console, width)]
+        return [line.plain.rstrip() for line in Text(cell.strip()).wrap(self._console, width)]
 
 
 def _longest(texts: Iterable[str]) -> int:
