@@ -30,6 +30,18 @@ def wait_for_lines(process: "subprocess.Popen[bytes]", count: int) -> None:
         assert process.stdout.readline()
 
 
+def wait_for_handler(process: "subprocess.Popen[bytes]", number: int) -> None:
+    """Wait until a process handles a signal, as Linux has it; elsewhere for half a second."""
+    status = Path(f"/proc/{process.pid}/status")
+    if not status.exists():
+        time.sleep(0.5)
+        return
+    deadline = time.monotonic() + 60
+    while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
 )
