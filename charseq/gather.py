@@ -16,6 +16,9 @@ from charseq.units import Normalization, Unit
 from charseq.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
+ARGUMENT = "--text"
+"""The name of a text that is an argument, not a file."""
+HOW_TO_GIVE = "give a text by --text STRING, --file PATH, or --file - for standard input"
 BLOCK = 1 << 20
 LARGE = 1 << 24
 """Bytes of all text together from which on it is read a piece at a time."""
@@ -34,11 +37,16 @@ class Given:
     """Characters that the vocabulary has beside those of the text."""
 
     @contextmanager
-    def opened(self, standard_input: BinaryIO) -> Iterator[AnyCorpus]:
-        """The text, read a piece at a time where there is much of it.  Raises TextError."""
+    def opened(self, standard_input: BinaryIO, *, may_be_empty: bool = False) -> Iterator[AnyCorpus]:
+        """The text, read a piece at a time where there is much of it.
+
+        Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
+        """
         with ExitStack() as opened:
             sources = _sources(self.texts, self.files, self.unit, standard_input, opened)
-            if sum(source.file.seek(0, os.SEEK_END) for source in sources) <= LARGE:
+            if not may_be_empty:
+                _require_content(sources, self.lines)
+            if sum(map(_size, sources)) <= LARGE:
                 yield _read(sources, self.lines, self.unit)
             else:
                 at_lines = self.unit == "grapheme" or self.normalization != "none"
@@ -51,11 +59,23 @@ class Given:
 
 
 def gather(
-    texts: Sequence[str], files: Sequence[str], *, lines: bool, unit: Unit, standard_input: BinaryIO
+    texts: Sequence[str],
+    files: Sequence[str],
+    *,
+    lines: bool,
+    unit: Unit,
+    standard_input: BinaryIO,
+    may_be_empty: bool = False,
 ) -> Corpus:
-    """Read every text and file into memory, in the order given.  Raises TextError."""
+    """Read every text and file into memory, in the order given.
+
+    Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
+    """
     with ExitStack() as opened:
-        return _read(_sources(texts, files, unit, standard_input, opened), lines, unit)
+        sources = _sources(texts, files, unit, standard_input, opened)
+        if not may_be_empty:
+            _require_content(sources, lines)
+        return _read(sources, lines, unit)
 
 
 def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
@@ -63,6 +83,20 @@ def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
     if unit != "byte" and any("\udc80" <= c <= "\udcff" for c in text):
         return decoded(os.fsencode(text), source, unit, remedy)
     return text
+
+
+def _require_content(sources: Sequence[Source], lines: bool) -> None:
+    """Raise TextError if there are no sources, or if one is an empty file; of `lines`, if all are."""
+    if not sources:
+        raise TextError("no text was given", hint=HOW_TO_GIVE)
+    empty = [source.name for source in sources if not _size(source) and source.name != ARGUMENT]
+    if empty and (not lines or len(empty) == len(sources)):
+        names = " and ".join(dict.fromkeys(empty))
+        raise TextError(f"{names} {'is' if len(set(empty)) == 1 else 'are'} empty", hint=HOW_TO_GIVE)
+
+
+def _size(source: Source) -> int:
+    return source.file.seek(0, os.SEEK_END)
 
 
 def _read(sources: Sequence[Source], lines: bool, unit: Unit) -> Corpus:
@@ -79,7 +113,7 @@ def _sources(
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="give - a single time")
     given = [checked(text, f"--text {text!r}", unit) for text in texts]
-    sources = [Source("--text", io.BytesIO(text.encode("utf-8", "surrogateescape"))) for text in given]
+    sources = [Source(ARGUMENT, io.BytesIO(text.encode("utf-8", "surrogateescape"))) for text in given]
     for name in files:
         if name == STANDARD_INPUT:
             sources.append(Source("standard input", opened.enter_context(_kept(standard_input))))

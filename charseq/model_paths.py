@@ -8,11 +8,12 @@ from pathlib import Path
 from charseq.errors import ModelFileError
 from charseq.history import Summary, summary
 from charseq.lock import holder
-from charseq.runs import LOG, MODEL, NUMBERED, compared, file_in, numbered, runs_folder
+from charseq.runs import LOG, MODEL, NUMBERED, all_runs, compared, file_in, numbered, runs_folder
+from charseq.suggestions import did_you_mean
 
 
 def model_path(model: str | None) -> Path:
-    """Return the model file of --model (a run, a comparison or a file), or of the newest run.
+    """Return the model file of --model (a run, a comparison or a file, see `located`), or of the newest run.
 
     Of a comparison it is that of the best run.  Raises ModelFileError.
     """
@@ -35,12 +36,29 @@ def model_path(model: str | None) -> Path:
 def of_comparison(path: Path, named: str | None) -> int:
     """Return among how many runs of a comparison a model was chosen; 0 where it was named, or is alone."""
     runs = compared(path.parent.parent)
-    chosen = path.parent in runs and (named is None or Path(named) == path.parent.parent)
+    chosen = path.parent in runs and (named is None or located(named) == path.parent.parent)
     return len(runs) if chosen else 0
 
 
-def _named(model: str) -> Path:
+def located(model: str) -> Path:
+    """Return the path that a name stands for: itself, or if there is none, that in the folder of runs.
+
+    Raises ModelFileError, which suggests runs, if neither exists but a run has a similar name.
+    """
     path = Path(model)
+    if os.path.lexists(path) or path.is_absolute() or ".." in path.parts:
+        return path
+    inside = runs_folder() / path
+    if os.path.lexists(inside):
+        return inside
+    names = [name for run in all_runs() for name in (str(run), str(run.relative_to(runs_folder())))]
+    if question := did_you_mean(model, names):
+        raise ModelFileError(f"there is no model {model!r}", hint=f"{question} charseq runs lists them all")
+    return path
+
+
+def _named(model: str) -> Path:
+    path = located(model)
     if not path.is_dir() and (file := file_in(path)) not in (None, path):
         raise ModelFileError(
             f"there is no model {model!r}: {str(file)!r} is a file", hint="name a run or a model file"

@@ -168,6 +168,17 @@ def test_interactive_answers_every_key_on_80x24() -> None:
     assert terminal.end() == 0
 
 
+def test_interactive_skips_unknown_characters_on_request() -> None:
+    in_process("train", "--text", "hihello", "--epochs", "1", "--hidden-size", "5", cwd=HERE)
+    terminal = Terminal("predict", "--interactive", "hzi", "--unknown", "skip")
+    lines = terminal.wait_for("hi▏")
+    assert any("1 unknown character skipped" in line for line in lines)
+    terminal.press(b"zh")
+    assert "hih▏" in terminal.wait_for("hih▏")
+    terminal.press(b"\x1b")
+    assert terminal.end() == 0
+
+
 @pytest.mark.parametrize(("way", "status"), [(b"\x03", 0), (b"\x04", 0), (signal.SIGTERM, 143)])
 def test_however_interactive_ends_the_terminal_is_as_it_was(way: bytes | int, status: int) -> None:
     in_process("train", "--text", "hihello", cwd=HERE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from charseq.cli import streams, texts
+from charseq.cli.combinations import refuse_split_of_nothing
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     LARGEST_SEED,
@@ -57,6 +58,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
+    context: typer.Context,
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
@@ -68,6 +70,7 @@ def compare(
         Literal["hidden", "parameters"],
         option(
             "--match",
+            metavar="<hidden | parameters>",
             help="Give every cell the same hidden size, or about the first one's number of parameters.",
             panel=MODEL,
         ),
@@ -92,6 +95,7 @@ def compare(
     from charseq.comparison import trials
     from charseq.runs import runs_folder
 
+    refuse_split_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
     if given["seed"] + seeds - 1 > LARGEST_SEED:
         raise UsageError(

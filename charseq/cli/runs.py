@@ -1,11 +1,13 @@
 """charseq runs: what there is, and what a model file holds.  Never imports torch."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from charseq.cli import names, streams
+from charseq.cli.combinations import on_command_line
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import DebugOption, FormatOption, JSONOption, chosen_format, examples, option
 
 EXAMPLES = ["charseq runs", "charseq runs --json", "charseq runs show", "charseq runs show --verify"]
@@ -24,10 +26,12 @@ def runs(
     context: typer.Context,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """List the runs here, the oldest first: what was trained, how it ended, and what came of it."""
     if context.invoked_subcommand:
+        _pass_on(context, context.invoked_subcommand)
         return
     from charseq.history import summary
     from charseq.render.runs import show_list
@@ -41,6 +45,14 @@ def runs(
     show_list(found, form=form, output=sys.stdout)
 
 
+def _pass_on(context: typer.Context, command: str) -> None:
+    """Let `runs --json show` be `runs show --json`."""
+    defaults: dict[str, Any] = dict(context.default_map or {})
+    given = {name: context.params[name] for name in on_command_line(context) & {"format", "json"}}
+    defaults[command] = {**defaults.get(command, {}), **given}
+    context.default_map = defaults
+
+
 def show(
     run: Annotated[
         str | None,
@@ -48,7 +60,7 @@ def show(
             metavar="[RUN]",
             envvar="CHARSEQ_MODEL",
             show_envvar=False,
-            help="A run's folder or a model file.",
+            help="A run's folder, its name in runs/, or a model file.",
             show_default="the newest run",
             autocompletion=names.models,
         ),
@@ -58,6 +70,7 @@ def show(
     ] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
