@@ -12,7 +12,7 @@ from typing import IO, BinaryIO, cast
 
 from charseq.corpus import ANY_BYTES, AnyCorpus, Corpus, LargeCorpus, Source, decoded, lines_of
 from charseq.errors import TextError
-from charseq.units import Normalization, Unit
+from charseq.units import Normalization, Unit, utf8
 from charseq.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
@@ -46,7 +46,8 @@ class Given:
 
     def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
         """The symbols of the text, and the extra ones.  Raises TextError."""
-        every = chain(corpus.pieces(), [self.extra])
+        extra = checked(self.extra, f"--vocabulary {self.extra!r}", self.unit)
+        every = chain(corpus.pieces(), [extra])
         return Vocabulary.of(every, unit=self.unit, normalization=self.normalization, boundary=self.lines)
 
 
@@ -59,10 +60,11 @@ def gather(
 
 
 def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
-    """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates)."""
-    if unit != "byte" and any("\udc80" <= c <= "\udcff" for c in text):
-        return decoded(os.fsencode(text), source, unit, remedy)
-    return text
+    """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates).
+
+    Raises TextError, for other surrogates, too.
+    """
+    return decoded(utf8(text, source), source, unit, remedy)
 
 
 def _read(sources: Sequence[Source], lines: bool, unit: Unit) -> Corpus:
@@ -79,7 +81,7 @@ def _sources(
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="give - a single time")
     given = [checked(text, f"--text {text!r}", unit) for text in texts]
-    sources = [Source("--text", io.BytesIO(text.encode("utf-8", "surrogateescape"))) for text in given]
+    sources = [Source("--text", io.BytesIO(utf8(text))) for text in given]
     for name in files:
         if name == STANDARD_INPUT:
             sources.append(Source("standard input", opened.enter_context(_kept(standard_input))))

@@ -17,8 +17,8 @@ ORDER = [
     "errors", "atomic", "lock", "tensor_file", "units", "unknown", "vocabulary", "corpus", "line_list",
     "gather", "sequences", "encoded", "split", "held", "cells", "batches", "network", "arrays", "native",
     "reader", "settings", "sizing", "defaults", "shapes", "explain", "model_file", "generation", "score",
-    "explorer", "runs", "history", "resumption", "events", "comparison", "reach", "training", "api", "render",
-    "cli",
+    "explorer", "run_numbers", "runs", "history", "resumption", "events", "comparison", "reach", "training",
+    "api", "render", "cli",
 ]  # fmt: skip
 """Data flows one way: a module imports only from those before it, or from its own folder."""
 

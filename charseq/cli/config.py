@@ -100,7 +100,9 @@ def _value(parameter: Any, key: str, value: object, source: str) -> object:
             return value
         raise _no_value(key, value, source, f"{key} is a flag: write {key} = true or {key} = false")
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return value
+        if parameter.multiple or parameter.nargs != 1:
+            return value
+        raise _no_value(key, value, source, f"{key} takes one value, not a list")
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return [str(value)] if parameter.multiple else str(value)
     raise _no_value(key, value, source, "give a string or a number")

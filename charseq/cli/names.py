@@ -17,7 +17,8 @@ def several_cells(incomplete: str) -> list[str]:
 def models(incomplete: str) -> list[str]:
     """The folders of runs that have a model, the newest first, whose paths begin so."""
     from charseq.errors import CharseqError
-    from charseq.runs import MODEL, numbered, runs_folder
+    from charseq.run_numbers import numbered
+    from charseq.runs import MODEL, runs_folder
 
     try:
         runs = numbered(runs_folder())

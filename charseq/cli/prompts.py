@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from charseq.cli import texts
 from charseq.cli.options import LARGEST_COUNT, LARGEST_SEED
 from charseq.errors import TextError
+from charseq.units import utf8
 
 if TYPE_CHECKING:
     from charseq.units import Unit
@@ -84,11 +85,11 @@ def _lines(name: str, reading: Reading) -> Iterator[list[Prompt]]:
 
 def _of_line(line: str, number: int, reading: Reading) -> Prompt:
     if reading.json_input:
-        return _of_json(line, number)
+        return _of_json(line, number, reading.unit)
     return Prompt(_unescaped(line, reading.unit) if reading.escapes else line)
 
 
-def _of_json(line: str, number: int) -> Prompt:
+def _of_json(line: str, number: int, unit: "Unit") -> Prompt:
     """A prompt with a seed and a length of its own."""
     remedy = 'write objects such as {"prompt": "To be", "seed": 1, "length": 80}, each a line'
     try:
@@ -107,6 +108,8 @@ def _of_json(line: str, number: int) -> Prompt:
                 f"line {number} of the prompts: {key} {value!r} is no whole number from 0 to {largest}",
                 hint=remedy,
             )
+    if unit == "byte":
+        utf8(record["prompt"], f"line {number} of the prompts")
     return Prompt(record["prompt"], record.get("seed"), record.get("length"))
 
 
@@ -117,10 +120,11 @@ def _unescaped(text: str, unit: "Unit") -> str:
         code = found[1]
         if code in ESCAPES:
             return ESCAPES[code]
-        if unit == "byte" and code.startswith("x") and code[1] in "89abcdefABCDEF":
-            return chr(0xDC00 + int(code[1:], 16))
-        if len(code) > 1 and int(code[1:], 16) <= sys.maxunicode:
-            return chr(int(code[1:], 16))
+        number = int(code[1:], 16) if len(code) > 1 else sys.maxunicode + 1
+        if unit == "byte" and code.startswith("x") and 0x80 <= number <= 0xFF:
+            return chr(0xDC00 + number)
+        if number <= sys.maxunicode:
+            return chr(number)
         raise TextError(
             f"{found[0]!r} in the prompt {text!r} is no escape",
             hint=r"write \n, \t, \r, \\, \xHH or \uHHHH, or leave --escapes out",
@@ -128,5 +132,5 @@ def _unescaped(text: str, unit: "Unit") -> str:
 
     found = _ESCAPE.sub(character, text)
     if unit == "byte":
-        return found.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+        return utf8(found, f"the prompt {text!r}").decode("utf-8", "surrogateescape")
     return found

@@ -31,7 +31,8 @@ def runs(
         return
     from charseq.history import summary
     from charseq.render.runs import show_list
-    from charseq.runs import numbered, runs_folder
+    from charseq.run_numbers import numbered
+    from charseq.runs import runs_folder
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     found = [summary(folder) for folder in numbered(runs_folder())]

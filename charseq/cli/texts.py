@@ -83,6 +83,13 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     return found
 
 
+def checked(text: str, option: str, unit: "Unit") -> str:
+    """The string of an option.  Raises TextError for bytes that are not UTF-8, where the unit is no byte."""
+    from charseq.gather import checked
+
+    return checked(text, f"{option} {text!r}", unit, "write it in UTF-8")
+
+
 def lines_as_they_come(
     name: str, *, unit: "Unit" = "character", remedy: str = ""
 ) -> Iterator[list[tuple[int, str]]]:
