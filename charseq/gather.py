@@ -3,7 +3,7 @@
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +17,8 @@ from charseq.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
 BLOCK = 1 << 20
+ReportMark = Callable[[str], None]
+"""Called with the name of a source whose byte-order mark is skipped."""
 LARGE = 1 << 24
 """Bytes of all text together from which on it is read a piece at a time."""
 
@@ -34,10 +36,16 @@ class Given:
     """Characters that the vocabulary has beside those of the text."""
 
     @contextmanager
-    def opened(self, standard_input: BinaryIO) -> Iterator[AnyCorpus]:
-        """The text, read a piece at a time where there is much of it.  Raises TextError."""
+    def opened(
+        self, standard_input: BinaryIO, *, report_mark: ReportMark = lambda name: None
+    ) -> Iterator[AnyCorpus]:
+        """The text, read a piece at a time where there is much of it.
+
+        A byte-order mark at the beginning of a file or of standard input is skipped, and its name reported;
+        where the unit is the byte, every byte is read.  Raises TextError.
+        """
         with ExitStack() as opened:
-            sources = _sources(self.texts, self.files, self.unit, standard_input, opened)
+            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_mark)
             if sum(source.file.seek(0, os.SEEK_END) for source in sources) <= LARGE:
                 yield _read(sources, self.lines, self.unit)
             else:
@@ -52,11 +60,17 @@ class Given:
 
 
 def gather(
-    texts: Sequence[str], files: Sequence[str], *, lines: bool, unit: Unit, standard_input: BinaryIO
+    texts: Sequence[str],
+    files: Sequence[str],
+    *,
+    lines: bool,
+    unit: Unit,
+    standard_input: BinaryIO,
+    report_mark: ReportMark = lambda name: None,
 ) -> Corpus:
     """Read every text and file into memory, in the order given.  Raises TextError."""
     with ExitStack() as opened:
-        return _read(_sources(texts, files, unit, standard_input, opened), lines, unit)
+        return _read(_sources(texts, files, unit, standard_input, opened, report_mark), lines, unit)
 
 
 def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
@@ -68,14 +82,19 @@ def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
 
 
 def _read(sources: Sequence[Source], lines: bool, unit: Unit) -> Corpus:
-    found = [decoded(b"".join(source.blocks()), source.name, unit) for source in sources]
+    found = [decoded(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
     if lines:
         found = [line for text in found for line in lines_of(text)]
     return Corpus(tuple(found), lines)
 
 
 def _sources(
-    texts: Sequence[str], files: Sequence[str], unit: Unit, standard_input: BinaryIO, opened: ExitStack
+    texts: Sequence[str],
+    files: Sequence[str],
+    unit: Unit,
+    standard_input: BinaryIO,
+    opened: ExitStack,
+    report_mark: ReportMark,
 ) -> list[Source]:
     """Every text and file, opened."""
     if files.count(STANDARD_INPUT) > 1:
@@ -84,9 +103,12 @@ def _sources(
     sources = [Source("--text", io.BytesIO(utf8(text))) for text in given]
     for name in files:
         if name == STANDARD_INPUT:
-            sources.append(Source("standard input", opened.enter_context(_kept(standard_input))))
+            source = Source("standard input", opened.enter_context(_kept(standard_input)))
         else:
-            sources.append(Source(repr(name), opened.enter_context(_opened(name))))
+            source = Source(repr(name), opened.enter_context(_opened(name)))
+        sources.append(source.without_mark(unit))
+        if sources[-1].start:
+            report_mark(source.name)
     return sources
 
 

@@ -56,7 +56,7 @@ def read(path: Path) -> dict[str, Any]:
             data = file.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
             raise UsageError(f"{str(path)!r} is more than 1 MB, which is no --config", hint="check --config")
-        return tomllib.loads(data.decode())
+        return tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read {str(path)!r}: {error.strerror}", hint="check --config") from None
     except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8

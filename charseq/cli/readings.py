@@ -59,7 +59,7 @@ class Readings:
         for name in files:
             one = Given(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
             texts.tell_who_types(one.files)
-            with one.opened(sys.stdin.buffer) as corpus:
+            with one.opened(sys.stdin.buffer, report_mark=texts.report_mark) as corpus:
                 if name == STANDARD_INPUT and not any(corpus.pieces()):
                     continue
                 pieces = corpus.pieces

@@ -37,7 +37,9 @@ def corpus(
     from charseq.gather import gather
 
     texts, files = _named(texts, files)
-    return gather(texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer)
+    return gather(
+        texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer, report_mark=report_mark
+    )
 
 
 def given(
@@ -54,6 +56,21 @@ def given(
 
     texts, files = _named(texts, files)
     return Given(tuple(texts), tuple(files), lines, unit, normalization, extra)
+
+
+def report_mark(name: str) -> None:
+    """Report on standard error that the byte-order mark of a file or of standard input is skipped."""
+    streams.say(f"{visible(name)} begins with a byte-order mark, which is skipped", "dim")
+
+
+def without_mark(data: bytes, name: str, unit: "Unit") -> bytes:
+    """The bytes of a file, or of standard input, without their byte-order mark, which is reported."""
+    from charseq.corpus import mark_length
+
+    length = mark_length(data, unit)
+    if length:
+        report_mark(name)
+    return data[length:]
 
 
 def _named(texts: Sequence[str] | None, files: Sequence[str] | None) -> tuple[list[str], list[str]]:
@@ -77,7 +94,10 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     for text in given or []:
         if text == STANDARD_INPUT:
             tell_who_types([STANDARD_INPUT])
-            found += decoded(sys.stdin.buffer.read(), "standard input", unit, remedy).splitlines()
+            data = sys.stdin.buffer.read()
+            read = without_mark(data, "standard input", unit)
+            offset = len(data) - len(read)
+            found += decoded(read, "standard input", unit, remedy, offset=offset).splitlines()
         else:
             found.append(checked(text, f"the argument {text!r}", unit, remedy))
     return found
@@ -112,6 +132,10 @@ def lines_as_they_come(
             block = file.read1(BLOCK)
             held += block
             end = held.rfind(b"\n") + 1 if block else len(held)
+            if end and not offset:
+                whole, held = held, without_mark(held, source, unit)
+                offset = len(whole) - len(held)
+                end -= offset
             if end:
                 text = decoded(held[:end], source, unit, remedy or ANY_BYTES, offset=offset)
                 lines = text.removesuffix("\n").split("\n")
