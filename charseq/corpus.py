@@ -1,5 +1,6 @@
 """The text to learn: strings in memory, or files too long for that, read a piece at a time."""
 
+import codecs
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,16 @@ from charseq.units import Unit
 ANY_BYTES = "use --unit byte, which takes any bytes"
 PIECE = 1 << 22
 """Bytes of a large source read at once."""
+MARKS = {
+    codecs.BOM_UTF8: "UTF-8",
+    codecs.BOM_UTF32_LE: "UTF-32LE",
+    codecs.BOM_UTF32_BE: "UTF-32BE",
+    codecs.BOM_UTF16_LE: "UTF-16LE",
+    codecs.BOM_UTF16_BE: "UTF-16BE",
+}
+"""Byte-order marks, each before those that it begins with, and the encodings that they stand for."""
+LONGEST_MARK = 4
+"""Bytes of the longest byte-order mark."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +47,20 @@ class Corpus:
 
 
 class Source(NamedTuple):
-    """Where bytes come from: what to call it, and a file that can be read again."""
+    """Where bytes come from: what to call it, a file that can be read again, and its first byte to read."""
 
     name: str
     file: BinaryIO
+    start: int = 0
+
+    def without_mark(self, unit: Unit) -> "Source":
+        """Start behind a byte-order mark of UTF-8, except where symbols are bytes.  Raises TextError."""
+        return self._replace(start=mark_length(next(self.blocks(LONGEST_MARK), b""), unit))
 
     def blocks(self, size: int = -1) -> Iterator[bytes]:
-        """The bytes from the first one, so many at once; all at once by default.  Raises TextError."""
+        """The bytes from `start` on, so many at once; all at once by default.  Raises TextError."""
         try:
-            self.file.seek(0)
+            self.file.seek(self.start)
             while block := self.file.read(size):
                 yield block
         except OSError as error:
@@ -96,7 +112,7 @@ class LargeCorpus:
 
     def pieces_of(self, source: Source) -> Iterator[str]:
         """One source as it is.  Raises TextError where it is ill-formed."""
-        held, offset = b"", 0
+        held, offset = b"", source.start
         for block in source.blocks(PIECE):
             held += block
             end = held.rfind(b"\n") + 1 if self._at_lines else _whole_code_points(held)
@@ -136,10 +152,25 @@ def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *, of
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as wrong:
+        if not offset and (encoding := marked_encoding(data)):
+            raise TextError(
+                f"{source} is {encoding}, not UTF-8: it begins with that encoding's byte-order mark",
+                hint=f"convert it (iconv -f {encoding[:6]} -t UTF-8), or {remedy}",
+            ) from wrong
         raise TextError(
             f"{source} is not UTF-8: byte 0x{data[wrong.start]:02X} at byte offset {offset + wrong.start}",
             hint=f"convert it (iconv -f ... -t UTF-8), or {remedy}",
         ) from wrong
+
+
+def marked_encoding(data: bytes) -> str:
+    """The encoding whose byte-order mark bytes begin with; empty where they begin with none."""
+    return next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), "")
+
+
+def mark_length(data: bytes, unit: Unit) -> int:
+    """The bytes to skip: those of a byte-order mark of UTF-8, none where the unit is the byte."""
+    return len(codecs.BOM_UTF8) if unit != "byte" and data.startswith(codecs.BOM_UTF8) else 0
 
 
 def _whole_code_points(data: bytes) -> int:

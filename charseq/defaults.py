@@ -223,7 +223,7 @@ def _long_enough(settings: TrainSettings, updates: int) -> TrainSettings:
 
 
 def _require_something_to_learn(corpus: AnyCorpus) -> None:
-    if not corpus.strings:
+    if not corpus.strings or (isinstance(corpus, LargeCorpus) and not corpus.characters):
         raise TextError("the text has only empty lines", hint="give a --text, or a --file that holds some")
     if isinstance(corpus, LargeCorpus):
         return

@@ -3,7 +3,7 @@
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -12,7 +12,7 @@ from typing import IO, BinaryIO, cast
 
 from charseq.corpus import ANY_BYTES, AnyCorpus, Corpus, LargeCorpus, Source, decoded, lines_of
 from charseq.errors import TextError
-from charseq.units import Normalization, Unit
+from charseq.units import Normalization, Unit, utf8
 from charseq.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
@@ -20,6 +20,8 @@ ARGUMENT = "--text"
 """The name of a text that is an argument, not a file."""
 HOW_TO_GIVE = "give a text by --text STRING, --file PATH, or --file - for standard input"
 BLOCK = 1 << 20
+ReportMark = Callable[[str], None]
+"""Called with the name of a source whose byte-order mark is skipped."""
 LARGE = 1 << 24
 """Bytes of all text together from which on it is read a piece at a time."""
 
@@ -37,13 +39,21 @@ class Given:
     """Characters that the vocabulary has beside those of the text."""
 
     @contextmanager
-    def opened(self, standard_input: BinaryIO, *, may_be_empty: bool = False) -> Iterator[AnyCorpus]:
+    def opened(
+        self,
+        standard_input: BinaryIO,
+        *,
+        may_be_empty: bool = False,
+        report_mark: ReportMark = lambda name: None,
+    ) -> Iterator[AnyCorpus]:
         """The text, read a piece at a time where there is much of it.
 
-        Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
+        A byte-order mark at the beginning of a file or of standard input is skipped, and its name reported;
+        where the unit is the byte, every byte is read.  Raises TextError, also if there is no text or an
+        empty file, unless it `may_be_empty`.
         """
         with ExitStack() as opened:
-            sources = _sources(self.texts, self.files, self.unit, standard_input, opened)
+            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_mark)
             if not may_be_empty:
                 _require_content(sources, self.lines)
             if sum(map(_size, sources)) <= LARGE:
@@ -54,7 +64,8 @@ class Given:
 
     def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
         """The symbols of the text, and the extra ones.  Raises TextError."""
-        every = chain(corpus.pieces(), [self.extra])
+        extra = checked(self.extra, f"--vocabulary {self.extra!r}", self.unit)
+        every = chain(corpus.pieces(), [extra])
         return Vocabulary.of(every, unit=self.unit, normalization=self.normalization, boundary=self.lines)
 
 
@@ -66,23 +77,25 @@ def gather(
     unit: Unit,
     standard_input: BinaryIO,
     may_be_empty: bool = False,
+    report_mark: ReportMark = lambda name: None,
 ) -> Corpus:
     """Read every text and file into memory, in the order given.
 
     Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
     """
     with ExitStack() as opened:
-        sources = _sources(texts, files, unit, standard_input, opened)
+        sources = _sources(texts, files, unit, standard_input, opened, report_mark)
         if not may_be_empty:
             _require_content(sources, lines)
         return _read(sources, lines, unit)
 
 
 def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
-    """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates)."""
-    if unit != "byte" and any("\udc80" <= c <= "\udcff" for c in text):
-        return decoded(os.fsencode(text), source, unit, remedy)
-    return text
+    """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates).
+
+    Raises TextError, for other surrogates, too.
+    """
+    return decoded(utf8(text, source), source, unit, remedy)
 
 
 def _require_content(sources: Sequence[Source], lines: bool) -> None:
@@ -100,25 +113,33 @@ def _size(source: Source) -> int:
 
 
 def _read(sources: Sequence[Source], lines: bool, unit: Unit) -> Corpus:
-    found = [decoded(b"".join(source.blocks()), source.name, unit) for source in sources]
+    found = [decoded(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
     if lines:
         found = [line for text in found for line in lines_of(text)]
     return Corpus(tuple(found), lines)
 
 
 def _sources(
-    texts: Sequence[str], files: Sequence[str], unit: Unit, standard_input: BinaryIO, opened: ExitStack
+    texts: Sequence[str],
+    files: Sequence[str],
+    unit: Unit,
+    standard_input: BinaryIO,
+    opened: ExitStack,
+    report_mark: ReportMark,
 ) -> list[Source]:
     """Every text and file, opened."""
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="give - a single time")
     given = [checked(text, f"--text {text!r}", unit) for text in texts]
-    sources = [Source(ARGUMENT, io.BytesIO(text.encode("utf-8", "surrogateescape"))) for text in given]
+    sources = [Source(ARGUMENT, io.BytesIO(utf8(text))) for text in given]
     for name in files:
         if name == STANDARD_INPUT:
-            sources.append(Source("standard input", opened.enter_context(_kept(standard_input))))
+            source = Source("standard input", opened.enter_context(_kept(standard_input)))
         else:
-            sources.append(Source(repr(name), opened.enter_context(_opened(name))))
+            source = Source(repr(name), opened.enter_context(_opened(name)))
+        sources.append(source.without_mark(unit))
+        if sources[-1].start:
+            report_mark(source.name)
     return sources
 
 

@@ -69,7 +69,7 @@ def holder(folder: Path) -> str | None:
         return None
     try:
         file = os.open(folder / NAME, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+    except (OSError, ValueError):  # a ValueError where no path has such characters
         return None
     try:
         return None if _locked(file, tries=1) else _holder(file)

@@ -8,7 +8,8 @@ from pathlib import Path
 from charseq.errors import ModelFileError
 from charseq.history import Summary, summary
 from charseq.lock import holder
-from charseq.runs import LOG, MODEL, NUMBERED, all_runs, compared, file_in, numbered, runs_folder
+from charseq.run_numbers import NUMBERED, numbered
+from charseq.runs import LOG, MODEL, all_runs, compared, file_in, runs_folder
 from charseq.suggestions import did_you_mean
 
 

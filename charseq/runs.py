@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,6 +10,7 @@ from typing import Any, TextIO
 from charseq.atomic import replace
 from charseq.errors import CharseqError, UsageError
 from charseq.lock import Lock, require_free
+from charseq.run_numbers import NUMBERED, next_folder, numbered
 
 MODEL = "model.safetensors"
 LOG = "log.ndjson"
@@ -20,9 +20,6 @@ COMPARISON = "compare"
 """What the folder of a comparison is called, behind its number."""
 NEWEST = "newest"
 """What names the newest run where one has to be named."""
-NUMBERED = re.compile(r"(\d{4,})-.+")
-_RECORD = re.compile(r"\.last-(\d{4,18})")
-"""The name of a file that records the highest number a run was ever given."""
 
 
 def runs_folder() -> Path:
@@ -124,7 +121,7 @@ def new_comparison() -> Path:
     Raises UsageError, CharseqError where it cannot be made.
     """
     try:
-        return _next_folder(runs_folder(), COMPARISON)
+        return next_folder(runs_folder(), COMPARISON)
     except OSError as error:
         raise _not_made(runs_folder(), error) from error
 
@@ -140,7 +137,7 @@ def new_run(
     """
     try:
         if out is None:
-            folder = _next_folder(comparison or runs_folder(), cell)
+            folder = next_folder(comparison or runs_folder(), cell)
             return Run(folder, Lock(folder))
         require_new(out, force=force)
         out.mkdir(parents=True, exist_ok=True)
@@ -172,6 +169,10 @@ def _not_made(where: Path, error: OSError) -> CharseqError:
 
 def require_new(out: Path, *, force: bool) -> None:
     """Refuse a folder that holds a run, unless `force`, or in which another process trains."""
+    if any(c == "\0" or "\ud800" <= c < "\udc80" or "\udcff" < c <= "\udfff" for c in str(out)):
+        raise UsageError(
+            f"{str(out)!r} has characters that no path can have", hint="choose another folder for the run"
+        )
     require_free(out)
     _require_empty(out, force=force)
 
@@ -208,58 +209,9 @@ def compared(folder: Path) -> list[Path]:
     return [] if is_run or not NUMBERED.fullmatch(folder.name) else numbered(folder)
 
 
-def numbered(root: Path) -> list[Path]:
-    """Return the numbered folders in a folder, oldest first."""
-    if not root.is_dir():
-        return []
-    found = [
-        (int(match[1]), path.name, path)
-        for path in root.iterdir()
-        if (match := NUMBERED.fullmatch(path.name))
-    ]
-    return [path for _, _, path in sorted(found)]
-
-
 def json_line(record: dict[str, Any]) -> str:
     """One JSON object in ASCII, so that no terminal and no encoding can be hurt by it."""
     return json.dumps(record, allow_nan=False)
-
-
-def _next_folder(root: Path, cell: str) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    while True:
-        present = (int(path.name.split("-")[0]) for path in numbered(root))
-        number = max(_recorded(root), *present, 0) + 1
-        folder = root / f"{number:04d}-{cell}"
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        same_number = sum(path.name.startswith(f"{number:04d}-") for path in numbered(root))
-        if same_number == 1 and _recorded(root) < number:
-            _record(root, number)
-            return folder
-        folder.rmdir()
-
-
-def _recorded(root: Path) -> int:
-    """Return the highest number that a run in a folder was ever given; 0 if none is recorded.
-
-    The record is the name of an empty file.  To create one is atomic and needs no lock, and it has no content
-    that could be damaged.
-    """
-    matches = (_RECORD.fullmatch(path.name) for path in root.glob(".last-*"))
-    return max((int(match[1]) for match in matches if match), default=0)
-
-
-def _record(root: Path, number: int) -> None:
-    """Remember the number of a run, for when it is removed; where that fails, only present runs count."""
-    with contextlib.suppress(OSError):
-        (root / f".last-{number:04d}").touch()
-        for path in root.glob(".last-*"):
-            match = _RECORD.fullmatch(path.name)
-            if match and int(match[1]) < number:
-                path.unlink(missing_ok=True)
 
 
 def _remove(path: Path) -> None:

@@ -37,7 +37,9 @@ def sized(
     """Settings with the network, the passes and the dropout that such a text is learned best by.
 
     A size or a time limit that was `given` settles the rest; `power` is the operations a second there are.
+    Every text counts as one character at least, so that no size is 0 or infinite.
     """
+    characters = max(1, characters)
     seconds = given.get("time_limit", USUAL_SECONDS)
     affordable = seconds * power / OPERATIONS  # weights times places
     layers, hidden_size = _stack(affordable, characters, vocabulary_size)

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
-from charseq.errors import UsageError
+from charseq.errors import TextError, UsageError
 
 Unit = Literal["character", "grapheme", "byte"]
 Normalization = Literal["none", "nfc", "nfd", "nfkc"]
@@ -20,10 +20,28 @@ def normalized(text: str, form: Normalization) -> str:
     return unicodedata.normalize(names[form], text)
 
 
+def utf8(text: str, source: str = "the text") -> bytes:
+    """The bytes of a text, those that Python's surrogate escapes stand for among them.
+
+    Raises TextError, which names the `source`, for any other surrogate: no bytes stand for one.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise TextError(
+            f"{source} has an unpaired surrogate, U+{ord(text[error.start]):04X}, at character "
+            f"{error.start + 1}; it cannot be encoded in UTF-8",
+            hint="leave it out, or write the character that the surrogate is half of",
+        ) from None
+
+
 def segments(text: str, unit: Unit) -> Sequence[str]:
-    """Cut a text into its symbols: characters, grapheme clusters (Unicode annex 29), or bytes."""
+    """Cut a text into its symbols: characters, grapheme clusters (Unicode annex 29), or bytes.
+
+    Raises TextError where a text has no bytes, UsageError where graphemes cannot be found.
+    """
     if unit == "byte":
-        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+        return utf8(text).decode("latin-1")
     if unit == "grapheme":
         try:
             import regex  # a package of its own, wanted by few

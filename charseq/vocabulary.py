@@ -90,13 +90,20 @@ class Vocabulary:
         return np.array(found, dtype=self.dtype)
 
     def readable(self, text: str, unknown: Unknown) -> str:
-        """The text with unknown symbols as they are ("error"), skipped, or replaced by `replacement`."""
+        """The text with unknown symbols as they are ("error"), skipped, or replaced by `replacement`.
+
+        Where symbols that then stand side by side make an unknown one, so is that: CR and LF, two halves of
+        a flag, a letter and its accent.
+        """
         if unknown == "error":
             return text
-        other = "" if unknown == "skip" else self.replacement
-        parts = segments(normalized(text, self.normalization), self.unit)
-        known = self._ids
-        return self.joined(part if part in known else other for part in parts)
+        other, known = "" if unknown == "skip" else self.replacement, self._ids
+        for _ in range(len(text) + 1):
+            parts = segments(normalized(text, self.normalization), self.unit)
+            if all(part in known for part in parts):
+                break
+            text = self.joined(part if part in known else other for part in parts)
+        return text
 
     def unknown_in(self, text: str) -> int:
         """How many symbols of a text are not known."""
@@ -129,7 +136,7 @@ class Vocabulary:
         if isinstance(parts, str):
             found = [np.take(self._table, codes, mode="clip") for codes in _code_points(parts)]
             return np.concatenate([*found, self._table[:0]])
-        return np.array([self._ids.get(part, len(self)) for part in parts], self._table.dtype)
+        return np.array([self._ids.get(part, len(self)) for part in parts], self._dtype_of_unknown)
 
     def encode_lines(self, lines: Sequence[str]) -> Ids:
         """Turn lines into ids [N], with the boundary before, between and after them.
@@ -175,9 +182,12 @@ class Vocabulary:
 
     @cached_property
     def _table(self) -> Ids:
-        """The id of every code point up to the largest known; V where there is none, as at the end."""
+        """The id of every code point up to the largest known; V where there is none, as at the end.
+
+        Graphemes have no such table: a cluster may be several code points.
+        """
         codes = [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
-        table = np.full(max(codes, default=0) + 2, len(self), np.min_scalar_type(len(self)))
+        table = np.full(max(codes, default=0) + 2, len(self), self._dtype_of_unknown)
         table[codes] = np.arange(int(self.boundary), len(self))
         return table
 
@@ -212,6 +222,11 @@ class Vocabulary:
     def dtype(self) -> "np.dtype[Any]":
         """The smallest unsigned type that holds every id."""
         return np.dtype(np.min_scalar_type(max(len(self) - 1, 0)))
+
+    @property
+    def _dtype_of_unknown(self) -> "np.dtype[Any]":
+        """The smallest unsigned type that holds every id, and V in place of an unknown symbol."""
+        return np.dtype(np.min_scalar_type(len(self)))
 
     def _unknown(self, text: str, parts: Sequence[str], place: int) -> UnknownCharacter:
         part = parts[place]

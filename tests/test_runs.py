@@ -9,7 +9,8 @@ import pytest
 from charseq.cli.names import models
 from charseq.errors import CharseqError, ModelFileError, UsageError
 from charseq.model_paths import model_path
-from charseq.runs import new_run, numbered, runs_folder
+from charseq.run_numbers import numbered
+from charseq.runs import new_run, runs_folder
 
 
 def make(cell: str, *, trained: bool = True) -> Path:

@@ -261,3 +261,15 @@ def test_several_lines_in_an_argument_or_a_string_suggest_one_at_a_time(trained:
 def test_a_line_end_in_an_argument_is_to_be_left_out(trained: Any) -> None:
     hint = refused(trained("hihello"), "predict", "hi\n")
     assert hint == f"{MODEL}: the text ends with a line end, and the model knows none: leave it out"
+
+
+# Graphemes
+
+
+@pytest.mark.parametrize("form", ["plain", "json", "table"])
+def test_graphemes_of_several_code_points_are_scored_beside_unknown_ones(charseq: Command, form: str) -> None:
+    charseq.train("--text", "e\u0301a🇰🇷", "--unit", "grapheme", "--epochs", "1", "--hidden-size", "3")
+    for way in ("skip", "replace"):
+        result = charseq("score", "ae\u0301xa", "--unknown", way, "--format", form)
+        assert result.status == 0, result.errors
+        assert "1 unknown character was" in result.errors

@@ -1,4 +1,5 @@
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,6 +118,41 @@ def test_an_unknown_character_past_the_last_symbol_is_found_too() -> None:
 def test_an_unknown_byte_is_named() -> None:
     with pytest.raises(UnknownCharacter, match="byte 0xFF, byte 2"):
         Vocabulary.of(["ab"], unit="byte").encode("a\udcff")
+
+
+mixture = st.text(st.sampled_from("ab\r\n?\u0301é한\u1100\u1161🇰🇷👩\u200d\ud800"), max_size=12)
+
+
+@given(
+    learned=mixture,
+    text=mixture,
+    unit=st.sampled_from(["character", "grapheme", "byte"]),
+    form=st.sampled_from(["none", "nfc", "nfd", "nfkc"]),
+    boundary=st.booleans(),
+)
+def test_what_is_skipped_or_replaced_leaves_a_text_of_known_symbols(
+    learned: str, text: str, unit: Any, form: Any, boundary: bool
+) -> None:
+    if unit == "byte":
+        learned, text = learned.replace("\ud800", "\udcff"), text.replace("\ud800", "\udcff")
+    vocabulary = Vocabulary.of([learned], unit=unit, normalization=form, boundary=boundary)
+    ids = vocabulary.encode_known(text)
+    assert int((ids == len(vocabulary)).sum()) == vocabulary.unknown_in(text)
+    vocabulary.encode(vocabulary.readable(text, "skip"))
+    if learned:
+        assert len(vocabulary.encode(vocabulary.readable(text, "replace"))) <= len(ids)
+
+
+def test_clusters_of_several_code_points_have_their_ids_beside_unknown_ones() -> None:
+    vocabulary = Vocabulary.of(["e\u0301a"], unit="grapheme")
+    assert vocabulary.symbols == ("a", "e\u0301")
+    assert vocabulary.encode_known("ae\u0301xe").tolist() == [0, 1, 2, 2]
+    assert vocabulary.encode_known("").tolist() == []
+
+
+def test_what_stands_side_by_side_only_after_a_symbol_was_skipped_is_skipped_if_unknown() -> None:
+    vocabulary = Vocabulary.of(["\r", "\n", "a"], unit="grapheme")
+    assert vocabulary.readable("a\rx\na", "skip") == "aa"
 
 
 def test_symbols_that_are_not_sorted_are_refused() -> None:

@@ -103,7 +103,7 @@ def compare(
             hint="begin at a smaller --seed",
         )
     source = texts.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
-    with source.opened(sys.stdin.buffer) as corpus:
+    with source.opened(sys.stdin.buffer, report_mark=texts.report_mark) as corpus:
         known = source.vocabulary(corpus)
         planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
         form = chosen_format(format, json=json, terminal=sys.stdout.isatty())

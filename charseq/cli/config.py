@@ -98,7 +98,7 @@ def read(path: Path) -> dict[str, Any]:
             data = file.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
             raise UsageError(f"{str(path)!r} is more than 1 MB, which is no --config", hint="check --config")
-        return tomllib.loads(data.decode())
+        return tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read {str(path)!r}: {error.strerror}", hint="check --config") from None
     except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
@@ -134,7 +134,9 @@ def _value(parameter: Any, key: str, value: object, source: str) -> object:
             return value
         raise _no_value(key, value, source, f"{key} is a flag: write {key} = true or {key} = false")
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return value
+        if parameter.multiple or parameter.nargs != 1:
+            return value
+        raise _no_value(key, value, source, f"{key} takes one value, not a list")
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return [str(value)] if parameter.multiple else str(value)
     raise _no_value(key, value, source, "give a string or a number")

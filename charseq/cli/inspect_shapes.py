@@ -122,6 +122,7 @@ def inspect_shapes(
         about = f"trained, {model}"
     else:
         known = {"unit": unit, "normalization": normalize}
+        vocabulary = texts.checked(vocabulary, "--vocabulary", unit)
         subject, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
         about = f"fresh weights, seed {seed}"
     rows = _selected(rows, subject.arrays, step, layer)

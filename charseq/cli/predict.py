@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,6 +118,13 @@ def predict(
         batch_size=batch_size,
     )
     path, trained = trained_model(model)
+    unit = trained.vocabulary.unit
+    asked = replace(
+        asked,
+        until=[texts.checked(string, "--until", unit) for string in asked.until],
+        allow=None if allow is None else texts.checked(allow, "--allow", unit),
+        pattern=None if pattern is None else texts.checked(pattern, "--pattern", "character"),
+    )
     with streams.killable():  # a pattern may take long
         decoding = Decoding.of(trained, asked)
     given = [*(prompts or []), *(text or [])]
@@ -131,7 +139,7 @@ def predict(
     if form != "json":
         _tell_of_choice(path, decoding, seed, newest=model is None)
     line_ends = trained.vocabulary.knows_line_ends
-    reading = Reading(trained.vocabulary.unit, lines, escapes, json_input, line_ends)
+    reading = Reading(unit, lines, escapes, json_input, line_ends)
     first = [Prompt("")]
     if given or files:
         arguments = gathered([prompt for prompt in given if prompt != "-"], [], reading)

@@ -12,6 +12,7 @@ from charseq.corpus import without_last_line_end
 from charseq.errors import TextError
 from charseq.gather import STANDARD_INPUT
 from charseq.render.visible import visible
+from charseq.units import utf8
 
 if TYPE_CHECKING:
     from charseq.units import Unit
@@ -91,11 +92,11 @@ def _lines(name: str, reading: Reading) -> Iterator[list[Prompt]]:
 
 def _of_line(line: str, number: int, reading: Reading) -> Prompt:
     if reading.json_input:
-        return _of_json(line, number)
+        return _of_json(line, number, reading.unit)
     return Prompt(_unescaped(line, reading.unit) if reading.escapes else line)
 
 
-def _of_json(line: str, number: int) -> Prompt:
+def _of_json(line: str, number: int, unit: "Unit") -> Prompt:
     """A prompt with a seed and a length of its own."""
     remedy = 'write objects such as {"prompt": "To be", "seed": 1, "length": 80}, each a line'
     try:
@@ -114,6 +115,8 @@ def _of_json(line: str, number: int) -> Prompt:
                 f"line {number} of the prompts: {key} {value!r} is no whole number from 0 to {largest}",
                 hint=remedy,
             )
+    if unit == "byte":
+        utf8(record["prompt"], f"line {number} of the prompts")
     return Prompt(record["prompt"], record.get("seed"), record.get("length"))
 
 
@@ -124,10 +127,11 @@ def _unescaped(text: str, unit: "Unit") -> str:
         code = found[1]
         if code in ESCAPES:
             return ESCAPES[code]
-        if unit == "byte" and code.startswith("x") and code[1] in "89abcdefABCDEF":
-            return chr(0xDC00 + int(code[1:], 16))
-        if len(code) > 1 and int(code[1:], 16) <= sys.maxunicode:
-            return chr(int(code[1:], 16))
+        number = int(code[1:], 16) if len(code) > 1 else sys.maxunicode + 1
+        if unit == "byte" and code.startswith("x") and 0x80 <= number <= 0xFF:
+            return chr(0xDC00 + number)
+        if number <= sys.maxunicode:
+            return chr(number)
         raise TextError(
             f"{found[0]!r} in the prompt {text!r} is no escape",
             hint=r"write \n, \t, \r, \\, \xHH or \uHHHH, or leave --escapes out",
@@ -135,5 +139,5 @@ def _unescaped(text: str, unit: "Unit") -> str:
 
     found = _ESCAPE.sub(character, text)
     if unit == "byte":
-        return found.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+        return utf8(found, f"the prompt {text!r}").decode("utf-8", "surrogateescape")
     return found

@@ -62,7 +62,7 @@ class Readings:
         for name in files:
             one = Given(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
             texts.tell_who_types(one.files)
-            with one.opened(sys.stdin.buffer, may_be_empty=True) as corpus:
+            with one.opened(sys.stdin.buffer, may_be_empty=True, report_mark=texts.report_mark) as corpus:
                 if not any(corpus.pieces()):
                     self.empty.append(name)
                     if name == STANDARD_INPUT:

@@ -41,8 +41,15 @@ def _gathered(
     """Read texts and files, each a sequence.  Raises TextError."""
     from charseq.gather import gather
 
-    stdin = sys.stdin.buffer
-    found = gather(texts, files, lines=False, unit=unit, standard_input=stdin, may_be_empty=may_be_empty)
+    found = gather(
+        texts,
+        files,
+        lines=False,
+        unit=unit,
+        standard_input=sys.stdin.buffer,
+        may_be_empty=may_be_empty,
+        report_mark=report_mark,
+    )
     return found.sequences
 
 
@@ -105,6 +112,21 @@ def given(
     return Given(tuple(texts), tuple(files), lines, unit, normalization, extra)
 
 
+def report_mark(name: str) -> None:
+    """Report on standard error that the byte-order mark of a file or of standard input is skipped."""
+    streams.say(f"{visible(name)} begins with a byte-order mark, which is skipped", "dim")
+
+
+def without_mark(data: bytes, name: str, unit: "Unit") -> bytes:
+    """The bytes of a file, or of standard input, without their byte-order mark, which is reported."""
+    from charseq.corpus import mark_length
+
+    length = mark_length(data, unit)
+    if length:
+        report_mark(name)
+    return data[length:]
+
+
 def _named(texts: Sequence[str] | None, files: Sequence[str] | None) -> tuple[list[str], list[str]]:
     """The texts and files of a command, the environment's where it has none."""
     files = from_environment(files, "FILE")
@@ -127,13 +149,23 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     for text in given or []:
         if text == STANDARD_INPUT:
             tell_who_types([STANDARD_INPUT])
-            lines = decoded(sys.stdin.buffer.read(), "standard input", unit, remedy).splitlines()
+            data = sys.stdin.buffer.read()
+            read = without_mark(data, "standard input", unit)
+            offset = len(data) - len(read)
+            lines = decoded(read, "standard input", unit, remedy, offset=offset).splitlines()
             if not lines:
                 raise TextError("standard input is empty", hint="pipe a text into it")
             found += lines
         else:
             found.append(checked(text, f"the argument {text!r}", unit, remedy))
     return found
+
+
+def checked(text: str, option: str, unit: "Unit") -> str:
+    """The string of an option.  Raises TextError for bytes that are not UTF-8, where the unit is no byte."""
+    from charseq.gather import checked
+
+    return checked(text, f"{option} {text!r}", unit, "write it in UTF-8")
 
 
 def lines_as_they_come(
@@ -158,6 +190,10 @@ def lines_as_they_come(
             block = file.read1(BLOCK)
             held += block
             end = held.rfind(b"\n") + 1 if block else len(held)
+            if end and not offset:
+                whole, held = held, without_mark(held, source, unit)
+                offset = len(whole) - len(held)
+                end -= offset
             if end:
                 text = decoded(held[:end], source, unit, remedy or ANY_BYTES, offset=offset)
                 lines = text.removesuffix("\n").split("\n")

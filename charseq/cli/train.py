@@ -113,7 +113,7 @@ def train(
     else:
         runs_folder()  # refused now rather than after torch was loaded
     began = running_time()
-    with stopping() as stop, source.opened(sys.stdin.buffer) as corpus:
+    with stopping() as stop, source.opened(sys.stdin.buffer, report_mark=texts.report_mark) as corpus:
         known = source.vocabulary(corpus)
         if resumed:
             settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)

@@ -140,7 +140,7 @@ def _compiled(pattern: str) -> tuple[Transitions, int, set[int]]:
     except ValueError as error:
         try:
             re.compile(pattern)
-        except re.error as wrong:
+        except (re.error, OverflowError, RecursionError) as wrong:
             reason = f"is no regular expression: {wrong}"
         else:
             reason = f"is none that can be followed symbol by symbol: {error}"
