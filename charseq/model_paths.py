@@ -47,7 +47,8 @@ def located(model: str) -> Path:
     Raises ModelFileError, which suggests runs, if neither exists but a run has a similar name.
     """
     path = Path(model)
-    if os.path.lexists(path) or path.is_absolute() or ".." in path.parts:
+    in_a_run = path.name == MODEL and path.parent.is_dir()  # which may not have saved its model yet
+    if os.path.lexists(path) or in_a_run or path.is_absolute() or ".." in path.parts:
         return path
     inside = runs_folder() / path
     if os.path.lexists(inside):
