@@ -58,7 +58,7 @@ class Source(NamedTuple):
         return self._replace(start=mark_length(next(self.blocks(LONGEST_MARK), b""), unit))
 
     def blocks(self, size: int = -1) -> Iterator[bytes]:
-        """The bytes from `start` on, so many at once; all at once by default.  Raises TextError."""
+        """Yield the bytes from `start` on, `size` at a time; by default all at once.  Raises TextError."""
         try:
             self.file.seek(self.start)
             while block := self.file.read(size):

@@ -89,3 +89,31 @@ def test_arbitrary_bytes_in_the_file_are_answered_in_our_own_words(charseq: Comm
     result = charseq("inspect-shapes", "ab", "--config", "options.toml")
     assert result.status in (0, 2)
     assert "a bug" not in result.errors
+
+
+CONFIGURED = ["[]", '["a"]', r'"\u0000"', r'"a\u0000"', "1e400", "-1", "nan", "1979-05-27", '"-"', '""']
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (("train", "--text", "ab", "--epochs", "1"), ("out", "resume", "seed")),
+        (("predict",), ("model", "file", "until")),
+        (("inspect-shapes", "ab"), ("model", "hidden-size", "seed")),
+    ],
+)
+def test_any_value_of_a_config_file_is_taken_or_refused_in_words(
+    charseq: Command, command: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    for option in options:
+        for value in CONFIGURED:
+            Path("options.toml").write_text(f"{option} = {value}\n")
+            result = charseq(*command, "--config", "options.toml")
+            assert result.status in (0, 2), (option, value, result.errors)
+
+
+def test_a_list_for_an_option_of_one_value_is_refused(charseq: Command) -> None:
+    Path("options.toml").write_text('seed = ["1"]\n')
+    result = charseq("train", "--text", "ab", "--config", "options.toml")
+    assert result.status == 2
+    assert "takes one value, not a list" in result.errors

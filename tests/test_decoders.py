@@ -287,34 +287,6 @@ def test_extra_characters_that_are_not_utf_8_are_refused() -> None:
         assert "--vocabulary '\\udcff' is not UTF-8" in result.errors
 
 
-CONFIGURED = ["[]", '["a"]', r'"\u0000"', r'"a\u0000"', "1e400", "-1", "nan", "1979-05-27", '"-"', '""']
-
-
-@pytest.mark.parametrize(
-    ("command", "options"),
-    [
-        (("train", "--text", "ab", "--epochs", "1"), ("out", "resume", "seed")),
-        (("predict",), ("model", "file", "until")),
-        (("inspect-shapes", "ab"), ("model", "hidden-size", "seed")),
-    ],
-)
-def test_any_value_of_a_config_file_is_taken_or_refused_in_words(
-    command: tuple[str, ...], options: tuple[str, ...]
-) -> None:
-    for option in options:
-        for value in CONFIGURED:
-            Path("options.toml").write_text(f"{option} = {value}\n")
-            result = charseq(*command, "--config", "options.toml")
-            assert result.status in (0, 2), (option, value, result.errors)
-
-
-def test_a_list_for_an_option_of_one_value_is_refused() -> None:
-    Path("options.toml").write_text('seed = ["1"]\n')
-    result = charseq("train", "--text", "ab", "--config", "options.toml")
-    assert result.status == 2
-    assert "takes one value, not a list" in result.errors
-
-
 @pytest.mark.parametrize("out", ["a\0b", "\ud800"])
 def test_a_folder_that_no_path_can_name_is_refused(out: str) -> None:
     with pytest.raises(UsageError, match="no path can have"):

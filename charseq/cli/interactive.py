@@ -87,7 +87,7 @@ def _answered(explorer: Explorer, key: str, unknown: Unknown) -> str:
 
 
 def _done(model: Model, unknown: Unknown) -> str:
-    """Return what becomes of unknown characters."""
+    """Return a note on how unknown characters are treated."""
     return "skipped" if unknown == "skip" else f"read as {model.vocabulary.replacement!r}"
 
 
