@@ -251,7 +251,7 @@ def _following(end: End) -> str:
     if end.epoch == 0 and end.validation_loss is not None:
         return f"{model} (initial weights)   next: more text, more time, or --validation-split spread"
     if end.epoch == 0:
-        return f"{model}   no epoch was finished, so it may have learned little"
+        return f"{model}   no epoch was evaluated, so it may have learned little"
     run = end.model.rpartition("/")[0] or "."
     numbered = re.fullmatch(r"runs/\d{4,}-[^/]+", run)  # the newest, which predict takes by itself
     named = "" if numbered else f" --model {visible(shlex.quote(run))}"
