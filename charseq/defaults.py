@@ -80,6 +80,7 @@ def choose(
     unknown = given.keys() - {field.name for field in fields(TrainSettings)}
     if unknown:
         raise UsageError(f"no such setting: {', '.join(sorted(unknown))}")
+    TrainSettings(**given)  # which refuses a value of another type, or out of range
     asked = given.keys()
     whole = not given.get("validation") and not given.get("sequence_length")
     short = corpus if isinstance(corpus, Corpus) and is_short(corpus) and whole else None

@@ -18,8 +18,10 @@ from charseq import __version__, tensor_file
 from charseq.cells import cell_named
 from charseq.errors import ModelFileError, UsageError
 from charseq.held import Digests
+from charseq.json_types import fitting, json_object, typed
 from charseq.network import Network, Weights
 from charseq.tensor_file import AGAIN, Array, Entry, TensorFile, named
+from charseq.units import can_segment
 from charseq.vocabulary import Vocabulary
 
 FORMAT = 3
@@ -28,6 +30,19 @@ FORMAT = 3
 2 keeps, beside the model, what a run needs to be resumed.  3 does so for runs that hold out text spread over
 the whole; a run of format 2 read its text in other batches, and cannot be resumed.
 """
+
+MEASURES: Mapping[str, Any] = {
+    "settings": dict,
+    "epoch": int,
+    "passes": float,
+    "loss": float | None,
+    "accuracy": float | None,
+    "validation_loss": float | None,
+    "selection_loss": float | None,
+    "measured": bool,
+    "diverged": bool,
+}
+"""The types of what `training` may hold; any of it may be missing, and more is left out."""
 
 LINES = "lines"
 """The name of the tensor that has their digests."""
@@ -160,6 +175,12 @@ def _model(file: TensorFile, told: Description) -> Model:
         raise ModelFileError(
             f"{named(file.path)} does not fit together: its lines are not sorted", hint=AGAIN
         )
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ModelFileError(
+                f"{named(file.path)} cannot be used: tensor {name!r} has a number that is NaN or infinite",
+                hint=AGAIN,
+            )
     return Model(told.network, told.vocabulary, arrays, told.learned, told.opening, told.training, lines)
 
 
@@ -168,29 +189,37 @@ def _told(file: TensorFile) -> Description:
     path = file.path
     description = _description(file)
     try:
-        _require_cell(path, description["network"]["cell_name"])
-        vocabulary = description["vocabulary"]
+        network = json_object(description["network"], "network")
+        _require_cell(path, network["cell_name"])
         place = description["place"] if description["format"] > 1 else None
+        training = json_object(description["training"], "training")
         told = Description(
-            Network(**description["network"]),
-            Vocabulary(**{**vocabulary, "symbols": tuple(vocabulary["symbols"])}),
-            tuple(map(str, description["learned"])),
-            str(description["opening"]),
-            dict(description["training"]),
-            None if place is None else dict(place),
-            str(description["charseq"]),
+            typed(Network, network),
+            typed(Vocabulary, description["vocabulary"]),
+            fitting(description["learned"], tuple[str, ...], "learned"),
+            fitting(description["opening"], str, "opening"),
+            {
+                name: fitting(training[name], kind, name)
+                for name, kind in MEASURES.items()
+                if name in training
+            },
+            None if place is None else json_object(place, "place"),
+            fitting(description["charseq"], str, "charseq"),
             description["format"],
-            dict(description["tensors"]),
+            json_object(description["tensors"], "tensors"),
             {name: entry.shape for name, entry in file.entries.items()},
             file.size,
         )
         _check_plan(told, file.entries)
+        _check_texts(told)
     except ModelFileError:
         raise
     except UsageError as error:
         raise ModelFileError(f"{named(path)} does not fit together: {error.message}", hint=AGAIN) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{named(path)} is incomplete: {error}", hint=AGAIN) from error
+    except KeyError as error:
+        raise ModelFileError(f"{named(path)} is incomplete: it lacks {error}", hint=AGAIN) from error
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"{named(path)} does not fit together: {error}", hint=AGAIN) from error
     return told
 
 
@@ -200,15 +229,16 @@ def _description(file: TensorFile) -> dict[str, Any]:
         description = tensor_file.parsed(text)
         claimed = description.pop("sha256")
         version = description["format"]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        digest = _digest(description)
+        written = _json({**description, "sha256": digest})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ModelFileError(f"{named(path)} is damaged: its description is broken", hint=AGAIN) from None
     if type(version) is not int or not 1 <= version <= FORMAT:
         raise ModelFileError(
             f"{named(path)} has format {version!r}; this charseq ({__version__}) reads up to {FORMAT}",
             hint=f"install charseq {description.get('charseq', '')} or later",
         )
-    written = _json({**description, "sha256": _digest(description)})
-    if claimed != _digest(description) or text != written:
+    if claimed != digest or text != written:
         raise ModelFileError(f"{named(path)} is damaged: its description was changed", hint=AGAIN)
     return description  # type: ignore[no-any-return]
 
@@ -246,6 +276,16 @@ def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
     for name, slot in slots.items():
         if tensors[name].shape != slot.shape or tensors[name].kind != "F32":
             raise ValueError(f"tensor {name} is {tensors[name].kind} {tensors[name].shape}")
+
+
+def _check_texts(told: Description) -> None:
+    """Hold the texts that a model begins with and ends at against the symbols that it knows."""
+    vocabulary = told.vocabulary
+    if told.learned and vocabulary.boundary:
+        raise ValueError("a model of lines has memorized strings")
+    if can_segment(vocabulary.unit):
+        for text in (*told.learned, told.opening):
+            vocabulary.encode(text)
 
 
 def _json(value: Any) -> str:

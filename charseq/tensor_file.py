@@ -105,9 +105,9 @@ def digest(array: Array) -> str:
 
 
 def parsed(text: str | bytes) -> Any:
-    """JSON in which no name stands twice in an object.  Raises ValueError."""
+    """JSON without NaN and infinity, in which no name stands twice in an object.  Raises ValueError."""
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -162,6 +162,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a name stands twice")
     return found
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ModelFileError:

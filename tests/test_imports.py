@@ -13,7 +13,7 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
-    "signals", "stopped_time", "interrupt",
+    "signals", "stopped_time", "interrupt", "json_types",
     "errors", "atomic", "lock", "tensor_file", "units", "unknown", "vocabulary", "corpus", "line_list",
     "gather", "sequences", "encoded", "split", "held", "cells", "batches", "network", "arrays", "native",
     "reader", "settings", "sizing", "defaults", "shapes", "explain", "model_file", "generation", "score",

@@ -10,7 +10,7 @@ import torch
 
 from charseq.arrays import SeededDraw
 from charseq.corpus import AnyCorpus
-from charseq.errors import TextError, UsageError
+from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.events import End, EndStatus, Epoch, Start
 from charseq.gather import Given
 from charseq.resumption import Resumption, text_of
@@ -171,10 +171,24 @@ class Session:
                 hint="give the text as it was, or train anew, without --resume",
             )
         self.parts.restore(resumed.model, resumed.state)
+        self._require_batch()
         if self.material.held_out and self.place.counts.evaluated:
             self.material.held_out.limit(self.place.counts.evaluated)
         seconds = place.get("seconds", 0.0)
         return seconds if isinstance(seconds, float) and seconds >= 0 else 0.0
+
+    def _require_batch(self) -> None:
+        """Refuse counts, and carried states, that no batch of the text follows.  Raises ModelFileError."""
+        counts, states, windows = self.place.counts, self.place.states, self.material.windows
+        wrong = counts.batches > len(windows) or counts.read > windows.places
+        if states is not None and not wrong:
+            batch = next(windows.batches(counts.epochs, counts.batches), None)
+            wrong = batch is not None and not batch.fresh.all() and len(batch.fresh) != len(states[0][0])
+        if wrong:
+            raise ModelFileError(
+                f"what the run goes on from does not fit its text, which has {len(windows)} batches",
+                hint="train again, without --resume",
+            )
 
     def _require_more_to_do(self, resumed: Resumption) -> None:
         """Refuse to go on with a run that is over; one that was stopped in its last moment may end."""
