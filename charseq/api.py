@@ -14,7 +14,8 @@ from charseq.generation.continuation import Request, Step, opening
 from charseq.generation.decoding import Answer, Decoding, Options, whole_number
 from charseq.interrupt import Interrupt
 from charseq.model_file import Model, read
-from charseq.runs import model_path, new_run, resumed_run
+from charseq.model_paths import model_path
+from charseq.runs import new_run, resumed_run
 from charseq.score import Surprise, Total, encoded, surprises
 from charseq.stopped_time import running_time
 from charseq.units import Normalization, Unit, Unknown

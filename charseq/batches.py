@@ -187,21 +187,3 @@ def padded(sequences: Sequence[Ids]) -> tuple[npt.NDArray[np.int64], npt.NDArray
     for row, sequence in zip(ids, sequences, strict=True):
         row[: len(sequence)] = sequence
     return ids, lengths
-
-
-def overlapping(sequence: Ids, length: int, stride: int) -> list[Ids]:
-    """Windows of `length` places, each `stride` further on; the last one ends where the sequence ends."""
-    last = len(sequence) - 1 - length
-    starts = [*range(0, max(last, 0), stride), max(last, 0)]
-    return [sequence[start : start + length + 1] for start in starts]
-
-
-def spliced(windows: Sequence[Sequence[int]], places: int, stride: int) -> list[int]:
-    """The places of overlapping windows as one sequence of `places`, each once.
-
-    Of the first window all places are taken, of every other those that the one before it did not reach.
-    """
-    whole = list(windows[0])
-    for window in windows[1:]:
-        whole += window[len(window) - min(stride, places - len(whole)) :]
-    return whole

@@ -137,6 +137,11 @@ def lines_of(text: str) -> list[str]:
     return [line for line in text.replace("\r\n", "\n").split("\n") if line]
 
 
+def without_last_line_end(text: str) -> str:
+    r"""Return a text without the \n or \r\n that ends it."""
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+
+
 def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *, offset: int = 0) -> str:
     """Bytes as text: strictly UTF-8, or, where the unit is the byte, with the rest escaped as surrogates.
 

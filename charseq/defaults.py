@@ -5,14 +5,15 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from charseq.corpus import AnyCorpus, Corpus, LargeCorpus
-from charseq.errors import TextError, UsageError
+from charseq.errors import TextError, UsageError, cannot_combine
 from charseq.settings import Schedule, TrainSettings
 from charseq.sizing import TWO_CORES, sized
+from charseq.suggestions import did_you_mean
 
 SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-norm"
 CELL_REASONS = {
-    True: f"{SHORT_TEXT_CELL} learned strings most reliably",
-    False: f"{LONG_TEXT_CELL} with layer norm was best on running text, and its state is bounded",
+    True: f"{SHORT_TEXT_CELL} memorized strings most reliably in benchmarks",
+    False: f"{LONG_TEXT_CELL} with layer norm was best on longer text in benchmarks; its state is bounded",
 }
 """Why, by whether a text is learned whole."""
 
@@ -77,9 +78,11 @@ def choose(
     """
     _require_something_to_learn(corpus)
     given = {name: value for name, value in given.items() if value is not None}
-    unknown = given.keys() - {field.name for field in fields(TrainSettings)}
+    names = [field.name for field in fields(TrainSettings)]
+    unknown = given.keys() - set(names)
     if unknown:
-        raise UsageError(f"no such setting: {', '.join(sorted(unknown))}")
+        hint = did_you_mean(min(unknown), names)
+        raise UsageError(f"no such setting: {', '.join(sorted(unknown))}", hint=hint)
     TrainSettings(**given)  # which refuses a value of another type, or out of range
     asked = given.keys()
     whole = not given.get("validation") and not given.get("sequence_length")
@@ -106,12 +109,28 @@ def choose(
     settings = replace(defaults, **given, reasons=known)
     if settings.tie_weights and "embedding_size" not in given:
         settings = replace(settings, embedding_size=settings.hidden_size)
+    if given.get("layer_norm"):
+        settings.network(vocabulary_size).require_layer_norm()
+    _require_effect(settings, given)
     if settings.stride > settings.sequence_length:
         raise UsageError(
             f"--stride {settings.stride} leaves places out between windows of {settings.sequence_length}",
             hint="a stride is at most the --sequence-length",
         )
     return settings
+
+
+def _require_effect(settings: TrainSettings, given: Mapping[str, Any]) -> None:
+    """Raise UsageError for a given setting that does nothing beside the others."""
+    if given.get("dropout") and settings.head == "none" and settings.layers == 1:
+        raise cannot_combine("--dropout", ["--head none"], "the only layer's output is the logits")
+    if settings.schedule == "one-cycle" and given.get("warm_up") == 0:
+        why = (
+            f"it begins with a rise{'' if 'schedule' in given else f' and is the default of {settings.cell}'}"
+        )
+        raise cannot_combine(
+            "--warm-up 0", ["--schedule one-cycle"], why, hint="choose another --schedule, such as cosine"
+        )
 
 
 def is_short(corpus: Corpus) -> bool:
@@ -141,7 +160,7 @@ def _for_overlapping_windows(corpus: AnyCorpus, given: Mapping[str, Any]) -> Tra
     """Every window starts from the zero state, all in one batch where there are not too many."""
     if corpus.lines or given.get("validation"):
         other = "--lines" if corpus.lines else "--validation"
-        raise UsageError(f"--stride and {other} exclude each other", hint="give one of them")
+        raise cannot_combine("--stride", [other])
     if isinstance(corpus, LargeCorpus):
         raise UsageError(
             f"--stride learns all windows of a text at once, and {corpus.characters:,} are too many",
@@ -206,7 +225,7 @@ def _long_enough(settings: TrainSettings, updates: int) -> TrainSettings:
 
 def _require_something_to_learn(corpus: AnyCorpus) -> None:
     if not corpus.strings or (isinstance(corpus, LargeCorpus) and not corpus.characters):
-        raise TextError("the text is empty", hint="give a --text, or a --file that holds some")
+        raise TextError("the text has only empty lines", hint="give a --text, or a --file that holds some")
     if isinstance(corpus, LargeCorpus):
         return
     shortest = min(corpus.sequences, key=len)

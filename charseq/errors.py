@@ -8,6 +8,7 @@ CharseqError              1  the run failed
 `-- RequirementNotMet     3  --require-accuracy
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -39,6 +40,14 @@ class UsageError(CharseqError):
     """An option, a text, a file or a model that cannot be used as given."""
 
     status = ExitStatus.USAGE
+
+
+def cannot_combine(
+    option: str, others: Sequence[str], why: str = "", *, hint: str = "give one of them"
+) -> UsageError:
+    """Return the error for options that contradict each other, or of which one would do nothing."""
+    reason = f": {why}" if why else ""
+    return UsageError(f"{option} cannot be combined with {' and '.join(others)}{reason}", hint=hint)
 
 
 class TextError(UsageError):

@@ -49,6 +49,12 @@ class Start:
     """The held-out part whose symbol frequencies differ clearly from the training text: `first` and `last`
     symbol, and the relative entropy in `nats` per symbol.
     """
+    highest_accuracy: float | None = None
+    """The highest accuracy that any network with this cell can reach on a memorized text; None otherwise."""
+    conflict: dict[str, Any] | None = None
+    """Of a text that cannot all be memorized, the shortest `context` that is followed by several symbols,
+    those symbols (`following`), and the `count` of such contexts.
+    """
     resumed: float | None = None
     """How often the text had been read when the run was stopped that now goes on; None of a new run."""
 
@@ -119,7 +125,7 @@ class End:
     epoch: int
     """The epoch, done or under way, whose weights were kept; 0 are the first weights."""
     epochs: int
-    """How many epochs there were."""
+    """The number of whole epochs."""
     loss: float | None
     accuracy: float | None
     validation_loss: float | None
@@ -129,6 +135,10 @@ class End:
     """How often the text had been read when what was kept was measured ..."""
     last_passes: float = 0.0
     """... and when the last measure was taken."""
+    total_passes: float = 0.0
+    """How often the text was read in all."""
+    highest_accuracy: float | None = None
+    """As in the start event."""
     outliers: list[dict[str, Any]] = field(default_factory=list)
     """Held-out sequences that dominate the validation loss: `text`, `characters`, `loss` (nats per character)
     and `share` (of the whole loss).

@@ -7,7 +7,7 @@ import numpy as np
 from charseq.arrays import Floats, log_softmax, require_finite
 from charseq.errors import UnknownCharacter
 from charseq.model_file import Model
-from charseq.reader import Reader
+from charseq.sliding import reader_for
 
 
 class Mind(NamedTuple):
@@ -27,7 +27,7 @@ class Explorer:
         self.mind: Mind | None = None
         """None before the first symbol, where lines were not learned."""
         self._read: list[int] = []
-        self._reader = Reader(model.network, model.weights)
+        self._reader = reader_for(model)
         self.write("")
 
     def write(self, text: str) -> None:
@@ -36,7 +36,7 @@ class Explorer:
         ids = [*edge, *self.model.vocabulary.encode(text).tolist()]
         self.text = text
         if ids[: len(self._read)] != self._read or len(ids) == len(self._read):  # nothing to go on with
-            self._reader, self._read = Reader(self.model.network, self.model.weights), []
+            self._reader, self._read = reader_for(self.model), []
         if not ids:
             self.mind = None
         for symbol in ids[len(self._read) :]:

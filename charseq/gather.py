@@ -16,6 +16,9 @@ from charseq.units import Normalization, Unit, utf8
 from charseq.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
+ARGUMENT = "--text"
+"""The name of a text that is an argument, not a file."""
+HOW_TO_GIVE = "give a text by --text STRING, --file PATH, or --file - for standard input"
 BLOCK = 1 << 20
 ReportMark = Callable[[str], None]
 """Called with the name of a source whose byte-order mark is skipped."""
@@ -37,16 +40,23 @@ class Given:
 
     @contextmanager
     def opened(
-        self, standard_input: BinaryIO, *, report_mark: ReportMark = lambda name: None
+        self,
+        standard_input: BinaryIO,
+        *,
+        may_be_empty: bool = False,
+        report_mark: ReportMark = lambda name: None,
     ) -> Iterator[AnyCorpus]:
         """The text, read a piece at a time where there is much of it.
 
         A byte-order mark at the beginning of a file or of standard input is skipped, and its name reported;
-        where the unit is the byte, every byte is read.  Raises TextError.
+        where the unit is the byte, every byte is read.  Raises TextError, also if there is no text or an
+        empty file, unless it `may_be_empty`.
         """
         with ExitStack() as opened:
             sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_mark)
-            if sum(source.file.seek(0, os.SEEK_END) for source in sources) <= LARGE:
+            if not may_be_empty:
+                _require_content(sources, self.lines)
+            if sum(map(_size, sources)) <= LARGE:
                 yield _read(sources, self.lines, self.unit)
             else:
                 at_lines = self.unit == "grapheme" or self.normalization != "none"
@@ -66,11 +76,18 @@ def gather(
     lines: bool,
     unit: Unit,
     standard_input: BinaryIO,
+    may_be_empty: bool = False,
     report_mark: ReportMark = lambda name: None,
 ) -> Corpus:
-    """Read every text and file into memory, in the order given.  Raises TextError."""
+    """Read every text and file into memory, in the order given.
+
+    Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
+    """
     with ExitStack() as opened:
-        return _read(_sources(texts, files, unit, standard_input, opened, report_mark), lines, unit)
+        sources = _sources(texts, files, unit, standard_input, opened, report_mark)
+        if not may_be_empty:
+            _require_content(sources, lines)
+        return _read(sources, lines, unit)
 
 
 def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
@@ -79,6 +96,20 @@ def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
     Raises TextError, for other surrogates, too.
     """
     return decoded(utf8(text, source), source, unit, remedy)
+
+
+def _require_content(sources: Sequence[Source], lines: bool) -> None:
+    """Raise TextError if there are no sources, or if one is an empty file; of `lines`, if all are."""
+    if not sources:
+        raise TextError("no text was given", hint=HOW_TO_GIVE)
+    empty = [source.name for source in sources if not _size(source) and source.name != ARGUMENT]
+    if empty and (not lines or len(empty) == len(sources)):
+        names = " and ".join(dict.fromkeys(empty))
+        raise TextError(f"{names} {'is' if len(set(empty)) == 1 else 'are'} empty", hint=HOW_TO_GIVE)
+
+
+def _size(source: Source) -> int:
+    return source.file.seek(0, os.SEEK_END)
 
 
 def _read(sources: Sequence[Source], lines: bool, unit: Unit) -> Corpus:
@@ -100,7 +131,7 @@ def _sources(
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="give - a single time")
     given = [checked(text, f"--text {text!r}", unit) for text in texts]
-    sources = [Source("--text", io.BytesIO(utf8(text))) for text in given]
+    sources = [Source(ARGUMENT, io.BytesIO(utf8(text))) for text in given]
     for name in files:
         if name == STANDARD_INPUT:
             source = Source("standard input", opened.enter_context(_kept(standard_input)))

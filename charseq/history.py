@@ -26,6 +26,9 @@ class Summary:
     status: str
     """How it ended; "running" where it is under way, "unfinished" where it was killed."""
     epochs: int | None
+    """The number of whole epochs."""
+    best_epoch: int | None
+    """The epoch whose weights are kept; 0 for initial weights."""
     loss: float | None
     accuracy: float | None
     validation_loss: float | None
@@ -55,13 +58,20 @@ def summary(folder: Path) -> Summary:
         parameters=_of(start, "parameters", int),
         characters=_of(start, "characters", int),
         status=(_of(last, "status", str) if over else None) or _not_over(folder),
-        epochs=_of(last, "epochs" if over else "epoch", int),
+        epochs=_of(last, "epochs", int) if over else _whole_epochs(last),
+        best_epoch=_of(last, "epoch", int) if over else None,
         loss=_of(last, "loss", float),
         accuracy=_of(last, "accuracy", float),
         validation_loss=_of(last, "validation_loss", float),
         has_model=(folder / MODEL).is_file(),
         changed=changed,
     )
+
+
+def _whole_epochs(last: dict[str, Any]) -> int | None:
+    """Return the number of whole epochs that an event is after; an early log has no passes."""
+    passes = _of(last, "passes", float)
+    return _of(last, "epoch", int) if passes is None else int(passes)
 
 
 def _not_over(folder: Path) -> str:

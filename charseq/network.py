@@ -20,7 +20,7 @@ from charseq.cells import cell_named
 from charseq.cells.cell import Cell, Param, State, shape_of, unroll
 from charseq.cells.first_weights import Draw, ones, uniform, zeros
 from charseq.cells.ops import UNTAPPED, Array, OneHot, Ops, Tap
-from charseq.errors import UsageError
+from charseq.errors import UsageError, cannot_combine
 
 Head = Literal["linear", "none"]
 InitialState = Literal["zero", "learned"]
@@ -106,6 +106,11 @@ class Network:
                 f"--initial-state learned: the cell {self.cell_name} has no state that could be learned",
                 hint="use another --cell, or --initial-state zero",
             )
+
+    def require_layer_norm(self) -> None:
+        """Raise UsageError if no layer's output is normalized."""
+        if not any(map(self.is_normalised, range(self.layers))):
+            raise cannot_combine("--layer-norm", ["--head none"], "the only layer's output is the logits")
 
     @cached_property
     def cell(self) -> Cell:

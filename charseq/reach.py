@@ -14,6 +14,8 @@ class Reach:
     """The whole text, T + 1 symbols."""
     loss: float
     norms: tuple[float, ...]
+    seed: int | None = None
+    """The seed of the weights; None for trained ones."""
 
     @property
     def arriving(self) -> float:

@@ -31,7 +31,7 @@ class Reader:
     """
 
     def __init__(self, network: Network, weights: Weights, rows: int = 1, *, native: bool = True) -> None:
-        self._network, self._weights = network, weights
+        self._network, self._weights, self.rows = network, weights, rows
         found = library() if native else None
         one_hot = weights.embedding is None
         self._layers = [
@@ -109,16 +109,23 @@ class Reader:
 
     def restart(self, rows: Sequence[int]) -> None:
         """Let these rows begin anew."""
-        starts = self._network.start(NUMPY, self._weights, len(rows))
-        for layer, start in zip(self._layers, starts, strict=True):
+        self._set(rows, self._network.start(NUMPY, self._weights, len(rows)))
+
+    def take(self, rows: Sequence[int], other: "Reader") -> None:
+        """Let these rows have the states of another reader's rows, of which there are as many."""
+        self._set(rows, [layer.state for layer in other._layers])
+
+    def _set(self, rows: Sequence[int], states: Sequence[Sequence[Floats]]) -> None:
+        for layer, values in zip(self._layers, states, strict=True):
             state = [field.copy() for field in layer.state]
-            for field, first in zip(state, start, strict=True):
-                field[rows] = first
+            for field, value in zip(state, values, strict=True):
+                field[list(rows)] = value
             layer.state = state
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only, in this order; a row may be named more than once."""
         chosen = list(rows)
+        self.rows = len(chosen)
         for layer in self._layers:
             layer.state = [field[chosen] for field in layer.state]
         if self._head:

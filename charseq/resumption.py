@@ -11,8 +11,10 @@ from charseq.gather import STANDARD_INPUT, Given
 from charseq.json_types import json_object, typed
 from charseq.lock import require_free
 from charseq.model_file import Model, State, read_state
-from charseq.runs import NEWEST, model_path
+from charseq.model_paths import located, model_path
+from charseq.runs import NEWEST
 from charseq.settings import TrainSettings
+from charseq.suggestions import did_you_mean
 
 MOST_KEPT = 100_000
 """Characters of strings that are kept, so that they need not be given again; files are only named."""
@@ -49,10 +51,10 @@ class Resumption:
 
         Raises UsageError for any other, and says which.
         """
-        known = {field.name for field in fields(TrainSettings)}
+        known = [field.name for field in fields(TrainSettings)]
         for name, value in asked.items():
             if name not in known:
-                raise UsageError(f"no such setting: {name}")
+                raise UsageError(f"no such setting: {name}", hint=did_you_mean(name, known))
             before = getattr(self.settings, name)
             if name not in CHANGEABLE and value != before:
                 raise UsageError(
@@ -121,8 +123,9 @@ def named_run(run: str) -> Path:
 
     Raises ModelFileError where there is none, CharseqError where another process trains in it.
     """
-    folder = Path(run)
-    require_free(folder if folder.is_dir() else folder.parent)
+    if run != NEWEST:
+        folder = located(run)
+        require_free(folder if folder.is_dir() else folder.parent)
     try:
         path = model_path(None if run == NEWEST else run)
     except ModelFileError as error:

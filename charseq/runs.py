@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from charseq.atomic import replace
-from charseq.errors import CharseqError, ModelFileError, UsageError
-from charseq.lock import Lock, holder, require_free
+from charseq.errors import CharseqError, UsageError
+from charseq.lock import Lock, require_free
 from charseq.run_numbers import NUMBERED, next_folder, numbered
 
 MODEL = "model.safetensors"
 LOG = "log.ndjson"
 PENDING_LOG = ".log.ndjson.new"
 """The log of a run that is to replace an earlier one, until it does."""
-LOG_TAIL = 1 << 14
-"""Bytes at the end of a log in which its last event lies."""
+COMPARISON = "compare"
+"""What the folder of a comparison is called, behind its number."""
 NEWEST = "newest"
 """What names the newest run where one has to be named."""
 
@@ -30,7 +30,7 @@ def runs_folder() -> Path:
     folder = Path(os.environ.get("CHARSEQ_RUNS") or "runs")
     if not folder.is_absolute():
         require_current_folder()
-    if file := _file_in(folder):
+    if file := file_in(folder):
         raise UsageError(
             f"{str(file)!r} is a file, and charseq keeps its runs in the folder {str(folder)!r}",
             hint="rename the file, or set CHARSEQ_RUNS to another folder",
@@ -48,7 +48,7 @@ def require_current_folder() -> None:
         ) from None
 
 
-def _file_in(path: Path) -> Path | None:
+def file_in(path: Path) -> Path | None:
     """Return the part of a path that is not a folder although it exists; None if there is none."""
     parts = (path, *path.parents)
     return next((part for part in parts if os.path.exists(part) and not os.path.isdir(part)), None)  # noqa: PTH110, PTH112 (never raise)
@@ -115,8 +115,21 @@ class Run:
         self._lock.release()
 
 
-def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
-    """Make a run's folder: `out`, or the next free number in the folder of runs.
+def new_comparison() -> Path:
+    """Make a folder for the runs of one comparison: the next free number in the folder of runs.
+
+    Raises UsageError, CharseqError where it cannot be made.
+    """
+    try:
+        return next_folder(runs_folder(), COMPARISON)
+    except OSError as error:
+        raise _not_made(runs_folder(), error) from error
+
+
+def new_run(
+    cell: str, out: Path | None = None, *, force: bool = False, comparison: Path | None = None
+) -> Run:
+    """Make a run's folder: `out`, or the next free number in that of a comparison or in the folder of runs.
 
     A model that `out` already holds stays until the new run has a better one than its initial weights.
     Raises UsageError where `out` already holds a run (unless `force`), CharseqError where it cannot be made,
@@ -124,7 +137,7 @@ def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
     """
     try:
         if out is None:
-            folder = next_folder(runs_folder(), cell)
+            folder = next_folder(comparison or runs_folder(), cell)
             return Run(folder, Lock(folder))
         require_new(out, force=force)
         out.mkdir(parents=True, exist_ok=True)
@@ -137,18 +150,21 @@ def new_run(cell: str, out: Path | None = None, *, force: bool = False) -> Run:
             lock.release()
             raise
     except OSError as error:
-        if out is not None and (file := _file_in(out)):
+        if out is not None and (file := file_in(out)):
             raise UsageError(
                 f"{str(out)!r} is not a folder"
                 if file == out
                 else f"{str(out)!r} cannot be a folder: {str(file)!r} is a file",
                 hint="choose another --out",
             ) from None
-        where = out if out is not None else runs_folder()
-        raise CharseqError(
-            f"cannot make a run in {str(where)!r}: {error.strerror or error}",
-            hint="choose a folder that can be written with --out or CHARSEQ_RUNS",
-        ) from error
+        raise _not_made(out or comparison or runs_folder(), error) from error
+
+
+def _not_made(where: Path, error: OSError) -> CharseqError:
+    return CharseqError(
+        f"cannot make a run in {str(where)!r}: {error.strerror or error}",
+        hint="choose a folder that can be written with --out or CHARSEQ_RUNS",
+    )
 
 
 def require_new(out: Path, *, force: bool) -> None:
@@ -179,58 +195,18 @@ def resumed_run(folder: Path, logged: int) -> Run:
         ) from error
 
 
-def model_path(model: str | None) -> Path:
-    """The model file of --model (a run or a file), or of the newest run.  Raises ModelFileError."""
-    if model is not None:
-        path = Path(model)
-        if not path.is_dir() and (file := _file_in(path)) not in (None, path):
-            raise ModelFileError(
-                f"there is no model {model!r}: {str(file)!r} is a file", hint="name a run or a model file"
-            )
-        folder = path if path.is_dir() else path.parent
-        if path in (folder, folder / MODEL) and not os.path.lexists(folder / MODEL):
-            raise _no_model(folder)
-        return path / MODEL if path.is_dir() else path
-    runs = numbered(runs_folder())
-    trained = [folder for folder in runs if (folder / MODEL).is_file()]
-    if trained:
-        sound = (folder for folder in reversed(trained) if not _is_untrained(folder))
-        return next(sound, trained[-1]) / MODEL
-    if runs:
-        raise _no_model(next(filter(holder, reversed(runs)), runs[-1]))
-    raise ModelFileError(
-        f"there is no trained model in {str(runs_folder())!r}",
-        hint="train one (charseq train --text hihello), or name one with --model",
-    )
+def all_runs() -> list[Path]:
+    """Return every run in the folder of runs, oldest first, those of comparisons among them.
+
+    Raises as `runs_folder` does.
+    """
+    return [run for folder in numbered(runs_folder()) for run in (compared(folder) or [folder])]
 
 
-def _is_untrained(folder: Path) -> bool:
-    """Whether a run diverged before it had better weights than the initial ones."""
-    try:
-        with (folder / LOG).open("rb") as log:
-            log.seek(max(0, log.seek(0, 2) - LOG_TAIL))
-            end = json.loads(log.read().splitlines()[-1])
-        return bool(end["status"] == "diverged" and end["epoch"] == 0)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return False
-
-
-def _no_model(folder: Path) -> ModelFileError:
-    """Return the error for a folder without a model: say whether a training is under way there, or was."""
-    name = repr(str(folder))
-    if process := holder(folder):
-        return ModelFileError(
-            f"{name} is still training ({process}) and has not saved a model yet",
-            hint="wait for its first save (--save-every, 60 s by default), or press Ctrl-C there to save",
-        )
-    if NUMBERED.fullmatch(folder.name) or os.path.lexists(folder / LOG):
-        return ModelFileError(
-            f"{name} has no model: its training ended before one was saved",
-            hint="train again (charseq train), or name another run; charseq runs lists them",
-        )
-    return ModelFileError(
-        f"there is no model in the folder {name}", hint="name the folder of a run, or a model file"
-    )
+def compared(folder: Path) -> list[Path]:
+    """Return the runs of a comparison, in order; none where a folder is a run itself, or something else."""
+    is_run = any(os.path.lexists(folder / name) for name in (MODEL, LOG))
+    return [] if is_run or not NUMBERED.fullmatch(folder.name) else numbered(folder)
 
 
 def json_line(record: dict[str, Any]) -> str:

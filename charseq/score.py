@@ -15,6 +15,7 @@ from charseq.model_file import Model
 from charseq.reader import Reader
 from charseq.units import Unknown
 from charseq.vocabulary import Ids
+from charseq.windows import Window
 
 ROWS = 64
 """Texts that are read side by side ..."""
@@ -123,6 +124,21 @@ def read_as(model: Model, text: str, unknown: Unknown) -> Ids:
 
 def surprises(model: Model, texts: Iterable[Ids], rows: int = ROWS) -> Iterator[Surprise]:
     """Texts as `encoded` has them, each from the beginning, in order; those of like length side by side."""
+    window = model.window
+    if window is None:
+        yield from _each(model, texts, rows)
+        return
+    for text in texts:
+        yield _joined([*_in_windows(model, window, text, rows)])
+
+
+def _in_windows(model: Model, window: Window, text: Ids, rows: int = ROWS) -> Iterator[Surprise]:
+    """Yield the positions of a text window by window, those that belong to each."""
+    for number, read in enumerate(_each(model, window.cut(text), rows)):
+        yield _part(read, window.own(number))
+
+
+def _each(model: Model, texts: Iterable[Ids], rows: int) -> Iterator[Surprise]:
     for part in _parts(texts):
         order = sorted(range(len(part)), key=lambda place: -len(part[place]))
         found: dict[int, Surprise] = {}
@@ -137,13 +153,17 @@ def surprise(model: Model, pieces: Iterable[Ids]) -> Iterator[Surprise]:
     """One text, which comes in pieces of any size, the state carried from each to the next."""
     if model.vocabulary.boundary:
         raise TextError("a model of lines reads lines, not a text of them", hint="add --lines")
+    if model.window:
+        text = [*pieces]
+        yield from _in_windows(model, model.window, np.concatenate(text)) if text else ()
+        return
     reader = Reader(model.network, model.weights)
     last: Ids | None = None
     for ids in _blocks(pieces):
         read = ids if last is None else np.concatenate([last, ids])
         last = ids[-1:]
         if len(read) > 1:
-            yield _row(_read(reader, model, read[None]), 0, len(read) - 1)
+            yield _part(_read(reader, model, read[None]), (0, slice(len(read) - 1)))
 
 
 def _blocks(pieces: Iterable[Ids]) -> Iterator[Ids]:
@@ -194,7 +214,7 @@ def _side_by_side(model: Model, texts: Sequence[Ids]) -> list[Surprise]:
             ids[row, : len(part)] = part
         read = _read(reader, model, ids)
         for row in range(going):
-            blocks[row].append(_row(read, row, counts[row] - start))
+            blocks[row].append(_part(read, (row, slice(counts[row] - start))))
     nothing = _of(np.zeros((0, len(model.vocabulary)), np.float32), texts[0][:0])
     return [_joined(parts) if parts else nothing for parts in blocks]
 
@@ -229,9 +249,9 @@ def _of(logits: Floats, ids: Ids) -> Surprise:
     return Surprise(ids, nats[..., 0], ranks, best.astype(ids.dtype))
 
 
-def _row(read: Surprise, row: int, length: int) -> Surprise:
-    """One row of what was read, so long."""
-    return Surprise._make(field[row, :length] for field in read)
+def _part(read: Surprise, chosen: "slice | tuple[int, slice]") -> Surprise:
+    """Return some positions of what was read."""
+    return Surprise._make(field[chosen] for field in read)
 
 
 def _joined(parts: Sequence[Surprise], axis: int = 0) -> Surprise:

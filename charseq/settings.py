@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from charseq.errors import UsageError
 from charseq.network import Head, InitialState, Network
 from charseq.split import ValidationSplit
+from charseq.windows import Window
 
 Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -133,6 +134,11 @@ class TrainSettings:
         for name in FLAGS:
             if not isinstance(value := getattr(self, name), bool):
                 raise UsageError(f"{name} is {value!r}", hint="it is True or False")
+
+    @property
+    def window(self) -> Window | None:
+        """The overlapping windows that a text is read in; None where it is read with the state carried."""
+        return Window(self.sequence_length, self.stride) if self.stride else None
 
     def network(self, vocabulary_size: int) -> Network:
         """The network to train.  Raises UsageError where sizes cannot fit."""

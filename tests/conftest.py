@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
+from tests.reports import pytest_report_to_serializable as pytest_report_to_serializable
 from tests.support import Command
 
 torch.set_num_threads(1)
+
+# No database, for the source tree may be read-only; no deadline, for the machine may be busy.
+settings.register_profile("charseq", database=None, deadline=None, print_blob=True)
+settings.load_profile("charseq")
 
 # A script's background job ignores SIGINT, and so would the commands that are tested from there.
 for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP):

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,3 +69,30 @@ def in_process(
         env={**os.environ, **environment},
         timeout=120,
     )
+
+
+def shell(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script where `charseq` and `python` are those of these tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+def every_command() -> dict[str, Any]:
+    """Return every command and group by its path: "", "train", "runs", "runs show" and so on."""
+    from typer.main import get_command
+
+    from charseq.cli.app import app
+
+    def below(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+        yield path, command
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from below(f"{path} {name}".lstrip(), inner)
+
+    return dict(below("", get_command(app)))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import charseq.batches
-from charseq.batches import Buckets, Windows, overlapping, padded, spliced
+from charseq.batches import Buckets, Windows, padded
 from charseq.sequences import Sequences
 
 
@@ -65,22 +65,6 @@ def test_padded_ids_keep_the_order_of_the_strings() -> None:
 def test_a_batch_never_has_more_rows_than_asked(batch_size: int) -> None:
     for batch in Windows([np.arange(5)] * 7, batch_size, 4):
         assert len(batch.inputs) == batch_size
-
-
-@given(st.integers(2, 60), st.integers(1, 12), st.integers(1, 15))
-def test_overlapping_windows_are_spliced_to_the_whole_again(length: int, steps: int, stride: int) -> None:
-    sequence = np.arange(length)
-    stride = min(stride, steps)
-    windows = overlapping(sequence, steps, stride)
-    assert all(len(window) == min(steps, length - 1) + 1 for window in windows)
-    targets = [window[1:].tolist() for window in windows]
-    assert spliced(targets, length - 1, stride) == sequence[1:].tolist()
-
-
-def test_the_lessons_windows_are_shifted_by_one() -> None:
-    windows = overlapping(np.arange(14), 10, 1)
-    assert [window[0] for window in windows] == [0, 1, 2, 3]
-    assert [len(window) for window in windows] == [11] * 4
 
 
 def lines_of(positions: "list[int]") -> Sequences:
@@ -144,3 +128,11 @@ def test_an_epoch_goes_on_after_any_of_its_batches() -> None:
             for found, expected in zip(rest, whole[skip:], strict=True):
                 for name in ("inputs", "targets", "weights", "fresh"):
                     assert (getattr(found, name) == getattr(expected, name)).all()
+
+
+def test_another_seed_reads_the_lines_in_another_order() -> None:
+    lines = lines_of([3] * 40)
+    one, other = (
+        [batch.inputs.tolist() for batch in Buckets(lines, 4, 8, seed=seed).batches()] for seed in (1, 2)
+    )
+    assert one != other

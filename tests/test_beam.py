@@ -11,6 +11,8 @@ from charseq.generation.choice import Choice
 from charseq.generation.constraint import Constraint
 from charseq.generation.continuation import Request, continuation
 from charseq.model_file import Model
+from charseq.network import Network
+from charseq.vocabulary import Vocabulary
 from tests.test_continuation import cycle, model, written
 
 
@@ -79,3 +81,15 @@ def test_a_constraint_holds_for_all() -> None:
 def test_nothing_to_continue_is_an_error() -> None:
     with pytest.raises(UsageError, match="nothing to continue"):
         beams(model(), Request(""), 2)
+
+
+def test_a_search_continues_while_a_text_under_way_is_likelier_than_the_whole_ones() -> None:
+    vocabulary = Vocabulary.of(["ab"], boundary=True)
+    network = Network("rnn", 3, hidden_size=3)
+    arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
+    arrays["layers.0.W_x"] = 9 * np.eye(3, dtype=np.float32)
+    after_start, after_a, after_b = [0.3, 0.69, 0.01], [0.1, 0.01, 0.89], [0.98, 0.01, 0.01]
+    arrays["head.W"] = np.log(np.array([after_start, after_a, after_b], np.float32)).T
+    found = beams(Model(network, vocabulary, arrays), Request("", length=5), 2)
+    assert [written(list(beam.steps)) for beam in found] == ["ab", ""]
+    assert math.exp(found[0].log_probability) == pytest.approx(0.69 * 0.89 * 0.98, rel=1e-5)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from charseq.model_file import read
@@ -17,12 +19,30 @@ def test_every_cell_gets_a_line_a_seed_and_each_run_is_kept(charseq: Command) ->
     assert {row["epochs"] for row in rows} == {"12"}
     for row in rows:
         assert read_network(row["model"]) == (row["cell"], 16)
-    assert charseq("predict", "h", "--model", "runs/0001-rnn").status == 0
+    assert [Path(row["model"]).parent.as_posix() for row in rows] == [
+        "runs/0001-compare/0001-rnn", "runs/0001-compare/0002-none",
+        "runs/0001-compare/0003-rnn", "runs/0001-compare/0004-none",
+    ]  # fmt: skip
+    assert charseq("predict", "h", "--model", "runs/0001-compare/0001-rnn").status == 0
+
+
+def test_a_bare_predict_uses_the_best_of_the_compared_cells_and_names_it(charseq: Command) -> None:
+    compared = charseq("compare", "--text", "hihello", "--cells", "gru,none", "--epochs", "60")
+    best = "runs/0001-compare/0001-gru"
+    assert f"best: {best}   next: charseq predict" in compared.errors
+    for model in ([], ["--model", "runs/0001-compare"]):
+        result = charseq("predict", "h", *model)
+        assert result.output == "hihello\n"
+        assert f"{best}: the best of 2 compared runs" in result.errors
+    assert "compared" not in charseq("predict", "h", "--model", best).errors
+    listed = charseq("runs", "--json").records
+    assert [run["run"] for run in listed] == [best, "runs/0001-compare/0002-none"]
+    charseq.train("--text", "hihello", "--cell", "rnn")
+    assert Path("runs/0002-rnn").is_dir()
+    assert "compared" not in charseq("predict", "h").errors
 
 
 def read_network(path: str) -> tuple[str, int]:
-    from pathlib import Path
-
     network = read(Path(path)).network
     return network.cell_name, network.hidden_size
 

@@ -21,7 +21,8 @@ def test_every_option_has_its_default(charseq: Command) -> None:
     assert found["train", "epochs"] == ("from the text; train ends when short text is learned", "default")
     assert found["score", "lines"] == ("false", "default")
     assert {command for command, _ in found} == {
-        "train", "predict", "score", "inspect-shapes", "inspect-gradients", "compare", "cells", "runs"
+        "train", "predict", "score", "inspect-shapes", "inspect-gradients", "compare", "cells", "runs",
+        "runs show", "config show",
     }  # fmt: skip
 
 

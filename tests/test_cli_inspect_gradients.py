@@ -7,6 +7,7 @@ import pytest
 from charseq.arrays import NUMPY, SeededDraw, log_softmax
 from charseq.cells import CELLS
 from charseq.network import Network, Weights
+from charseq.reach import Reach
 from charseq.training.gradients import reach_of, textbook_weights
 from charseq.vocabulary import Ids, Vocabulary
 from tests.support import Command
@@ -118,13 +119,13 @@ def test_a_trained_model_is_followed_over_what_it_learned(charseq: Command) -> N
     assert record["loss"] < 5 * end["loss"] + 0.1
     refused = charseq("inspect-gradients", "--model", "runs/0001-lstm", "--cells", "rnn")
     assert refused.status == 2
-    assert "--cells cannot be chosen" in refused.errors
+    assert "--model cannot be combined with --cells" in refused.errors
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "there are 0"),
+        ([], "no text was given"),
         (["h"], "the text has 1 symbol;"),
         (["hello", "--text", "hi"], "there are 2"),
         (["hello", "--cells", "lmst"], "did you mean"),
@@ -141,3 +142,8 @@ def test_hostile_text_is_shown_and_never_obeyed(charseq: Command) -> None:
         output = charseq("inspect-gradients", "\x1b[2J[red]\u202e", "--format", form).output
         assert "\x1b" not in output
         assert "\u202e" not in output
+
+
+def test_the_part_that_arrives_is_the_first_norm_over_the_last() -> None:
+    assert Reach("rnn", "", ("a", "b", "c"), 1.0, (0.25, 0.5)).arriving == 0.5
+    assert Reach("none", "", ("a", "b", "c"), 1.0, (0.0, 0.0)).arriving == 0

@@ -170,7 +170,7 @@ def test_a_bidirectional_run_is_for_looking_only(charseq: Command) -> None:
     assert plain[0].split("\t")[-1] == "direction"
     result = charseq("inspect-shapes", "hello", "--bidirectional", "--head", "linear")
     assert result.status == 2
-    assert "--bidirectional with --head linear" in result.errors
+    assert "--bidirectional cannot be combined with --head linear" in result.errors
 
 
 def test_without_a_head_the_hidden_size_is_the_vocabularys(charseq: Command) -> None:
@@ -199,7 +199,7 @@ def test_beside_a_model_no_other_network_can_be_chosen(charseq: Command) -> None
         "inspect-shapes", "hi", "--model", "runs/0001-gru", "--layers", "2", "--hidden-size", "3"
     )
     assert result.status == 2
-    assert "--hidden-size and --layers cannot be chosen" in result.errors
+    assert "--model cannot be combined with --hidden-size and --layers" in result.errors
 
 
 def test_a_big_tensor_is_summed_up_in_the_table_and_whole_in_json(charseq: Command) -> None:

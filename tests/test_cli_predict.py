@@ -116,7 +116,11 @@ def test_a_model_is_named_by_option_or_environment(charseq: Command, monkeypatch
         (["predict"], "no trained model in 'runs'", "charseq train"),
         (["predict", "--model", "none"], "'none'", "charseq train"),
         (["predict", "--model", "corpus.txt"], "'corpus.txt' is not a charseq model", "model.safetensors"),
-        (["predict", "--greedy", "--temperature", "1"], "--greedy and --temperature", "one of them"),
+        (
+            ["predict", "--greedy", "--temperature", "1"],
+            "--greedy cannot be combined with --temperature",
+            "one of them",
+        ),
         (["predict", "--temperature", "hot"], "'hot' is not a number", "--help"),
         (["predict", "--top-p", "0"], "0", "above 0"),
         (["predict", "--model", ""], "'--model': it is empty", "leave the option out"),

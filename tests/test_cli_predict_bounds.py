@@ -222,10 +222,22 @@ def test_interactive_needs_a_terminal(hihello: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "value", "remedy"),
     [
-        (["--beam", "3", "--temperature", "1"], "it excludes --temperature", "give one of them"),
-        (["--beam", "3", "--novel", "--top-k", "2"], "it excludes --top-k and --novel", "give one of them"),
+        (
+            ["--beam", "3", "--temperature", "1"],
+            "--beam cannot be combined with --temperature",
+            "give one of them",
+        ),
+        (
+            ["--beam", "3", "--novel", "--top-k", "2"],
+            "cannot be combined with --top-k and --novel",
+            "give one of them",
+        ),
         (["--beam", "2", "--samples", "3"], "--samples 3 are more", "larger --beam"),
-        (["--pattern", "a", "--until", "b"], "--pattern and --until", "where the text is to end"),
+        (
+            ["--pattern", "a", "--until", "b"],
+            "--pattern cannot be combined with --until",
+            "where the text is to end",
+        ),
         (["--pattern", "h(", "h"], "'h('", "groups"),
         (["--pattern", "h{9}", "h"], "has 9 characters", "--length"),
         (["--allow", "xyz", "h"], "'xyz'", "ehilo"),

@@ -174,7 +174,7 @@ def test_lines_make_a_model_that_begins_and_ends_lines(charseq: Command) -> None
 
 
 MISTAKES: dict[str, tuple[list[str], str, str]] = {
-    "no text": ([], "the text is empty", "--text"),
+    "no text": ([], "no text was given", "--text STRING, --file PATH, or --file -"),
     "an empty text": (["--text", ""], "0 characters", "longer --text"),
     "one character": (["--text", "h"], "'h' has 1 character", "longer --text"),
     "one short string among others": (["--text", "abc", "--text", "x"], "'x' has 1 character", "longer"),

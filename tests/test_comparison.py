@@ -73,7 +73,7 @@ def test_a_training_that_was_cut_short_is_no_part_of_a_spread() -> None:
 
 
 def test_a_spread_is_the_mean_and_the_ends_over_seeds_that_have_the_measure() -> None:
-    found = spreads([ended(1.0, 5), ended(3.0), ended(2.0, 7)])
-    assert found["loss"] == Spread(2.0, 1.0, 3.0, 3)
+    found = spreads([ended(1.0, 5), ended(6.0), ended(2.0, 7)])
+    assert found["loss"] == Spread(3.0, 1.0, 6.0, 3)
     assert found["first_right_epoch"] == Spread(6.0, 5, 7, 2)
     assert found["validation_loss"] is None

@@ -83,6 +83,20 @@ def test_until_ends_with_the_string_once_it_is_written() -> None:
     assert written(run(cycle(), "ca", Choice(0.0), until=["ca"], length=50)) == "bca"
 
 
+@pytest.mark.parametrize("end", ["é", "€", "😀"])
+def test_until_ends_with_a_character_of_several_bytes(end: str) -> None:
+    size = len(end.encode())
+    vocabulary = Vocabulary.of([end + "!"], unit="byte")
+    order = vocabulary.encode("!" + end)
+    network = Network("rnn", len(order), hidden_size=len(order))
+    arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
+    arrays["layers.0.W_x"] = 5 * np.eye(len(order), dtype=np.float32)
+    arrays["head.W"][np.roll(order, -1), order] = 9
+    steps = run(Model(network, vocabulary, arrays, opening="!"), "!", Choice(0.0), until=[end])
+    assert len(steps) == size
+    assert vocabulary.joined(step.character for step in steps) == end
+
+
 def test_the_same_seed_gives_the_same_text_and_another_seed_another() -> None:
     one = written(run(model(), "a", SAMPLED, seed=4))
     assert one == written(run(model(), "a", SAMPLED, seed=4))
@@ -123,7 +137,8 @@ def test_top_k_and_top_p_leave_the_unlikely_out() -> None:
 
 def test_sampling_follows_the_probabilities() -> None:
     (first,) = run(model(), "a", SAMPLED, length=1, top=8)
-    drawn = [run(model(), "a", SAMPLED, length=1, sample=i)[0].character for i in range(2000)]
+    requests = [Request("a", sample=i, length=1) for i in range(2000)]
+    drawn = [written(list(steps)) for steps in continuations(model(), requests, SAMPLED)]
     for character, probability in first.top:
         assert drawn.count(character) / 2000 == pytest.approx(probability, abs=0.04)
 

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -140,6 +141,21 @@ def test_the_sizes_that_are_given_settle_the_rest() -> None:
 def test_every_default_that_takes_choosing_has_its_reason() -> None:
     assert set(long_text(20_000).reasons) == {"cell", "hidden_size", "epochs", "dropout"}
     assert set(long_text(20_000, cell="rnn-norm", dropout=0.1).reasons) == {"hidden_size", "epochs"}
+
+
+def test_a_reason_for_the_epochs_is_true_of_the_time_there_is() -> None:
+    assert long_text(1_000_000).reasons["epochs"].startswith("at most 3 epochs")
+    limited = long_text(1_000_000, time_limit=10.0, hidden_size=512, layers=1)
+    assert re.fullmatch(
+        r"about 0\.\d+ of at most 3 epochs fit into the time limit", limited.reasons["epochs"]
+    )
+    assert "time limit" not in long_text(1_000_000, time_limit=10_000.0, hidden_size=256).reasons["epochs"]
+
+
+def test_a_text_that_is_read_once_gets_no_dropout() -> None:
+    once = long_text(20_000, epochs=1)
+    assert (once.dropout, "dropout" in once.reasons) == (0, False)
+    assert long_text(20_000, epochs=5).dropout == long_text(20_000).dropout
 
 
 def test_a_learning_rate_that_was_asked_for_is_not_halved() -> None:

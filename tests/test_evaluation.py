@@ -79,8 +79,9 @@ def test_a_long_sequence_is_cut_and_a_large_text_thinned(monkeypatch: pytest.Mon
     assert validation.sequences.positions.tolist() == [100] * 5
     starts = validation.sequences.starts.astype(int)
     assert np.diff(starts).tolist() == [400] * 4
-    validation.limit(200)
-    assert validation.positions == 200
+    for positions in (200, 500):
+        validation.limit(positions)
+        assert validation.positions == positions
 
 
 def test_a_small_validation_set_does_not_choose() -> None:

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from charseq.cli.interactive import _answered
 from charseq.errors import UnknownCharacter
 from charseq.explorer import Explorer, Mind
 from charseq.render.explorer import screen
 from charseq.score import encoded, surprises
+from charseq.units import Unknown
 from tests.test_continuation import cycle, model
 
 
@@ -59,6 +61,21 @@ def test_an_unknown_character_leaves_everything_as_it_was() -> None:
     with pytest.raises(UnknownCharacter):
         explorer.add("z")
     assert (explorer.text, explorer.mind) == ("ab", once)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "text", "message"),
+    [
+        ("error", "ab", "'z' (U+007A) is not in the model's vocabulary"),
+        ("skip", "ab", "'z' (U+007A) is unknown: skipped"),
+        ("replace", "aba", "'z' (U+007A) is unknown: read as 'a'"),
+    ],
+)
+def test_an_unknown_key_is_answered_as_unknown_says(unknown: Unknown, text: str, message: str) -> None:
+    explorer = Explorer(cycle())
+    explorer.write("ab")
+    assert _answered(explorer, "z", unknown) == message
+    assert explorer.text == text
 
 
 def test_the_likeliest_is_taken_and_the_end_of_a_line_begins_anew() -> None:

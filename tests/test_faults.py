@@ -16,7 +16,7 @@ import pytest
 
 from charseq.history import summary
 from charseq.model_file import read
-from tests.test_process import CHARSEQ, start, wait_for_lines
+from tests.test_process import CHARSEQ, start, wait_for_handler, wait_for_lines
 
 ROOT = Path(__file__).parent.parent
 MODEL = Path("runs/0001-gru/model.safetensors")
@@ -85,7 +85,8 @@ def test_a_signal_at_any_moment_is_answered_at_once_and_what_was_begun_is_saved(
         sent, status = moments.choice([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
         out = Path(f"run{number}")
         process = start("train", "--text", "hihello " * 30, "--epochs", "100000", "--out", str(out), "--json")
-        time.sleep(0.5 + 3 * moments.random())
+        wait_for_handler(process, signal.SIGCONT)  # the last of the signals that a training handles
+        time.sleep(3 * moments.random())
         asked = time.monotonic()
         process.send_signal(sent)
         output, errors = process.communicate(timeout=10)

@@ -35,6 +35,8 @@ def test_a_run_without_an_end_is_unfinished_and_tells_its_last_epoch() -> None:
     assert (found.status, found.epochs, found.loss, found.has_model) == ("unfinished", 7, 2.0, False)
     cut = logged(start, epoch, '{"event": "end", "st')
     assert (cut.status, cut.epochs, cut.cell) == ("unfinished", 7, "lstm")
+    within = logged(start, json.dumps({"event": "report", "epoch": 8, "passes": 7.96}))
+    assert within.epochs == 7
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
     "two ways to choose": (
         "predict --model out --greedy --temperature 1 h",
         2,
-        "exclude each other",
+        "cannot be combined",
         "one of them",
     ),
     "a length of less than nothing": ("predict --model out --length -1 h", 2, "-1", "range"),

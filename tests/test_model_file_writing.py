@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from charseq import atomic
 from charseq.errors import CharseqError, ModelFileError
 from charseq.model_file import read, write
 from tests.test_model_file import PATH, model
@@ -78,3 +79,22 @@ def test_what_is_not_a_file_is_not_read(kind: str) -> None:
 
 def test_float32_is_what_is_kept() -> None:
     assert all(array.dtype == np.float32 for array in model().arrays.values())
+
+
+def test_a_file_is_whole_on_disk_before_it_replaces_the_old_one_and_its_folder_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = Path("file")
+    path.write_bytes(b"old")
+    synced = []
+    plain = os.fsync
+
+    def noted(handle: int) -> None:
+        status = os.fstat(handle)
+        is_here = os.path.samestat(status, path.parent.stat())
+        synced.append(("folder" if is_here else status.st_size, path.read_bytes()))
+        plain(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    atomic.replace(path, b"new and longer")
+    assert synced == [(14, b"old"), ("folder", b"new and longer")]

@@ -236,12 +236,27 @@ def test_the_boundary_of_lines_is_not_counted_as_a_character() -> None:
 def test_the_outcome_says_where_the_model_is_and_what_to_try() -> None:
     end = End("completed", "runs/0001-lstm/model.safetensors", 50, 50, 0.01, 1.0, None, 0.3)
     text = outcome(end)
-    assert "every place right" in text
+    assert "all characters correct" in text
     assert "runs/0001-lstm/model.safetensors" in text
     assert text.endswith("charseq predict")
     elsewhere = End("completed", "mine/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3, 0, 3.0, 5.0)
     assert outcome(elsewhere).endswith("charseq predict --model mine")
     assert "epoch 3 was best" in outcome(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("passes", "read"),
+    [(0.52, "0.52 epochs"), (0.9996, "0.999 epochs"), (1, "1 epoch"), (2.5, "2.5 epochs"), (0, "0 epochs")],
+)
+def test_passes_are_never_rounded_up(passes: float, read: str) -> None:
+    end = End("completed", "m", 1, int(passes), 1.3, 0.5, None, 0.3, total_passes=passes)
+    assert outcome(end).startswith(f"done after {read} in")
+
+
+@pytest.mark.parametrize(("accuracy", "shown"), [(0.99999, "99.9%"), (2 / 3, "66.6%"), (0.29, "29.0%")])
+def test_an_accuracy_is_never_rounded_up(accuracy: float, shown: str) -> None:
+    end = End("completed", "m", 5, 5, 1.3, accuracy, None, 0.3, highest_accuracy=1.0)
+    assert f"{shown} of characters correct\n" in outcome(end)
 
 
 @pytest.mark.parametrize(

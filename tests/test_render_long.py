@@ -22,6 +22,17 @@ def test_the_outcome_tells_when_within_an_epoch_the_best_was() -> None:
     assert "best" not in outcome(replace(end, passes=3.0))
 
 
+def test_an_epoch_cut_short_is_never_shown_as_a_whole_one() -> None:
+    done = epoch(1, [2, 1, 0, 3, 3, 4], [2, 1, 0, 3, 3, 4], START.symbols)
+    cut = replace(done, passes=0.9996)
+    assert screen_of(START, cut).splitlines()[1].split()[0] == "0.999"
+    output = io.StringIO()
+    with PlainLines(output) as lines:
+        lines.show(START)
+        lines.show(cut)
+    assert output.getvalue().splitlines()[1].startswith("0.999\t")
+
+
 def test_reports_within_an_epoch_are_rows_of_their_own() -> None:
     start = replace(LONG, characters=9_000_000)
     done = epoch(1, [2, 1, 0, 3, 3, 4], [2, 1, 0, 3, 3, 4], START.symbols)

@@ -29,6 +29,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "stream": {"text": STREAM, "epochs": 2, "sequence_length": 7, "validation": 0.1, "average": 0.9},
     "lines": {"text": "ada\ngrace\nalan\nkay\n", "lines": True, "epochs": 3, "batch_size": 2},
     "bytes": {"text": "hé\udcffhé", "unit": "byte", "epochs": 3},
+    "windows": {"text": "to be or not to be", "sequence_length": 5, "stride": 2, "epochs": 3},
     "graphemes": {"text": "e\u0301ae\u0301", "unit": "grapheme", "normalize": "nfd", "epochs": 3},
 }
 Path_ = tuple[str | int, ...]
@@ -209,6 +210,9 @@ LIES: dict[str, tuple[str, Path_, Any]] = {
     "a loss that is NaN": ("strings", ("training", "loss"), float("nan")),
     "a loss that is infinite": ("strings", ("training", "loss"), float("inf")),
     "a flag that is a string": ("strings", ("training", "diverged"), "no"),
+    "a stride that leaves positions out": ("windows", ("training", "settings", "stride"), 6),
+    "a stride that is a string": ("windows", ("training", "settings", "stride"), "2"),
+    "a length that is zero": ("windows", ("training", "settings", "sequence_length"), 0),
     "a version that is a number": ("strings", ("charseq",), 1),
     "a state that is a list": ("strings", ("place",), []),
 }

@@ -2,13 +2,15 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from charseq.cli.names import models
 from charseq.errors import CharseqError, ModelFileError, UsageError
+from charseq.model_paths import model_path
 from charseq.run_numbers import numbered
-from charseq.runs import model_path, new_run, runs_folder
+from charseq.runs import new_run, runs_folder
 
 
 def make(cell: str, *, trained: bool = True) -> Path:
@@ -212,3 +214,18 @@ def test_a_run_that_ended_before_it_saved_says_so() -> None:
     with pytest.raises(ModelFileError, match="'mine' has no model") as caught:
         model_path("mine")
     assert "charseq train" in caught.value.hint
+
+
+def test_a_number_that_another_cell_takes_at_the_same_moment_is_left_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = Path.mkdir
+
+    def beaten(path: Path, *arguments: Any, **options: Any) -> None:
+        plain(path, *arguments, **options)
+        if path.name == "0001-lstm":
+            plain(path.with_name("0001-gru"))
+
+    monkeypatch.setattr(Path, "mkdir", beaten)
+    assert make("lstm") == Path("runs/0002-lstm")
+    assert [path.name for path in numbered(Path("runs"))] == ["0001-gru", "0002-lstm"]

@@ -35,10 +35,12 @@ def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
         assert len(one.nats) == max(len(text) + (1 if boundary else -1), 0)
         if not len(one.nats):
             continue
-        nats, ranks, best = by_hand(of, encoded(of, text))
-        assert one.nats.tolist() == pytest.approx(nats, abs=1e-5)
-        assert one.ranks.tolist() == ranks
-        assert one.best.tolist() == best
+        expected = zip(*by_hand(of, encoded(of, text)), strict=True)
+        measured = zip(one.nats.tolist(), one.ranks.tolist(), one.best.tolist(), strict=True)
+        for position, (scored, exact) in enumerate(zip(measured, expected, strict=True)):
+            message = f"{text!r}, position {position}: {scored}, by the unrolled network {exact}"
+            assert scored[0] == pytest.approx(exact[0], abs=1e-5), message
+            assert scored[1:] == exact[1:], message
         assert of.vocabulary.decode(one.ids) == (text if boundary else text[1:])
 
 
@@ -96,3 +98,10 @@ def test_measures_of_a_text() -> None:
     assert total.nats_per_character == pytest.approx(found.nats.mean())
     assert total.bits_per_character == pytest.approx(found.nats.mean() / math.log(2))
     assert total.perplexity == pytest.approx(math.exp(found.nats.mean()))
+
+
+def test_symbols_that_are_equally_likely_share_the_best_rank() -> None:
+    of = model()
+    flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
+    (found,) = surprises(flat, [encoded(flat, "hgfa")])
+    assert found.ranks.tolist() == [1, 1, 1]

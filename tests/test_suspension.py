@@ -193,7 +193,7 @@ def test_time_stopped_by_ctrl_z_does_not_count_towards_the_time_limit() -> None:
 
 
 def test_in_the_background_nothing_is_drawn() -> None:
-    shell = Shell(*TRAIN, "4s")
+    shell = Shell(*TRAIN, "60s")
     shell.wait_for(b"left")
     shell.type(CTRL_Z)
     shell.wait_for(b"[stopped by SIGTSTP]")

@@ -118,6 +118,17 @@ class Terminal:
                 return [line.rstrip() for line in screen.display]
         raise AssertionError(f"{text!r} never stood on the screen: {self.sent[-2000:]!r}")
 
+    def wait_for_output(self, text: bytes) -> None:
+        """Read until a text has been written, whether or not it has scrolled off the screen since."""
+        deadline = time.monotonic() + 20
+        while text not in self.sent and time.monotonic() < deadline:
+            if select.select([self._terminal], [], [], 0.1)[0]:
+                try:
+                    self.sent += os.read(self._terminal, 65536)
+                except OSError:  # the command has ended
+                    break
+        assert text in self.sent, self.sent[-2000:]
+
     def modes(self) -> int:
         """The local modes of the terminal: whether it echoes, and waits for whole lines."""
         found: int = termios.tcgetattr(self._terminal)[3]
@@ -157,6 +168,17 @@ def test_interactive_answers_every_key_on_80x24() -> None:
     assert terminal.end() == 0
 
 
+def test_interactive_skips_unknown_characters_on_request() -> None:
+    in_process("train", "--text", "hihello", "--epochs", "1", "--hidden-size", "5", cwd=HERE)
+    terminal = Terminal("predict", "--interactive", "hzi", "--unknown", "skip")
+    lines = terminal.wait_for("hi▏")
+    assert any("1 unknown character skipped" in line for line in lines)
+    terminal.press(b"zh")
+    assert "hih▏" in terminal.wait_for("hih▏")
+    terminal.press(b"\x1b")
+    assert terminal.end() == 0
+
+
 @pytest.mark.parametrize(("way", "status"), [(b"\x03", 0), (b"\x04", 0), (signal.SIGTERM, 143)])
 def test_however_interactive_ends_the_terminal_is_as_it_was(way: bytes | int, status: int) -> None:
     in_process("train", "--text", "hihello", cwd=HERE)
@@ -182,7 +204,7 @@ def test_however_interactive_ends_the_terminal_is_as_it_was(way: bytes | int, st
 def test_ctrl_c_ends_with_a_line_of_its_own() -> None:
     in_process("train", "--text", "hihello", cwd=HERE)
     terminal = Terminal("predict", "h", "--length", "1000000000")
-    terminal.wait_for("hihello")
+    terminal.wait_for_output(b"hihello")
     terminal.press(b"\x03")
     assert terminal.end() == 130
     assert terminal.sent.endswith(b"^C\r\n")

@@ -133,7 +133,7 @@ def test_patience_ends_a_run_that_gets_no_better() -> None:
 def test_a_time_limit_ends_the_run_and_reports_what_was_learned() -> None:
     started = time.monotonic()
     events = events_of(LONG, cell="gru", time_limit=0.7, patience=0)
-    assert 0.6 < time.monotonic() - started < 5
+    assert 0.6 < time.monotonic() - started < 30
     assert ended(events).status == "completed"
     assert epochs(events)
 
@@ -174,7 +174,8 @@ def test_a_time_limit_in_the_first_epoch_leaves_the_time_that_measuring_should_t
 ) -> None:
     Clock(monkeypatch, measuring=182 / 16 / 3)
     end = ended(events_of(LONG, hidden_size=5, time_limit=30, batch_size=1, sequence_length=16))
-    assert end.epochs == 1
+    assert end.epochs == 0
+    assert 0 < end.total_passes == end.passes < 1
     assert 29 <= end.seconds < 31
 
 
@@ -200,8 +201,9 @@ def test_a_stop_within_the_first_epoch_of_a_long_text_keeps_what_was_learned_so_
     assert (model().arrays["layers.0.W_h"] != fresh["layers.0.W_h"]).any()
 
 
-def test_progress_within_a_long_epoch_is_told_and_not_logged() -> None:
-    events = events_of(LONG * 4, cell="gru", epochs=1, batch_size=1, sequence_length=4)
+def test_progress_within_a_long_epoch_is_reported_and_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.training.loop.SECONDS_BETWEEN_PROGRESS", 0)
+    events = events_of(LONG, cell="gru", epochs=1, batch_size=1, sequence_length=16)
     progress = [event for event in events if isinstance(event, Progress)]
     assert progress
     assert [event.done for event in progress] == sorted(event.done for event in progress)

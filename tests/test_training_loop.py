@@ -17,6 +17,8 @@ from charseq.errors import UsageError
 from charseq.events import Epoch, Event, Start
 from charseq.runs import Run, new_run
 from charseq.training.loop import train
+from charseq.training.place import Counts, Place
+from charseq.training.tally import Tally
 from charseq.vocabulary import Vocabulary
 from tests.training_support import ended, epochs, events_of, greedily, model
 
@@ -81,6 +83,22 @@ def test_the_best_epoch_is_kept() -> None:
     best = min(epochs(events), key=lambda event: (-event.accuracy, event.loss))
     assert ended(events).epoch == best.epoch
     assert model().training["epoch"] == best.epoch
+
+
+def test_of_equal_epochs_the_first_is_kept() -> None:
+    events = events_of("hihello", cell="gru", optimizer="sgd", learning_rate=1e-30, epochs=3)
+    assert len({(event.accuracy, event.loss) for event in epochs(events)}) == 1
+    assert ended(events).epoch == 1
+
+
+def test_epochs_with_an_error_between_them_are_not_counted_together_as_correct() -> None:
+    device = torch.device("cpu")
+    place = Place(Counts(), Tally(device), None, device)
+    counted = []
+    for right in (True, True, False, True):
+        place.begin_epoch(right=right)
+        counted.append(place.counts.epochs_right)
+    assert counted == [1, 2, 0, 1]
 
 
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.5, "layers": 2}, {"embedding_size": 3}])

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from charseq.corpus import AnyCorpus, Corpus, LargeCorpus, Source
@@ -44,3 +45,15 @@ def test_a_text_too_short_for_the_fraction_to_hold_out_is_an_error() -> None:
             material_of(Corpus((text,)), validation=fraction)
     with pytest.raises(TextError, match="to hold out"):
         material_of(Corpus(("just one line",), lines=True), validation=0.1)
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_only_training_text_is_counted_for_the_initial_frequencies(lines: bool) -> None:
+    texts = (*["ab"] * 90, *["cc"] * 10) if lines else ("ab" * 450 + "c" * 100,)
+    vocabulary = Vocabulary.of(texts, boundary=lines)
+    material = material_of(Corpus(texts, lines), validation=0.1, validation_split="tail")
+    found = material.log_frequencies(len(vocabulary))
+    training = np.concatenate([ids[1:] for ids in material.strings])
+    a, c = (vocabulary.symbols.index(symbol) for symbol in "ac")
+    assert (training == c).sum() == 0
+    assert found[a] - found[c] == pytest.approx(np.log((training == a).sum() + 0.5) - np.log(0.5), rel=1e-5)

@@ -4,7 +4,6 @@ A new one of ours is a file beside this and an entry in this table.  A package o
 own in the entry points `charseq.cells`, as `name = "module:CELL"`.
 """
 
-import difflib
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +16,7 @@ from charseq.cells.minimal import MINGRU, MINLSTM
 from charseq.cells.normalized import RNN_NORM
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 from charseq.errors import UsageError
+from charseq.suggestions import did_you_mean
 
 CELLS: dict[str, Cell] = {
     cell.name: cell for cell in (RNN, RNN_RELU, RNN_NORM, LSTM, GRU, MINGRU, MINLSTM, SLSTM, MLSTM, NONE)
@@ -32,9 +32,8 @@ def cell_named(name: str) -> Cell:
     if name in others:
         return _loaded(others[name])
     names = [*CELLS, *others]
-    near = difflib.get_close_matches(name.lower(), names, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f"there is no cell {name!r}", hint=f"{meant}the cells are {', '.join(names)}")
+    hint = f"{did_you_mean(name, names)} the cells are {', '.join(names)}".lstrip()
+    raise UsageError(f"there is no cell {name!r}", hint=hint)
 
 
 def all_cells() -> tuple[list[Cell], list[UsageError]]:

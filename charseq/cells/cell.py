@@ -67,6 +67,8 @@ class Cell:
     """The axes of the fields of the state that are not [B H]."""
     learned_start: tuple[str, ...] = ("h",)
     """The fields of a first state that may be learned; the others begin as zeros."""
+    memory: bool = True
+    """Whether a step reads the state before it."""
     gates: Gates | None = None
     """Of a cell whose h is linear in h[t-1]: what the step keeps and adds, from x alone.
 

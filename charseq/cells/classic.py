@@ -130,7 +130,7 @@ RNN_RELU = Cell(
         "b_x": Param("H", zeros),
         "b_h": Param("H", zeros),
     },
-    summary="a plain network that starts as a sum of all it has read; can count, can explode",
+    summary="a plain network that starts as the sum of its inputs: can count, can explode",
     source="Le, Jaitly & Hinton 2015, arXiv:1504.00941",
 )
 
@@ -172,4 +172,5 @@ NONE = Cell(
     summary="no recurrence: the baseline that cannot tell one h from another",
     source="linear regression on the input",
     learned_start=(),
+    memory=False,
 )

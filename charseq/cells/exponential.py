@@ -141,7 +141,7 @@ MLSTM = Cell(
         "W_g": Param("2 I"),
         "b_g": Param("2", gates(0, 4)),
     },
-    summary="a matrix for a memory, keys and values in it; no h goes back in, so all steps train at once",
+    summary="a matrix memory of keys and values; gates see only x: all steps train at once",
     source="Beck et al. 2024, arXiv:2405.04517",
     state_axes={"C": "B H H", "m": "B"},
     learned_start=("C",),

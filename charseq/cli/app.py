@@ -27,9 +27,10 @@ from charseq.cli import (
     streams,
     train,
 )
-from charseq.cli.options import DebugOption
+from charseq.cli.options import DebugOption, examples
 from charseq.errors import CharseqError, ExitStatus
 from charseq.render.visible import visible
+from charseq.suggestions import did_you_mean
 
 GARBAGE = 50_000
 """Objects made before the collector looks for cycles; at its usual 700 it takes a tenth of --help."""
@@ -40,11 +41,14 @@ WORDS = (
     (r"\s*\n\s*", " "),  # choices are put in lines
     (r"is not a valid int(eger)?( range)?\.", "is not a whole number"),
     (r"is not in the range (\S+?)<=x<=(\S+?)\.", r"is out of range; it must be at least \1 and at most \2"),
-    (r"^No such option: (\S+?)\.? \(Possible options: (.+)\)", r"there is no option \1; did you mean \2?"),
+    (r"^No such option: (.+?)(?: \(Possible options: .+\))?\.?$", r"there is no option \1"),
+    (r"^No such command (.+?)\.(?: Did you mean .+\?)?$", r"there is no command \1"),
     (r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)", r"unexpected: \1"),
     (r"\.$", ""),
 )
 """What the parser says, and what charseq says instead."""
+
+EXAMPLES = ["charseq train --text hihello --cell lstm", "charseq predict h", "charseq train --help"]
 
 app = typer.Typer(
     name="charseq",
@@ -52,6 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train recurrent networks on character sequences, and look inside them.",
+    epilog=examples(EXAMPLES),
 )
 for module in (
     train,
@@ -179,11 +184,36 @@ def _parser_error(error: Exception, arguments: Sequence[str]) -> int:
         and not any(a.startswith(tuple(parameter.opts)) for a in arguments)
     ):
         message += f" (from {variable})"
-    hint = f"{command} --help"
+    hint = f"{_suggestion(error, arguments)} {command} --help".lstrip()
     if message.startswith("unexpected") and any(p.name == "text" for p in context.command.params):
         hint = f"a text is given by --text, a file by --file; {hint}"
     _say(message[:1].lower() + message[1:], hint, error)
     return ExitStatus.USAGE
+
+
+def _suggestion(error: Any, arguments: Sequence[str]) -> str:
+    """Return what a misspelt option, command or choice may stand for, as a question; empty if unknown."""
+    context: Any = getattr(error, "ctx", None)
+    if context is None:
+        return ""
+    if type(error).__name__ == "NoSuchOption":
+        name = error.option_name
+        if not name.startswith("--"):  # the parser names one letter of -name
+            name = next((word for word in arguments if word.startswith(name)), name)
+        options = [
+            option
+            for parameter in context.command.get_params(context)
+            if not parameter.hidden
+            for option in (*parameter.opts, *parameter.secondary_opts)
+            if option.startswith("--")
+        ]
+        return did_you_mean(name.partition("=")[0], options)
+    if found := re.match(r"No such command (['\"])(.+?)\1\.", error.message):
+        return did_you_mean(found[2], context.command.commands)
+    choices = getattr(getattr(getattr(error, "param", None), "type", None), "choices", ())
+    if choices and (found := re.match(r"'(.*)' is not one of", error.message)):
+        return did_you_mean(found[1], map(str, choices))
+    return ""
 
 
 def _say(message: str, hint: str, error: BaseException) -> None:

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from charseq.cli import streams, texts
+from charseq.cli.combinations import refuse_split_of_nothing
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     LARGEST_SEED,
@@ -31,6 +33,7 @@ from charseq.cli.options import (
 from charseq.cli.settings_options import takes_settings
 from charseq.cli.stopping import stopping
 from charseq.errors import ExitStatus, UsageError
+from charseq.render.visible import visible
 
 if TYPE_CHECKING:
     from charseq.comparison import Trial
@@ -55,6 +58,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
+    context: typer.Context,
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
@@ -66,6 +70,7 @@ def compare(
         Literal["hidden", "parameters"],
         option(
             "--match",
+            metavar="<hidden | parameters>",
             help="Give every cell the same hidden size, or about the first one's number of parameters.",
             panel=MODEL,
         ),
@@ -90,6 +95,7 @@ def compare(
     from charseq.comparison import trials
     from charseq.runs import runs_folder
 
+    refuse_split_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
     if given["seed"] + seeds - 1 > LARGEST_SEED:
         raise UsageError(
@@ -112,8 +118,9 @@ def _compare(
     """Do all trainings, and show them."""
     from charseq.comparison import Result, run
     from charseq.events import End
+    from charseq.model_paths import model_path
     from charseq.render.comparison import conditions
-    from charseq.runs import new_run
+    from charseq.runs import new_comparison, new_run
     from charseq.training.requirement import require_torch
 
     require_torch()
@@ -122,17 +129,22 @@ def _compare(
     if form != "json":
         streams.say(conditions(planned, corpus.characters, len(known)))
     ended: list[Result] = []
+    folder = cache(new_comparison)
     with stopping() as stop, _renderer(form, planned) as renderer:
         stop.begun, stop.screen = True, renderer.screen
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
-            return train(corpus, known, settings, lambda: new_run(settings.cell), given=given, stop=stop)
+            open_run = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
+            return train(corpus, known, settings, open_run, given=given, stop=stop)
 
         for result, event in run(planned, trained):
             if isinstance(event, End):
                 ended.append(result)
             with streams.heard(stop):
                 renderer.show(result, event)
+    if form != "json" and any(result.end and result.end.model for result in ended):
+        best = visible(str(model_path(str(folder())).parent))
+        streams.say(f"best: {best}   next: charseq predict")
     if stop():
         raise typer.Exit(stop.status)
     if all(result.status == "diverged" for result in ended):

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from charseq.cli.options import examples
+from charseq.cli.config import ConfigOption
+from charseq.cli.options import DebugOption, examples
 
 EXAMPLES = ["charseq completion bash | head -n 1", "charseq completion zsh > _charseq"]
 
@@ -16,6 +17,8 @@ def register(app: typer.Typer) -> None:
 
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Which shell is to complete.")],
+    config: ConfigOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """Print what a shell needs to complete commands, options, cells and runs."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]

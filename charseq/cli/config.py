@@ -1,14 +1,15 @@
 """--config FILE.toml: options from a file, beneath the environment and the flags."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from charseq.cli import tree
 from charseq.cli.options import option
 from charseq.errors import UsageError
+from charseq.suggestions import did_you_mean
 
 LARGEST_FILE = 1_000_000
 
@@ -21,30 +22,71 @@ def _load(context: typer.Context, path: Path | None) -> Path | None:
 
 
 def options_for(context: typer.Context, document: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The values of a document for the command of a context, by parameter name.
+    """The values of a document for the command of a context, by parameter name; of a group also by command.
 
     A key at the top is an option of any command, and counts for those that have it; a table named after a
-    command holds options of that one.  Raises UsageError for a key that is none.
+    command holds options of that one, and tables of its commands.  Raises UsageError for a key that is none.
     """
-    group = context.parent.command if context.parent else context.command
-    commands: Mapping[str, Any] = getattr(group, "commands", {})
-    known = {name: _options(command) for name, command in commands.items()}
-    everything = set().union(*known.values())
-    mine, found = known[str(context.info_name)], {}
-    for key, value in document.items():
-        if key in commands:
-            _require_table(key, value, source)
-            for inner, inner_value in value.items():
-                _require_known(inner, known[key], f"{source}: [{key}]")
-                if key == context.info_name:
-                    parameter = mine[_plain(inner)]
-                    found[parameter.name] = _value(parameter, inner, inner_value, source)
-        else:
-            _require_known(key, everything, source)
-            if _plain(key) in mine:
-                parameter = mine[_plain(key)]
-                found.setdefault(parameter.name, _value(parameter, key, value, source))
-    return found
+    found = Document(tree.commands(context), source)
+    found.read(document)
+    return found.values_for(tree.path_of(context))
+
+
+class Document:
+    """What a file sets, by command and parameter."""
+
+    def __init__(self, commands: Mapping[tuple[str, ...], Any], source: str) -> None:
+        self._options = {path: _options(command) for path, command in commands.items()}
+        self._source = source
+        self._shared: dict[str, object] = {}
+        """The values of keys at the top, by option."""
+        self._own: dict[tuple[str, ...], dict[str, Any]] = {}
+        """The values of a command's own table, by parameter name."""
+
+    def read(self, document: Mapping[str, Any]) -> None:
+        """Take in a document.  Raises UsageError for a key that is no option."""
+        everything = [name for options in self._options.values() for name in options]
+        for key, value in document.items():
+            if (key,) in self._options and (isinstance(value, dict) or key not in everything):
+                self._read_table((key,), value)
+            elif isinstance(value, dict):
+                names = [path[0] for path in self._options]
+                hint = did_you_mean(key, names) or f"the commands are {', '.join(dict.fromkeys(names))}"
+                raise UsageError(f"{self._source}: there is no command {key!r}", hint=hint)
+            else:
+                _require_known(key, everything, self._source)
+                self._shared[key] = value
+
+    def values_for(self, path: tuple[str, ...]) -> dict[str, Any]:
+        """Return the values of a command, and those of every command below it by its name."""
+        mine = self._options.get(path, {})
+        shared = {
+            mine[_plain(key)].name: _value(mine[_plain(key)], key, value, self._source)
+            for key, value in self._shared.items()
+            if _plain(key) in mine
+        }
+        inner = [other[-1] for other in self._options if other[:-1] == path]
+        return {
+            **shared,
+            **self._own.get(path, {}),
+            **{name: self.values_for((*path, name)) for name in inner},
+        }
+
+    def _read_table(self, path: tuple[str, ...], table: object) -> None:
+        source = f"{self._source}: [{'.'.join(path)}]"
+        if not isinstance(table, dict):
+            key = path[-1]
+            raise UsageError(
+                f"{self._source}: {key!r} is a command, not an option",
+                hint=f"write [{'.'.join(path)}] above its options",
+            )
+        for key, value in table.items():
+            if (*path, key) in self._options:
+                self._read_table((*path, key), value)
+                continue
+            _require_known(key, self._options[path], source)
+            parameter = self._options[path][_plain(key)]
+            self._own.setdefault(path, {})[parameter.name] = _value(parameter, key, value, self._source)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -81,16 +123,8 @@ def _plain(key: str) -> str:
 
 def _require_known(key: str, known: Iterable[str], source: str) -> None:
     if _plain(key) not in known:
-        near = difflib.get_close_matches(_plain(key), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "its keys are the options of the commands, without --"
+        hint = f"{did_you_mean(key, known)} its keys are the options of the commands, without --".lstrip()
         raise UsageError(f"{source}: there is no option {key!r}", hint=hint)
-
-
-def _require_table(key: str, value: object, source: str) -> None:
-    if not isinstance(value, dict):
-        raise UsageError(
-            f"{source}: {key!r} is a command, not an option", hint=f"write [{key}] above its options"
-        )
 
 
 def _value(parameter: Any, key: str, value: object, source: str) -> object:

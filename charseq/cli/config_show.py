@@ -2,15 +2,16 @@
 
 import os
 import sys
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from charseq.cli import streams
-from charseq.cli.config import options_for, read
-from charseq.cli.options import FormatOption, JSONOption, chosen_format, examples, option
+from charseq.cli import streams, tree
+from charseq.cli.config import ConfigOption, options_for, read
+from charseq.cli.options import DebugOption, FormatOption, JSONOption, chosen_format, examples
 from charseq.errors import UsageError
+from charseq.suggestions import did_you_mean
 
 EXAMPLES = [
     "charseq config show predict",
@@ -22,7 +23,9 @@ HIDDEN = {"help", "config"}
 
 def register(app: typer.Typer) -> None:
     """Add the command, and the group that it is in."""
-    group = typer.Typer(no_args_is_help=True, help="Look at what options come to.")
+    group = typer.Typer(
+        no_args_is_help=True, help="Look at what options come to.", epilog=examples(EXAMPLES[1:])
+    )
     group.command("show", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(show))
     group.callback()(lambda: None)
     app.add_typer(group, name="config")
@@ -34,11 +37,10 @@ def show(
         list[str] | None,
         typer.Argument(metavar="[COMMAND]...", help="Of these commands only.", show_default=False),
     ] = None,
-    config: Annotated[
-        Path | None, option("--config", metavar="FILE", help="A TOML file to look at, as commands take it.")
-    ] = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """Tell every option's value, and whether it is from the environment, a --config file, or a default.
 
@@ -47,25 +49,45 @@ def show(
     from charseq.render.config import Setting
     from charseq.render.config import show as shown
 
-    root = context.find_root()
-    every: dict[str, Any] = {
-        name: command for name, command in getattr(root.command, "commands", {}).items() if _options(command)
+    every = {
+        " ".join(path): (path, command)
+        for path, command in tree.commands(context).items()
+        if _options(command)
     }
-    for name in commands or []:
-        if name not in every:
-            raise UsageError(
-                f"there is no command {name!r} with options", hint=f"there are {', '.join(every)}"
-            )
     document = None if config is None else read(config)
     settings = []
-    for name in commands or every:
-        inner = type(context)(every[name], info_name=name, parent=root)
+    for name in _named(commands or [], every) or every:
+        path, command = every[name]
+        inner = _context_of(context.find_root(), path)
         if document is not None:
             inner.default_map = options_for(inner, document, str(config))
-        for parameter in _options(every[name]):
+        for parameter in _options(command):
             value, source = _found(inner, parameter, str(config))
             settings.append(Setting(name, parameter.opts[0].removeprefix("--"), value, source))
     shown(settings, form=chosen_format(format, json=json, terminal=sys.stdout.isatty()), output=sys.stdout)
+
+
+def _named(words: Sequence[str], every: Collection[str]) -> list[str]:
+    """Return the commands that words name; "runs show" may be one word or two.  Raises UsageError."""
+    names: list[str] = []
+    for word in words:
+        if names and f"{names[-1]} {word}" in every:
+            names[-1] += f" {word}"
+        elif word in every:
+            names.append(word)
+        else:
+            hint = f"{did_you_mean(word, every)} there are {', '.join(every)}".lstrip()
+            raise UsageError(f"there is no command {word!r} with options", hint=hint)
+    return names
+
+
+def _context_of(root: Any, path: tree.Path) -> Any:
+    """Return a context such as the command would run in."""
+    context, inner = root, root.command
+    for name in path:
+        inner = getattr(inner, "commands", {})[name]
+        context = type(root)(inner, info_name=name, parent=context)
+    return context
 
 
 def _options(command: Any) -> list[Any]:

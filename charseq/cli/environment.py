@@ -1,12 +1,12 @@
 """Variables that begin as those of charseq do: a misspelt one is told of, for nothing else would notice."""
 
-import difflib
 import os
 
 import typer
 
-from charseq.cli import streams
+from charseq.cli import streams, tree
 from charseq.render.visible import visible
+from charseq.suggestions import suggestions
 
 PREFIX = "CHARSEQ_"
 BESIDE_OPTIONS = {"CHARSEQ_RUNS", "CHARSEQ_DEBUG"}
@@ -19,14 +19,12 @@ def tell_of_unknown(context: typer.Context) -> None:
         return
     known = BESIDE_OPTIONS | _of_options(context)
     for name in sorted(given - known):
-        near = difflib.get_close_matches(
-            name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in known], n=1
-        )
+        near = suggestions(name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in sorted(known)])
         remedy = f"did you mean {PREFIX}{near[0]}?" if near else "it does nothing"
         streams.say(f"charseq: {visible(name)} is not an option of charseq; {remedy}", "yellow")
 
 
 def _of_options(context: typer.Context) -> set[str]:
-    commands = getattr(context.command, "commands", {}).values()
+    commands = tree.commands(context).values()
     names = {name for command in commands for parameter in command.params for name in parameter.opts}
     return {PREFIX + name.removeprefix("--").replace("-", "_").upper() for name in names if name[:2] == "--"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, texts
+from charseq.cli.combinations import refuse_unused
 from charseq.cli.config import ConfigOption
 from charseq.cli.inspect_options import TrainedOption
 from charseq.cli.options import (
@@ -36,8 +37,11 @@ if TYPE_CHECKING:
 EXAMPLES = [
     "charseq inspect-gradients 'the quick brown fox jumps over the lazy dog'",
     "charseq inspect-gradients hihello --cells rnn,lstm,gru,none --hidden-size 8",
-    "charseq inspect-gradients 'once upon a time' --cells all --first-weights charseq --json",
+    "charseq inspect-gradients hihello --cells all --first-weights charseq --json",
 ]
+
+
+EXAMPLE = "charseq inspect-gradients 'to be, or not to be'"
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect_gradients(
+    context: typer.Context,
     given: Annotated[
         str | None,
         typer.Argument(
@@ -92,12 +97,21 @@ def inspect_gradients(
     For every step, the norm of the loss's gradient by the state after it: a bar that shrinks to the left is a
     gradient that vanishes.
     """
-    found = texts.arguments([given] if given is not None else [], unit=unit)
-    if text or file or not (found or model):
-        found += texts.corpus(text, file, unit=unit).sequences
     if model is not None:
         own = {"cells": cells, "hidden_size": hidden_size, "layers": layers, "first_weights": first_weights}
         refuse_beside_a_model(own)
+        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
+        path, trained = trained_model(model)
+        unit = trained.vocabulary.unit
+    positional = [] if given is None else [given]
+    found = texts.inspected(
+        positional,
+        text,
+        file,
+        unit=unit,
+        vocabulary=None if model is None else trained.vocabulary,
+        example=EXAMPLE,
+    )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
     from charseq.render.gradients import show
@@ -106,7 +120,6 @@ def inspect_gradients(
 
     reaches: Iterable[Reach]
     if model is not None:
-        path, trained = trained_model(model)
         learned = _one(found or trained.learned)
 
         require_torch("inspect-gradients")
@@ -131,12 +144,16 @@ def inspect_gradients(
             seed=seed,
         )
     show(reaches, form, sys.stdout)
+    if model is None:
+        streams.report_seed(first_weights or "textbook", seed, in_caption=form == "table")
 
 
-def _one(texts: Sequence[str]) -> str:
-    if len(texts) != 1:
+def _one(strings: Sequence[str]) -> str:
+    if not strings:
+        raise texts.none_given(EXAMPLE)
+    if len(strings) != 1:
         raise TextError(
-            f"gradients are followed through one text, and there are {len(texts)}",
-            hint="give one: charseq inspect-gradients 'to be, or not to be'",
+            f"gradients are followed through one text, and there are {len(strings)}",
+            hint=f"give one: {EXAMPLE}",
         )
-    return texts[0]
+    return strings[0]

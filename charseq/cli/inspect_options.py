@@ -35,7 +35,7 @@ TrainedOption = Annotated[
     option(
         "--model",
         metavar="PATH",
-        help="A run's folder or a model file, to look into a trained network.",
+        help="A run's folder, its name in runs/, or a model file: inspect a trained network.",
         autocompletion=names.models,
         show_default="a fresh network",
         panel=MODEL,

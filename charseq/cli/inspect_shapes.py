@@ -1,13 +1,14 @@
 """charseq inspect-shapes: every tensor of a network run over text.  Never imports torch."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charseq.cli import inspect_options as options
 from charseq.cli import streams, texts
+from charseq.cli.combinations import refuse_unused
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     DebugOption,
@@ -27,9 +28,12 @@ from charseq.cli.options import (
     refuse_beside_a_model,
 )
 from charseq.cli.trained import trained_model
-from charseq.errors import TextError, UsageError
+from charseq.errors import TextError, UsageError, cannot_combine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from charseq.model_file import Model
     from charseq.shapes import Row, Subject
 
 EXAMPLES = [
@@ -49,6 +53,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect_shapes(
+    context: typer.Context,
     given: Annotated[
         list[str] | None,
         typer.Argument(
@@ -86,15 +91,9 @@ def inspect_shapes(
 
     The network is a fresh one, or with --model a trained one, which is followed to its loss.
     """
-    found = texts.arguments(given, unit=unit)
-    if text or file or not (found or model):
-        found += texts.corpus(text, file, unit=unit).sequences
     if head and (step is not None or layer is not None):
-        part = "step" if layer is None else "layer"
-        raise UsageError(
-            f"--{part} shows a part of the cells, and --head what comes after them all",
-            hint="leave one of them out",
-        )
+        part = "--step" if layer is None else "--layer"
+        raise cannot_combine(part, ["--head"], "the head comes after all steps and layers")
     plan = {
         "cell": cell,
         "hidden_size": hidden_size,
@@ -107,14 +106,26 @@ def inspect_shapes(
     }
     if model is not None:
         refuse_beside_a_model({**plan, "vocabulary": vocabulary or None})
-        subject, rows = _trained(model, found, weights=weights)
+        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
+        path, trained = trained_model(model)
+        unit = trained.vocabulary.unit
+    found = texts.inspected(
+        given,
+        text,
+        file,
+        unit=unit,
+        vocabulary=None if model is None else trained.vocabulary,
+        example=EXAMPLES[0],
+    )
+    if model is not None:
+        subject, rows = _trained(path, trained, found, weights=weights)
         about = f"trained, {model}"
     else:
         known = {"unit": unit, "normalization": normalize}
         vocabulary = texts.checked(vocabulary, "--vocabulary", unit)
         subject, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
         about = f"fresh weights, seed {seed}"
-    rows = _selected(rows, step, layer)
+    rows = _selected(rows, subject.arrays, step, layer)
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     if form == "table":
@@ -124,15 +135,17 @@ def inspect_shapes(
 
         headed = head is not None or model is not None
         ShapesTable(Console(), subject, about, values=values, explain=explain, headed=headed).show(rows)
-        return
-    from charseq.render.shapes import show_json, show_plain
+    else:
+        from charseq.render.shapes import show_json, show_plain
 
-    show = show_json if form == "json" else show_plain
-    show(rows, subject, values=values, explain=explain, output=sys.stdout)
+        show = show_json if form == "json" else show_plain
+        show(rows, subject, values=values, explain=explain, output=sys.stdout)
+    if model is None:
+        streams.report_seed("fresh", seed, in_caption=form == "table")
 
 
 def _fresh(
-    texts: Sequence[str],
+    strings: Sequence[str],
     more: str,
     known: Mapping[str, Any],
     plan: Mapping[str, Any],
@@ -149,18 +162,19 @@ def _fresh(
 
     given = {name: value for name, value in plan.items() if value is not None}
     cell, head = cell_named(given.pop("cell", "gru")), given.get("head")
-    _require_text(texts, "give one: charseq inspect-shapes hello")
+    _require_text(strings)
     both_ways = given.pop("bidirectional", False)
     if both_ways and head:
-        raise UsageError(
-            f"--bidirectional with --head {head}: what has read the next character cannot be asked for it",
-            hint="leave one of them out",
+        raise cannot_combine(
+            "--bidirectional", [f"--head {head}"], "a network that has read the next character knows it"
         )
-    vocabulary = Vocabulary.of([*texts, more], **known)
+    vocabulary = Vocabulary.of([*strings, more], **known)
     hidden_size = given.pop("hidden_size", len(vocabulary) if head == "none" else 2)
     network = Network(cell.name, len(vocabulary), hidden_size, **given)
+    if network.layer_norm:
+        network.require_layer_norm()
     draw = SeededDraw(seed)
-    subject = Subject.of(network, vocabulary, network.draw(draw), texts)
+    subject = Subject.of(network, vocabulary, network.draw(draw), strings)
     if not both_ways:
         shown = weights_of(subject, head=head is not None) if weights else ()
         return subject, (*shown, *trace(subject, read_out=head is not None))
@@ -172,28 +186,31 @@ def _fresh(
     return subject, (*shown, *trace_both_ways(subject, backward))
 
 
-def _trained(model: str, strings: Sequence[str], *, weights: bool) -> "tuple[Subject, Sequence[Row]]":
+def _trained(
+    path: "Path", trained: "Model", strings: Sequence[str], *, weights: bool
+) -> "tuple[Subject, Sequence[Row]]":
     """A trained network, run over texts, or by default over what it learned."""
     from charseq.shapes import Subject, trace, weights_of
 
-    path, trained = trained_model(model)
     strings = strings or trained.learned
-    _require_text(strings, f"give one: charseq inspect-shapes TEXT --model {model}")
+    _require_text(strings)
     with texts.explained(path):
         subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, strings)
     shown = weights_of(subject, head=True) if weights else ()
     return subject, (*shown, *trace(subject, read_out=True))
 
 
-def _require_text(texts: Sequence[str], hint: str) -> None:
-    if not texts:
-        raise TextError("there is no text to run over", hint=hint)
-    if "" in texts:
+def _require_text(strings: Sequence[str]) -> None:
+    if not strings:
+        raise texts.none_given(EXAMPLES[0])
+    if "" in strings:
         raise TextError("one of the texts is empty", hint="a text needs at least one character")
 
 
-def _selected(rows: "Sequence[Row]", step: int | None, layer: int | None) -> "list[Row]":
-    """The rows of one step and one layer, where they are asked for."""
+def _selected(
+    rows: "Sequence[Row]", parameters: Collection[str], step: int | None, layer: int | None
+) -> "list[Row]":
+    """The rows of one step and one layer, where they are asked for; a parameter belongs to every step."""
     for name, wanted in (("step", step), ("layer", layer)):
         there = [getattr(row, name) for row in rows if getattr(row, name) is not None]
         if wanted is not None and wanted not in there:
@@ -201,4 +218,8 @@ def _selected(rows: "Sequence[Row]", step: int | None, layer: int | None) -> "li
                 f"there is no {name} {wanted}; they are counted from 0 to {max(there)}",
                 hint=f"use --{name} {max(there)} for the last one",
             )
-    return [row for row in rows if step in (None, row.step) and layer in (None, row.layer)]
+    return [
+        row
+        for row in rows
+        if (step in (None, row.step) or row.name in parameters) and layer in (None, row.layer)
+    ]

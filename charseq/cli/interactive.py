@@ -16,6 +16,7 @@ from charseq.errors import ExitStatus, UnknownCharacter, UsageError
 from charseq.explorer import Explorer
 from charseq.model_file import Model
 from charseq.signals import install
+from charseq.units import Unknown
 
 SECONDS_BETWEEN_LOOKS = 0.25
 """At the size of the terminal, where no key is pressed."""
@@ -27,7 +28,7 @@ QUIT = {"\x1b", "\x03", "\x04"}
 TAB, ENTER, ANEW, BACKSPACES = "\t", {"\r", "\n"}, "\x15", {"\x7f", "\x08"}
 
 
-def interact(model: Model, name: str, prompt: str) -> None:
+def interact(model: Model, name: str, prompt: str, unknown: Unknown) -> None:
     """Show what may come next with every key, until someone quits.
 
     Raises UsageError where there is no terminal, UnknownCharacter for the prompt.
@@ -42,10 +43,11 @@ def interact(model: Model, name: str, prompt: str) -> None:
     from charseq.render.explorer import screen
 
     explorer = Explorer(model)
-    explorer.write(prompt)
+    explorer.write(model.vocabulary.readable(prompt, unknown))
     console = Console(highlight=False)
     plain = "utf" not in (sys.stdout.encoding or "").lower()
-    told = ""
+    changed = 0 if unknown == "error" else model.vocabulary.unknown_in(prompt)
+    told = f"{changed:,} unknown character{'s' * (changed != 1)} {_done(model, unknown)}" if changed else ""
     with console.screen() as shown, _keys() as keys:
         while True:
             width, height = console.size
@@ -54,11 +56,12 @@ def interact(model: Model, name: str, prompt: str) -> None:
             for key in next(keys):
                 if key in QUIT:
                     return
-                told = _answered(explorer, key)
+                told = _answered(explorer, key, unknown)
 
 
-def _answered(explorer: Explorer, key: str) -> str:
+def _answered(explorer: Explorer, key: str, unknown: Unknown) -> str:
     """Do what a key asks for.  Returns what is to be said about it."""
+    vocabulary = explorer.model.vocabulary
     try:
         if key == TAB:
             return "" if explorer.accept() else "the line ended there; this is a new one"
@@ -68,14 +71,24 @@ def _answered(explorer: Explorer, key: str) -> str:
             explorer.write("")
         elif unicodedata.category(key) == "Cc" and key not in ENTER:
             return ""
-        elif key in ENTER and explorer.model.vocabulary.boundary:
+        elif key in ENTER and vocabulary.boundary:
             explorer.write("")
             return "a new line"
         else:
             explorer.add("\n" if key in ENTER else key)
     except UnknownCharacter as error:
-        return error.message.partition(", ")[0] + " is not in the model's vocabulary"
+        character = error.message.partition(", ")[0]
+        if unknown == "error":
+            return f"{character} is not in the model's vocabulary"
+        if unknown == "replace":
+            explorer.add(vocabulary.replacement)
+        return f"{character} is unknown: {_done(explorer.model, unknown)}"
     return ""
+
+
+def _done(model: Model, unknown: Unknown) -> str:
+    """Return what becomes of unknown characters."""
+    return "skipped" if unknown == "skip" else f"read as {model.vocabulary.replacement!r}"
 
 
 @contextlib.contextmanager

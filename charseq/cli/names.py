@@ -15,14 +15,15 @@ def several_cells(incomplete: str) -> list[str]:
 
 
 def models(incomplete: str) -> list[str]:
-    """The folders of runs that have a model, the newest first, whose paths begin so."""
+    """The runs that have a model, the newest first: folders that begin so, or else names in runs/."""
     from charseq.errors import CharseqError
-    from charseq.run_numbers import numbered
-    from charseq.runs import MODEL, runs_folder
+    from charseq.runs import MODEL, all_runs, runs_folder
 
     try:
-        runs = numbered(runs_folder())
+        runs, root = all_runs(), runs_folder()
     except CharseqError:  # a shell waits for names, not for messages
         return []
-    found = [str(run) for run in reversed(runs) if (run / MODEL).is_file()]
-    return [path for path in found if path.startswith(incomplete)]
+    trained = [run for run in reversed(runs) if (run / MODEL).is_file()]
+    paths = [str(run) for run in trained if str(run).startswith(incomplete)]
+    names = (str(run.relative_to(root)) for run in trained)
+    return paths or [name for name in names if name.startswith(incomplete)]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from charseq.cli import names
-from charseq.errors import UsageError
+from charseq.errors import UsageError, cannot_combine
 
 Format = Literal["auto", "table", "plain", "json"]
 Form = Literal["table", "plain", "json"]
@@ -18,6 +18,9 @@ LARGEST_COUNT = 10**9
 LONGEST_TIME = 10 * 365.25 * 24 * 3600
 
 LARGEST_SEED = 2**32 - 1
+
+LONGEST_EXAMPLE = 78
+"""Columns of an example on a screen of 80, of which the help leaves the first and the last empty."""
 
 TEXT, MODEL, TRAINING, OUTPUT = "Text", "Network", "Training", "Output"
 """The panels of the help."""
@@ -70,13 +73,6 @@ def number(low: float, high: float, *, includes_low: bool = True) -> Callable[[s
     return parse
 
 
-def exclusive(**given: object) -> None:
-    """Refuse two options that say opposite things.  Raises UsageError."""
-    named = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} exclude each other", hint="give one of them")
-
-
 def cells_of(names: str | None) -> list[str]:
     """The cells that --cells names, each once, or else the classic three.  Raises UsageError."""
     from charseq.cells import all_cells, cell_named
@@ -95,16 +91,18 @@ def refuse_beside_a_model(plan: Mapping[str, object]) -> None:
     """Refuse any value that is not None: --model brings its own network.  Raises UsageError."""
     named = [f"--{name.replace('_', '-')}" for name, value in plan.items() if value is not None]
     if named:
-        raise UsageError(
-            f"--model brings its own network, so {' and '.join(named)} cannot be chosen",
-            hint="leave --model out to look at fresh weights (it may come from CHARSEQ_MODEL)",
+        raise cannot_combine(
+            "--model",
+            named,
+            "a model has its own network",
+            hint="leave --model out to inspect fresh weights (it may come from CHARSEQ_MODEL)",
         )
 
 
 def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
     """What --format and --json come to: by itself a table on a terminal, plain lines elsewhere."""
     if json and form not in ("auto", "json"):
-        raise UsageError(f"--json and --format {form} exclude each other", hint="give one of them")
+        raise cannot_combine("--json", [f"--format {form}"])
     if json:
         return "json"
     if form == "auto":
@@ -113,8 +111,13 @@ def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
 
 
 def examples(lines: Sequence[str]) -> str:
-    """The end of a command's help: commands that run as they stand."""
-    return "Examples:\n\n" + "\n\n".join(f"  {line}" for line in lines)
+    """Return the end of a command's help: commands that run as pasted from a screen of 80 columns.
+
+    Raises ValueError for a command that such a screen would wrap.
+    """
+    if too_long := [line for line in lines if len(line) > LONGEST_EXAMPLE]:
+        raise ValueError(f"longer than {LONGEST_EXAMPLE} columns: {too_long}")
+    return "Examples:\n\n" + "\n\n".join("  " + line.replace("[", r"\[") for line in lines)
 
 
 def _debug(value: bool) -> bool:
@@ -148,7 +151,12 @@ LinesOption = Annotated[
 ]
 UnitOption = Annotated[
     Literal["character", "grapheme", "byte"],
-    option("--unit", help="What a symbol is; a character is a Unicode code point.", panel=TEXT),
+    option(
+        "--unit",
+        metavar="<character | grapheme | byte>",
+        help="What a symbol is; a character is a Unicode code point.",
+        panel=TEXT,
+    ),
 ]
 NormalizeOption = Annotated[
     Literal["none", "nfc", "nfd", "nfkc"],
@@ -241,7 +249,7 @@ ModelOption = Annotated[
         "--model",
         parser=filled,
         metavar="PATH",
-        help="A run's folder or a model file.",
+        help="A run's folder, its name in runs/, or a model file.",
         autocompletion=names.models,
         show_default="the newest run",
         panel=MODEL,

@@ -12,10 +12,12 @@ import typer
 
 from charseq.cli import predict_options as options
 from charseq.cli import streams, texts
+from charseq.cli.combinations import on_command_line, refuse_all_but, refuse_unused
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     DebugOption,
     FileOption,
+    Form,
     FormatOption,
     JSONOption,
     ModelOption,
@@ -24,7 +26,7 @@ from charseq.cli.options import (
     examples,
 )
 from charseq.cli.trained import trained_model
-from charseq.errors import UnknownCharacter, UsageError
+from charseq.errors import UnknownCharacter, UsageError, cannot_combine
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
+    context: typer.Context,
     prompts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -98,6 +101,7 @@ def predict(
     from charseq.render.predictions import renderer_for
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    _refuse_unused(context, form)
     asked = Options(
         greedy=greedy,
         temperature=temperature,
@@ -127,8 +131,10 @@ def predict(
     files = list(file or [])
     if not given and not files:
         given, files = texts.from_environment(None, "TEXT"), texts.from_environment(None, "FILE")
+    if "json_input" in on_command_line(context) and not files and "-" not in given:
+        raise UsageError("--json-input requires lines to read", hint="give -, or a --file")
     if interactive:
-        _interact(trained, path, given, files)
+        _interact(trained, path, given, files, unknown)
         return
     if form != "json":
         _tell_of_choice(path, decoding, seed, newest=model is None)
@@ -167,6 +173,23 @@ def predict(
                 streams.say(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
+def _refuse_unused(context: typer.Context, form: Form) -> None:
+    """Refuse options of the command line that would do nothing beside others.  Raises UsageError."""
+    given = context.params
+    if given["interactive"]:
+        used = {"prompts", "text", "file", "unknown", "model", "interactive", "config", "debug"}
+        refuse_all_but(context, "--interactive", used, "it shows what may come next, and you choose")
+    if given["greedy"]:
+        unused = {"top_k", "top_p", "min_p", "seed"}
+        refuse_unused(context, "--greedy", unused, "it always takes the likeliest character")
+    if given["beam"]:
+        refuse_unused(context, "--beam", {"seed"}, "a search draws nothing at random")
+    if form != "json" and "top" in on_command_line(context):
+        raise cannot_combine(
+            "--top", [f"the {form} format"], "only JSON lists alternatives", hint="add --json"
+        )
+
+
 def _known(
     batches: "Iterator[list[Prompt]]", trained: "Model", path: Path, unknown: "Unknown"
 ) -> "Iterator[list[Prompt]]":
@@ -198,16 +221,21 @@ def _note_line_ends(trained: "Model", batch: "Sequence[Prompt]") -> None:
         streams.say(note, "yellow")
 
 
-def _interact(trained: "Model", path: Path, given: Sequence[str], files: Sequence[str]) -> None:
+def _interact(
+    trained: "Model", path: Path, given: Sequence[str], files: Sequence[str], unknown: "Unknown"
+) -> None:
     """Let someone type, beginning with a prompt."""
     from charseq.cli.interactive import interact
+    from charseq.unknown import PROMPT
 
     if len(given) > 1 or files or "-" in given:
         raise UsageError("--interactive begins with one prompt at most", hint="give a single PROMPT, or none")
     prompt = given[0] if given else ""
-    with texts.explained(path):
-        trained.vocabulary.encode(prompt)
-    interact(trained, str(path), prompt)
+    try:
+        trained.vocabulary.encode(trained.vocabulary.readable(prompt, unknown))
+    except UnknownCharacter as error:
+        raise PROMPT.explain(error, model=str(path)) from None
+    interact(trained, str(path), prompt, unknown)
 
 
 def _tell_of_choice(path: Path, decoding: "Decoding", seed: int, *, newest: bool) -> None:

@@ -167,7 +167,9 @@ BatchSizeOption = Annotated[
         help="Texts continued side by side; changes no text.",
     ),
 ]
-OnlyNewOption = Annotated[bool, option("--only-new", help="Leave the prompt out.")]
+OnlyNewOption = Annotated[
+    bool, option("--only-new", help="Leave the prompt out; JSON always separates the two.")
+]
 ShowProbabilitiesOption = Annotated[
     bool, option("--show-probabilities", help="Show how likely each character was.")
 ]

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from charseq.cli import texts
+from charseq.cli import streams, texts
 from charseq.cli.options import LARGEST_COUNT, LARGEST_SEED
+from charseq.corpus import without_last_line_end
 from charseq.errors import TextError
+from charseq.gather import STANDARD_INPUT
+from charseq.render.visible import visible
 from charseq.units import utf8
 
 if TYPE_CHECKING:
@@ -65,8 +68,12 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
         if reading.lines or reading.json_input:
             yield from _lines(name, reading)
         else:
-            (text,) = texts.corpus([], [name], unit=reading.unit).sequences
-            text = text if reading.line_ends else re.sub(r"\r?\n\Z", "", text)
+            text = texts.file_text(name, unit=reading.unit)
+            if not text:
+                if name == STANDARD_INPUT:
+                    continue
+                streams.say(f"{visible(repr(name))} is empty: its text begins as without a prompt", "yellow")
+            text = text if reading.line_ends else without_last_line_end(text)
             text = _unescaped(text, reading.unit) if reading.escapes else text
             yield [Prompt(text, whole_file=True)]
 

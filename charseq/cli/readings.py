@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,9 @@ class Readings:
     has_lines: bool = False
     """Whether `of_lines` has read any line of a file, were it an empty one."""
 
+    empty: list[str] = field(default_factory=list)
+    """Files that `of_texts` has found empty."""
+
     def of_lines(self, given: Sequence[str], files: Sequence[str]) -> Iterator[Scored]:
         """Every line of texts and files, those of standard input as they come; empty ones are left out.
 
@@ -59,9 +62,11 @@ class Readings:
         for name in files:
             one = Given(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
             texts.tell_who_types(one.files)
-            with one.opened(sys.stdin.buffer, report_mark=texts.report_mark) as corpus:
-                if name == STANDARD_INPUT and not any(corpus.pieces()):
-                    continue
+            with one.opened(sys.stdin.buffer, may_be_empty=True, report_mark=texts.report_mark) as corpus:
+                if not any(corpus.pieces()):
+                    self.empty.append(name)
+                    if name == STANDARD_INPUT:
+                        continue
                 pieces = corpus.pieces
                 if not vocabulary.knows_line_ends:
                     pieces = partial(_without_last_line_end, corpus)

@@ -1,11 +1,13 @@
 """charseq runs: what there is, and what a model file holds.  Never imports torch."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from charseq.cli import names, streams
+from charseq.cli.combinations import on_command_line
+from charseq.cli.config import ConfigOption
 from charseq.cli.options import DebugOption, FormatOption, JSONOption, chosen_format, examples, option
 
 EXAMPLES = ["charseq runs", "charseq runs --json", "charseq runs show", "charseq runs show --verify"]
@@ -24,22 +26,31 @@ def runs(
     context: typer.Context,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """List the runs here, the oldest first: what was trained, how it ended, and what came of it."""
     if context.invoked_subcommand:
+        _pass_on(context, context.invoked_subcommand)
         return
     from charseq.history import summary
     from charseq.render.runs import show_list
-    from charseq.run_numbers import numbered
-    from charseq.runs import runs_folder
+    from charseq.runs import all_runs, runs_folder
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    found = [summary(folder) for folder in numbered(runs_folder())]
+    found = [summary(folder) for folder in all_runs()]
     if not found:
         streams.say(f"there is no run in {str(runs_folder())!r}; charseq train makes one", "dim")
         return
     show_list(found, form=form, output=sys.stdout)
+
+
+def _pass_on(context: typer.Context, command: str) -> None:
+    """Let `runs --json show` be `runs show --json`."""
+    defaults: dict[str, Any] = dict(context.default_map or {})
+    given = {name: context.params[name] for name in on_command_line(context) & {"format", "json"}}
+    defaults[command] = {**defaults.get(command, {}), **given}
+    context.default_map = defaults
 
 
 def show(
@@ -49,7 +60,7 @@ def show(
             metavar="[RUN]",
             envvar="CHARSEQ_MODEL",
             show_envvar=False,
-            help="A run's folder or a model file.",
+            help="A run's folder, its name in runs/, or a model file.",
             show_default="the newest run",
             autocompletion=names.models,
         ),
@@ -59,12 +70,13 @@ def show(
     ] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
     from charseq.model_file import describe
+    from charseq.model_paths import model_path
     from charseq.render.model import show_model
-    from charseq.runs import model_path
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     path = model_path(run)

@@ -98,6 +98,8 @@ def score(
     from charseq.cli.readings import Readings
     from charseq.render.scores import renderer_for
 
+    if not texts.any_given(given, text, file):
+        raise texts.none_given(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     strings, files = _sources(given, text, file, trained.vocabulary.unit)
@@ -122,9 +124,11 @@ def score(
     if readings.changed:
         done = "skipped" if unknown == "skip" else "taken for the least likely"
         streams.tell_of_changed(readings.changed, done)
+    if seen and readings.empty:
+        texts.report_empty(readings.empty, "score")
     if not seen:
         if not files:
-            raise UsageError("there is no text to score", hint="give one, or a --file that holds some")
+            raise UsageError("the text has only empty lines", hint="give one with characters, or a --file")
         texts.report_empty(files, "score", only_empty_lines=readings.has_lines)
     if threshold is not None and past:
         raise RequirementNotMet(

@@ -49,6 +49,16 @@ def say(text: str, style: str = "", *, in_one_line: bool = False) -> None:
     Console(stderr=True).print(Text(text, style), soft_wrap=in_one_line)
 
 
+def report_seed(weights: str, seed: int, *, in_caption: bool) -> None:
+    """Report the seed of initial weights on standard error, unless a terminal shows it in a caption.
+
+    It follows the data, so that a pipe whose reader has gone ends quietly.
+    """
+    sys.stdout.flush()
+    if not (in_caption and sys.stdout.isatty()):
+        say(f"{weights} weights, seed {seed}", "dim")
+
+
 def tell_of_changed(count: int, done: str) -> None:
     """Say how many characters a model did not know, and what became of them."""
     say(f"{count:,} unknown character{' was' if count == 1 else 's were'} {done}", "yellow")

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from charseq.corpus import AnyCorpus, Corpus
+    from charseq.corpus import AnyCorpus
+    from charseq.errors import TextError
     from charseq.gather import Given
     from charseq.units import Normalization, Unit
+    from charseq.vocabulary import Vocabulary
 
 
 def from_environment(given: Sequence[str] | None, name: str) -> list[str]:
@@ -26,20 +28,72 @@ def from_environment(given: Sequence[str] | None, name: str) -> list[str]:
     return list(given or [value for value in [os.environ.get(f"CHARSEQ_{name}")] if value])
 
 
-def corpus(
+def file_text(name: str, *, unit: "Unit") -> str:
+    """A file, or standard input, as one text, which may be empty.  Raises TextError."""
+    tell_who_types([name])
+    (text,) = _gathered([], [name], unit, may_be_empty=True)
+    return text
+
+
+def _gathered(
+    texts: Sequence[str], files: Sequence[str], unit: "Unit", *, may_be_empty: bool = False
+) -> "tuple[str, ...]":
+    """Read texts and files, each a sequence.  Raises TextError."""
+    from charseq.gather import gather
+
+    found = gather(
+        texts,
+        files,
+        lines=False,
+        unit=unit,
+        standard_input=sys.stdin.buffer,
+        may_be_empty=may_be_empty,
+        report_mark=report_mark,
+    )
+    return found.sequences
+
+
+def inspected(
+    given: Sequence[str] | None,
     texts: Sequence[str] | None,
     files: Sequence[str] | None,
     *,
-    lines: bool = False,
-    unit: "Unit" = "character",
-) -> "Corpus":
-    """All texts that --text and --file, or CHARSEQ_TEXT and CHARSEQ_FILE, name.  Raises TextError."""
-    from charseq.gather import gather
+    unit: "Unit",
+    vocabulary: "Vocabulary | None",
+    example: str,
+) -> list[str]:
+    """All texts that a command inspects: positional, --text and --file.
 
-    texts, files = _named(texts, files)
-    return gather(
-        texts, files, lines=lines, unit=unit, standard_input=sys.stdin.buffer, report_mark=report_mark
-    )
+    With the vocabulary of a model there may be none, and a file loses its last line end if the model knows no
+    line ends.  Raises TextError, which shows the example if a text is missing.
+    """
+    from charseq.corpus import without_last_line_end
+
+    found = arguments(given, unit=unit)
+    if not found and not any_given(texts, files):
+        if vocabulary is not None:
+            return []
+        raise none_given(example)
+    if texts or files or not found:
+        strings, files = _named(texts, files)
+        more = _gathered(strings, files, unit)
+        found += more[: len(strings)]
+        keeps = vocabulary is None or vocabulary.knows_line_ends
+        found += (text if keeps else without_last_line_end(text) for text in more[len(strings) :])
+    return found
+
+
+def any_given(*given: Sequence[str] | None) -> bool:
+    """Whether a command, or the environment, names any text or file."""
+    return any(given) or bool(from_environment(None, "TEXT") or from_environment(None, "FILE"))
+
+
+def none_given(example: str, purpose: str = "") -> "TextError":
+    """Return the error of a command with positional texts that was given none."""
+    from charseq.errors import TextError
+
+    hint = f"give one: {example}; or by --text or --file PATH (- is standard input)"
+    return TextError(f"no text{purpose} was given", hint=hint)
 
 
 def given(
@@ -87,6 +141,7 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     Raises TextError, with a `remedy` of the command's own for bytes that are not UTF-8.
     """
     from charseq.corpus import ANY_BYTES, decoded
+    from charseq.errors import TextError
     from charseq.gather import STANDARD_INPUT, checked
 
     remedy = remedy or ANY_BYTES
@@ -97,7 +152,10 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
             data = sys.stdin.buffer.read()
             read = without_mark(data, "standard input", unit)
             offset = len(data) - len(read)
-            found += decoded(read, "standard input", unit, remedy, offset=offset).splitlines()
+            lines = decoded(read, "standard input", unit, remedy, offset=offset).splitlines()
+            if not lines:
+                raise TextError("standard input is empty", hint="pipe a text into it")
+            found += lines
         else:
             found.append(checked(text, f"the argument {text!r}", unit, remedy))
     return found

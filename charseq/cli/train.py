@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from charseq.cli import streams, texts
 from charseq.cli import train_options as options
+from charseq.cli.combinations import exclusive, refuse_split_of_nothing
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import (
     CellOption,
@@ -25,7 +26,6 @@ from charseq.cli.options import (
     VocabularyOption,
     chosen_format,
     examples,
-    exclusive,
 )
 from charseq.cli.settings_options import takes_settings
 from charseq.cli.stopping import stopping
@@ -96,6 +96,7 @@ def train(
     from charseq.runs import new_run, require_new, resumed_run, runs_folder
     from charseq.stopped_time import running_time
 
+    refuse_split_of_nothing(context)
     exclusive(resume=resume, out=out)
     exclusive(resume=resume, force=force)
     if force and out is None:

@@ -88,6 +88,7 @@ ScheduleOption = Annotated[
     Literal["constant", "cosine", "one-cycle"] | None,
     option(
         "--schedule",
+        metavar="<constant | cosine | one-cycle>",
         help="How the learning rate moves.",
         show_default="from the text; constant at a given --learning-rate",
         panel=TRAINING,

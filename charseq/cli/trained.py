@@ -16,10 +16,12 @@ def trained_model(named: str | None) -> "tuple[Path, Model]":
     Standard error says so where the weights are initial ones, or those of a run that diverged.
     """
     from charseq.model_file import read
-    from charseq.runs import model_path
+    from charseq.model_paths import model_path, of_comparison
 
     path = model_path(named)
     model = read(path)
+    if others := of_comparison(path, named):
+        streams.say(f"{visible(str(path.parent))}: the best of {others} compared runs", "dim")
     if reason := _hardly_trained(model, newest=named is None):
         streams.say(f"{visible(str(path))}: {reason}", "yellow")
     return path, model

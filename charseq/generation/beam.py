@@ -11,7 +11,7 @@ from charseq.generation.constraint import Constraint
 from charseq.generation.continuation import SHOWN, Request, Step, prompt_ids
 from charseq.generation.ending import Ending
 from charseq.model_file import Model
-from charseq.reader import begun
+from charseq.sliding import begun
 
 
 class Beam(NamedTuple):
@@ -54,7 +54,7 @@ def beams(
     going = [_Path((), (), 0.0, 0)]
     if limit == 0:
         return [Beam((), 0.0)]
-    reader, last = begun(model.network, model.weights, [given])
+    reader, last = begun(model, [given])
     while going:
         logits = reader.read(last)
         require_finite(logits)

@@ -12,7 +12,8 @@ from charseq.generation.choice import NOTHING, Choice, Noise, Thought, chosen, t
 from charseq.generation.constraint import Constraint
 from charseq.generation.ending import Ending
 from charseq.model_file import Model
-from charseq.reader import Ids, Reader, begun
+from charseq.sliding import TextReader, begun
+from charseq.vocabulary import Ids
 
 DEFAULT_TEMPERATURE = 0.8
 ROWS = 64
@@ -128,7 +129,7 @@ class _Group:
         self._going = [row for row, limit in enumerate(self._limits) if limit > 0]
         self._states = constraint.start(len(self._going)) if constraint else None
         self._noise = Noise([requests[row].entropy for row in self._going], len(model.vocabulary))
-        self._reader: Reader | None = None
+        self._reader: TextReader | None = None
         self._last: Ids = np.zeros(0, np.intp)
 
     def steps(self, row: int) -> Iterator[Step]:
@@ -148,7 +149,7 @@ class _Group:
         """Add a character to every text that is not at its end."""
         if self._reader is None:
             prompts = [self._given[row] for row in self._going]
-            self._reader, self._last = begun(self._model.network, self._model.weights, prompts)
+            self._reader, self._last = begun(self._model, prompts)
         logits = self._reader.read(self._last)
         allowed = None
         if self._constraint and self._states is not None:
@@ -167,7 +168,7 @@ class _Group:
         if self._may_come_early or len(self._added[self._going[0]]) in self._limits:
             self._leave_what_ended(self._reader)
 
-    def _leave_what_ended(self, reader: Reader) -> None:
+    def _leave_what_ended(self, reader: TextReader) -> None:
         left = [place for place in range(len(self._going)) if not self._is_over(place)]
         if len(left) == len(self._going):
             return

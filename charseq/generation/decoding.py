@@ -6,7 +6,7 @@ from functools import partial
 from itertools import tee
 from typing import NamedTuple
 
-from charseq.errors import UsageError
+from charseq.errors import UsageError, cannot_combine
 from charseq.generation.beam import beams
 from charseq.generation.choice import Choice
 from charseq.generation.constraint import Constraint
@@ -62,16 +62,13 @@ class Options:
             if value is not None and (not isinstance(value, int | float) or not low <= value <= high):
                 raise UsageError(f"{name} is {value!r}", hint=f"it is a number from {low:g} to {high:g}")
         if self.greedy and self.temperature:
-            raise UsageError("--greedy and --temperature exclude each other", hint="give one of them")
+            raise cannot_combine("--greedy", ["--temperature"])
         if self.novel and (self.greedy or self.temperature == 0 or self.top_k == 1):
-            raise UsageError(
-                "--novel draws again and again, and would always draw the same",
-                hint="leave out --greedy, --temperature 0 or --top-k 1",
-            )
+            other = "--greedy" if self.greedy else "--top-k 1" if self.top_k == 1 else "--temperature 0"
+            raise cannot_combine("--novel", [other], "it would always draw the same line")
         if self.pattern is not None and self.until:
-            raise UsageError(
-                "--pattern and --until exclude each other",
-                hint="let the pattern end where the text is to end",
+            raise cannot_combine(
+                "--pattern", ["--until"], hint="let the pattern end where the text is to end"
             )
         drawn = {
             "--greedy": self.greedy,
@@ -83,9 +80,7 @@ class Options:
         }
         others = [name for name, given in drawn.items() if given]
         if self.beam and others:
-            raise UsageError(
-                f"--beam searches, so it excludes {' and '.join(others)}", hint="give one of them"
-            )
+            raise cannot_combine("--beam", others, "it searches for the likeliest text")
         if self.beam and self.samples > self.beam:
             raise UsageError(
                 f"--samples {self.samples} are more texts than --beam {self.beam} follows",

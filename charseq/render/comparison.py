@@ -122,7 +122,8 @@ def conditions(planned: Sequence[Trial], characters: int, distinct: int) -> str:
     seeds = sorted({trial.settings.seed for trial in planned})
     sizes = {trial.settings.hidden_size for trial in planned}
     text = f"{count(characters, 'character')}, {distinct} distinct"
-    text += f", the last {settings.validation:.0%} held out" if settings.validation else ""
+    where = "at the end" if settings.validation_split == "tail" else "spread over the text"
+    text += f", {settings.validation:.0%} held out ({where})" if settings.validation else ""
     text += ", learned whole" if settings.whole else ""
     text += f"; {count(len(cells), 'cell')}, {count(settings.layers, 'layer')}"
     text += f" of {settings.hidden_size} hidden" if len(sizes) == 1 else ""

@@ -36,20 +36,17 @@ def show(settings: Sequence[Setting], *, form: Literal["table", "plain", "json"]
 
 def _show_table(settings: Sequence[Setting]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
+
+    from charseq.render.columns import print_columns
 
     console = Console()
     for command in dict.fromkeys(setting.command for setting in settings):
-        table = Table(title=Text(command, "bold"), title_justify="left", box=None, header_style="dim")
-        for column in COLUMNS[1:]:
-            table.add_column(column)
-        for setting in settings:
-            if setting.command == command:
-                style = "dim" if setting.source is None else "bold green"
-                cells = (setting.option, _shown(setting.value), visible(setting.source or "default"))
-                table.add_row(*(Text(cell, style) for cell in cells))
-        console.print(table)
+        console.print(Text(command, "bold"))
+        mine = [setting for setting in settings if setting.command == command]
+        rows = [(s.option, _shown(s.value), visible(s.source or "default")) for s in mine]
+        styles = ["dim" if setting.source is None else "bold green" for setting in mine]
+        print_columns(console, COLUMNS[1:], rows, foldable=["value"], styles=styles)
 
 
 def _shown(value: Any) -> str:

@@ -34,7 +34,7 @@ def show(reaches: Iterable[Reach], form: Literal["table", "plain", "json"], outp
     for reach in reaches:
         if form == "json":
             record = {"cell": reach.cell, "loss": reach.loss, "norms": reach.norms, "about": reach.about}
-            record |= {"text": "".join(reach.symbols)}
+            record |= {"text": "".join(reach.symbols), "seed": reach.seed}
             output.write(json.dumps(record, allow_nan=False) + "\n")
         else:
             for step, (symbol, norm) in enumerate(zip(reach.symbols, reach.norms, strict=False)):

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from charseq.model_file import LINES, STATE, Description
-from charseq.render.runs import Form, number, print_table
+from charseq.description import LINES, STATE, Description
+from charseq.render.runs import Form, number
 from charseq.render.visible import visible
 
 LONGEST = 40
@@ -30,7 +30,11 @@ def show_model(path: Path, told: Description, *, verified: bool, form: Form, out
         for row in rows:
             output.write("\t".join(row) + "\n")
     else:
-        print_table(("", visible(str(path))), rows)
+        from rich.console import Console
+
+        from charseq.render.columns import print_columns
+
+        print_columns(Console(), ("field", "value"), rows, foldable=["value"])
 
 
 def _record(path: Path, told: Description, verified: bool) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from charseq.render.visible import visible
 Form = Literal["table", "plain", "json"]
 COLUMNS = ("run", "cell", "size", "characters", "status", "epochs", "loss", "right", "validation", "changed")
 ON_SCREEN = ("run", "size", "epochs", "loss", "right", "validation", "status", "changed")
-"""Where there are 80 columns; a run's name has its cell."""
+"""Columns of the table; a run's name has its cell."""
+LESS_IMPORTANT = ("size", "changed", "epochs", "right", "validation", "loss")
+"""Columns of the table that a narrow screen leaves out, in this order."""
 
 
 def show_list(runs: Sequence[Summary], *, form: Form, output: TextIO) -> None:
@@ -28,7 +30,12 @@ def show_list(runs: Sequence[Summary], *, form: Form, output: TextIO) -> None:
         rows = [dict(zip(COLUMNS, _fields(run), strict=True)) for run in runs]
         for row in rows:
             row["changed"] = row["changed"][5:] or "-"  # the year is left to files
-        print_table(ON_SCREEN, [[row[column] for column in ON_SCREEN] for row in rows])
+        from rich.console import Console
+
+        from charseq.render.columns import print_columns
+
+        fields = [[row[column] for column in ON_SCREEN] for row in rows]
+        print_columns(Console(), ON_SCREEN, fields, droppable=LESS_IMPORTANT, foldable=["status"])
 
 
 def _fields(run: Summary) -> list[str]:
@@ -49,17 +56,3 @@ def _fields(run: Summary) -> list[str]:
 def number(value: float | None) -> str:
     """Four digits of a measure, or a dash."""
     return "-" if value is None else f"{value:.4g}"
-
-
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns side by side, without lines."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in headings:
-        table.add_column(Text(heading), overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 import numpy as np
+import numpy.typing as npt
 
 from charseq.explain import equation_of
 from charseq.shapes import Row, Subject
@@ -43,8 +44,14 @@ def show_plain(rows: Sequence[Row], subject: Subject, *, values: bool, explain: 
         if explain:
             fields.append(equation_of(row, subject))
         if values:
-            fields.append(json.dumps(np.round(row.values.astype(float), 4).tolist()))
+            fields.append(json.dumps(_rounded(row).tolist()))
         output.write("\t".join(fields) + "\n")
+
+
+def _rounded(row: Row) -> "npt.NDArray[Any]":
+    """Return values with four decimals; ids stay whole numbers."""
+    values = np.asarray(row.values)
+    return values if np.issubdtype(values.dtype, np.integer) else np.round(values.astype(float), 4)
 
 
 def _or_dash(number: int | None) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charseq.explain import equation_of, parameter_count
+from charseq.render.columns import joined
 from charseq.render.shapes import shape_text
 from charseq.render.tensors import PAST_THE_END, named, read_at, values_text
 from charseq.shapes import AXES, Row, Subject
@@ -52,20 +53,19 @@ class ShapesTable:
 
     def _caption(self) -> RenderableType:
         network, vocabulary = self._subject.network, self._subject.vocabulary
-        known = "  ".join(
-            f"{i} {named(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MOST_SYMBOLS])
-        )
-        more = "  ..." if len(vocabulary) > MOST_SYMBOLS else ""
+        known = [f"{i} {named(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MOST_SYMBOLS])]
+        known += ["..."] * (len(vocabulary) > MOST_SYMBOLS)
+        width = self._console.width
         title = Text(network.cell.name, "bold").append(
             f": {network.layers} layer{'s' * (network.layers > 1)} of {network.hidden_size} hidden, "
             f"{self._about}",
             "not bold",
         )
-        lines = [title, Text(f"vocabulary of {len(vocabulary)}: {known}{more}", "dim")]
+        lines = [title, Text(joined(f"vocabulary of {len(vocabulary)}: ", known, "  ", width), "dim")]
         if self._lettered:
             sizes = self._subject.sizes.items()
-            legend = ", ".join(f"{letter} {AXES[letter]} {size}" for letter, size in sizes)
-            lines.append(Text(f"axes: {legend}", "dim"))
+            legend = [f"{letter} {AXES[letter]} {size}" for letter, size in sizes]
+            lines.append(Text(joined("axes: ", legend, ", ", width), "dim"))
         if self._explain:
             lines.append(Text("parameters:"))
             lines += [Text(f"  {part}") for part in parameter_count(network, head=self._headed)]

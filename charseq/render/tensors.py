@@ -105,6 +105,8 @@ def _labels(row: Row, read: Sequence[Sequence[str]], count: int) -> list[str]:
 
 
 def _summed_up(values: Floats) -> Text:
+    if np.issubdtype(values.dtype, np.integer):
+        return Text(f"{values.size:,} ids from {values.min()} to {values.max()}", "dim")
     return Text(
         f"{values.size:,} values from {values.min():.4f} to {values.max():.4f}, mean {values.mean():.4f}",
         "dim",

@@ -1,17 +1,22 @@
 """The events of a training run on the screen, in a pipe, and as JSON."""
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
+from charseq.cells import cell_named
 from charseq.defaults import FEWEST_HELD_OUT
-from charseq.events import End, Epoch, Event, Progress, Report, Start, record
+from charseq.events import End, Epoch, Event, Progress, Start, record
 from charseq.render.screen import Screen
 from charseq.render.visible import visible
 from charseq.settings import TrainSettings
+
+MOST_FOLLOWING = 3
+"""Symbols named of those that follow a context."""
 
 
 class Renderer(Protocol):
@@ -125,8 +130,8 @@ def _held_out(start: Start) -> str:
 
 
 def warnings(start: Start) -> list[str]:
-    """What to know about the held-out text before training, a line each."""
-    found = []
+    """What to know about the text before training, a line each."""
+    found = [_conflict(start)] if start.conflict else []
     repeated, sequences, unit = start.repeated_lines, start.sequences, start.unit
     pieces = start.validation_sequences
     if repeated and start.validation_sequences:
@@ -162,6 +167,23 @@ def warnings(start: Start) -> list[str]:
     return found
 
 
+def _conflict(start: Start) -> str:
+    """Why a text cannot be memorized, by an example, and what is possible."""
+    conflict, highest = start.conflict or {}, start.highest_accuracy or 0.0
+    context, following = visible(conflict["context"]), conflict["following"]
+    text = "the strings cannot all" if start.sequences > 1 else "the text cannot"
+    follows = " and ".join(f"by '{visible(symbol)}'" for symbol in following[:MOST_FOLLOWING])
+    follows += " and others" if len(following) > MOST_FOLLOWING else ""
+    reason = f"'{context}' is followed {follows}"
+    if not cell_named(start.settings.cell).memory:
+        reason = f"{start.settings.cell} sees one character at a time, and {reason}"
+    elif start.settings.stride:
+        reason = f"in windows of {start.settings.sequence_length} characters, {reason}"
+    others = int(conflict["count"]) - 1
+    also = f" ({count(others, 'other context')} likewise)" if others else ""
+    return f"{text} be memorized: {reason}{also}; accuracy {percent(highest)} at most"
+
+
 def _network(settings: TrainSettings) -> str:
     text = f"{settings.cell}, {count(settings.layers, 'layer')} of {settings.hidden_size} hidden"
     text += f", embedding {settings.embedding_size}" if settings.embedding_size else ""
@@ -183,19 +205,14 @@ def _duration_of_run(settings: TrainSettings) -> str:
 
 def outcome(end: End) -> str:
     """What a run came to, and what to try next, in a few lines, for people."""
-    status = {
-        "completed": f"done after {count(end.epochs, 'epoch')}",
-        "interrupted": f"interrupted after {count(end.epochs, 'epoch')}",
-        "diverged": f"diverged after {count(end.epochs, 'epoch')}",
-    }[end.status]
+    status = f"{'done' if end.status == 'completed' else end.status} after {read_times(end.total_passes)}"
     kept = ""
     if end.loss is not None and end.accuracy is not None:
-        kept = f"; loss {end.loss:.4f}"
-        kept += ", every place right" if end.accuracy == 1 else f", {end.accuracy:.1%} of places right"
+        kept = f"; loss {end.loss:.4f}, {_correct(end.accuracy, end.highest_accuracy)}"
         if end.validation_loss is not None:
             kept = f"; validation loss {end.validation_loss:.4f} nats per character"
         if end.passes < end.last_passes:
-            best = f"epoch {end.epoch}" if end.passes == end.epoch else f"after {end.passes:.3g} epochs it"
+            best = f"epoch {end.epoch}" if end.passes == end.epoch else f"after {read_times(end.passes)} it"
             kept += f" ({best} was best and is kept)"
     elif end.validation_loss is not None:
         kept = f"; no epoch was better than the symbol frequencies ({end.validation_loss:.4f} nats)"
@@ -204,6 +221,13 @@ def outcome(end: End) -> str:
     why = ": the loss became NaN, infinite or far too large" if end.status == "diverged" else ""
     lines = [f"{status} in {duration(end.seconds)}{why}{kept}", *map(_outlier, end.outliers), _following(end)]
     return "\n".join(lines)
+
+
+def _correct(accuracy: float, highest: float | None) -> str:
+    if accuracy == 1:
+        return "all characters correct"
+    best = ", the highest possible accuracy" if accuracy == highest else ""
+    return f"{percent(accuracy)} of characters correct{best}"
 
 
 def _outlier(outlier: Mapping[str, Any]) -> str:
@@ -235,8 +259,8 @@ def _following(end: End) -> str:
 
 
 def passes(event: Epoch) -> str:
-    """The epoch that is done; of one under way, how often the text was read."""
-    return f"{event.passes:.3g}" if isinstance(event, Report) else str(event.epoch)
+    """Return the number of an epoch that is done; within an epoch, how often the text has been read."""
+    return str(event.epoch) if event.passes == event.epoch else floored(event.passes)
 
 
 def count(number: int, noun: str) -> str:
@@ -245,9 +269,23 @@ def count(number: int, noun: str) -> str:
 
 
 def read_times(passes: float) -> str:
-    """How often a text was read: 1 epoch, 2.5 epochs."""
-    number = f"{passes:,.2f}".rstrip("0").rstrip(".")
+    """Return how often a text was read, never rounded up: 1 epoch, 2.5 epochs, 0.99 epochs."""
+    number = floored(passes)
     return f"{number} epoch" + ("" if number == "1" else "s")
+
+
+def floored(passes: float) -> str:
+    """Return a number with three significant digits, or all before the point, rounded down: 0.52, 12.9."""
+    if not passes > 0:
+        return "0"
+    scale = 10 ** max(0, 2 - math.floor(math.log10(passes)))
+    return f"{math.floor(round(passes * scale, 6)) / scale:,}".removesuffix(".0")
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """Return a fraction as a percentage, rounded down: 100 % is said of all of it only."""
+    scale = 100 * 10**digits
+    return f"{math.floor(round(fraction * scale, 6)) / scale:.{digits}%}"
 
 
 def duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 from charseq.events import Epoch, Event, Progress, Start
 from charseq.render.live_screen import LiveScreen
 from charseq.render.marked import marked
-from charseq.render.training import duration, passes
+from charseq.render.training import duration, passes, percent
 from charseq.render.visible import visible
 
 SECONDS_BETWEEN_REFRESHES = 0.08
@@ -132,7 +132,8 @@ class _Picture:
         settings = self._start.settings
         most = "at most " if settings.until_learned or settings.patience else ""
         pace = f"{now.characters_per_second:,.0f} characters/s"
-        text = f"{now.done:.0%}, epoch {now.epoch}, loss {now.loss:.3f}, {pace}, {most}{duration(left)} left"
+        text = f"{percent(now.done, 0)}, epoch {now.epoch}, loss {now.loss:.3f}, {pace}, "
+        text += f"{most}{duration(left)} left"
         room = self._console.width - KEPT_FREE
         told = Text(text[: max(room, 0)], "dim", no_wrap=True)
         width = min(WIDEST_BAR, room - len(text) - 1)
@@ -156,7 +157,7 @@ class _Picture:
 
     def _right(self, row: Epoch) -> str:
         if not self._start.settings.whole:
-            return f"{row.accuracy:.1%}"
+            return percent(row.accuracy)
         places = sum(map(len, row.target_ids))
         return f"{round(row.accuracy * places)}/{places}"
 

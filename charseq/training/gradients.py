@@ -41,7 +41,7 @@ def fresh_reaches(
         network = Network(cell, len(vocabulary), hidden_size, layers)
         draw = SeededDraw(seed, steps=len(ids))
         arrays = textbook_weights(network, draw) if textbook else network.draw(draw, to_count=True)
-        yield Reach(cell, about, symbols, *reach_of(network, arrays, ids))
+        yield Reach(cell, about, symbols, *reach_of(network, arrays, ids), seed=seed)
 
 
 def trained_reach(model: Model, text: str, about: str) -> Reach:

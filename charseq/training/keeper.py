@@ -149,7 +149,7 @@ class Keeper:
         )
 
     def _learned_whole(self) -> tuple[str, ...]:
-        whole = self._settings.whole and not self._settings.stride
+        whole = self._settings.whole
         return self._corpus.sequences if whole and isinstance(self._corpus, Corpus) else ()
 
 

@@ -118,9 +118,8 @@ def _epoch(session: Session, run: Run) -> Generator[Progress | Epoch, None, EndS
             return "diverged"
         place.begin_epoch_again()
         return None
-    session.epochs_told = event.epoch
     if all_read:
-        place.begin_epoch(right=event.accuracy == 1)
+        place.begin_epoch(right=event.accuracy == session.highest_accuracy)
     yield event
     if session.stop():
         return "interrupted"

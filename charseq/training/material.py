@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charseq.batches import Buckets, Windows, overlapping, spliced
+from charseq.batches import Buckets, Windows
+from charseq.conflicts import Predictability, predictability
 from charseq.corpus import AnyCorpus
 from charseq.encoded import Encoded
 from charseq.errors import TextError
@@ -36,8 +37,9 @@ class Material:
         self.digest = self._encoded.digest
         self.sequences: Sequence[Ids] = self.strings
         self.windows: Windows | Buckets
-        if settings.stride:
-            self.sequences = [window for ids in self.strings for window in self._overlapping(ids)]
+        self._window = settings.window
+        if self._window:
+            self.sequences = [part for ids in self.strings for part in self._window.cut(ids)]
         if corpus.lines:
             self.windows = Buckets(self.strings, settings.batch_size, settings.sequence_length, settings.seed)
         else:
@@ -61,6 +63,21 @@ class Material:
             "shift": shift._asdict() if shift else None,
         }
 
+    def predictability(self, *, memory: bool) -> Predictability | None:
+        """Return how well a network can predict a memorized text; None for longer text."""
+        if not self._settings.whole:
+            return None
+        if self._window is None:
+            return predictability(((ids, 0) for ids in self.strings), memory=memory)
+        return predictability(
+            (
+                (part, self._window.own(number).start)
+                for ids in self.strings
+                for number, part in enumerate(self._window.cut(ids))
+            ),
+            memory=memory,
+        )
+
     def release(self) -> None:
         """Give back the memory of what has been read of a large text."""
         self._encoded.release()
@@ -73,14 +90,12 @@ class Material:
         return [(self.split.validation if self.held_out else self.sequences)[0][: SHOWN_PLACES + 1]]
 
     def of_strings(self, predictions: Sequence[list[int]]) -> list[list[int]]:
-        """Predictions of the sequences -> predictions of the strings: overlapping windows are spliced."""
-        if not self._settings.stride:
+        """Predictions of the sequences -> predictions of the strings: overlapping windows are joined."""
+        window = self._window
+        if window is None:
             return list(predictions)
-        windows = iter(predictions)
-        return [
-            spliced(list(islice(windows, len(self._overlapping(ids)))), len(ids) - 1, self._settings.stride)
-            for ids in self.strings
-        ]
+        parts = iter(predictions)
+        return [window.joined([*islice(parts, sum(1 for _ in window.cut(ids)))]) for ids in self.strings]
 
     def accuracy(self, predictions: Sequence[list[int]]) -> float:
         """The part of the strings' places that are predicted right."""
@@ -93,9 +108,6 @@ class Material:
         counted = self.strings.cut(COUNTED_PIECE).thinned(COUNTED).targets()
         frequencies = np.log(np.bincount(counted, minlength=vocabulary_size) + 0.5)
         return np.asarray(frequencies - frequencies.mean(), np.float32)
-
-    def _overlapping(self, ids: Ids) -> list[Ids]:
-        return overlapping(ids, self._settings.sequence_length, self._settings.stride)
 
 
 def _split(encoded: Encoded, settings: TrainSettings, *, lines: bool) -> Split:

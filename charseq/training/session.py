@@ -10,7 +10,7 @@ import torch
 
 from charseq.arrays import SeededDraw
 from charseq.corpus import AnyCorpus
-from charseq.errors import ModelFileError, TextError, UsageError
+from charseq.errors import TextError, UsageError
 from charseq.events import End, EndStatus, Epoch, Start
 from charseq.gather import Given
 from charseq.resumption import Resumption, text_of
@@ -28,12 +28,12 @@ from charseq.training.optimizer import scheduled
 from charseq.training.place import Counts, Place
 from charseq.training.reporter import Position, Reporter, has_diverged
 from charseq.training.sampler import Sampler, estimated_seconds
-from charseq.training.snapshot import Parts
+from charseq.training.snapshot import Parts, require_batch
 from charseq.training.tally import Tally
 from charseq.training.watch import Watch
 from charseq.vocabulary import Vocabulary
 
-RIGHT_EPOCHS_TO_BE_LEARNED = 10
+CORRECT_EPOCHS_TO_BE_LEARNED = 10
 UPDATES_TO_ESTIMATE = 3
 """Updates after which their pace settles how much held-out text a run with a time limit evaluates."""
 CLEARLY_BETTER = 0.9
@@ -73,6 +73,8 @@ class Session:
         self.material = Material(corpus, vocabulary, settings)
         self.text = text_of(given, self.material.digest)
         self.learner = Learner(self.network, self._first_weights(), settings, self.way, self.device)
+        self.predictability = self.material.predictability(memory=self.network.cell.memory)
+        """How well a memorized text can be predicted; None for longer text."""
         held_out = self.material.held_out
         self.keeper = Keeper(
             corpus,
@@ -88,7 +90,6 @@ class Session:
         sampler = Sampler(self.learner, self.keeper.present, settings.seed, live=live)
         self.parts = Parts(self.place, self.learner, self.watch, self.keeper, sampler)
         self.resumed = resumed
-        self.epochs_told = 0
         elapsed = self._go_on(resumed) if resumed else 0.0
         self.clock = Clock(
             settings,
@@ -171,24 +172,11 @@ class Session:
                 hint="give the text as it was, or train anew, without --resume",
             )
         self.parts.restore(resumed.model, resumed.state)
-        self._require_batch()
+        require_batch(self.place, self.material.windows)
         if self.material.held_out and self.place.counts.evaluated:
             self.material.held_out.limit(self.place.counts.evaluated)
         seconds = place.get("seconds", 0.0)
         return seconds if isinstance(seconds, float) and seconds >= 0 else 0.0
-
-    def _require_batch(self) -> None:
-        """Refuse counts, and carried states, that no batch of the text follows.  Raises ModelFileError."""
-        counts, states, windows = self.place.counts, self.place.states, self.material.windows
-        wrong = counts.batches > len(windows) or counts.read > windows.places
-        if states is not None and not wrong:
-            batch = next(windows.batches(counts.epochs, counts.batches), None)
-            wrong = batch is not None and not batch.fresh.all() and len(batch.fresh) != len(states[0][0])
-        if wrong:
-            raise ModelFileError(
-                f"what the run goes on from does not fit its text, which has {len(windows)} batches",
-                hint="train again, without --resume",
-            )
 
     def _require_more_to_do(self, resumed: Resumption) -> None:
         """Refuse to go on with a run that is over; one that was stopped in its last moment may end."""
@@ -216,9 +204,14 @@ class Session:
             return f"it has done {counts.epochs} epochs of {settings.epochs}"
         if settings.patience and best.measured and counts.epochs - best.epoch >= settings.patience:
             return f"for {settings.patience} epochs it got no better"
-        if settings.until_learned and counts.epochs_right >= RIGHT_EPOCHS_TO_BE_LEARNED:
+        if settings.until_learned and counts.epochs_right >= CORRECT_EPOCHS_TO_BE_LEARNED:
             return "it has learned its text"
         return "its time is over" if self.clock.is_over else ""
+
+    @property
+    def highest_accuracy(self) -> float:
+        """The highest accuracy that is possible for a memorized text, and 1 for any other."""
+        return self.predictability.accuracy if self.predictability else 1.0
 
     def learning_rate(self) -> float:
         settings = self.settings
@@ -260,8 +253,21 @@ class Session:
             symbols=self.vocabulary.symbols,
             lines=self.corpus.lines,
             **self.material.validation_facts(),
+            highest_accuracy=self.predictability and self.predictability.accuracy,
+            conflict=self._conflict(),
             resumed=self.position().passes if self.resumed else None,
         )
+
+    def _conflict(self) -> dict[str, Any] | None:
+        if self.predictability is None or self.predictability.shortest is None:
+            return None
+        context, following = self.predictability.shortest
+        decode = self.vocabulary.decode
+        return {
+            "context": decode(context),
+            "following": [decode([symbol]) for symbol in following],
+            "count": self.predictability.conflicts,
+        }
 
     def _described(self, outlier: Outlier) -> dict[str, Any]:
         ids = self.reporter.evaluated[outlier.sequence][: SHOWN_OUTLIER + 1]
@@ -279,7 +285,7 @@ class Session:
             status=status,
             model=str(run.model) if self.keeper.saved else None,
             epoch=best.epoch,
-            epochs=max(counts.epochs, self.epochs_told),
+            epochs=counts.epochs,
             loss=best.loss,
             accuracy=best.accuracy,
             validation_loss=best.validation_loss,
@@ -287,5 +293,7 @@ class Session:
             seconds=self.clock.seconds,
             passes=best.passes,
             last_passes=counts.last_passes,
+            total_passes=self.position().passes,
+            highest_accuracy=self.predictability and self.predictability.accuracy,
             outliers=[self._described(outlier) for outlier in self.reporter.outliers[:MOST_OUTLIERS]],
         )

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from charseq.batches import Buckets, Windows
 from charseq.errors import ModelFileError
 from charseq.json_types import fitting, json_object
 from charseq.model_file import Model, State
@@ -85,6 +86,20 @@ class Parts:
     def _kept(self) -> dict[str, Tensor]:
         sound = {f"sound.{i}": tensor for i, tensor in enumerate(self.watch.sound)}
         return {**self.learner.kept(), **sound}
+
+
+def require_batch(place: Place, windows: Windows | Buckets) -> None:
+    """Refuse counts, and carried states, that no batch of the text follows.  Raises ModelFileError."""
+    counts, states = place.counts, place.states
+    wrong = counts.batches > len(windows) or counts.read > windows.places
+    if states is not None and not wrong:
+        batch = next(windows.batches(counts.epochs, counts.batches), None)
+        wrong = batch is not None and not batch.fresh.all() and len(batch.fresh) != len(states[0][0])
+    if wrong:
+        raise ModelFileError(
+            f"what the run goes on from does not fit its text, which has {len(windows)} batches",
+            hint="train again, without --resume",
+        )
 
 
 def _of_states(states: States | None) -> dict[str, Tensor]:

@@ -1,0 +1,42 @@
+"""How temperature, top-p and min-p change the probabilities that a symbol is drawn from."""
+
+import numpy as np
+import pytest
+
+from charseq.generation.choice import Choice, Noise, chosen
+
+PROBABILITIES = (0.5, 0.3, 0.2)
+
+
+def drawn(choice: Choice, probabilities: "tuple[float, ...]" = PROBABILITIES, draws: int = 60) -> list[int]:
+    """Symbols that are drawn one after the other."""
+    logits = np.log(np.array([probabilities], np.float32))
+    noise = Noise([[0]], len(probabilities))
+    return [int(chosen(logits, choice, noise)[0]) for _ in range(draws)]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_logits_are_divided_by_the_temperature(temperature: float) -> None:
+    symbols = drawn(Choice(temperature), draws=5000)
+    expected = np.array(PROBABILITIES) ** (1 / temperature)
+    found = np.bincount(symbols, minlength=len(expected)) / len(symbols)
+    assert found.tolist() == pytest.approx((expected / expected.sum()).tolist(), abs=0.02)
+
+
+@pytest.mark.parametrize(("temperature", "top_p", "kept"), [(0.5, 0.6, {0}), (2.0, 0.45, {0, 1})])
+def test_top_p_counts_the_probabilities_after_the_temperature(
+    temperature: float, top_p: float, kept: set[int]
+) -> None:
+    assert set(drawn(Choice(temperature, top_p=top_p))) == kept
+
+
+@pytest.mark.parametrize(("top_p", "kept"), [(0.499, {0}), (0.5, {0}), (0.501, {0, 1})])
+def test_top_p_keeps_the_fewest_symbols_that_reach_it(top_p: float, kept: set[int]) -> None:
+    assert set(drawn(Choice(1.0, top_p=top_p), (0.5, 0.5))) == kept
+
+
+@pytest.mark.parametrize(("temperature", "min_p", "kept"), [(0.5, 0.5, {0}), (2.0, 0.7, {0, 1})])
+def test_min_p_compares_the_probabilities_after_the_temperature(
+    temperature: float, min_p: float, kept: set[int]
+) -> None:
+    assert set(drawn(Choice(temperature, min_p=min_p))) == kept

@@ -1,0 +1,76 @@
+"""The suite itself: it needs no writable source tree, and a parallel run can report any text."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parent.parent
+SURROGATE = "\udcff"
+TESTS = """
+import pytest
+
+TEXT = "a\\udcff"
+
+def test_output():
+    print(TEXT)
+    raise ValueError(TEXT)
+
+@pytest.mark.parametrize("text", [TEXT], ids=str)
+def test_parameter(text):
+    assert text == "b", text
+
+def test_skipped():
+    pytest.skip(TEXT)
+
+def test_property(record_property):
+    record_property(TEXT, TEXT)
+"""
+
+
+def test_property_tests_use_no_database_and_have_no_deadline() -> None:
+    assert settings().database is None
+    assert settings().deadline is None
+
+
+def test_a_report_is_sent_without_unpaired_surrogates(pytestconfig: pytest.Config) -> None:
+    location = ("test_it.py", 1, "test_it")
+    report = pytest.TestReport(
+        f"test_it.py::test_it[{SURROGATE}]",
+        location,
+        {SURROGATE: 1},
+        "failed",
+        f"b{SURROGATE}",
+        "call",
+        sections=[("Captured stdout call", f"c{SURROGATE}한")],
+        user_properties=[(SURROGATE, [SURROGATE])],
+    )
+    data = pytestconfig.hook.pytest_report_to_serializable(config=pytestconfig, report=report)
+    assert data["longrepr"] == r"b\udcff"
+    assert data["sections"] == [("Captured stdout call", r"c\udcff한")]
+    assert data["location"] == location
+    assert SURROGATE not in "".join(_strings(data))
+
+
+def _strings(value: object) -> "list[str]":
+    if isinstance(value, dict):
+        return [text for pair in value.items() for part in pair for text in _strings(part)]
+    if isinstance(value, list | tuple):
+        return [text for part in value for text in _strings(part)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_a_parallel_run_goes_to_its_end_whatever_texts_its_tests_have() -> None:
+    Path("test_texts.py").write_text(TESTS)
+    options = ["-q", "-n", "1", "-p", "no:cacheprovider", "-p", "tests.reports"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "test_texts.py"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        timeout=120,
+    )
+    assert b"2 failed, 1 passed, 1 skipped" in ended.stdout, ended.stdout + ended.stderr
+    assert rb"ValueError: a\udcff" in ended.stdout
