@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from charseq.atomic import replace
 from charseq.errors import ModelFileError
+from charseq.system_errors import reason, remedy
 
 AGAIN = "train it again, or take another copy"
 KINDS = {"F32": "<f4", "U64": "<u8", "U8": "|u1"}
@@ -169,5 +170,4 @@ def _no_number(constant: str) -> Any:
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ModelFileError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return ModelFileError(f"cannot read {named(path)}: {reason}", hint="check its permissions")
+    return ModelFileError(f"cannot read {named(path)}: {reason(error)}", hint=remedy(error))

@@ -13,7 +13,7 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
-    "signals", "stopped_time", "interrupt", "suggestions", "json_types",
+    "signals", "stopped_time", "interrupt", "suggestions", "json_types", "system_errors",
     "errors", "atomic", "lock", "tensor_file", "units", "unknown", "vocabulary", "corpus", "line_list",
     "gather", "sequences", "encoded", "windows", "conflicts", "split", "held", "cells", "batches", "network",
     "arrays", "native", "reader", "settings", "sizing", "defaults", "shapes", "explain", "description",
