@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.cells.ops import NORM_FLOOR, VARIANCE_FLOOR
+from charseq.errors import CharseqError
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -117,6 +118,20 @@ class SeededDraw:
     def join(self, parts: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
         """Arrays one beneath the other, along the first axis."""
         return np.concatenate(parts)
+
+
+def quietly() -> "np.errstate":
+    """Let numbers become infinite or NaN without a warning; `require_finite` finds them where they matter."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
+def require_finite(values: Floats) -> None:
+    """Raise CharseqError where a network's output is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise CharseqError(
+            "the output of the network is NaN or infinite: its weights are too large",
+            hint="train it again, with a smaller --learning-rate",
+        )
 
 
 def log_softmax(logits: Floats) -> Floats:

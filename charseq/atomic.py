@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from charseq.errors import CharseqError
+from charseq.system_errors import reason, remedy
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -28,10 +29,10 @@ def replace(path: Path, data: bytes) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        before = "; what was there is untouched" if os.path.lexists(path) else ""
+        before = "what was there is untouched" if os.path.lexists(path) else ""
         raise CharseqError(
-            f"cannot write {str(path)!r}: {error.strerror or error}",
-            hint=f"make room or check permissions{before}",
+            f"cannot write {str(path)!r}: {reason(error)}",
+            hint="; ".join(filter(None, [remedy(error), before])),
         ) from error
 
 

@@ -3,10 +3,12 @@
 import codecs
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from charseq.errors import TextError
+from charseq.system_errors import reason, remedy
 from charseq.units import Unit
 
 ANY_BYTES = "use --unit byte, which takes any bytes"
@@ -59,14 +61,10 @@ class Source(NamedTuple):
 
     def blocks(self, size: int = -1) -> Iterator[bytes]:
         """Yield the bytes from `start` on, `size` at a time; by default all at once.  Raises TextError."""
-        try:
+        with reading(self.name):
             self.file.seek(self.start)
             while block := self.file.read(size):
                 yield block
-        except OSError as error:
-            raise TextError(
-                f"cannot read {self.name}: {error.strerror or error}", hint="check what it is"
-            ) from None
 
 
 class LargeCorpus:
@@ -161,6 +159,15 @@ def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *, of
             f"{source} is not UTF-8: byte 0x{data[wrong.start]:02X} at byte offset {offset + wrong.start}",
             hint=f"convert it (iconv -f ... -t UTF-8), or {remedy}",
         ) from wrong
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Let the TextError of a file, or of standard input, say why it cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise TextError(f"cannot read {name}: {reason(error)}", hint=remedy(error)) from None
 
 
 def marked_encoding(data: bytes) -> str:

@@ -83,6 +83,7 @@ def choose(
     if unknown:
         hint = did_you_mean(min(unknown), names)
         raise UsageError(f"no such setting: {', '.join(sorted(unknown))}", hint=hint)
+    TrainSettings(**given)  # which refuses a value of another type, or out of range
     asked = given.keys()
     whole = not given.get("validation") and not given.get("sequence_length")
     short = corpus if isinstance(corpus, Corpus) and is_short(corpus) and whole else None

@@ -11,6 +11,7 @@ import numpy as np
 from charseq.corpus import AnyCorpus, Corpus, LargeCorpus, lines_of
 from charseq.errors import CharseqError, TextError
 from charseq.sequences import Bounds, Sequences
+from charseq.system_errors import reason, remedy
 from charseq.vocabulary import Vocabulary
 
 LONGEST_EXPANSION = 6
@@ -52,8 +53,8 @@ class Encoded:
                 self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise CharseqError(
-                f"cannot keep the encoded text in a temporary file: {error.strerror or error}",
-                hint="make room in the temporary folder, or name another one by TMPDIR",
+                f"cannot keep the encoded text in a temporary file: {reason(error)}",
+                hint=remedy(error, "name another temporary folder by TMPDIR"),
             ) from None
         ids = np.frombuffer(self._mapped, vocabulary.dtype)
         if corpus.lines:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charseq.arrays import Floats, log_softmax
+from charseq.arrays import Floats, log_softmax, require_finite
 from charseq.errors import UnknownCharacter
 from charseq.model_file import Model
 from charseq.sliding import reader_for
@@ -74,6 +74,7 @@ class Explorer:
         return [vocabulary.symbols[i] for i in self._read[int(vocabulary.boundary) :]]
 
     def _thought(self, logits: Floats) -> Mind:
+        require_finite(logits)
         p = np.exp(log_softmax(logits.astype(np.float64)))
         order = np.argsort(-p, kind="stable").tolist()
         symbols = self.model.vocabulary.symbols

@@ -10,8 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from charseq.corpus import ANY_BYTES, AnyCorpus, Corpus, LargeCorpus, Source, decoded, lines_of
-from charseq.errors import TextError
+from charseq.corpus import ANY_BYTES, AnyCorpus, Corpus, LargeCorpus, Source, decoded, lines_of, reading
+from charseq.errors import CharseqError, TextError
+from charseq.system_errors import reason, remedy
 from charseq.units import Normalization, Unit, utf8
 from charseq.vocabulary import Vocabulary
 
@@ -134,7 +135,7 @@ def _sources(
     sources = [Source(ARGUMENT, io.BytesIO(utf8(text))) for text in given]
     for name in files:
         if name == STANDARD_INPUT:
-            source = Source("standard input", opened.enter_context(_kept(standard_input)))
+            source = Source("standard input", opened.enter_context(_kept(standard_input, "standard input")))
         else:
             source = Source(repr(name), opened.enter_context(_opened(name)))
         sources.append(source.without_mark(unit))
@@ -152,10 +153,7 @@ def open_file(name: str) -> io.BufferedReader:
     except IsADirectoryError:
         raise TextError(f"{name!r} is a folder", hint="give a file of text") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TextError(
-            f"cannot read {name!r}: {reason}", hint="check the path and its permissions"
-        ) from None
+        raise TextError(f"cannot read {name!r}: {reason(error)}", hint=remedy(error)) from None
 
 
 def _opened(name: str) -> BinaryIO:
@@ -164,15 +162,27 @@ def _opened(name: str) -> BinaryIO:
     if file.seekable():
         return file
     with file:
-        return _kept(file)
+        return _kept(file, repr(name))
 
 
-def _kept(stream: IO[bytes]) -> BinaryIO:
-    """What can be read only once, kept to be read again: in memory, or in a temporary file if it is large."""
-    kept = tempfile.SpooledTemporaryFile(max_size=LARGE)  # noqa: SIM115 (whoever asked closes it)
-    block = stream.read(BLOCK)
-    kept.write(block)
-    while len(block) == BLOCK:  # a shorter one is the last: on a terminal, another would be waited for
-        block = stream.read(BLOCK)
-        kept.write(block)
+def _kept(stream: IO[bytes], name: str) -> BinaryIO:
+    """What can be read only once, kept to be read again: in memory, or in a temporary file if it is large.
+
+    Raises TextError where it cannot be read, CharseqError where it cannot be kept.
+    """
+    with ExitStack() as opened:
+        kept = opened.enter_context(tempfile.SpooledTemporaryFile(max_size=LARGE))
+        size = BLOCK
+        while size == BLOCK:  # a shorter block is the last: on a terminal, another would be waited for
+            with reading(name):
+                block = stream.read(BLOCK)
+            size = len(block)
+            try:
+                kept.write(block)
+            except OSError as error:
+                raise CharseqError(
+                    f"cannot keep {name} in a temporary file: {reason(error)}",
+                    hint=remedy(error, "name another temporary folder by TMPDIR"),
+                ) from None
+        opened.pop_all()  # whoever asked closes it
     return cast(BinaryIO, kept)

@@ -45,14 +45,23 @@ class Lock:
                 if not _locked(file):
                     raise _held(self._path.parent, _holder(file))
                 if self._is_at_its_place(file):
-                    os.ftruncate(file, 0)
-                    os.write(file, b"%d\n" % os.getpid())
+                    self._sign(file)
                     return file
             except BaseException:
                 os.close(file)
                 raise
             os.close(file)  # whoever held it has just removed it
         return None
+
+    def _sign(self, file: int) -> None:
+        """Write who holds the lock; where that fails, leave no lock behind."""
+        try:
+            os.ftruncate(file, 0)
+            os.write(file, b"%d\n" % os.getpid())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            raise
 
     def _is_at_its_place(self, file: int) -> bool:
         try:

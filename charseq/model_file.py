@@ -4,8 +4,6 @@ The description holds the network's plan, the vocabulary, what the run knew, a S
 one of itself, so that a changed bit anywhere is found.  Nothing in a model file is ever executed.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,25 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq import __version__, tensor_file
-from charseq.cells import cell_named
-from charseq.errors import ModelFileError, UsageError
+from charseq.description import FORMAT, LINES, STATE, Description, description_of, signed
+from charseq.errors import ModelFileError
 from charseq.held import Digests
 from charseq.network import Network, Weights
-from charseq.tensor_file import AGAIN, Array, Entry, TensorFile, named
+from charseq.tensor_file import AGAIN, Array, TensorFile, named
 from charseq.vocabulary import Vocabulary
 from charseq.windows import Window
-
-FORMAT = 3
-"""The version of the description; a program refuses a newer one, and reads every older one.
-
-2 keeps, beside the model, what a run needs to be resumed.  3 does so for runs that hold out text spread over
-the whole; a run of format 2 read its text in other batches, and cannot be resumed.
-"""
-
-LINES = "lines"
-"""The name of the tensor that has their digests."""
-STATE = "training."
-"""What the names of tensors begin with that only a run needs to go on."""
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
@@ -69,34 +55,13 @@ class Model:
     def window(self) -> Window | None:
         """The overlapping windows that the model reads a text in; None where it carries its state."""
         settings = self.training.get("settings", {})
-        length, stride = settings.get("sequence_length"), settings.get("stride")
+        length, stride = settings.get("sequence_length", 1), settings.get("stride")
         return Window(length, stride) if stride else None
 
     @property
     def weights(self) -> Weights:
         """The arrays arranged for use."""
         return self.network.arrange(self.arrays)
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a model file says of itself."""
-
-    network: Network
-    vocabulary: Vocabulary
-    learned: tuple[str, ...]
-    opening: str
-    training: Mapping[str, Any]
-    place: Mapping[str, Any] | None
-    """Where the run was that wrote it; None where it cannot go on."""
-    charseq: str
-    """The version that wrote it."""
-    format: int
-    digests: Mapping[str, str]
-    """SHA-256 of every tensor, by name."""
-    shapes: Mapping[str, tuple[int, ...]]
-    size: int
-    """Bytes of the file."""
 
 
 def write(path: Path, model: Model, state: State | None = None) -> None:
@@ -120,19 +85,19 @@ def write(path: Path, model: Model, state: State | None = None) -> None:
         "place": None if state is None else dict(state.place),
         "tensors": {name: tensor_file.digest(array) for name, array in arrays.items()},
     }
-    tensor_file.save(path, arrays, {"charseq": _json({**description, "sha256": _digest(description)})})
+    tensor_file.save(path, arrays, {"charseq": signed(description)})
 
 
 def read(path: Path) -> Model:
     """Read and verify a model.  Raises ModelFileError, which says what is wrong with it."""
     with tensor_file.opened(path) as file:
-        return _model(file, _told(file))
+        return _model(file, description_of(file))
 
 
 def read_state(path: Path) -> tuple[Model, State]:
     """Read and verify a model, and what its run needs to go on.  Raises ModelFileError."""
     with tensor_file.opened(path) as file:
-        told = _told(file)
+        told = description_of(file)
         if told.place is None:
             raise ModelFileError(
                 f"{named(path)} holds no run that could go on: it diverged, or is of an earlier charseq",
@@ -154,7 +119,7 @@ def describe(path: Path, *, verify: bool = False) -> Description:
     Raises ModelFileError, as `read` does.
     """
     with tensor_file.opened(path) as file:
-        told = _told(file)
+        told = description_of(file)
         for name in file.entries if verify else ():
             file.read(name, told.digests.get(name))
         return told
@@ -168,97 +133,10 @@ def _model(file: TensorFile, told: Description) -> Model:
         raise ModelFileError(
             f"{named(file.path)} does not fit together: its lines are not sorted", hint=AGAIN
         )
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ModelFileError(
+                f"{named(file.path)} cannot be used: tensor {name!r} has a number that is NaN or infinite",
+                hint=AGAIN,
+            )
     return Model(told.network, told.vocabulary, arrays, told.learned, told.opening, told.training, lines)
-
-
-def _told(file: TensorFile) -> Description:
-    """What a file says of itself, held together."""
-    path = file.path
-    description = _description(file)
-    try:
-        _require_cell(path, description["network"]["cell_name"])
-        vocabulary = description["vocabulary"]
-        place = description["place"] if description["format"] > 1 else None
-        told = Description(
-            Network(**description["network"]),
-            Vocabulary(**{**vocabulary, "symbols": tuple(vocabulary["symbols"])}),
-            tuple(map(str, description["learned"])),
-            str(description["opening"]),
-            dict(description["training"]),
-            None if place is None else dict(place),
-            str(description["charseq"]),
-            description["format"],
-            dict(description["tensors"]),
-            {name: entry.shape for name, entry in file.entries.items()},
-            file.size,
-        )
-        _check_plan(told, file.entries)
-    except ModelFileError:
-        raise
-    except UsageError as error:
-        raise ModelFileError(f"{named(path)} does not fit together: {error.message}", hint=AGAIN) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{named(path)} is incomplete: {error}", hint=AGAIN) from error
-    return told
-
-
-def _description(file: TensorFile) -> dict[str, Any]:
-    path, text = file.path, file.metadata["charseq"]
-    try:
-        description = tensor_file.parsed(text)
-        claimed = description.pop("sha256")
-        version = description["format"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ModelFileError(f"{named(path)} is damaged: its description is broken", hint=AGAIN) from None
-    if type(version) is not int or not 1 <= version <= FORMAT:
-        raise ModelFileError(
-            f"{named(path)} has format {version!r}; this charseq ({__version__}) reads up to {FORMAT}",
-            hint=f"install charseq {description.get('charseq', '')} or later",
-        )
-    written = _json({**description, "sha256": _digest(description)})
-    if claimed != _digest(description) or text != written:
-        raise ModelFileError(f"{named(path)} is damaged: its description was changed", hint=AGAIN)
-    return description  # type: ignore[no-any-return]
-
-
-def _require_cell(path: Path, name: object) -> None:
-    try:
-        cell_named(str(name))
-    except UsageError as error:
-        raise ModelFileError(
-            f"{named(path)} cannot be used here: {error.message}",
-            hint="install the package that brings this cell",
-        ) from error
-
-
-def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
-    """Hold the plan against the tensors that are there, before anything of their size is made."""
-    network, vocabulary = told.network, told.vocabulary
-    sizes = (network.vocabulary_size, network.hidden_size, network.layers, network.embedding_size)
-    if any(type(size) is not int for size in sizes) or min(*sizes[:3], sizes[3] + 1) < 1:
-        raise ValueError(f"sizes {sizes}")
-    if len(vocabulary) != network.vocabulary_size:
-        raise ValueError(f"{len(vocabulary)} symbols for a vocabulary of {network.vocabulary_size}")
-    if told.digests.keys() != entries.keys():
-        raise ValueError("it has other tensors than it says")
-    kept = told.place is not None
-    tensors = {name: e for name, e in entries.items() if not (kept and name.startswith(STATE))}
-    if network.layers > len(tensors):
-        raise ValueError(f"{network.layers} layers in {len(tensors)} tensors")
-    lines = tensors.pop(LINES, None)
-    if lines is not None and (lines.kind != "U64" or len(lines.shape) != 1 or not vocabulary.boundary):
-        raise ValueError(f"tensor {LINES} is {lines.kind} {lines.shape}")
-    slots = network.slots()
-    if slots.keys() != tensors.keys():
-        raise ValueError(f"tensors missing or extra: {sorted(slots.keys() ^ tensors.keys())[:3]}")
-    for name, slot in slots.items():
-        if tensors[name].shape != slot.shape or tensors[name].kind != "F32":
-            raise ValueError(f"tensor {name} is {tensors[name].kind} {tensors[name].shape}")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _digest(description: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_json(description).encode()).hexdigest()

@@ -2,13 +2,14 @@
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from charseq.arrays import NUMPY, Floats
+from charseq.arrays import NUMPY, Floats, quietly
 from charseq.cells import CELLS
 from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot
@@ -39,6 +40,10 @@ class Reader:
                 zip(weights.layers, network.start(NUMPY, weights, rows), strict=True)
             )
         ]
+        in_c = not (network.residual or network.layer_norm)
+        in_c &= not any(isinstance(layer, _Stepped) for layer in self._layers)
+        self._calculating: Callable[[], AbstractContextManager[Any]] = nullcontext if in_c else quietly
+        """Where NumPy calculates, it is not to warn of what becomes infinite."""
         self._head: Linear | None = None
         if not found:
             self._weights = weights._replace(head=_by_rows(weights.head))
@@ -48,7 +53,7 @@ class Reader:
     def read(self, ids: Ids) -> Floats:
         """One symbol for each row [B] -> logits of the next one [B V]; the next call may write over them."""
         x = self.advance(ids)
-        return self._head(np.ascontiguousarray(x)) if self._head else self._network.read_out(self._weights, x)
+        return self._head(np.ascontiguousarray(x)) if self._head else self._read_out(x)
 
     def read_along(self, ids: Ids) -> Floats:
         """Several symbols for each row [T B] -> logits [T B V], those of `read` to the last bit.
@@ -57,22 +62,28 @@ class Reader:
         text a large network reads several times as much in a second.
         """
         x = self.advance_along(ids)
-        logits: Floats
         if not self._head:
-            logits = self._network.read_out(self._weights, x)
-            return logits
+            return self._read_out(x)
         self._head.resize(ids.size)
-        logits = self._head(np.ascontiguousarray(x.reshape(ids.size, -1))).reshape(*ids.shape, -1)
+        logits: Floats = self._head(np.ascontiguousarray(x.reshape(ids.size, -1))).reshape(*ids.shape, -1)
         self._head.resize(ids.shape[1])
+        return logits
+
+    def _read_out(self, x: Floats) -> Floats:
+        """What the last layer gives [... H] -> logits [... V], by NumPy."""
+        with quietly():
+            logits: Floats = self._network.read_out(self._weights, x)
         return logits
 
     def advance(self, ids: Ids) -> Floats:
         """Read one symbol for each row [B], whatever may come next -> what the head would read [B H]."""
-        return self._through(ids, lambda layer, x: layer.read(x))
+        with self._calculating():
+            return self._through(ids, lambda layer, x: layer.read(x))
 
     def advance_along(self, ids: Ids) -> Floats:
         """Read several symbols for each row [T B] -> what the head would read [T B H]."""
-        return self._through(ids, lambda layer, x: layer.read_along(x))
+        with self._calculating():
+            return self._through(ids, lambda layer, x: layer.read_along(x))
 
     def _through(self, ids: Ids, read: "Callable[[_Layer, Any], Floats]") -> Floats:
         """Ids [... B] -> what the head reads [... B H]."""

@@ -1,5 +1,6 @@
 """A run that is to go on: what it was told, what of that may be changed, and where its text is."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.gather import STANDARD_INPUT, Given
+from charseq.json_types import json_object, typed
 from charseq.lock import require_free
 from charseq.model_file import Model, State, read_state
 from charseq.model_paths import located, model_path
@@ -42,7 +44,7 @@ class Resumption:
     def logged(self) -> int:
         """Lines of its log."""
         lines = self.state.place.get("logged")
-        return lines if type(lines) is int else 0
+        return min(lines, sys.maxsize) if type(lines) is int and lines > 0 else 0
 
     def with_changes(self, asked: Mapping[str, Any]) -> "Resumption":
         """Go on with other settings, where they are such that may change.
@@ -104,14 +106,15 @@ def resumption(path: Path) -> Resumption:
     """The run of a model file.  Raises ModelFileError where there is none that could go on."""
     model, state = read_state(path)
     try:
-        settings = _of(TrainSettings, model.training["settings"])
-        if not isinstance(state.place["text"], dict):
-            raise ValueError("it does not tell its text")
-        given = _of(Given, state.place["text"])
+        settings = typed(TrainSettings, model.training["settings"])
+        text = json_object(state.place["text"], "text")
+        given = typed(Given, {name: value for name, value in text.items() if name != "sha256"})
         if settings.network(len(model.vocabulary)) != model.network:
             raise ValueError("its settings are those of another network")
     except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise ModelFileError(f"{str(path)!r} holds no run that could go on: {error}") from error
+        raise ModelFileError(
+            f"{str(path)!r} holds no run that could go on: {error}", hint="train again, without --resume"
+        ) from error
     return Resumption(path.parent, model, state, settings, given)
 
 
@@ -144,29 +147,3 @@ def text_of(given: Given | None, digest: str) -> dict[str, Any]:
 def option_named(name: str) -> str:
     """The option that sets something."""
     return "--" + name.replace("_", "-")
-
-
-def _of(kind: Any, told: Mapping[str, Any]) -> Any:
-    """A dataclass from what JSON kept of it, every value of the type that its default has."""
-    found = {}
-    for field in fields(kind):
-        if field.name not in told:
-            continue
-        value = told[field.name]
-        default = getattr(kind(), field.name)
-        if isinstance(default, tuple):
-            value = tuple(map(_string, value))
-        elif (
-            default is not None
-            and type(value) is not type(default)
-            and not (isinstance(default, float) and type(value) is int)
-        ) or (default is None and value is not None and not isinstance(value, int | float)):
-            raise ValueError(f"{field.name} is {value!r}")
-        found[field.name] = value
-    return kind(**found)
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no string")
-    return value

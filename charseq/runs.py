@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,6 +13,7 @@ from charseq.atomic import replace
 from charseq.errors import CharseqError, UsageError
 from charseq.lock import Lock, require_free
 from charseq.run_numbers import NUMBERED, next_folder, numbered
+from charseq.system_errors import reason, remedy
 
 MODEL = "model.safetensors"
 LOG = "log.ndjson"
@@ -57,15 +60,22 @@ def file_in(path: Path) -> Path | None:
 class Run:
     """A run's folder: the model, and the log of every event."""
 
-    def __init__(self, folder: Path, lock: Lock, logged: int = 0, *, replaces: bool = False) -> None:
-        """Begin a log; of a run that goes on, its first so many lines stay, but for the very first."""
+    def __init__(
+        self, folder: Path, lock: Lock, logged: int = 0, *, replaces: bool = False, made: bool = False
+    ) -> None:
+        """Begin a log; of a run that goes on, its first so many lines stay, but for the very first.
+
+        A folder that was `made` for it is removed again if its log cannot be begun.
+        """
         self.folder = folder
         self.model = folder / MODEL
         self.replaces = replaces
         """Whether the folder holds the model and the log of an earlier run, which stay until `replaced`."""
         self.lines = 0
         """Of the log, so far."""
-        self._lock = lock
+        self._lock, self._made = lock, made
+        self._unwritable = False
+        """Whether the log could not be begun."""
         self._kept = _lines_of(folder / LOG, logged)[1:]
         self._log: TextIO | None = None
 
@@ -74,18 +84,19 @@ class Run:
         line = json_line(record) + "\n"
         try:
             if self._log is None:
+                self._unwritable = True
                 path = self.folder / (PENDING_LOG if self.replaces else LOG)
                 replace(path, line.encode() + b"".join(self._kept))
                 self._log = path.open("a", encoding="utf-8")
                 self.lines += len(self._kept)
+                self._unwritable = False
             else:
                 self._log.write(line)
                 self._log.flush()
             self.lines += 1
         except OSError as error:
             raise CharseqError(
-                f"cannot write {str(self.folder / LOG)!r}: {error.strerror or error}",
-                hint="make room, or choose another folder with --out or CHARSEQ_RUNS",
+                f"cannot write {str(self.folder / LOG)!r}: {reason(error)}", hint=remedy(error)
             ) from error
 
     def replaced(self) -> None:
@@ -101,8 +112,8 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CharseqError(
-                f"the run's folder {str(self.folder)!r} is gone and cannot be made again: {error.strerror}",
-                hint="train again, and leave the folder where it is; what was learned is lost",
+                f"the run's folder {str(self.folder)!r} is gone and cannot be made again: {reason(error)}",
+                hint=f"{remedy(error, 'leave it where it is')}, and train again; what was learned is lost",
             ) from error
 
     def close(self) -> None:
@@ -113,6 +124,9 @@ class Run:
             if self.replaces:
                 _remove(self.folder / PENDING_LOG)
         self._lock.release()
+        if self._made and self._unwritable:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
 
 
 def new_comparison() -> Path:
@@ -138,17 +152,11 @@ def new_run(
     try:
         if out is None:
             folder = next_folder(comparison or runs_folder(), cell)
-            return Run(folder, Lock(folder))
+            return _opened(folder, partial(Run, folder, made=True), made=True)
         require_new(out, force=force)
+        made = not out.exists()
         out.mkdir(parents=True, exist_ok=True)
-        lock = Lock(out)
-        try:
-            _require_empty(out, force=force)
-            _remove(out / PENDING_LOG)
-            return Run(out, lock, replaces=(out / MODEL).is_file() and not (out / MODEL).is_symlink())
-        except BaseException:
-            lock.release()
-            raise
+        return _opened(out, partial(_over_earlier, out, force, made), made=made)
     except OSError as error:
         if out is not None and (file := file_in(out)):
             raise UsageError(
@@ -160,11 +168,35 @@ def new_run(
         raise _not_made(out or comparison or runs_folder(), error) from error
 
 
+def _over_earlier(out: Path, force: bool, made: bool, lock: Lock) -> Run:
+    """Begin a run in a folder that is locked; a model that it holds is an earlier one, to be replaced."""
+    _require_empty(out, force=force)
+    _remove(out / PENDING_LOG)
+    replaces = (out / MODEL).is_file() and not (out / MODEL).is_symlink()
+    return Run(out, lock, replaces=replaces, made=made)
+
+
 def _not_made(where: Path, error: OSError) -> CharseqError:
     return CharseqError(
-        f"cannot make a run in {str(where)!r}: {error.strerror or error}",
-        hint="choose a folder that can be written with --out or CHARSEQ_RUNS",
+        f"cannot make a run in {str(where)!r}: {reason(error)}",
+        hint=remedy(error, "choose another folder with --out or CHARSEQ_RUNS"),
     )
+
+
+def _opened(folder: Path, begin: Callable[[Lock], Run], *, made: bool = False) -> Run:
+    """Lock a folder and begin a run there.  Where that fails, leave no lock, and no folder just `made`."""
+    try:
+        lock = Lock(folder)
+        try:
+            return begin(lock)
+        except BaseException:
+            lock.release()
+            raise
+    except BaseException:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def require_new(out: Path, *, force: bool) -> None:
@@ -188,10 +220,10 @@ def resumed_run(folder: Path, logged: int) -> Run:
     Raises CharseqError where another process trains in it, or it cannot be written.
     """
     try:
-        return Run(folder, Lock(folder), logged)
+        return _opened(folder, lambda lock: Run(folder, lock, logged))
     except OSError as error:
         raise CharseqError(
-            f"cannot go on in {str(folder)!r}: {error.strerror or error}", hint="check its permissions"
+            f"cannot resume in {str(folder)!r}: {reason(error)}", hint=remedy(error)
         ) from error
 
 

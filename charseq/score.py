@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from charseq.arrays import Floats, log_softmax
+from charseq.arrays import Floats, log_softmax, require_finite
 from charseq.errors import TextError
 from charseq.model_file import Model
 from charseq.reader import Reader
@@ -237,6 +237,7 @@ def _read(reader: Reader, model: Model, ids: Ids) -> Surprise:
 
 def _of(logits: Floats, ids: Ids) -> Surprise:
     """Logits [... V] and the symbols that came [...] -> what was thought of them [...]."""
+    require_finite(logits)
     log_p = np.asarray(log_softmax(logits.astype(np.float64)), np.float64)
     unknown = ids == logits.shape[-1]
     nats = -np.take_along_axis(log_p, np.where(unknown, 0, ids)[..., None].astype(np.intp), -1)

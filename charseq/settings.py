@@ -1,8 +1,9 @@
 """What a training run is told to do."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from charseq.errors import UsageError
 from charseq.network import Head, InitialState, Network
@@ -13,6 +14,49 @@ Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
 KernelChoice = Literal["auto", "native", "torch"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
+
+
+LARGEST_WHOLE_NUMBER = 2**63 - 1
+LARGEST, SMALLEST = 1e38, sys.float_info.min
+"""The largest number, which is one of float32, too, and the smallest above zero."""
+WHOLE_NUMBERS = {
+    "hidden_size": 1,
+    "layers": 1,
+    "epochs": 1,
+    "batch_size": 1,
+    "sequence_length": 1,
+    "embedding_size": 0,
+    "stride": 0,
+    "patience": 0,
+    "seed": 0,
+    "recoveries": 0,
+}
+"""The settings that are whole numbers, and the least of each."""
+NUMBERS = {
+    "dropout": (0.0, 0.95),
+    "time_limit": (SMALLEST, LARGEST),
+    "learning_rate": (SMALLEST, LARGEST),
+    "warm_up": (0.0, 0.9),
+    "weight_decay": (0.0, LARGEST),
+    "average": (0.0, 0.999999),
+    "clip": (0.0, LARGEST),
+    "validation": (0.0, 0.9),
+}
+"""The settings that are numbers, and the range of each."""
+OPTIONAL = ("time_limit", "weight_decay")
+"""The settings that may be None."""
+CHOICES = {
+    "head": Head,
+    "initial_state": InitialState,
+    "schedule": Schedule,
+    "optimizer": OptimizerName,
+    "precision": Precision,
+    "kernel": KernelChoice,
+    "validation_split": ValidationSplit,
+}
+"""The settings that are one of several names."""
+FLAGS = ("residual", "layer_norm", "tie_weights", "whole", "until_learned")
+"""The settings that are true or false."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +113,27 @@ class TrainSettings:
     """Why defaults are what they are, by setting, in words."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a count of nothing."""
-        for name in ("hidden_size", "layers", "epochs", "batch_size", "sequence_length"):
+        """Raise UsageError for a value that is not of its type, or out of range."""
+        for name, least in WHOLE_NUMBERS.items():
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise UsageError(f"{name} is {value!r}", hint="it must be a whole number of 1 or more")
+            if type(value) is not int or not least <= value <= LARGEST_WHOLE_NUMBER:
+                raise UsageError(f"{name} is {value!r}", hint=f"it must be a whole number of {least} or more")
+        for name, (low, high) in NUMBERS.items():
+            value = getattr(self, name)
+            if value is None and name in OPTIONAL:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise UsageError(f"{name} is {value!r}", hint=f"it must be a number from {low:g} to {high:g}")
+        for name, kind in CHOICES.items():
+            value = getattr(self, name)
+            if value not in get_args(kind):
+                raise UsageError(f"{name} is {value!r}", hint=f"it is one of {', '.join(get_args(kind))}")
+        for name in ("cell", "device"):
+            if not isinstance(value := getattr(self, name), str):
+                raise UsageError(f"{name} is {value!r}", hint="it is a name")
+        for name in FLAGS:
+            if not isinstance(value := getattr(self, name), bool):
+                raise UsageError(f"{name} is {value!r}", hint="it is True or False")
 
     @property
     def window(self) -> Window | None:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from charseq.arrays import NUMPY, Floats, log_softmax
+from charseq.arrays import NUMPY, Floats, log_softmax, quietly, require_finite
 from charseq.batches import padded
 from charseq.cells.cell import factors, shape_of
 from charseq.cells.ops import Array
@@ -146,13 +146,18 @@ def trace(subject: Subject, *, read_out: bool = False) -> tuple[Row, ...]:
     First `input` [B T I], then of each layer its first state `initial.<field>` and its tensors step by step,
     then `output` [B T H] and the final `state.<field>` of every layer.  Past a text's own end the input and
     the output are exactly 0, and its state is that of its last character.  With `read_out` there follow the
-    logits, the probabilities, and the loss place by place.
+    logits, the probabilities, and the loss place by place.  Raises CharseqError where any of these is NaN or
+    infinite.
     """
-    recorder, hs, states = _run(subject)
-    outside = Recorder(subject.sizes)
-    outside("output", hs, "B T H")
-    rows = [*recorder.rows, *outside.rows, *_final(subject, states)]
-    return (*rows, *_read_out(subject, hs)) if read_out else tuple(rows)
+    with quietly():
+        recorder, hs, states = _run(subject)
+        outside = Recorder(subject.sizes)
+        outside("output", hs, "B T H")
+        rows = [*recorder.rows, *outside.rows, *_final(subject, states)]
+        rows += _read_out(subject, hs) if read_out else []
+    for row in rows:
+        require_finite(row.values)
+    return tuple(rows)
 
 
 def trace_both_ways(subject: Subject, backward: Mapping[str, Floats]) -> tuple[Row, ...]:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from charseq.atomic import replace
 from charseq.errors import ModelFileError
+from charseq.system_errors import reason, remedy
 
 AGAIN = "train it again, or take another copy"
 KINDS = {"F32": "<f4", "U64": "<u8", "U8": "|u1"}
@@ -105,9 +106,9 @@ def digest(array: Array) -> str:
 
 
 def parsed(text: str | bytes) -> Any:
-    """JSON in which no name stands twice in an object.  Raises ValueError."""
+    """JSON without NaN and infinity, in which no name stands twice in an object.  Raises ValueError."""
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -164,6 +165,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _no_number(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def _unreadable(path: Path, error: OSError | ValueError) -> ModelFileError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return ModelFileError(f"cannot read {named(path)}: {reason}", hint="check its permissions")
+    return ModelFileError(f"cannot read {named(path)}: {reason(error)}", hint=remedy(error))

@@ -35,6 +35,16 @@ def utf8(text: str, source: str = "the text") -> bytes:
         ) from None
 
 
+def can_segment(unit: Unit) -> bool:
+    """Return whether texts can be cut into such symbols: graphemes need the package regex."""
+    if unit == "grapheme":
+        try:
+            import regex  # noqa: F401
+        except ModuleNotFoundError:
+            return False
+    return True
+
+
 def segments(text: str, unit: Unit) -> Sequence[str]:
     """Cut a text into its symbols: characters, grapheme clusters (Unicode annex 29), or bytes.
 

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from charseq.errors import ModelFileError, UnknownCharacter
-from charseq.units import Normalization, Unit, Unknown, normalized, segments
+from charseq.units import Normalization, Unit, Unknown, can_segment, normalized, segments
 from charseq.unknown import unknown_character
 
 Ids = npt.NDArray[np.integer[Any]]
@@ -37,12 +38,17 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         """Refuse what `of` could never have made."""
-        if list(self.symbols) != sorted(set(self.symbols)):
+        if not all(isinstance(symbol, str) for symbol in self.symbols):
+            raise ModelFileError("a symbol of the vocabulary is no string")
+        if any(symbol >= following for symbol, following in pairwise(self.symbols)):
             raise ModelFileError("the vocabulary is not sorted, or holds a symbol twice")
         if self.unit not in get_args(Unit) or self.normalization not in get_args(Normalization):
             raise ModelFileError(
                 f"the vocabulary has unit {self.unit!r}, normalization {self.normalization!r}"
             )
+        for wrong in self._wrong_symbols():
+            form = "" if self.normalization == "none" else f" in {self.normalization.upper()}"
+            raise ModelFileError(f"the symbol {wrong[:20]!r} is not one {self.unit}{form}")
 
     @classmethod
     def of(
@@ -66,6 +72,20 @@ class Vocabulary:
                 clusters.update(parts)
         symbols = clusters.union(map(chr, np.flatnonzero(met).tolist()))
         return cls(tuple(sorted(symbols)), unit, normalization)
+
+    def _wrong_symbols(self) -> Iterator[str]:
+        """Yield the symbols, the boundary left out, that texts are never cut into."""
+        symbols = self.symbols[int(self.boundary) :]
+        if self.unit == "byte":
+            yield from (symbol for symbol in symbols if len(symbol) > 1 or symbol > "\xff")
+            return
+        if self.normalization != "none":
+            yield from (symbol for symbol in symbols if normalized(symbol, self.normalization) != symbol)
+        several = [symbol for symbol in symbols if len(symbol) > 1]
+        if self.unit == "character":
+            yield from several
+        elif several and can_segment("grapheme"):
+            yield from (symbol for symbol in several if len(segments(symbol, "grapheme")) > 1)
 
     def __len__(self) -> int:
         """V, the number of symbols."""

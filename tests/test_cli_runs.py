@@ -6,7 +6,7 @@ import pytest
 from safetensors import numpy as safetensors
 
 from charseq import __version__
-from charseq.model_file import FORMAT
+from charseq.description import FORMAT
 from tests.support import Command
 
 MODEL = Path("runs/0001-lstm/model.safetensors")

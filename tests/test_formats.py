@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from charseq.model_file import FORMAT, describe, read
+from charseq.description import FORMAT
+from charseq.model_file import describe, read
 from tests.support import Command
 
 FOLDER = Path(__file__).parent / "formats"

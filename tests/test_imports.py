@@ -13,12 +13,12 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
-    "signals", "stopped_time", "interrupt", "suggestions",
+    "signals", "stopped_time", "interrupt", "suggestions", "json_types", "system_errors",
     "errors", "atomic", "lock", "tensor_file", "units", "unknown", "vocabulary", "corpus", "line_list",
     "gather", "sequences", "encoded", "windows", "conflicts", "split", "held", "cells", "batches", "network",
-    "arrays", "native", "reader", "settings", "sizing", "defaults", "shapes", "explain", "model_file",
-    "sliding", "generation", "score", "explorer", "run_numbers", "runs", "history", "model_paths",
-    "resumption", "events", "comparison", "reach", "training", "api", "render", "cli",
+    "arrays", "native", "reader", "settings", "sizing", "defaults", "shapes", "explain", "description",
+    "model_file", "sliding", "generation", "score", "explorer", "run_numbers", "runs", "history",
+    "model_paths", "resumption", "events", "comparison", "reach", "training", "api", "render", "cli",
 ]  # fmt: skip
 """Data flows one way: a module imports only from those before it, or from its own folder."""
 

@@ -177,7 +177,7 @@ def test_pickles_and_archives_are_refused_and_never_executed() -> None:
 
 def rewritten(change: Any) -> None:
     """Write a model whose description was changed, with every digest right: a file that lies."""
-    from charseq.model_file import _digest, _json
+    from charseq.description import signed
 
     write(PATH, model())
     data = PATH.read_bytes()
@@ -186,7 +186,7 @@ def rewritten(change: Any) -> None:
     description = json.loads(header["__metadata__"]["charseq"])
     del description["sha256"]
     change(description, header)
-    header["__metadata__"]["charseq"] = _json({**description, "sha256": _digest(description)})
+    header["__metadata__"]["charseq"] = signed(description)
     text = json.dumps(header).encode()
     PATH.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
 

@@ -31,6 +31,7 @@ from charseq.cli.options import DebugOption, examples
 from charseq.errors import CharseqError, ExitStatus
 from charseq.render.visible import visible
 from charseq.suggestions import did_you_mean
+from charseq.system_errors import reason, remedy
 
 GARBAGE = 50_000
 """Objects made before the collector looks for cycles; at its usual 700 it takes a tenth of --help."""
@@ -152,12 +153,11 @@ def _light_help() -> Iterator[None]:
 
 def _told(error: OSError) -> tuple[str, str]:
     """What the system refused, and the remedy: what is full and has no name is standard output."""
-    reason = error.strerror or str(error)
     if error.filename:
-        return f"{reason} {error.filename!r}", ""
+        return f"{reason(error)} {error.filename!r}", remedy(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"cannot write to standard output: {reason}", "make room where it goes, or send it elsewhere"
-    return reason, ""
+        return f"cannot write to standard output: {reason(error)}", remedy(error, "send it elsewhere")
+    return reason(error), remedy(error)
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

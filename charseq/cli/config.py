@@ -10,6 +10,7 @@ from charseq.cli import tree
 from charseq.cli.options import option
 from charseq.errors import UsageError
 from charseq.suggestions import did_you_mean
+from charseq.system_errors import reason, remedy
 
 LARGEST_FILE = 1_000_000
 
@@ -100,7 +101,7 @@ def read(path: Path) -> dict[str, Any]:
             raise UsageError(f"{str(path)!r} is more than 1 MB, which is no --config", hint="check --config")
         return tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error.strerror}", hint="check --config") from None
+        raise UsageError(f"cannot read {str(path)!r}: {reason(error)}", hint=remedy(error)) from None
     except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise UsageError(
             f"{str(path)!r} is not TOML: {error}", hint="write lines such as epochs = 50"

@@ -62,12 +62,12 @@ def number(low: float, high: float, *, includes_low: bool = True) -> Callable[[s
             value = float(text)
         except ValueError:
             raise typer.BadParameter(f"{text!r} is not a number") from None
+        if value in (float("inf"), float("-inf")):
+            raise typer.BadParameter(f"{text!r} is not a finite number")
         if not (low <= value <= high if includes_low else low < value <= high):
             bounds = f"{'at least' if includes_low else 'above'} {low:g}"
             bounds += f" and at most {high:g}" if high < float("inf") else ""
             raise typer.BadParameter(f"{text} is out of range; it must be {bounds}")
-        if value in (float("inf"), float("-inf")):
-            raise typer.BadParameter(f"{text!r} is not a finite number")
         return value
 
     return parse

@@ -140,7 +140,7 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
 
     Raises TextError, with a `remedy` of the command's own for bytes that are not UTF-8.
     """
-    from charseq.corpus import ANY_BYTES, decoded
+    from charseq.corpus import ANY_BYTES, decoded, reading
     from charseq.errors import TextError
     from charseq.gather import STANDARD_INPUT, checked
 
@@ -149,7 +149,8 @@ def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     for text in given or []:
         if text == STANDARD_INPUT:
             tell_who_types([STANDARD_INPUT])
-            data = sys.stdin.buffer.read()
+            with reading("standard input"):
+                data = sys.stdin.buffer.read()
             read = without_mark(data, "standard input", unit)
             offset = len(data) - len(read)
             lines = decoded(read, "standard input", unit, remedy, offset=offset).splitlines()
@@ -175,7 +176,7 @@ def lines_as_they_come(
 
     They end in \n or \r\n.  Raises TextError.
     """
-    from charseq.corpus import ANY_BYTES, decoded
+    from charseq.corpus import ANY_BYTES, decoded, reading
     from charseq.gather import STANDARD_INPUT, open_file
 
     if name == STANDARD_INPUT:
@@ -187,7 +188,8 @@ def lines_as_they_come(
     number, offset, held = 0, 0, b""
     with context as file:
         while True:
-            block = file.read1(BLOCK)
+            with reading(source):
+                block = file.read1(BLOCK)
             held += block
             end = held.rfind(b"\n") + 1 if block else len(held)
             if end and not offset:

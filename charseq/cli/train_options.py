@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from charseq.cli.names import models
 from charseq.cli.options import LARGEST_COUNT, MODEL, TEXT, TRAINING, filled, number, option, seconds
 
-INFINITY = float("inf")
+LARGEST = 1e38
+"""Numbers beyond are none of float32."""
 
 ValidationOption = Annotated[
     float | None,
@@ -76,7 +77,7 @@ LearningRateOption = Annotated[
     float | None,
     option(
         "--learning-rate",
-        parser=number(0, INFINITY, includes_low=False),
+        parser=number(0, LARGEST, includes_low=False),
         metavar="FLOAT",
         help="Step size of the optimizer.",
         show_default="from the text",
@@ -112,7 +113,7 @@ WeightDecayOption = Annotated[
     float | None,
     option(
         "--weight-decay",
-        parser=number(0, INFINITY),
+        parser=number(0, LARGEST),
         metavar="FLOAT",
         help="Taken off every weight, times the learning rate.",
         show_default="0.01 with adamw, else 0",
@@ -150,7 +151,7 @@ ClipOption = Annotated[
     float,
     option(
         "--clip",
-        parser=number(0, INFINITY),
+        parser=number(0, LARGEST),
         metavar="NORM",
         help="Largest norm of a gradient; 0 is any.",
         panel=TRAINING,

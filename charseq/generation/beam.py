@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charseq.arrays import log_softmax
+from charseq.arrays import log_softmax, require_finite
 from charseq.generation.choice import thoughts
 from charseq.generation.constraint import Constraint
 from charseq.generation.continuation import SHOWN, Request, Step, prompt_ids
@@ -57,6 +57,7 @@ def beams(
     reader, last = begun(model, [given])
     while going:
         logits = reader.read(last)
+        require_finite(logits)
         log_p = log_softmax(logits.astype(np.float64))
         if constraint:
             states = np.array([path.state for path in going])

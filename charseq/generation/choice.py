@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from charseq.arrays import Floats, log_softmax
+from charseq.arrays import Floats, log_softmax, quietly, require_finite
 from charseq.vocabulary import Ids
 
 DRAWN_AT_ONCE = 1 << 14
@@ -104,7 +104,9 @@ def _likeliest_only(logits: Floats, choice: Choice) -> Floats:
 
 def thoughts(logits: Floats, ids: Sequence[int], top: int, symbols: Sequence[str]) -> Iterator[Thought]:
     """For each row of logits [B V] what the model thinks of the symbol in `ids`, and of the likeliest."""
-    log_p = log_softmax(logits)
+    require_finite(logits)
+    with quietly():
+        log_p = log_softmax(logits)
     p = np.exp(log_p)
     order = np.argsort(-log_p, 1, kind="stable")[:, :top]
     best = np.take_along_axis(p, order, 1).tolist()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charseq.arrays import Floats, SeededDraw
+from charseq.arrays import Floats, SeededDraw, require_finite
 from charseq.cells.cell import Cell, State
 from charseq.cells.first_weights import Draw, Orthogonal, uniform
 from charseq.cells.ops import UNTAPPED, Ops
@@ -97,7 +97,8 @@ def reach_of(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> tuple[
     loss = functional.cross_entropy(logits, torch.tensor([int(ids[-1])]))
     fields = [field for at_step in states for field in at_step]
     gradients = iter(torch.autograd.grad(loss, fields, allow_unused=True, materialize_grads=True))
-    norms = (float(torch.stack([next(gradients).square().sum() for _ in s]).sum().sqrt()) for s in states)
+    norms = [float(torch.stack([next(gradients).square().sum() for _ in s]).sum().sqrt()) for s in states]
+    require_finite(np.array([float(loss.detach()), *norms]))
     return float(loss.detach()), tuple(norms)
 
 

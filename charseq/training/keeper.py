@@ -103,11 +103,9 @@ class Keeper:
         """Write the best weights; where nothing has been measured, the present ones if they are sound."""
         began = time.monotonic()
         run.restore()
-        if self.best.measured or diverged:
-            model = self._model(self._kept, diverged=diverged)
-        else:
-            with self._learner.settled():
-                model = self.present()
+        with self._learner.settled():
+            present = not (self.best.measured or diverged) and self._learner.is_finite
+            model = self.present() if present else self._model(self._kept, diverged=diverged)
         write(run.model, model, state)
         run.replaced()
         self.saved = True
@@ -130,8 +128,9 @@ class Keeper:
         """Lower is better: of a whole text what is most nearly learned, of others the validation loss."""
         if self._settings.whole and measures.loss is not None:
             return (-(measures.accuracy or 0.0), measures.loss or 0.0)
-        if self._chooses and measures.selection_loss is not None:
-            return (measures.selection_loss if math.isfinite(measures.selection_loss) else LARGEST_LOSS,)
+        if self._chooses and (measures.selection_loss is not None or measures.measured):
+            loss = _finite(measures.selection_loss)
+            return (LARGEST_LOSS if loss is None else loss,)
         return (-measures.passes if measures.measured else math.inf,)
 
     def _model(self, values: list[Tensor], *, diverged: bool = False) -> Model:
@@ -141,10 +140,19 @@ class Keeper:
             self._learner.parameters.arrays(values),
             learned=self._learned_whole(),
             opening=self._opening,
-            training={"settings": asdict(self._settings), **asdict(self.best), "diverged": diverged},
+            training={
+                "settings": asdict(self._settings),
+                **{name: _finite(value) for name, value in asdict(self.best).items()},
+                "diverged": diverged,
+            },
             lines=self._lines,
         )
 
     def _learned_whole(self) -> tuple[str, ...]:
         whole = self._settings.whole
         return self._corpus.sequences if whole and isinstance(self._corpus, Corpus) else ()
+
+
+def _finite(value: float | None) -> float | None:
+    """A number as JSON can hold it: None for one that is NaN or infinite."""
+    return value if value is not None and math.isfinite(value) else None

@@ -28,7 +28,7 @@ from charseq.training.optimizer import scheduled
 from charseq.training.place import Counts, Place
 from charseq.training.reporter import Position, Reporter, has_diverged
 from charseq.training.sampler import Sampler, estimated_seconds
-from charseq.training.snapshot import Parts
+from charseq.training.snapshot import Parts, require_batch
 from charseq.training.tally import Tally
 from charseq.training.watch import Watch
 from charseq.vocabulary import Vocabulary
@@ -172,6 +172,7 @@ class Session:
                 hint="give the text as it was, or train anew, without --resume",
             )
         self.parts.restore(resumed.model, resumed.state)
+        require_batch(self.place, self.material.windows)
         if self.material.held_out and self.place.counts.evaluated:
             self.material.held_out.limit(self.place.counts.evaluated)
         seconds = place.get("seconds", 0.0)

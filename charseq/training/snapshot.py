@@ -7,8 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from charseq.batches import Buckets, Windows
 from charseq.errors import ModelFileError
+from charseq.json_types import fitting, json_object
 from charseq.model_file import Model, State
+from charseq.settings import LARGEST
 from charseq.training.keeper import Keeper, Measures
 from charseq.training.learner import Learner, States
 from charseq.training.place import Counts, Place
@@ -54,7 +57,9 @@ class Parts:
             self._restore(state.place, {n: torch.from_numpy(a) for n, a in state.tensors.items()})
             best = Measures(**{field.name: model.training[field.name] for field in fields(Measures)})
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelFileError(f"what the run goes on from does not fit it: {error}") from error
+            raise ModelFileError(
+                f"what the run goes on from does not fit it: {error}", hint="train again, without --resume"
+            ) from error
         self.keeper.keep(model, best)
 
     @torch.no_grad()
@@ -65,6 +70,8 @@ class Parts:
         place.states = _states(learner, tensors)
         learner.optimizer.updates = _number(told, "optimizer_updates", int)
         self.watch.recoveries = _number(told, "recoveries", int)
+        if self.watch.recoveries > self.watch.most:
+            raise ValueError(f"recoveries is {self.watch.recoveries}")
         self.watch.smoothed = _number(told, "smoothed", float)
         self.watch.largest = _number(told, "largest", int)
         self.watch.sound_tally = _sums(told["sound_tally"])
@@ -79,6 +86,20 @@ class Parts:
     def _kept(self) -> dict[str, Tensor]:
         sound = {f"sound.{i}": tensor for i, tensor in enumerate(self.watch.sound)}
         return {**self.learner.kept(), **sound}
+
+
+def require_batch(place: Place, windows: Windows | Buckets) -> None:
+    """Refuse counts, and carried states, that no batch of the text follows.  Raises ModelFileError."""
+    counts, states = place.counts, place.states
+    wrong = counts.batches > len(windows) or counts.read > windows.places
+    if states is not None and not wrong:
+        batch = next(windows.batches(counts.epochs, counts.batches), None)
+        wrong = batch is not None and not batch.fresh.all() and len(batch.fresh) != len(states[0][0])
+    if wrong:
+        raise ModelFileError(
+            f"what the run goes on from does not fit its text, which has {len(windows)} batches",
+            hint="train again, without --resume",
+        )
 
 
 def _of_states(states: States | None) -> dict[str, Tensor]:
@@ -96,7 +117,7 @@ def _states(learner: Learner, tensors: Mapping[str, Tensor]) -> States | None:
         return None
     starts = learner.first_states(len(found))
     wanted = _of_states(starts)
-    if any(tensors[name].shape != wanted[name].shape for name in wanted):
+    if any((t.shape, t.dtype) != (tensors[n].shape, tensors[n].dtype) for n, t in wanted.items()):
         raise ValueError(CARRIED)
     return tuple(
         type(start)(*(tensors[f"{CARRIED}.{layer}.{name}"].to(learner.device) for name in start._fields))
@@ -105,12 +126,16 @@ def _states(learner: Learner, tensors: Mapping[str, Tensor]) -> States | None:
 
 
 def _sums(told: Mapping[str, Any]) -> dict[str, Any]:
+    told = json_object(told, "a sum")
     sums = {name: _number(told, name, float) for name in ("cost", "right")}
-    return {**sums, "places": _number(told, "places", int)}
+    places = _number(told, "places", int)
+    if sums["cost"] > LARGEST or sums["right"] > places:
+        raise ValueError(f"sums of {places} positions are {sums}")
+    return {**sums, "places": places}
 
 
 def _number(told: Mapping[str, Any], name: str, kind: Any) -> Any:
-    value = told[name]
-    if type(value) is not kind or not value >= 0:
+    value = fitting(told[name], kind, name)
+    if not value >= 0:
         raise ValueError(f"{name} is {value!r}")
     return value

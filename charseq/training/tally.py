@@ -1,5 +1,7 @@
 """What has been learned since the last report, added up without waiting for the device."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -39,8 +41,11 @@ class Tally:
         return float(self._cost) / max(self.places, 1)
 
     def sums(self) -> dict[str, float]:
-        """What another one can be made from, to go on."""
-        return {"cost": float(self._cost), "right": float(self._right), "places": self.places}
+        """What another one can be made from, to go on; nothing where the loss is NaN or infinite."""
+        cost, right = float(self._cost), float(self._right)
+        if not math.isfinite(cost):
+            return {"cost": 0.0, "right": 0.0, "places": 0}
+        return {"cost": cost, "right": right, "places": self.places}
 
     def measure(self) -> Measure:
         """Loss and accuracy, without predictions."""

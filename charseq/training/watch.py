@@ -30,7 +30,7 @@ class Watch:
         """The smoothed training loss."""
         self.largest = 1
         """Positions of the largest batch so far."""
-        self._learner, self._most = learner, most
+        self._learner, self.most = learner, most
         self._limit = RUNAWAY * math.log(vocabulary_size + 1) if most else DIVERGED_LOSS
         self._every = 1 if device.type == "cpu" else UPDATES_BETWEEN_CHECKS
         self.sound = learner.parameters.copy()
@@ -57,7 +57,7 @@ class Watch:
 
     def recover(self) -> bool:
         """Go back to sound weights, unless that was done too often; from then on at half the rate."""
-        if self.recoveries == self._most:
+        if self.recoveries == self.most:
             return False
         self.recoveries += 1
         self.restore()
