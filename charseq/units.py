@@ -56,9 +56,7 @@ def segments(text: str, unit: Unit) -> Sequence[str]:
         try:
             import regex  # a package of its own, wanted by few
         except ModuleNotFoundError as missing:
-            raise UsageError(
-                "--unit grapheme needs the package regex", hint="pip install 'charseq[grapheme]'"
-            ) from missing
+            raise UsageError("--unit grapheme needs the package regex", hint="pip install regex") from missing
         found: list[str] = regex.findall(r"\X", text)
         return found
     return text

@@ -263,4 +263,4 @@ def test_a_pattern_needs_its_package(hihello: Command, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "outlines_core", None)
     result = hihello("predict", "h", "--pattern", "i")
     assert result.status == 2
-    assert "charseq[pattern]" in result.errors
+    assert "pip install outlines_core" in result.errors

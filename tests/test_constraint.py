@@ -11,6 +11,7 @@ from charseq.generation.choice import Choice
 from charseq.generation.constraint import Constraint
 from charseq.generation.continuation import Request, continuations
 from charseq.vocabulary import Vocabulary
+from tests.patterns import in_process
 from tests.test_continuation import model, written
 
 LETTERS = Vocabulary.of(["abcd019 -"])
@@ -81,25 +82,6 @@ def test_a_pattern_that_no_known_character_can_meet_is_an_error(pattern: str) ->
         Constraint.of(LETTERS, pattern=pattern)
 
 
-@pytest.mark.parametrize("pattern", ["(", "a**{", r"a\b", "(?=a)a", r"(a)\1"])
-def test_a_pattern_that_is_none_is_an_error_in_two_lines(pattern: str) -> None:
-    with pytest.raises(UsageError, match="pattern") as error:
-        Constraint.of(LETTERS, pattern=pattern)
-    assert "look-around" in error.value.hint
-
-
-def test_a_pattern_of_too_many_states_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.generation.constraint.MOST", 500)
-    with pytest.raises(UsageError, match="too many states"):
-        Constraint.of(LETTERS, pattern="a{100}")
-
-
-def test_a_pattern_that_repeats_too_often_is_an_error_at_once() -> None:
-    with pytest.raises(UsageError, match="repeats too often"):
-        Constraint.of(LETTERS, pattern="([a-d]{0,1000}){1000}")
-    assert Constraint.of(LETTERS, pattern="[a-d]{0,0}b{10,}").shortest == 10
-
-
 def test_characters_none_of_which_is_known_are_an_error() -> None:
     with pytest.raises(UsageError, match="names no character that the model knows"):
         Constraint.of(LETTERS, allow="xyz")
@@ -119,6 +101,7 @@ def test_characters_none_of_which_is_known_are_an_error() -> None:
     )
 )
 @settings(max_examples=150, deadline=None)
+@in_process
 def test_the_automaton_takes_what_a_regular_expression_matches_and_nothing_else(pattern: str) -> None:
     vocabulary = Vocabulary.of(["abc-"])
     texts = ["".join(t) for n in range(5) for t in product("abc-", repeat=n)]
@@ -162,6 +145,7 @@ PATTERNS = [
     boundary=st.booleans(),
     top_k=st.sampled_from([0, 1, 2]),
 )
+@in_process
 def test_every_text_matches_as_a_whole_and_is_no_longer_than_asked(
     pattern: str, length: int, temperature: float, boundary: bool, top_k: int
 ) -> None:

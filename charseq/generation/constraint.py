@@ -1,29 +1,16 @@
 """Which symbols may come next, so that a text can still become one that was asked for."""
 
-import math
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from charseq.errors import UsageError
+from charseq.generation.automaton import States, compiled
 from charseq.units import segments
 from charseq.vocabulary import Ids, Vocabulary
 
-MOST = 50_000_000
-"""Pairs of a state and a symbol; a pattern with more is refused."""
 NEVER = np.iinfo(np.int32).max
-MOST_REPEATS = 100_000
-_COUNTS = re.compile(r"\{(?:\d+,)?(\d+),?\}")
-"""How often something may be repeated, or must be."""
-END = "\U0010ffff"
-"""A code point that is no character, and never will be."""
-
-States = npt.NDArray[np.int32]
-Transitions = Mapping[int, Mapping[int, int]]
 
 
 class Constraint:
@@ -66,7 +53,8 @@ class Constraint:
         if pattern is None:
             following = np.where(allowed, 0, -1).astype(np.int32)[None]
             return cls(following, np.ones(1, np.bool_), boundary=vocabulary.boundary)
-        following, accepting = _over_symbols(*_compiled(pattern), vocabulary, allowed)
+        spelled = zip(allowed, _spelled(vocabulary), strict=True)
+        following, accepting = compiled(pattern, [data if known else None for known, data in spelled])
         made = cls(following, accepting, boundary=vocabulary.boundary)
         if made.shortest == NEVER:
             raise UsageError(
@@ -103,85 +91,20 @@ class Constraint:
 
 
 def _distances(following: States, accepting: npt.NDArray[np.bool_]) -> States:
-    """How many symbols each state is away from the nearest accepting one."""
-    sources, _ = np.nonzero(following >= 0)
-    before: dict[int, set[int]] = defaultdict(set)
-    for source, target in set(zip(sources.tolist(), following[following >= 0].tolist(), strict=True)):
-        before[target].add(source)
+    """How many symbols each state [S] is from the nearest accepting one: breadth first, backward."""
+    edges = np.flatnonzero(following >= 0)
+    targets = following.ravel()[edges]
+    order = np.argsort(targets, kind="stable")
+    sources = (edges[order] // following.shape[1]).astype(np.int32)
+    bounds = np.searchsorted(targets[order], np.arange(len(following) + 1)).tolist()
     found = np.full(len(following), NEVER, np.int32)
-    front, distance = set(np.flatnonzero(accepting).tolist()), 0
-    while front:
-        found[list(front)] = distance
+    front, distance = np.flatnonzero(accepting), 0
+    while len(front):
+        found[front] = distance
         distance += 1
-        front = {source for state in front for source in before[state] if found[source] == NEVER}
+        before = np.concatenate([sources[bounds[state] : bounds[state + 1]] for state in front.tolist()])
+        front = np.unique(before[found[before] == NEVER])
     return found
-
-
-def _compiled(pattern: str) -> tuple[Transitions, int, set[int]]:
-    """A pattern as an automaton over bytes: what follows each state, the first one, the accepting ones.
-
-    A sign that no text has must follow what matches: without that the library leaves out what goes on from
-    one match and is not yet the next, as the comma in `a(,a)*`.
-    """
-    try:
-        import outlines_core as library  # a package of its own, wanted by few
-    except ModuleNotFoundError as missing:
-        raise UsageError(
-            "--pattern needs the package outlines_core", hint="pip install 'charseq[pattern]'"
-        ) from missing
-    if math.prod(int(most) for most in _COUNTS.findall(pattern) if int(most)) > MOST_REPEATS:
-        raise UsageError(f"--pattern {pattern!r} repeats too often", hint="use smaller counts")
-    whole = pattern.removeprefix("^")
-    if whole.endswith("$") and not whole.endswith(r"\$"):
-        whole = whole[:-1]
-    every_byte: Any = {bytes([byte]): [byte] for byte in range(256)}
-    try:
-        index = library.Index(f"(?:{whole}){END}", library.Vocabulary(256, every_byte))
-    except ValueError as error:
-        try:
-            re.compile(pattern)
-        except (re.error, OverflowError, RecursionError) as wrong:
-            reason = f"is no regular expression: {wrong}"
-        else:
-            reason = f"is none that can be followed symbol by symbol: {error}"
-        raise UsageError(
-            f"--pattern {pattern!r} {reason}",
-            hint="it may have classes, groups, alternatives and repetitions, but no look-around, \\b or \\1",
-        ) from None
-    bytewise, final = index.get_transitions(), set(index.get_final_states())
-    accepting = {state for state in bytewise if _walked(bytewise, state, END.encode()) in final}
-    return bytewise, index.get_initial_state(), accepting
-
-
-def _over_symbols(
-    bytewise: Transitions,
-    first: int,
-    accepting: set[int],
-    vocabulary: Vocabulary,
-    allowed: npt.NDArray[np.bool_],
-) -> tuple[States, npt.NDArray[np.bool_]]:
-    """The automaton's states that whole symbols reach, from the first one on, with what follows them."""
-    spelled = [
-        (i, data)
-        for i, data in enumerate(_spelled(vocabulary))
-        if data and allowed[i] and data != END.encode()
-    ]
-    numbers, states, rows = {first: 0}, [first], []
-    for state in states:  # which grows
-        row = np.full(len(vocabulary), -1, np.int32)
-        for i, data in spelled:
-            reached = _walked(bytewise, state, data)
-            if reached is not None:
-                if reached not in numbers:
-                    numbers[reached] = len(states)
-                    states.append(reached)
-                row[i] = numbers[reached]
-        rows.append(row)
-        if len(states) * len(vocabulary) > MOST:
-            raise UsageError(
-                "--pattern has too many states", hint="repeat less, or write it without .* before counts"
-            )
-    return np.stack(rows), np.array([state in accepting for state in states])
 
 
 def _spelled(vocabulary: Vocabulary) -> Iterator[bytes]:
@@ -189,10 +112,3 @@ def _spelled(vocabulary: Vocabulary) -> Iterator[bytes]:
     encoding = "latin-1" if vocabulary.unit == "byte" else "utf-8"
     for symbol in vocabulary.symbols:
         yield symbol.encode(encoding, "strict" if vocabulary.unit == "byte" else "surrogatepass")
-
-
-def _walked(bytewise: Transitions, state: int | None, data: bytes) -> int | None:
-    """Where some bytes lead, or None."""
-    for byte in data:
-        state = bytewise.get(state, {}).get(byte) if state is not None else None
-    return state
