@@ -26,6 +26,7 @@ CORE = (
     "charseq/generation/ending.py",
     "charseq/score.py",
     "charseq/model_file.py",
+    "charseq/description.py",
     "charseq/tensor_file.py",
     "charseq/resumption.py",
 )
@@ -39,6 +40,7 @@ TESTS = tuple(
         "cells",
         "cells_published",
         "cells_registered",
+        "choice",
         "cli_cells",
         "cli_inspect_gradients",
         "cli_inspect_shapes",
@@ -47,6 +49,7 @@ TESTS = tuple(
         "cli_resume",
         "cli_score",
         "cli_train",
+        "conflicts",
         "constraint",
         "continuation",
         "evaluation",
@@ -56,7 +59,9 @@ TESTS = tuple(
         "native",
         "network",
         "novel",
+        "prediction_as_trained",
         "reader",
+        "resigned",
         "resume",
         "resume_refused",
         "runs",
@@ -66,6 +71,7 @@ TESTS = tuple(
         "split",
         "training_device",
         "training_fused",
+        "training_learner",
         "training_loop",
         "training_loss",
         "training_material",
@@ -73,6 +79,7 @@ TESTS = tuple(
         "training_optimizer",
         "training_reports",
         "unknown",
+        "windows",
     )
 )
 """Tests in this process.  Tests of signals, terminals, pipes and output formats are left out."""
