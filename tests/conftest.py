@@ -1,6 +1,7 @@
 """Fixtures: every test runs in an empty folder with a fixed terminal."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import settings
 
 from tests.reports import pytest_report_to_serializable as pytest_report_to_serializable
+from tests.served import served
 from tests.support import Command
 
 torch.set_num_threads(1)
@@ -41,3 +43,10 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def charseq(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """The command line, in this process."""
     return Command(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a program named charseq that has torch at hand, for many commands in a shell."""
+    with served(tmp_path_factory.mktemp("served")) as folder:
+        yield folder

@@ -71,9 +71,9 @@ def in_process(
     )
 
 
-def shell(script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script where `charseq` and `python` are those of these tests."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def shell(script: str, *first: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script where `charseq` and `python` are those of these tests, or of folders that come first."""
+    path = os.pathsep.join([*map(str, first), str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env={**os.environ, "PATH": path},

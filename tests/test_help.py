@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,14 +45,14 @@ def test_the_help_prints_every_example_whole_on_80_columns(charseq: Command, pat
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "charseq")
-def test_the_examples_that_the_help_prints_run(charseq: Command, path: str) -> None:
+def test_the_examples_that_the_help_prints_run(charseq: Command, programs: Path, path: str) -> None:
     inner = [other for other in COMMANDS if other != path and f"{other} ".startswith(f"{path} ".lstrip())]
     run_there = {line for other in inner for line in printed_examples(charseq, other)}
     assert charseq("train", "--text", "hihello", "--epochs", "3").status == 0
     for line in printed_examples(charseq, path):
         if line in run_there:
             continue
-        ended = shell(line)
+        ended = shell(line, programs)
         assert ended.returncode == 0, (line, ended.stderr)
 
 

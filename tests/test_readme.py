@@ -13,7 +13,16 @@ README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(sh|console)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
 
 
+@pytest.mark.long
 def test_every_command_of_the_readme_runs_in_order_and_shows_what_is_written() -> None:
+    run_the_readme()
+
+
+def test_every_command_of_the_readme_runs_where_torch_is_at_hand(programs: Path) -> None:
+    run_the_readme(programs)
+
+
+def run_the_readme(*programs: Path) -> None:
     assert len(BLOCKS) >= 8
     write_texts()
     for kind, block in BLOCKS:
@@ -21,13 +30,13 @@ def test_every_command_of_the_readme_runs_in_order_and_shows_what_is_written() -
             block = block.partition("pip install . && ")[2]  # installing is what .ci/run does
         if kind == "console":
             for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.M):
-                ended = shell(command)
+                ended = shell(command, *programs)
                 assert ended.returncode == 0, (command, ended.stderr)
                 assert ended.stdout == expected, command
             continue
         if "jq " in block and shutil.which("jq") is None:
             continue
-        ended = shell(block)
+        ended = shell(block, *programs)
         assert ended.returncode == 0, (block, ended.stderr)
         assert "Traceback" not in ended.stderr
     recipes_did_what_is_said_of_them()
