@@ -93,3 +93,8 @@ def test_a_sequence_longer_than_a_block_has_a_key_that_depends_on_its_length_and
     keys = Sequences.of([long, long, other, long[:-1]]).keys().tolist()
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
+
+
+def test_a_sequence_of_one_symbol_predicts_nothing_and_is_left_out() -> None:
+    kept = strings_of([1, 2, 1, 3]).predicting()
+    assert [sequence.tolist() for sequence in kept] == [[1, 2], [4, 5, 6]]
