@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from charseq.model_file import read
-from tests.support import in_process
+from tests.support import Command, in_process
 
 CHARSEQ = [sys.executable, "-m", "charseq"]
 LONG = "".join(f"{i} squared is {i * i}.\n" for i in range(1500))
@@ -100,8 +100,8 @@ def test_a_closed_pipe_ends_quietly_with_the_model_saved() -> None:
 
 
 @pytest.mark.parametrize("command", ["predict x --length 300000", "inspect-shapes " + "ab" * 4000])
-def test_a_closed_pipe_ends_a_reader_quietly(command: str) -> None:
-    in_process("train", "--text", "xyz", "--epochs", "1", cwd=HERE)
+def test_a_closed_pipe_ends_a_reader_quietly(charseq: Command, command: str) -> None:
+    charseq.train("--text", "xyz", "--epochs", "1")
     process = start(*command.split())
     assert process.stdout is not None
     process.stdout.read(10)
@@ -116,8 +116,8 @@ def test_a_closed_pipe_ends_a_reader_quietly(command: str) -> None:
 @pytest.mark.parametrize(
     "command", ["--help", "train --help", "--version", "inspect-shapes ab --format table", "predict"]
 )
-def test_a_pipe_that_is_closed_from_the_start_ends_a_command_quietly(command: str) -> None:
-    in_process("train", "--text", "xyz", "--epochs", "1", cwd=HERE)
+def test_a_pipe_that_is_closed_from_the_start_ends_a_command_quietly(charseq: Command, command: str) -> None:
+    charseq.train("--text", "xyz", "--epochs", "1")
     reading, writing = os.pipe()
     os.close(reading)
     ended = subprocess.run([*CHARSEQ, *command.split()], stdout=writing, stderr=subprocess.PIPE, timeout=60)
@@ -163,10 +163,10 @@ def test_any_locale_and_output_encoding_will_do(environment: dict[str, str]) -> 
     assert made.returncode == 0, made.stderr
 
 
-def test_ill_formed_utf8_is_status_2_with_its_byte_offset_wherever_it_comes_from() -> None:
+def test_ill_formed_utf8_is_status_2_with_its_byte_offset_wherever_it_comes_from(charseq: Command) -> None:
     bad = b"ab\xff"
     Path("bad.txt").write_bytes(bad)
-    in_process("train", "--text", "abc", "--epochs", "1", cwd=HERE)
+    charseq.train("--text", "abc", "--epochs", "1")
     for arguments, source, remedy in (
         (["train", "--text", bad], b"--text 'ab", b"use --unit byte"),
         (["train", "--file", "bad.txt"], b"'bad.txt'", b"use --unit byte"),

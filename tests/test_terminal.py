@@ -14,7 +14,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-from tests.support import in_process
+from tests.support import Command
 
 CHARSEQ = [sys.executable, "-m", "charseq"]
 HERE = Path()
@@ -75,8 +75,8 @@ def test_on_a_terminal_the_table_stands_with_colours_and_the_cursor_comes_back()
     assert sent.rindex(b"\x1b[?25h") > sent.rindex(b"\x1b[?25l")
 
 
-def test_on_a_terminal_the_model_that_was_taken_is_told() -> None:
-    in_process("train", "--text", "xyz", cwd=HERE)
+def test_on_a_terminal_the_model_that_was_taken_is_told(charseq: Command) -> None:
+    charseq.train("--text", "xyz")
     shown = [line.rstrip() for line in on_a_terminal("predict")[2].display]
     assert shown[:2] == ["runs/0001-gru/model.safetensors", "xyz"]
 
@@ -149,8 +149,8 @@ class Terminal:
         return status
 
 
-def test_interactive_answers_every_key_on_80x24() -> None:
-    in_process("train", "--text", "hihello", "--cell", "lstm", cwd=HERE)
+def test_interactive_answers_every_key_on_80x24(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--cell", "lstm")
     terminal = Terminal("predict", "--interactive", "h")
     assert "all 128 neurons" in "".join(terminal.wait_for("neurons"))
     terminal.press(b"ih")
@@ -168,8 +168,8 @@ def test_interactive_answers_every_key_on_80x24() -> None:
     assert terminal.end() == 0
 
 
-def test_interactive_skips_unknown_characters_on_request() -> None:
-    in_process("train", "--text", "hihello", "--epochs", "1", "--hidden-size", "5", cwd=HERE)
+def test_interactive_skips_unknown_characters_on_request(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "5")
     terminal = Terminal("predict", "--interactive", "hzi", "--unknown", "skip")
     lines = terminal.wait_for("hi▏")
     assert any("1 unknown character skipped" in line for line in lines)
@@ -180,8 +180,10 @@ def test_interactive_skips_unknown_characters_on_request() -> None:
 
 
 @pytest.mark.parametrize(("way", "status"), [(b"\x03", 0), (b"\x04", 0), (signal.SIGTERM, 143)])
-def test_however_interactive_ends_the_terminal_is_as_it_was(way: bytes | int, status: int) -> None:
-    in_process("train", "--text", "hihello", cwd=HERE)
+def test_however_interactive_ends_the_terminal_is_as_it_was(
+    charseq: Command, way: bytes | int, status: int
+) -> None:
+    charseq.train("--text", "hihello")
     terminal = Terminal("predict", "--interactive")
     before = termios.ICANON | termios.ECHO | termios.ISIG
     terminal.wait_for("type a character to begin")
@@ -201,8 +203,8 @@ def test_however_interactive_ends_the_terminal_is_as_it_was(way: bytes | int, st
     assert b"Traceback" not in terminal.sent
 
 
-def test_ctrl_c_ends_with_a_line_of_its_own() -> None:
-    in_process("train", "--text", "hihello", cwd=HERE)
+def test_ctrl_c_ends_with_a_line_of_its_own(charseq: Command) -> None:
+    charseq.train("--text", "hihello")
     terminal = Terminal("predict", "h", "--length", "1000000000")
     terminal.wait_for_output(b"hihello")
     terminal.press(b"\x03")
@@ -210,8 +212,8 @@ def test_ctrl_c_ends_with_a_line_of_its_own() -> None:
     assert terminal.sent.endswith(b"^C\r\n")
 
 
-def test_on_a_terminal_a_score_is_a_text_in_colours() -> None:
-    in_process("train", "--text", "hihello", "--cell", "lstm", cwd=HERE)
+def test_on_a_terminal_a_score_is_a_text_in_colours(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--cell", "lstm")
     status, sent, screen = on_a_terminal("score", "hihello", "hillo", "\x1b[2Jh", "--unknown", "skip")
     shown = [line.rstrip() for line in screen.display]
     assert status == 0
