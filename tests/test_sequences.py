@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import charseq.sequences
-from charseq.sequences import Sequences
+from charseq.sequences import MULTIPLIER, Sequences, mixed
 
 some_lengths = st.lists(st.integers(1, 30), min_size=1, max_size=20)
 
@@ -98,3 +98,9 @@ def test_a_sequence_longer_than_a_block_has_a_key_that_depends_on_its_length_and
 def test_a_sequence_of_one_symbol_predicts_nothing_and_is_left_out() -> None:
     kept = strings_of([1, 2, 1, 3]).predicting()
     assert [sequence.tolist() for sequence in kept] == [[1, 2], [4, 5, 6]]
+
+
+def test_bits_are_mixed_as_splitmix64_does() -> None:
+    states = np.uint64(1234567) + np.arange(3, dtype=np.uint64) * np.uint64(MULTIPLIER)
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert mixed(states).tolist() == published

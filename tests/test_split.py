@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import charseq.split
 from charseq.corpus import Corpus
 from charseq.encoded import Encoded
 from charseq.sequences import Sequences
-from charseq.split import GAP, Split, split
+from charseq.split import GAP, Split, _relative_entropy, split
 from charseq.vocabulary import Vocabulary
 
 SOME_LINES = ["ab", "ac", "bb", "cde", "f", "gh", "i", "jkl", "mnop", "qq", "rs", "tuv"]
@@ -201,3 +202,63 @@ def test_lines_of_another_kind_at_the_end_are_reported_for_the_tail_only() -> No
     lines = [*names(900), *(f"{i:07}" for i in range(100))]
     assert split_of(lines, how="tail", lines=True)[2].shift(30) is not None
     assert split_of(lines, how="spread", lines=True)[2].shift(30) is None
+
+
+def test_of_two_lines_the_tail_is_the_last_and_of_one_there_is_none() -> None:
+    assert split_of(["ab", "cd"], how="tail", lines=True)[:2] == (["ab"], ["cd"])
+    assert split_of(["ab"], how="tail", lines=True)[:2] == (["ab"], [])
+
+
+def test_long_lines_that_are_a_small_share_of_the_held_out_text_may_be_held_out() -> None:
+    long_lines = [f"{n:02}" * 50 for n in range(20)]
+    drawn = [set(split_of([*names(4000), *long_lines], lines=True, seed=s)[1]) for s in range(3)]
+    assert any(validation & set(long_lines) for validation in drawn)
+
+
+def test_a_long_line_of_exactly_the_fraction_is_held_out_whole() -> None:
+    long_lines = ["a" * 2047, "b" * 2047]
+    training, validation, _ = split_of(long_lines, 0.5, lines=True)
+    assert sorted(training + validation) == long_lines
+    assert len(validation) == 1
+
+
+def test_of_very_many_lines_a_fair_share_is_drawn_however_often_one_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(charseq.split, "EXACT_DRAW", 100)
+    others = names(2000)
+    lines = [*others, *["again"] * (len(others) // 6)]
+    drawn = [split_of(lines, lines=True, seed=seed)[2] for seed in range(40)]
+    shares = [s.validation.total / (s.training.total + s.validation.total) for s in drawn]
+    assert all(0.07 < share < 0.13 for share in shares)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "count"),
+    [(639, 1), (640, 2), (959, 2), (960, 3), (7679, 3), (10240, 4), (163840, 64), (10**6, 64)],
+)
+def test_the_number_of_pieces_held_out_grows_with_the_text(symbols: int, count: int) -> None:
+    pieces = charseq.split._drawn(symbols, 0.1, np.random.default_rng(0))
+    assert len(pieces) == count
+    assert (pieces[:, 1] - pieces[:, 0]).sum() == pytest.approx(symbols / 10, abs=count)
+    assert pieces[0, 0] >= 0
+    assert pieces[-1, 1] <= symbols
+
+
+def test_pieces_are_drawn_from_all_symbols_of_different_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, lengths = charseq.split._drawn, []
+
+    def recorded(symbols: int, *others: Any) -> Any:
+        lengths.append(symbols)
+        return drawn(symbols, *others)
+
+    monkeypatch.setattr(charseq.split, "_drawn", recorded)
+    split_of(["ab" * 250, "xy" * 150, "ab" * 250])
+    assert lengths == [800]
+
+
+def test_a_relative_entropy_is_corrected_for_what_few_symbols_show_by_chance() -> None:
+    log_p = np.log([0.5, 0.4, 0.1])
+    assert _relative_entropy(np.array([50, 40, 10]), log_p) == pytest.approx(-2 / 200)
+    assert _relative_entropy(np.array([200, 0, 0]), log_p) == pytest.approx(np.log(2))
+    assert _relative_entropy(np.array([99, 0, 0]), log_p) == 0

@@ -110,3 +110,35 @@ def test_every_held_out_sequence_is_evaluated_from_the_initial_state(monkeypatch
         lengths = held_out.sequences.positions
         assert (measured.costs / lengths).tolist() == pytest.approx([one.loss for one in alone], rel=1e-5)
         assert (measured.correct / lengths).tolist() == pytest.approx([one.accuracy for one in alone])
+
+
+def test_strings_are_measured_in_groups_as_they_are_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.training.learner.EVALUATED_AT_ONCE", 2)
+    learner = learner_of(CORPUS)
+    strings = [np.arange(length) % 5 for length in (4, 3, 5, 4, 2)]
+    together = learner.measure_whole(strings)
+    alone = [learner.measure_whole([string]) for string in strings]
+    assert together.predictions == [prediction for one in alone for prediction in one.predictions]
+    lengths = [len(string) - 1 for string in strings]
+    assert together.loss == pytest.approx(np.average([one.loss for one in alone], weights=lengths), rel=1e-5)
+    assert together.accuracy == pytest.approx(np.average([one.accuracy for one in alone], weights=lengths))
+
+
+def test_an_exchange_of_weights_swaps_them_and_a_second_one_swaps_them_back() -> None:
+    learner = learner_of(CORPUS)
+    before = learner.parameters.copy()
+    others = [value + 1 for value in before]
+    learner.parameters.exchange(others)
+    assert all(map(torch.equal, learner.parameters.flat, [value + 1 for value in before]))
+    assert all(map(torch.equal, others, before))
+    learner.parameters.exchange(others)
+    assert all(map(torch.equal, learner.parameters.flat, before))
+
+
+def test_dropout_is_the_native_one_for_the_native_kernel_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = learner_of(CORPUS, dropout=0.2)
+    monkeypatch.setattr("charseq.training.native.dropout", lambda hs, *_: hs * 7)
+    hs = torch.ones(2, 3)
+    assert not torch.equal(learner._drop(hs), hs * 7)
+    monkeypatch.setattr(learner, "_way", learner._way._replace(kernel="native"))
+    assert torch.equal(learner._drop(hs), hs * 7)

@@ -84,6 +84,7 @@ TESTS = tuple(
         "training_native",
         "training_optimizer",
         "training_reports",
+        "training_watch",
         "unknown",
         "windows",
     )
