@@ -77,6 +77,7 @@ TESTS = tuple(
         "tiny_texts",
         "training_device",
         "training_fused",
+        "training_keeper",
         "training_learner",
         "training_loop",
         "training_loss",
