@@ -83,13 +83,23 @@ def test_nothing_to_continue_is_an_error() -> None:
         beams(model(), Request(""), 2)
 
 
-def test_a_search_continues_while_a_text_under_way_is_likelier_than_the_whole_ones() -> None:
+def chain(*after: "list[float]") -> Model:
+    """A model of lines of a and b, with the probabilities of (end, a, b) after the start, a and b."""
     vocabulary = Vocabulary.of(["ab"], boundary=True)
     network = Network("rnn", 3, hidden_size=3)
     arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
     arrays["layers.0.W_x"] = 9 * np.eye(3, dtype=np.float32)
-    after_start, after_a, after_b = [0.3, 0.69, 0.01], [0.1, 0.01, 0.89], [0.98, 0.01, 0.01]
-    arrays["head.W"] = np.log(np.array([after_start, after_a, after_b], np.float32)).T
-    found = beams(Model(network, vocabulary, arrays), Request("", length=5), 2)
+    arrays["head.W"] = np.log(np.array(after, np.float32)).T
+    return Model(network, vocabulary, arrays)
+
+
+def test_a_search_continues_while_a_text_under_way_is_likelier_than_the_whole_ones() -> None:
+    found = beams(chain([0.3, 0.69, 0.01], [0.1, 0.01, 0.89], [0.98, 0.01, 0.01]), Request("", length=5), 2)
     assert [written(list(beam.steps)) for beam in found] == ["ab", ""]
     assert math.exp(found[0].log_probability) == pytest.approx(0.69 * 0.89 * 0.98, rel=1e-5)
+
+
+def test_a_search_continues_while_a_text_under_way_is_likelier_than_the_last_of_the_whole_ones() -> None:
+    found = beams(chain([0.5, 0.3, 0.2], [0.4, 0.01, 0.59], [0.98, 0.01, 0.01]), Request("", length=5), 2)
+    assert [written(list(beam.steps)) for beam in found] == ["", "ab"]
+    assert math.exp(found[1].log_probability) == pytest.approx(0.3 * 0.59 * 0.98, rel=1e-5)

@@ -40,3 +40,26 @@ def test_min_p_compares_the_probabilities_after_the_temperature(
     temperature: float, min_p: float, kept: set[int]
 ) -> None:
     assert set(drawn(Choice(temperature, min_p=min_p))) == kept
+
+
+def test_min_p_keeps_what_is_exactly_as_likely_and_compares_each_text_with_its_own_likeliest() -> None:
+    assert set(drawn(Choice(1.0, min_p=1.0), (0.4, 0.4, 0.2))) == {0, 1}
+    logits = np.array([[9.0, 5.0, 0.0], [1.0, 0.9, -9.0]], np.float32)
+    noise = Noise([[0], [1]], 3)
+    rows = np.array([chosen(logits, Choice(1.0, min_p=0.5), noise) for _ in range(60)])
+    assert [set(texts.tolist()) for texts in rows.T] == [{0}, {0, 1}]
+
+
+def test_top_p_keeps_the_likeliest_at_a_temperature_next_to_zero() -> None:
+    assert set(drawn(Choice(1e-300, top_p=0.9), draws=9)) == {0}
+
+
+def test_a_text_keeps_its_own_random_numbers_when_others_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.generation.choice.DRAWN_AT_ONCE", 6)
+    both, alone = Noise([[3], [4], [5]], 3), Noise([[5]], 3)
+    for step in range(9):
+        if step == 1:
+            both.keep([0, 2])
+        if step == 3:
+            both.keep([1])
+        np.testing.assert_array_equal(both.next()[-1], alone.next()[0])

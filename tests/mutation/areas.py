@@ -84,6 +84,7 @@ TESTS = tuple(
         "training_material",
         "training_native",
         "training_optimizer",
+        "training_place",
         "training_reports",
         "training_watch",
         "unknown",
