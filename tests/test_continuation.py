@@ -48,6 +48,11 @@ def run(of: Model, prompt: str, choice: Choice, **options: object) -> list[Step]
     return list(continuation(of, prompt, choice, **options))  # type: ignore[arg-type]
 
 
+def test_by_default_a_memorized_text_is_continued_greedily_and_any_other_sampled() -> None:
+    assert default_choice(model()) == Choice(0.8)
+    assert default_choice(cycle("abc")) == Choice(0.0)
+
+
 def test_a_text_learned_whole_is_finished_and_then_left() -> None:
     trained = cycle("abcab")
     greedy = default_choice(trained)

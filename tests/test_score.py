@@ -7,7 +7,7 @@ import pytest
 from charseq.arrays import NUMPY, log_softmax
 from charseq.errors import TextError
 from charseq.model_file import Model
-from charseq.score import Total, encoded, surprise, surprises
+from charseq.score import Total, _blocks, encoded, surprise, surprises
 from charseq.vocabulary import Ids
 from tests.test_continuation import model
 
@@ -105,3 +105,32 @@ def test_symbols_that_are_equally_likely_share_the_best_rank() -> None:
     flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
     (found,) = surprises(flat, [encoded(flat, "hgfa")])
     assert found.ranks.tolist() == [1, 1, 1]
+
+
+def test_pieces_are_read_in_blocks_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.score.PLACES", 5)
+    pieces = np.split(np.arange(17), [3, 7, 7, 8])
+    assert [block.tolist() for block in _blocks(pieces)] == [
+        [0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12, 13, 14], [15, 16]
+    ]  # fmt: skip
+    assert [block.tolist() for block in _blocks(iter([np.arange(10)]))] == [[*range(5)], [*range(5, 10)]]
+    assert list(_blocks([])) == []
+
+
+def test_of_a_text_of_one_symbol_nothing_is_scored() -> None:
+    of = model()
+    assert list(surprise(of, [encoded(of, "a")])) == []
+    assert list(surprise(of, [])) == []
+
+
+@pytest.mark.parametrize("places", [1, 3, 50])
+def test_texts_of_any_length_are_scored_in_blocks_as_they_are_at_once(
+    monkeypatch: pytest.MonkeyPatch, places: int
+) -> None:
+    of = model()
+    texts = [encoded(of, text) for text in TEXTS]
+    whole = list(surprises(of, texts))
+    monkeypatch.setattr("charseq.score.PLACES", places)
+    for at_once, in_blocks in zip(whole, surprises(of, texts), strict=True):
+        assert in_blocks.nats.tolist() == pytest.approx(at_once.nats.tolist(), abs=1e-6)
+        assert in_blocks.ranks.tolist() == at_once.ranks.tolist()
