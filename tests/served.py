@@ -91,8 +91,15 @@ def answer(connection: socket.socket) -> None:
     sys.argv = ["charseq", *arguments]
     from charseq.__main__ import main
 
-    main()
-    sys.exit()
+    status = 1
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 0
+    finally:  # leaving torch in order would take a second
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 if __name__ == "__main__":

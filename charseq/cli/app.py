@@ -95,7 +95,9 @@ def charseq(
 def main() -> None:
     """Run the command line of this process."""
     gc.set_threshold(GARBAGE)
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    gc.freeze()  # a last collection of the objects of torch would take a second
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -47,6 +47,7 @@ TESTS = tuple(
         "cli_predict",
         "cli_predict_bounds",
         "cli_resume",
+        "cli_runs",
         "cli_score",
         "cli_train",
         "conflicts",
