@@ -19,6 +19,7 @@ from charseq.explorer import Explorer
 from charseq.model_file import Model, read, write
 from charseq.network import Network
 from charseq.vocabulary import Vocabulary
+from tests.patterns import in_process
 from tests.support import Result
 
 TEXT = 'ae\u0301\\xé한🇰🇷 bn{}"u\n'
@@ -204,6 +205,7 @@ def test_any_text_is_learned_and_looked_into_or_refused_in_words(
     kind=st.sampled_from(KINDS), text=st.text(st.sampled_from("ae\u0301é\udcff\ud800\udfff😀"), max_size=3)
 )
 @quickly
+@in_process
 def test_any_string_from_python_is_taken_or_refused_in_words(kind: str, text: str) -> None:
     model = api.load(kind)
     calls: list[Any] = [

@@ -62,7 +62,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "train --text ab --epochs 2 --out /proc/none",
         1,
         "cannot make a run",
-        "can be written",
+        "--out",
     ),
     "an accuracy past all": ("train --text ab --require-accuracy 2", 2, "2", "at most 1"),
     "an accuracy that is not met": (

@@ -101,7 +101,9 @@ def read(path: Path) -> dict[str, Any]:
             raise UsageError(f"{str(path)!r} is more than 1 MB, which is no --config", hint="check --config")
         return tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
-        raise UsageError(f"cannot read {str(path)!r}: {reason(error)}", hint=remedy(error)) from None
+        raise UsageError(
+            f"cannot read {str(path)!r}: {reason(error)}", hint=remedy(error, "check --config")
+        ) from None
     except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise UsageError(
             f"{str(path)!r} is not TOML: {error}", hint="write lines such as epochs = 50"
