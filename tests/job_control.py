@@ -1,4 +1,4 @@
-"""A shell of one job, `python -m tests.job_control ARGUMENTS`: runs charseq on the terminal as a shell would.
+"""A shell of one job, in a fork on a terminal of its own: runs charseq on the terminal as a shell would.
 
 When the job is stopped, it says so and reads a line: `fg` continues the job in the foreground, `bg` in the
 background, where a second `fg` gives it the terminal; `kill` ends it.  With IGNORE=1, the job ignores SIGTSTP
@@ -9,8 +9,10 @@ import os
 import signal
 import sys
 
+from tests.forks import run_charseq
 
-def start(arguments: list[str]) -> int:
+
+def start(arguments: tuple[str, ...]) -> int:
     """Start the job in a process group of its own, which has the terminal."""
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     job = os.fork()
@@ -20,12 +22,14 @@ def start(arguments: list[str]) -> int:
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
         if os.environ.get("IGNORE"):
             signal.signal(signal.SIGTSTP, signal.SIG_IGN)
-        os.execv(sys.executable, [sys.executable, "-m", "charseq", *arguments])
+        run_charseq(arguments)
     return job
 
 
-def main(arguments: list[str]) -> int:
-    """Run a job to its end, and return its exit code."""
+def run_job(arguments: tuple[str, ...]) -> None:
+    """Run a job to its end, and end this process with its exit code."""
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 (the terminal)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     job = start(arguments)
     while os.WIFSTOPPED(status := os.waitpid(job, os.WUNTRACED)[1]):
         os.tcsetpgrp(0, os.getpgrp())
@@ -40,8 +44,4 @@ def main(arguments: list[str]) -> int:
         if command == "bg":
             input()
             os.tcsetpgrp(0, job)
-    return os.waitstatus_to_exitcode(status)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    os._exit(os.waitstatus_to_exitcode(status))

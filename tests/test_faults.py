@@ -16,6 +16,7 @@ import pytest
 
 from charseq.history import summary
 from charseq.model_file import read
+from tests.forks import Forked
 from tests.test_process import CHARSEQ, start, wait_for_handler, wait_for_lines
 
 ROOT = Path(__file__).parent.parent
@@ -108,7 +109,7 @@ def test_killed_at_any_moment_a_training_leaves_a_model_that_loads_and_goes_on(c
     moments = random.Random(count)
     arguments = ["--text", "hihello " * 30, "--hidden-size", "100", "--out", "run", "--json"]
     arguments += ["--epochs", "100000", "--save-every", "0.001s", "--force"]
-    process = start("train", *arguments)
+    process = Forked("train", *arguments)
     for _ in range(count):
         wait_for_lines(process, 40)
         while not Path("run/model.safetensors").exists():
@@ -121,7 +122,7 @@ def test_killed_at_any_moment_a_training_leaves_a_model_that_loads_and_goes_on(c
             if line.endswith("\n"):
                 json.loads(line)
         assert summary(Path("run")).status == "unfinished"
-        process = start("train", "--resume", "run", "--json", "--save-every", "0.001s")
+        process = Forked("train", "--resume", "run", "--json", "--save-every", "0.001s")
     wait_for_lines(process, 3)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
@@ -132,12 +133,12 @@ def test_killed_at_any_moment_a_training_leaves_a_model_that_loads_and_goes_on(c
 def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(count: int) -> None:
     for _ in range(count):
         arguments = ["--text", "hihello", "--epochs", "100000", "--out", "mine", "--force", "--json"]
-        winner = start("train", *arguments)
+        winner = Forked("train", *arguments)
         wait_for_lines(winner, 2)
         before = Path("mine/log.ndjson").stat().st_ino
         for more in (arguments, ["--resume", "mine"]):
             asked = time.monotonic()
-            other = start("train", *more)
+            other = Forked("train", *more)
             _, errors = other.communicate(timeout=10)
             assert summary(Path("mine")).status == "running"
             assert time.monotonic() - asked < 1.5  # half of it is the start of Python on a busy machine
@@ -146,7 +147,7 @@ def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(coun
         assert Path("mine/log.ndjson").stat().st_ino == before
         winner.kill()
         winner.communicate()
-        after = start("train", *arguments)
+        after = Forked("train", *arguments)
         wait_for_lines(after, 2)
         after.send_signal(signal.SIGTERM)
         after.communicate(timeout=10)
@@ -157,7 +158,7 @@ def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(coun
 def test_of_four_trainings_that_begin_together_one_wins(count: int) -> None:
     for number in range(count):
         arguments = ["--text", "hihello", "--epochs", "100000", "--out", f"mine{number}", "--json"]
-        processes = [start("train", *arguments) for _ in range(4)]
+        processes = [Forked("train", *arguments) for _ in range(4)]
         while sum(process.poll() is None for process in processes) > 1:
             time.sleep(0.05)
         (winner,) = [process for process in processes if process.poll() is None]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from charseq.model_file import read
+from tests.forks import Forked
 from tests.support import Command, in_process
 
 CHARSEQ = [sys.executable, "-m", "charseq"]
@@ -46,7 +47,7 @@ def wait_for_handler(process: "subprocess.Popen[bytes]", number: int) -> None:
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
 )
 def test_a_signal_saves_the_model_and_ends_the_run_within_two_seconds(number: int, status: int) -> None:
-    process = start("train", "--text", "hihello " * 20, "--epochs", "100000", "--json")
+    process = Forked("train", "--text", "hihello " * 20, "--epochs", "100000", "--json")
     wait_for_lines(process, 4)
     asked = time.monotonic()
     process.send_signal(number)
@@ -62,7 +63,7 @@ def test_a_signal_saves_the_model_and_ends_the_run_within_two_seconds(number: in
 def test_a_second_interrupt_ends_the_process_at_once() -> None:
     Path("long.txt").write_text(LONG)
     slow = "--epochs 100 --hidden-size 1024 --batch-size 30 --sequence-length 900"
-    process = start("train", "--file", "long.txt", "--json", *slow.split())
+    process = Forked("train", "--file", "long.txt", "--json", *slow.split())
     wait_for_lines(process, 1)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
@@ -75,7 +76,7 @@ def test_a_second_interrupt_ends_the_process_at_once() -> None:
 
 
 def test_two_signals_at_once_are_one() -> None:
-    process = start("train", "--text", "hihello", "--epochs", "100000", "--json")
+    process = Forked("train", "--text", "hihello", "--epochs", "100000", "--json")
     wait_for_lines(process, 4)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.02)
@@ -86,7 +87,7 @@ def test_two_signals_at_once_are_one() -> None:
 
 
 def test_a_closed_pipe_ends_quietly_with_the_model_saved() -> None:
-    process = start("train", "--text", "hihello", "--epochs", "100000")
+    process = Forked("train", "--text", "hihello", "--epochs", "100000")
     wait_for_lines(process, 3)
     assert process.stdout is not None
     process.stdout.close()

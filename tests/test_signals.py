@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from charseq.signals import install
+from tests.forks import Forked
+from tests.support import Command
 
 NUMBER = signal.SIGUSR1
-TRAIN = (sys.executable, "-m", "charseq", "train", "--text", "hihello " * 20, "--json")
+TRAIN = ("train", "--text", "hihello " * 20, "--json")
 
 
 @pytest.fixture(autouse=True)
@@ -39,19 +42,24 @@ def test_an_ignored_signal_stays_ignored() -> None:
     assert signal.getsignal(NUMBER) == signal.SIG_IGN
 
 
-def start_ignoring(numbers: Collection[int], *command: str) -> "subprocess.Popen[bytes]":
-    """Start a process that ignores some signals from its start."""
+def ignore(*numbers: int) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
 
-    def ignore() -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
 
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=ignore)
+def start_ignoring_interrupts(*command: str) -> "subprocess.Popen[bytes]":
+    """Start a process that ignores SIGINT from its start."""
+    return subprocess.Popen(
+        (sys.executable, "-m", "charseq", *command),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=partial(ignore, signal.SIGINT),
+    )
 
 
 def start_training(ignored: int, limit: str) -> "subprocess.Popen[bytes]":
     """Start a training for a limited time."""
-    return start_ignoring([ignored], *TRAIN, "--epochs", "1000000", "--time-limit", limit)
+    return Forked(*TRAIN, "--epochs", "1000000", "--time-limit", limit, preexec_fn=partial(ignore, ignored))
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
@@ -77,7 +85,7 @@ def test_other_signals_still_end_a_training_that_ignores_one() -> None:
 
 
 def test_an_interrupt_that_is_ignored_does_not_end_charseq_while_it_loads() -> None:
-    process = start_ignoring([signal.SIGINT], sys.executable, "-m", "charseq", "cells")
+    process = start_ignoring_interrupts("cells")
     for _ in range(20):
         process.send_signal(signal.SIGINT)
         time.sleep(0.02)
@@ -85,10 +93,9 @@ def test_an_interrupt_that_is_ignored_does_not_end_charseq_while_it_loads() -> N
     assert process.returncode == 0
 
 
-def test_predict_ignores_an_interrupt_that_was_ignored_from_the_start() -> None:
-    subprocess.run([*TRAIN, "--epochs", "1"], capture_output=True, timeout=60, check=True)
-    predict = (sys.executable, "-m", "charseq", "predict", "h", "--length", "100000000")
-    process = start_ignoring([signal.SIGINT], *predict)
+def test_predict_ignores_an_interrupt_that_was_ignored_from_the_start(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1")
+    process = start_ignoring_interrupts("predict", "h", "--length", "100000000")
     assert process.stdout is not None
     process.stdout.read(10)
     process.send_signal(signal.SIGINT)

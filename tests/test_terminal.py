@@ -2,36 +2,25 @@
 
 import fcntl
 import os
-import pty
 import select
 import signal
 import struct
-import sys
 import termios
 import time
-from pathlib import Path
 
 import pyte
 import pytest
 
+from tests.forks import fork_on_a_terminal, run_charseq
 from tests.support import Command
-
-CHARSEQ = [sys.executable, "-m", "charseq"]
-HERE = Path()
-
-# forkpty in a process with threads (torch's) warns since Python 3.12; the child does nothing but exec.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 def on_a_terminal(
     *arguments: str, width: int = 80, height: int = 24, typed: bytes = b""
 ) -> tuple[int, bytes, pyte.Screen]:
     """Run on a pseudo-terminal.  Returns the status, everything it was sent, and the screen at the end."""
-    process, terminal = pty.fork()
-    if process == 0:
-        os.environ.update(TERM="xterm-256color", COLUMNS=str(width), LINES=str(height))
-        os.environ.pop("NO_COLOR", None)
-        os.execv(sys.executable, [*CHARSEQ, *arguments])
+    there = {"TERM": "xterm-256color", "COLUMNS": str(width), "LINES": str(height), "NO_COLOR": None}
+    process, terminal = fork_on_a_terminal(run_charseq, arguments, there)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     os.write(terminal, typed)
     sent = b""
@@ -85,12 +74,8 @@ class Terminal:
     """A command on a pseudo-terminal of 80x24, key by key."""
 
     def __init__(self, *arguments: str) -> None:
-        self.process, self._terminal = pty.fork()
-        if self.process == 0:
-            os.environ.update(TERM="xterm-256color")
-            for name in ("NO_COLOR", "COLUMNS", "LINES"):
-                os.environ.pop(name, None)
-            os.execv(sys.executable, [*CHARSEQ, *arguments])
+        there = {"TERM": "xterm-256color", "NO_COLOR": None, "COLUMNS": None, "LINES": None}
+        self.process, self._terminal = fork_on_a_terminal(run_charseq, arguments, there)
         self.resize(80, 24)
         self.sent = b""
 
