@@ -1,3 +1,4 @@
+import math
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,8 @@ import torch
 
 from charseq.arrays import NUMPY, SeededDraw
 from charseq.cells import CELLS, cell_named
-from charseq.cells.cell import Cell, shape_of, unroll
+from charseq.cells.cell import Cell, factors, shape_of, unroll
+from charseq.cells.minimal import positive
 from charseq.errors import UsageError
 from charseq.training.ops import TORCH
 from tests.support import SIZES
@@ -124,3 +126,16 @@ def test_a_misspelt_cell_is_met_with_the_one_it_may_have_meant() -> None:
     assert "'LTSM'" in caught.value.message
     assert "did you mean lstm?" in caught.value.hint
     assert "rnn, rnn-relu, rnn-norm, lstm, gru" in caught.value.hint
+
+
+@pytest.mark.parametrize("axis", ["", "3h", "H3", "-H", "B H"])
+def test_an_axis_is_a_number_and_capital_letters(axis: str) -> None:
+    assert [factors(known) for known in ("3H", "BT", "2")] == [("3", "H"), ("", "BT"), ("2", "")]
+    with pytest.raises(ValueError, match="is not an axis"):
+        factors(axis)
+
+
+def test_the_continuous_function_of_the_minimal_cells_is_never_negative() -> None:
+    x = np.array([-1.0, -1e-9, 0.0, 1.0])
+    expected = [1 / (1 + math.e), 0.5, 0.5, 1.5]
+    np.testing.assert_allclose(positive(NUMPY, x), expected, atol=1e-9)

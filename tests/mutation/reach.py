@@ -35,15 +35,20 @@ class Reach:
         self._blocks = {name: set(tests[name]["blocks"]) for name in self._seconds}
 
     def tests_of(self, path: str, block: str | None) -> dict[str, float]:
-        """Return the tests that execute a block, or any block of the file, and their seconds."""
+        """Return the tests that execute a block, and their seconds; without a block, all tests.
+
+        What stands at the level of a module may be read from anywhere; the tests that execute a block of its
+        file come first.
+        """
+        names = [name for name in self._seconds if block is None or block in self._blocks[name]]
+        if block is None:
+            names.sort(key=lambda name: not any(b.startswith(f"{path}:") for b in self._blocks[name]))
         chosen: dict[str, float] = {}
         total = 0.0
-        for name, seconds in self._seconds.items():
-            blocks = self._blocks[name]
-            reached = block in blocks if block else any(b.startswith(f"{path}:") for b in blocks)
-            if reached and total + seconds <= BUDGET:
-                chosen[name] = seconds
-                total += seconds
+        for name in names:
+            if total + self._seconds[name] <= BUDGET:
+                chosen[name] = self._seconds[name]
+                total += self._seconds[name]
         return chosen
 
 
