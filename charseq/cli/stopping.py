@@ -55,19 +55,20 @@ def stopping() -> Iterator[Stop]:
     stop = Stop()
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], lambda *_: None))
+    # Before the handlers, which do nothing: so no signal between the two is lost.
     woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], lambda *_: None))
     watcher = threading.Thread(target=_Watcher(stop, reading).watch, daemon=True)
     watcher.start()
     try:
         yield stop
     finally:
-        signal.set_wakeup_fd(woken)
-        os.close(writing)
-        watcher.join(timeout=1)
         # After a request to stop, ignore further ones: the process is about to end.
         ignored = dict.fromkeys(SIGNALS, signal.SIG_IGN) if stop.signal is not None else {}
         install({number: ignored.get(number, handler) for number, handler in replaced.items()})
+        signal.set_wakeup_fd(woken)
+        os.close(writing)
+        watcher.join(timeout=1)
 
 
 class _Watcher:
