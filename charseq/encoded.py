@@ -39,6 +39,10 @@ class Encoded:
                 hint="pass a longer --text, or a --file",
             )
 
+    def size(self, *, lines: bool) -> int:
+        """Return the number of symbols, without the boundaries of `lines`."""
+        return self.sequences.total + len(self.sequences) * (-1 if lines else 1)
+
     def release(self) -> None:
         """Give back the memory of what was read from the temporary file, which is still there."""
         if self._mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
@@ -60,6 +64,15 @@ class Encoded:
         if corpus.lines:
             return Sequences(ids, edges[:-1], edges[1:] + edges.dtype.type(1))
         return Sequences(ids, edges[:-1], edges[1:]).predicting()
+
+
+def symbols_in(corpus: AnyCorpus, vocabulary: Vocabulary) -> int:
+    """Return the number of symbols of a text; of a large one that is normalized, its code points before."""
+    if isinstance(corpus, LargeCorpus) or (
+        vocabulary.unit == "character" and vocabulary.normalization == "none"
+    ):
+        return corpus.characters
+    return sum(len(vocabulary.encode(piece)) for piece in corpus.pieces())
 
 
 def _of_strings(corpus: Corpus, vocabulary: Vocabulary) -> Sequences:

@@ -11,6 +11,7 @@ from charseq import api
 from charseq.conflicts import Conflict, predictability
 from charseq.events import End, Epoch, Start
 from charseq.render.training import outcome, warnings
+from tests.support import Command
 
 
 def test_a_text_without_conflicts_can_be_predicted_at_every_position() -> None:
@@ -88,3 +89,15 @@ def test_longer_text_has_no_highest_accuracy(tmp_path: Path) -> None:
     assert start.highest_accuracy is None
     assert end.highest_accuracy is None
     assert start.conflict is None
+
+
+def test_an_accuracy_that_the_text_does_not_allow_is_answered_by_the_text(charseq: Command) -> None:
+    short = ("train", "--text", "ab", "--text", "ac", "--require-accuracy")
+    refused = charseq(*short, "0.9")
+    assert refused.status == 3
+    assert refused.errors.endswith(
+        "  this text allows at most 0.5000: change it, or lower --require-accuracy\n"
+    )
+    assert charseq(*short, "0.5").status == 0
+    slow = ("--text", "hihello", "--require-accuracy", "1", "--epochs", "1", "--learning-rate", "1e-9")
+    assert "train longer" in charseq("train", *slow).errors

@@ -153,3 +153,20 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="needs the package outlines_core") as error:
         Constraint.of(LETTERS, pattern="a")
     assert error.value.hint == "pip install outlines_core"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (r"\p{Foo}", "is not in the syntax of --pattern"),
+        (r"a(?<!b)", "is not in the syntax of --pattern"),
+        (r"\bmo", r"has \b, or another word boundary"),
+        ("a)", "is no regular expression: unbalanced parenthesis at position 1"),
+        ("[b-a]", "is no regular expression: bad character range b-a at position 1"),
+    ],
+)
+def test_the_reason_for_a_refusal_is_true_of_this_syntax(pattern: str, reason: str) -> None:
+    with pytest.raises(UsageError) as error:
+        Constraint.of(LETTERS, pattern=pattern)
+    assert error.value.message == f"--pattern {pattern!r} {reason}"
+    assert "no look-around" in error.value.hint

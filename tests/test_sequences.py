@@ -104,3 +104,14 @@ def test_bits_are_mixed_as_splitmix64_does() -> None:
     states = np.uint64(1234567) + np.arange(3, dtype=np.uint64) * np.uint64(MULTIPLIER)
     published = [6457827717110365317, 3203168211198807973, 9817491932198370423]
     assert mixed(states).tolist() == published
+
+
+def test_keys_depend_on_the_symbols_alone_wherever_a_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(charseq.sequences, "BLOCK", 16)
+    long, short = np.arange(20) % 7, np.array([3, 1, 2])
+    keys = Sequences.of([long, short, long + 1, short, short, long, *[short] * 9, long]).keys().tolist()
+    assert len({keys[i] for i in (1, 3, 4, *range(6, 15))}) == 1
+    assert keys[0] == keys[5] == keys[15]
+    assert len(set(keys)) == 3
+    alone = Sequences.of([np.array([i]) for i in range(40)])
+    assert len(set(alone.keys().tolist())) == 40

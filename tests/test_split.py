@@ -262,3 +262,21 @@ def test_a_relative_entropy_is_corrected_for_what_few_symbols_show_by_chance() -
     assert _relative_entropy(np.array([50, 40, 10]), log_p) == pytest.approx(-2 / 200)
     assert _relative_entropy(np.array([200, 0, 0]), log_p) == pytest.approx(np.log(2))
     assert _relative_entropy(np.array([99, 0, 0]), log_p) == 0
+
+
+@pytest.mark.parametrize(("length", "in_pieces"), [(1023, True), (1022, False)])
+def test_long_lines_are_split_as_running_text_from_1024_positions_on(length: int, in_pieces: bool) -> None:
+    draw = random.Random(0)
+    lines = ["".join(draw.choices("abc", k=length)) for _ in range(3)]
+    validation = split_of(lines, lines=True)[1]
+    assert (max(map(len, validation)) < length) == in_pieces
+
+
+def test_long_lines_are_outliers_only_where_they_are_few() -> None:
+    draw = random.Random(0)
+    long_lines = {"".join(draw.choices("xyz", k=300)) for _ in range(30)}
+    few = sorted(long_lines)[:15]
+    for seed in range(6):
+        assert not set(split_of([*names(1000), *few], lines=True, seed=seed)[1]) & long_lines
+    drawn = [set(split_of([*names(1000), *long_lines], lines=True, seed=seed)[1]) for seed in range(6)]
+    assert any(validation & long_lines for validation in drawn)

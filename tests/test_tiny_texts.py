@@ -201,3 +201,30 @@ def test_large_sources_without_a_character_are_reported_as_empty(monkeypatch: py
         source, standard_input = given("files", "", lines=lines)
         with pytest.raises(UsageError, match=r"(is|are) empty"), source.opened(standard_input) as corpus:
             choose(corpus, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [
+        (("--text", "한국어", "--unit", "byte"), "9 bytes, 9 distinct"),
+        (("--text", "e\u0301e\u0301a", "--unit", "grapheme"), "3 graphemes, 2 distinct"),
+        (("--text", "e\u0301e\u0301a", "--normalize", "nfc"), "3 characters, 2 distinct"),
+        (("--text", "e\u0301e\u0301a"), "5 characters, 3 distinct"),
+        (("--lines", "--text", "한국", "--text", "국", "--unit", "byte"), "9 bytes, 6 distinct"),
+    ],
+)
+def test_the_length_of_a_text_is_counted_in_its_own_symbols(
+    charseq: Command, arguments: tuple[str, ...], size: str
+) -> None:
+    trained = charseq("train", *arguments, "--epochs", "1", "--hidden-size", "2")
+    assert trained.errors.startswith(size), trained.errors
+    if "--lines" not in arguments:
+        compared = charseq("compare", *arguments, "--cells", "gru", "--epochs", "1", "--hidden-size", "2")
+        assert compared.errors.startswith(size), compared.errors
+
+
+def test_bytes_of_half_a_character_are_shown_as_bytes(charseq: Command) -> None:
+    shown = charseq(
+        "train", "--text", "한국어", "--unit", "byte", "--epochs", "1", "--hidden-size", "2"
+    ).output
+    assert shown.splitlines()[-1].endswith("\t\\x95\\x9c국어")

@@ -117,6 +117,7 @@ def _compare(
 ) -> None:
     """Do all trainings, and show them."""
     from charseq.comparison import Result, run
+    from charseq.encoded import symbols_in
     from charseq.events import End
     from charseq.model_paths import model_path
     from charseq.render.comparison import conditions
@@ -127,7 +128,7 @@ def _compare(
     from charseq.training.loop import train
 
     if form != "json":
-        streams.say(conditions(planned, corpus.characters, len(known)))
+        streams.say(conditions(planned, symbols_in(corpus, known), len(known), known.unit))
     ended: list[Result] = []
     folder = cache(new_comparison)
     with stopping() as stop, _renderer(form, planned) as renderer:

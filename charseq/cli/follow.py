@@ -111,7 +111,11 @@ def _finish(end: End, stop: Stop, require_accuracy: float | None) -> None:
     if end.status == "interrupted":
         raise typer.Exit(stop.status)
     if require_accuracy is not None and (end.accuracy or 0.0) < require_accuracy:
+        highest = end.highest_accuracy
+        impossible = highest is not None and highest < require_accuracy
         raise RequirementNotMet(
             f"accuracy {end.accuracy or 0.0:.4f} is below the required {require_accuracy:g}",
-            hint="train longer (--epochs), or with a larger --hidden-size",
+            hint=f"this text allows at most {highest:.4f}: change it, or lower --require-accuracy"
+            if impossible
+            else "train longer (--epochs), or with a larger --hidden-size",
         )

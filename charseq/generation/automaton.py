@@ -22,6 +22,16 @@ ENTRIES = 5_000_000
 WORKER = Path(__file__).with_name("regex_worker.py")
 ANCHORS = ("^", "$", r"\A", r"\z")
 SYNTAX = "it may have classes, groups, alternatives and repetitions, but no look-around, \\b or \\1"
+SHARED_ERRORS = (
+    "unbalanced parenthesis",
+    "missing )",
+    "unterminated character set",
+    "bad character range",
+    "bad escape (end of pattern)",
+    "nothing to repeat",
+    "min repeat greater than max repeat",
+)
+"""What Python says of patterns that are ill-formed in either syntax."""
 _EXTENDED = re.compile(r"\(\?[a-zA-Z]*x")
 """The flag that lets a pattern have comments."""
 
@@ -79,11 +89,16 @@ def _refused(pattern: str, reason: str) -> UsageError:
             hint="repeat less, or write it without .* before a repetition",
         )
     if reason != "IllFormed":
-        return UsageError(f"--pattern {pattern!r} cannot be followed symbol by symbol: {reason}", hint=SYNTAX)
+        boundary = r"has \b, or another word boundary" if "word boundar" in reason else ""
+        return UsageError(
+            f"--pattern {pattern!r} {boundary or f'cannot be followed symbol by symbol: {reason}'}",
+            hint=SYNTAX,
+        )
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as wrong:
-        return UsageError(f"--pattern {pattern!r} is no regular expression: {wrong}", hint=SYNTAX)
+        if str(wrong).startswith(SHARED_ERRORS):
+            return UsageError(f"--pattern {pattern!r} is no regular expression: {wrong}", hint=SYNTAX)
     return UsageError(f"--pattern {pattern!r} is not in the syntax of --pattern", hint=SYNTAX)
 
 

@@ -10,6 +10,7 @@ from charseq.comparison import Result, Trial, spreads
 from charseq.events import SCHEMA, End, Event
 from charseq.render.screen import Screen
 from charseq.render.training import count, duration
+from charseq.units import Unit
 
 FIELDS = (
     "cell", "seed", "hidden_size", "parameters", "status", "epochs", "loss", "accuracy", "validation_loss",
@@ -115,13 +116,13 @@ def by_cell(results: Sequence[Result]) -> dict[str, list[Result]]:
     return found
 
 
-def conditions(planned: Sequence[Trial], characters: int, distinct: int) -> str:
+def conditions(planned: Sequence[Trial], characters: int, distinct: int, unit: Unit) -> str:
     """What is the same for all, in two lines, for people."""
     settings = planned[0].settings
     cells = {trial.settings.cell for trial in planned}
     seeds = sorted({trial.settings.seed for trial in planned})
     sizes = {trial.settings.hidden_size for trial in planned}
-    text = f"{count(characters, 'character')}, {distinct} distinct"
+    text = f"{count(characters, unit)}, {distinct} distinct"
     where = "at the end" if settings.validation_split == "tail" else "spread over the text"
     text += f", {settings.validation:.0%} held out ({where})" if settings.validation else ""
     text += ", learned whole" if settings.whole else ""

@@ -94,7 +94,7 @@ def summary(start: Start) -> str:
     """The settings of a run in two lines, for people, and in a third why they are what they are."""
     settings = start.settings
     distinct = sum(symbol != "" for symbol in start.symbols)  # the boundary of lines is no character
-    text = f"{count(start.characters, 'character')}, {distinct} distinct"
+    text = f"{count(start.characters, start.unit)}, {distinct} distinct"
     if start.sequences > 1:
         text += f", {start.sequences} strings"
     if start.resumed is not None:

@@ -43,6 +43,8 @@ def escape(character: str) -> str:
     code = ord(character)
     if character in _SHORT:
         return _SHORT[character]
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no part of a character in UTF-8
+        code -= 0xDC00
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -32,6 +32,9 @@ class Material:
         self._encoded = Encoded(corpus, vocabulary)
         self.opening = vocabulary.decode(self._encoded.sequences[0][:1])
         """The first symbol of the text; nothing in a text of lines."""
+        exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
+        self.characters = corpus.characters if exact else self._encoded.size(lines=corpus.lines)
+        """The length of the text, in symbols."""
         self.split = _split(self._encoded, settings, lines=corpus.lines)
         self.strings = self.split.training
         self.digest = self._encoded.digest

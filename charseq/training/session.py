@@ -246,7 +246,7 @@ class Session:
             path=self.way.path,
             kernel=self.way.kernel,
             run=str(run.folder),
-            characters=self.corpus.characters,
+            characters=self.material.characters,
             sequences=self.corpus.strings,
             unit=self.vocabulary.unit,
             normalization=self.vocabulary.normalization,
