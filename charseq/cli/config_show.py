@@ -24,7 +24,7 @@ HIDDEN = {"help", "config"}
 def register(app: typer.Typer) -> None:
     """Add the command, and the group that it is in."""
     group = typer.Typer(
-        no_args_is_help=True, help="Look at what options come to.", epilog=examples(EXAMPLES[1:])
+        no_args_is_help=True, help="Show the effective configuration.", epilog=examples(EXAMPLES[1:])
     )
     group.command("show", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(show))
     group.callback()(lambda: None)

@@ -222,7 +222,7 @@ ResidualOption = Annotated[
     bool | None,
     option(
         "--residual/--no-residual",
-        help="Add what comes up to each layer to what it gives.",
+        help="Residual (skip) connections around each layer.",
         show_default="off; train chooses by the cell",
         panel=MODEL,
     ),
@@ -241,7 +241,7 @@ TieWeightsOption = Annotated[
 ]
 InitialStateOption = Annotated[
     Literal["zero", "learned"],
-    option("--initial-state", help="What a text is begun with.", panel=MODEL),
+    option("--initial-state", help="Initial hidden state of every text.", panel=MODEL),
 ]
 ModelOption = Annotated[
     str | None,

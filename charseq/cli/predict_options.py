@@ -32,7 +32,7 @@ UntilOption = Annotated[
 AllowOption = Annotated[
     str | None,
     option(
-        "--allow", parser=filled, metavar="CHARACTERS", help="Write none but these characters.", panel=BOUNDS
+        "--allow", parser=filled, metavar="CHARACTERS", help="Generate only these characters.", panel=BOUNDS
     ),
 ]
 PatternOption = Annotated[
@@ -71,7 +71,7 @@ TemperatureOption = Annotated[
         "--temperature",
         parser=number(0, 100),
         metavar="FLOAT",
-        help="Below 1 plays safe, above 1 dares; 0 is greedy.",
+        help="Below 1 is more conservative, above 1 more random; 0 is greedy.",
         show_default="0 for a text learned whole, else 0.8",
         panel=CHOICE,
     ),
@@ -114,7 +114,7 @@ BeamOption = Annotated[
         metavar="N",
         min=0,
         max=10_000,
-        help="Search for the likeliest text, following N; 0 does not.",
+        help="Beam search with N candidates; 0 disables it.",
         panel=CHOICE,
     ),
 ]

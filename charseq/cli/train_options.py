@@ -153,7 +153,7 @@ ClipOption = Annotated[
         "--clip",
         parser=number(0, LARGEST),
         metavar="NORM",
-        help="Largest norm of a gradient; 0 is any.",
+        help="Gradient clipping: maximum norm; 0 disables.",
         panel=TRAINING,
     ),
 ]

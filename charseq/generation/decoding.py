@@ -83,7 +83,7 @@ class Options:
             raise cannot_combine("--beam", others, "it searches for the likeliest text")
         if self.beam and self.samples > self.beam:
             raise UsageError(
-                f"--samples {self.samples} are more texts than --beam {self.beam} follows",
+                f"--samples {self.samples} asks for more texts than --beam {self.beam} keeps",
                 hint="give a larger --beam, or fewer samples",
             )
 
