@@ -130,7 +130,7 @@ def test_json_lines_have_a_seed_and_a_length_of_their_own(sums: Command) -> None
     ("line", "told"),
     [
         ("1", "line 1 of the prompts is no object"),
-        ('{"prompt": 1}', "no object with a string as its prompt"),
+        ('{"prompt": 1}', "needs an object with a string as its prompt"),
         ("{", "line 1 of the prompts is not JSON"),
         ('{"prompt": "1", "sede": 1}', "unknown key 'sede'"),
         ('{"prompt": "1", "seed": -1}', "seed -1 is no whole number"),
@@ -232,7 +232,7 @@ def test_interactive_needs_a_terminal(hihello: Command) -> None:
             "cannot be combined with --top-k and --novel",
             "give one of them",
         ),
-        (["--beam", "2", "--samples", "3"], "--samples 3 are more", "larger --beam"),
+        (["--beam", "2", "--samples", "3"], "--samples 3 asks for more", "larger --beam"),
         (
             ["--pattern", "a", "--until", "b"],
             "--pattern cannot be combined with --until",

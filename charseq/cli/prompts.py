@@ -104,7 +104,9 @@ def _of_json(line: str, number: int, unit: "Unit") -> Prompt:
     except (ValueError, RecursionError) as error:
         raise TextError(f"line {number} of the prompts is not JSON: {error}", hint=remedy) from None
     if not isinstance(record, dict) or not isinstance(record.get("prompt"), str):
-        raise TextError(f"line {number} of the prompts is not an object with a string as its prompt", hint=remedy)
+        raise TextError(
+            f"line {number} of the prompts needs an object with a string as its prompt", hint=remedy
+        )
     unknown = record.keys() - {"prompt", "seed", "length"}
     if unknown:
         raise TextError(f"line {number} of the prompts has an unknown key {min(unknown)!r}", hint=remedy)
