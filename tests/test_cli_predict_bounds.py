@@ -129,7 +129,7 @@ def test_json_lines_have_a_seed_and_a_length_of_their_own(sums: Command) -> None
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("1", "line 1 of the prompts is no object"),
+        ("1", "line 1 of the prompts needs an object"),
         ('{"prompt": 1}', "needs an object with a string as its prompt"),
         ("{", "line 1 of the prompts is not JSON"),
         ('{"prompt": "1", "sede": 1}', "unknown key 'sede'"),
