@@ -63,3 +63,16 @@ def test_a_text_keeps_its_own_random_numbers_when_others_end(monkeypatch: pytest
         if step == 3:
             both.keep([1])
         np.testing.assert_array_equal(both.next()[-1], alone.next()[0])
+
+
+def test_nothing_is_left_to_chance_at_temperature_0_and_of_the_one_likeliest() -> None:
+    assert Choice(0.0).greedy
+    assert Choice(1.0, top_k=1).greedy
+    assert not Choice(1.0, top_k=2).greedy
+    assert not Choice(1.0).greedy
+
+
+def test_random_numbers_are_drawn_for_a_vocabulary_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.generation.choice.DRAWN_AT_ONCE", 2)
+    noise = Noise([[0], [1]], 3)
+    assert [noise.next().shape for _ in range(3)] == [(2, 3)] * 3

@@ -289,3 +289,12 @@ def test_a_model_of_graphemes_is_described_without_the_package(monkeypatch: pyte
     signed(description_of(saved("graphemes")), safetensors.load(saved("graphemes")))
     monkeypatch.setitem(sys.modules, "regex", None)
     assert describe(MODEL).vocabulary.symbols == ("a", "e\u0301")
+
+
+def test_saved_tensors_of_another_type_are_refused() -> None:
+    tensors = safetensors.load(saved("strings"))
+    of_optimizer = {n: a.astype(np.uint8) for n, a in tensors.items() if n.startswith("training.optimizer.")}
+    assert of_optimizer
+    signed(description_of(saved("strings")), {**tensors, **of_optimizer})
+    with pytest.raises(ModelFileError, match="does not fit it"):
+        list(api.train(resume="run", stop=stopped_after(4)))

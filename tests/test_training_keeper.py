@@ -101,3 +101,25 @@ def test_saving_takes_at_most_a_fiftieth_of_the_time(
     keeper.save(run, None)
     assert keeper.seconds == 2
     assert due_after(keeper, clock, 2 / LARGEST_PART - 1, 1) == [False, True]
+
+
+def test_a_worse_epoch_leaves_the_best_as_it_is_but_measured() -> None:
+    keeper = keeper_of(chooses=True)
+    keeper.begin_with(evaluation(1.0))
+    (event,) = epochs(events_of("hihello " * 30, epochs=1, sequence_length=8, hidden_size=8))
+    keeper.take(measured(event, 1.5))
+    assert keeper.best == Measures(validation_loss=0.1, selection_loss=0.1, measured=True)
+
+
+def test_of_memorized_text_the_most_accurate_epoch_is_the_best_and_of_equal_ones_that_of_least_loss() -> None:
+    corpus = Corpus(("hihello",))
+    vocabulary = Vocabulary.of(corpus.sequences)
+    settings = choose(corpus, len(vocabulary), {"hidden_size": 8, "cell": "gru"})
+    learner = learner_of(corpus, cell="gru")
+    keeper = Keeper(corpus, vocabulary, settings, learner, "h", 30.0, chooses=False)
+    (event,) = epochs(events_of("hihello", epochs=1, hidden_size=8))
+    best = []
+    for accuracy, loss in ((0.0, 1.0), (0.5, 2.0), (0.5, 1.9), (0.4, 0.1), (0.5, 1.9)):
+        keeper.take(Epoch(**{**vars(event), "accuracy": accuracy, "loss": loss}))
+        best.append((keeper.best.accuracy, keeper.best.loss))
+    assert best == [(0.0, 1.0), (0.5, 2.0), (0.5, 1.9), (0.5, 1.9), (0.5, 1.9)]

@@ -142,3 +142,31 @@ def test_dropout_is_the_native_one_for_the_native_kernel_only(monkeypatch: pytes
     assert not torch.equal(learner._drop(hs), hs * 7)
     monkeypatch.setattr(learner, "_way", learner._way._replace(kernel="native"))
     assert torch.equal(learner._drop(hs), hs * 7)
+
+
+def test_dropout_acts_between_layers_while_training_only() -> None:
+    learner = learner_of(CORPUS, dropout=0.5, layers=2, hidden_size=32)
+    batch = batch_of([1, 0, 2, 3], fresh=[True])
+    first, second = (float(learner.update(batch, None, 0.0)[0]) for _ in range(2))
+    assert first != second
+    strings = [np.array([1, 0, 2, 3])]
+    assert learner.measure_whole(strings).loss == learner.measure_whole(strings).loss
+
+
+def test_the_average_of_the_weights_moves_quickly_while_it_is_young() -> None:
+    learner = learner_of(CORPUS, average=0.999)
+    averaged = learner.parameters.copy()
+    for _ in range(3):
+        learner.update(batch_of([1, 0, 2], fresh=[True]), None, 0.1)
+        updates = learner.optimizer.updates
+        decay = (1 + updates) / (10 + updates)
+        present = learner.parameters.flat
+        averaged = [decay * a + (1 - decay) * p for a, p in zip(averaged, present, strict=True)]
+    for found, expected in zip(learner._averaged, averaged, strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("optimizer", "slots"), [("sgd", 0), ("adam", 2), ("adamw", 2), ("rmsprop", 1)])
+def test_an_optimizer_saves_as_many_tensors_as_it_needs(optimizer: str, slots: int) -> None:
+    names = learner_of(CORPUS, optimizer=optimizer).kept()
+    assert len({name.split(".")[1] for name in names if name.startswith("optimizer.")}) == slots
