@@ -1,3 +1,4 @@
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -231,3 +232,8 @@ def test_little_is_made_before_its_turn_where_texts_are_long(monkeypatch: pytest
         assert read.pop() == 1
     first(200, None)
     assert read.pop() == ROWS
+
+
+def test_the_random_numbers_of_a_text_depend_on_its_prompt_seed_and_number_alone() -> None:
+    digest = hashlib.sha256(b"ab").digest()
+    assert Request("ab", seed=3, sample=2).entropy == [3, 2, int.from_bytes(digest[:8], "big")]
