@@ -256,3 +256,19 @@ def test_a_name_that_stands_twice_is_refused() -> None:
     PATH.write_bytes(len(doubled).to_bytes(8, "little") + doubled + data[8 + size :])
     with pytest.raises(ModelFileError):
         read(PATH)
+
+
+def test_a_header_that_is_none_of_a_model_is_refused_as_such() -> None:
+    headers: list[Any] = [[], 5, {"__metadata__": {"charseq": 5}}, {"__metadata__": {"charseq": None}}, {}]
+    for header in headers:
+        text = json.dumps(header).encode()
+        PATH.write_bytes(len(text).to_bytes(8, "little") + text)
+        with pytest.raises(ModelFileError, match="is not a charseq model"):
+            read(PATH)
+
+
+@pytest.mark.parametrize("shape", [[-2, -3], [6] + [1] * 8, [6.0], [True, 6], ["6"]], ids=str)
+def test_a_shape_that_no_tensor_has_is_refused_before_it_is_used(shape: Any) -> None:
+    rewritten(lambda d, h: h["head.b"].update(shape=shape))
+    with pytest.raises(ModelFileError, match="its tensors are not whole"):
+        read(PATH)
