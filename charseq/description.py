@@ -147,7 +147,7 @@ def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
     """Hold the plan against the tensors that are there, before anything of their size is made."""
     network, vocabulary = told.network, told.vocabulary
     sizes = (network.vocabulary_size, network.hidden_size, network.layers, network.embedding_size)
-    if any(type(size) is not int for size in sizes) or min(*sizes[:3], sizes[3] + 1) < 1:
+    if min(*sizes[:3], sizes[3] + 1) < 1:
         raise ValueError(f"sizes {sizes}")
     if len(vocabulary) != network.vocabulary_size:
         raise ValueError(f"{len(vocabulary)} symbols for a vocabulary of {network.vocabulary_size}")

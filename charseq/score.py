@@ -204,10 +204,8 @@ def _side_by_side(model: Model, texts: Sequence[Ids]) -> list[Surprise]:
     blocks: list[list[Surprise]] = [[] for _ in texts]
     length = max(1, PLACES // max(going, 1))
     for start in range(0, counts[0], length):
-        here = sum(count > start for count in counts)
-        if here < going:
-            going = here
-            reader.keep(range(going))
+        going = sum(count > start for count in counts)
+        reader.keep(range(going))
         ids = np.zeros((going, min(length, counts[0] - start) + 1), texts[0].dtype)
         for row, text in enumerate(texts[:going]):
             part = text[start : start + length + 1]

@@ -112,7 +112,7 @@ class Sequences(Sequence[Ids]):
         It depends on the length, the last symbol and the first BLOCK symbols: a polynomial in MULTIPLIER
         modulo 2^64 over mixed ids.  The sequences have to lie in the order of their starts.
         """
-        table = mixed(np.arange(int(self.ids.max(initial=0)) + 1, dtype=np.uint64))
+        table = mixed(np.arange(int(self.ids.max(initial=0)) + 1))
         powers, inverses = _powers(MULTIPLIER, BLOCK + 1), _powers(INVERSE, BLOCK + 1)
         keys = np.empty(len(self), np.uint64)
         first = 0

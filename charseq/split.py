@@ -151,16 +151,18 @@ def _by_rank(sequences: Sequences, fraction: float, keys: Keys, random: np.rando
     target = fraction * int(reached[-1])
     group = int(np.argmin(np.abs(reached - target)))
     held = small & (np.arange(len(opens)) <= group)
+    oversized = (weights > most) & (counts == 1) & (weights >= RUNNING_TEXT)
+    if 2 * weights[oversized].sum() <= positions.sum():
+        oversized[:] = False
     lightest = int(np.argmin(weights))
-    if not small.any() and not repeated and weights[lightest] <= positions.sum() / 2:
+    few = not small.any() and not oversized.any() and not repeated
+    if few and weights[lightest] <= positions.sum() / 2:
         held[lightest] = True  # of few lines, one
     sides = np.zeros(len(sequences), np.bool_)
     sides[order] = np.repeat(held, counts)
     validation = sequences.select(sides)
     alone = np.zeros(len(sequences), np.bool_)
-    oversized = (weights > most) & (counts == 1) & (weights >= RUNNING_TEXT)
-    if 2 * weights[oversized].sum() > positions.sum():
-        alone[order] = np.repeat(oversized, counts)
+    alone[order] = np.repeat(oversized, counts)
     training = sequences.select(~sides & ~alone)
     if alone.any():
         kept, pieces = _pieces(sequences.select(alone), fraction, random)

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from charseq.arrays import NUMPY, log_softmax
 from charseq.errors import TextError
 from charseq.model_file import Model
+from charseq.reader import Reader
 from charseq.score import Total, _blocks, encoded, surprise, surprises
 from charseq.vocabulary import Ids
 from tests.test_continuation import model
@@ -134,3 +136,15 @@ def test_texts_of_any_length_are_scored_in_blocks_as_they_are_at_once(
     for at_once, in_blocks in zip(whole, surprises(of, texts), strict=True):
         assert in_blocks.nats.tolist() == pytest.approx(at_once.nats.tolist(), abs=1e-6)
         assert in_blocks.ranks.tolist() == at_once.ranks.tolist()
+
+
+def test_no_more_texts_are_read_side_by_side_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, rows = model(), []
+
+    def recorded(network: Any, weights: Any, count: int = 1) -> Reader:
+        rows.append(count)
+        return Reader(network, weights, count)
+
+    monkeypatch.setattr("charseq.score.Reader", recorded)
+    assert len(list(surprises(of, [encoded(of, "abc")] * 5, 2))) == 5
+    assert rows == [2, 2, 1]

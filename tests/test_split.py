@@ -200,7 +200,11 @@ def test_text_that_changes_all_the_time_is_not_reported() -> None:
 
 def test_lines_of_another_kind_at_the_end_are_reported_for_the_tail_only() -> None:
     lines = [*names(900), *(f"{i:07}" for i in range(100))]
-    assert split_of(lines, how="tail", lines=True)[2].shift(30) is not None
+    shift = split_of(lines, how="tail", lines=True)[2].shift(30)
+    assert shift is not None
+    assert shift.last == sum(map(len, lines)) + len(lines) + 1
+    assert shift.first >= shift.last - 8 * 100
+    assert shift.pieces == 0
     assert split_of(lines, how="spread", lines=True)[2].shift(30) is None
 
 
@@ -268,8 +272,9 @@ def test_a_relative_entropy_is_corrected_for_what_few_symbols_show_by_chance() -
 def test_long_lines_are_split_as_running_text_from_1024_positions_on(length: int, in_pieces: bool) -> None:
     draw = random.Random(0)
     lines = ["".join(draw.choices("abc", k=length)) for _ in range(3)]
-    validation = split_of(lines, lines=True)[1]
+    training, validation, _ = split_of(lines, lines=True)
     assert (max(map(len, validation)) < length) == in_pieces
+    assert not any(held in kept for kept in training for held in validation)
 
 
 def test_long_lines_are_outliers_only_where_they_are_few() -> None:
@@ -280,3 +285,15 @@ def test_long_lines_are_outliers_only_where_they_are_few() -> None:
         assert not set(split_of([*names(1000), *few], lines=True, seed=seed)[1]) & long_lines
     drawn = [set(split_of([*names(1000), *long_lines], lines=True, seed=seed)[1]) for seed in range(6)]
     assert any(validation & long_lines for validation in drawn)
+
+
+def test_the_shift_of_a_part_is_its_relative_entropy_to_the_training_text() -> None:
+    lines = [*["ab" * 30] * 30, *["aabb" * 30] * 2, *["c" * 100] * 2]
+    found = split_of(lines, 0.05, how="tail", lines=True)[2]
+    shift = found.shift(4)
+    assert shift is not None
+    counts = [np.bincount(side.targets(), minlength=4) for side in (found.training, found.validation)]
+    p, q = (counts[0] + 0.5) / (counts[0] + 0.5).sum(), counts[1] / counts[1].sum()
+    there = q > 0
+    expected = (q[there] * np.log(q[there] / p[there])).sum() - (there.sum() - 1) / (2 * counts[1].sum())
+    assert shift.nats == pytest.approx(expected)

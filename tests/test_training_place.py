@@ -29,3 +29,9 @@ def test_an_epoch_begins_from_the_initial_states() -> None:
     assert (counts.epochs, counts.batches, counts.read, counts.epochs_right) == (2, 0, 0, 3)
     place.begin_epoch(right=False)
     assert (place.counts.epochs, place.counts.epochs_right) == (3, 0)
+
+
+def test_a_run_that_has_read_nothing_has_measured_no_pass() -> None:
+    counts = Counts()
+    assert (counts.epochs, counts.batches, counts.read, counts.updates) == (0, 0, 0, 0)
+    assert (counts.last_passes, counts.epochs_right) == (0.0, 0)
