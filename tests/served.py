@@ -40,8 +40,7 @@ def served(folder: Path) -> Iterator[Path]:
         assert server.stdout is not None
         assert server.stdout.readline() == b"ready\n"
         yield folder
-        assert server.stdin is not None
-        server.stdin.close()
+        server.terminate()  # processes that tests forked may hold its standard input open
 
 
 def serve(address: str) -> None:

@@ -40,7 +40,7 @@ SLOW: dict[str, tuple[Sequence[int], Sequence[float]]] = {
     "mingru": ((-1, 0), (0, 0)),
     "minlstm": ((1, -1, 0), (0, 0, 0)),
 }
-"""For strings learned whole: the sign of the logarithm of a time, for half the units; the others' bias."""
+"""For memorized strings: the sign of the logarithm of a time, for half the units; the others' bias."""
 
 RECURRENT: dict[str, tuple[Sequence[float], Sequence[float]]] = {
     "rnn": ((1,), (1.2,)),
@@ -48,7 +48,7 @@ RECURRENT: dict[str, tuple[Sequence[float], Sequence[float]]] = {
     "gru": ((1, 1, 1), (1, 1, 3)),
     "slstm": ((1, 1, 1, 1), (1, 1, 3, 1)),
 }
-"""The gain of each orthogonal matrix W_h: of texts in pieces, and of strings learned whole."""
+"""The gain of each orthogonal matrix W_h: of texts in pieces, and of memorized strings."""
 
 
 def first(cell: str, name: str, *, whole: bool = False) -> Matrix:

@@ -10,6 +10,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from charseq.stopped_time import is_running
+
 SECONDS_TO_WAIT = 1.0
 """For a drawing under way: where a terminal takes no output, the process is to stop nevertheless."""
 
@@ -42,7 +44,7 @@ class LiveScreen:
             if self._released and self._is_in_foreground():
                 self._released = False
                 self.start()
-            if self._live:
+            if self._live and is_running():  # else others have moved the cursor, and `redraw` follows
                 self._live.update(drawing, refresh=True)
 
     @property
