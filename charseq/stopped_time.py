@@ -26,11 +26,6 @@ def running_time() -> float:
     return min(time.monotonic(), running_until) - stopped
 
 
-def is_running() -> bool:
-    """Return whether the process runs, as far as is known: not from a stop until it is reported."""
-    return time.monotonic() <= _state.running_until + HEARTBEAT
-
-
 def beat() -> None:
     """Report that the process runs.  Whoever calls this once continues every HEARTBEAT seconds."""
     _set(_state.stopped, time.monotonic() + HEARTBEAT)

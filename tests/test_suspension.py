@@ -58,19 +58,6 @@ def test_a_stop_that_nobody_announced_counts_for_one_heartbeat_at_most(clock: li
     assert running_time() == before + HEARTBEAT
 
 
-def test_nothing_counts_as_running_from_a_stop_until_it_is_reported(clock: list[float]) -> None:
-    beat()
-    clock[0] += HEARTBEAT * 1.5
-    assert stopped_time.is_running()
-    clock[0] += 500
-    assert not stopped_time.is_running()
-    assert continued()
-    assert stopped_time.is_running()
-    unwatch()
-    clock[0] += 500
-    assert stopped_time.is_running()
-
-
 def test_a_late_heartbeat_is_no_stop(clock: list[float]) -> None:
     beat()
     before = running_time()

@@ -10,8 +10,6 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from charseq.stopped_time import is_running
-
 SECONDS_TO_WAIT = 1.0
 """For a drawing under way: where a terminal takes no output, the process is to stop nevertheless."""
 
@@ -44,7 +42,7 @@ class LiveScreen:
             if self._released and self._is_in_foreground():
                 self._released = False
                 self.start()
-            if self._live and is_running():  # else others have moved the cursor, and `redraw` follows
+            if self._live:
                 self._live.update(drawing, refresh=True)
 
     @property
