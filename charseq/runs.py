@@ -63,7 +63,7 @@ class Run:
     def __init__(
         self, folder: Path, lock: Lock, logged: int = 0, *, replaces: bool = False, made: bool = False
     ) -> None:
-        """Begin a log; of a run that goes on, its first so many lines stay, but for the very first.
+        """Begin a log; of a resumed run, keep its first `logged` lines except the very first.
 
         A folder that was `made` for it is removed again if its log cannot be begun.
         """
