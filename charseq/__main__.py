@@ -4,7 +4,7 @@ import os
 import signal
 from types import FrameType
 
-from charseq.signals import install
+from charseq.system.signals import install
 
 INTERRUPTED = 130
 

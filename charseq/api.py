@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
 from charseq.errors import CharseqError, UnknownCharacter, UsageError
-from charseq.gather import Given
-from charseq.generation.continuation import Request, Step, opening
-from charseq.generation.decoding import Answer, Decoding, Options, whole_number
-from charseq.interrupt import Interrupt
-from charseq.model_file import Model, read
-from charseq.model_paths import model_path
-from charseq.runs import new_run, resumed_run
-from charseq.score import Surprise, Total, encoded, surprises
-from charseq.stopped_time import running_time
-from charseq.units import Normalization, Unit, Unknown
-from charseq.unknown import PYTHON
-from charseq.vocabulary import Vocabulary
+from charseq.inference.continuation import Request, Step, opening
+from charseq.inference.decoding import Answer, Decoding, Options, whole_number
+from charseq.inference.scoring import Surprise, Total, encoded, surprises
+from charseq.model.model_file import Model, read
+from charseq.runs.folder import new_run, resumed_run
+from charseq.runs.model_paths import model_path
+from charseq.system.interrupt import Interrupt
+from charseq.system.suspension import running_time
+from charseq.text.sources import Given
+from charseq.text.units import Normalization, Unit, Unknown
+from charseq.text.unknown import PYTHON
+from charseq.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from charseq.events import Event
@@ -233,7 +233,7 @@ def train(
 ) -> "Iterator[Event]":
     """Learn a text, several, or files, and yield every event; the last one is an End with the model's path.
 
-    `settings` are those of `charseq.settings.TrainSettings`; what is left out is chosen from the text.
+    `settings` are those of `charseq.settings.train_settings.TrainSettings`; what is left out is chosen from the text.
     An interrupt (Ctrl-C, or that of a notebook) ends the run as `stop` does, and is raised once it is saved.
     `resume` names a run to go on with, or "newest", whose text and settings need not be given again; of
     these only epochs, time_limit, patience and device may change.  `save_every` is in seconds.  `stop` is
@@ -242,10 +242,10 @@ def train(
     """
     import io
 
-    from charseq.defaults import choose
     from charseq.native import threads
-    from charseq.resumption import named_run, resumption
-    from charseq.training.requirement import require_torch
+    from charseq.runs.resume import named_run, resumption
+    from charseq.settings.defaults import choose
+    from charseq.training.torch_requirement import require_torch
 
     require_torch()
     from charseq.training.device import power_of

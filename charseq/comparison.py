@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from charseq.cells import cell_named
-from charseq.corpus import AnyCorpus
-from charseq.defaults import choose
 from charseq.errors import UsageError
 from charseq.events import End, Epoch, Event
-from charseq.settings import TrainSettings
+from charseq.settings.defaults import choose
+from charseq.settings.train_settings import TrainSettings
+from charseq.text.corpus import AnyCorpus
 
 Match = Literal["hidden", "parameters"]
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
-from charseq.settings import TrainSettings
+from charseq.settings.train_settings import TrainSettings
 
 Path = Literal["fused", "stepped"]
 Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]

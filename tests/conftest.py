@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import settings
 
-from tests.reports import pytest_report_to_serializable as pytest_report_to_serializable
-from tests.served import served
-from tests.support import Command
+from tests.support.command import Command
+from tests.support.reports import pytest_report_to_serializable as pytest_report_to_serializable
+from tests.support.served import served
 
 torch.set_num_threads(1)
 

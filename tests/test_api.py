@@ -10,7 +10,7 @@ import pytest
 import charseq
 from charseq.errors import ModelFileError, TextError, UnknownCharacter, UsageError
 from charseq.events import End, Epoch, Start
-from tests.support import Command
+from tests.support.command import Command
 
 
 @pytest.fixture

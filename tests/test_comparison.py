@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from charseq.comparison import Result, Spread, Trial, spreads, trials
-from charseq.corpus import Corpus
 from charseq.errors import UsageError
 from charseq.events import End, EndStatus
-from charseq.settings import TrainSettings
+from charseq.settings.train_settings import TrainSettings
+from charseq.text.corpus import Corpus
 
 SHORT = Corpus(("hihello",))
 

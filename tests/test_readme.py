@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import shell
+from tests.support.command import shell
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(sh|console)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)

@@ -65,7 +65,7 @@ def _strings(value: object) -> "list[str]":
 
 def test_a_parallel_run_goes_to_its_end_whatever_texts_its_tests_have() -> None:
     Path("test_texts.py").write_text(TESTS)
-    options = ["-q", "-n", "1", "-p", "no:cacheprovider", "-p", "tests.reports"]
+    options = ["-q", "-n", "1", "-p", "no:cacheprovider", "-p", "tests.support.reports"]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "test_texts.py"],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from charseq.cells.first_weights import Init, uniform
+from charseq.cells.initializers import Init, uniform
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 State = Any

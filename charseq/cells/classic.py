@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from charseq.cells.cell import Cell, H, Param
-from charseq.cells.first_weights import Orthogonal, gates, identity, remembering, zeros
+from charseq.cells.initializers import Orthogonal, gates, identity, remembering, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 CEILING = 1e6

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from charseq.cells.cell import Cell, Param
-from charseq.cells.first_weights import Orthogonal, gates, remembering, zeros
+from charseq.cells.initializers import Orthogonal, gates, remembering, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 

@@ -8,7 +8,7 @@ not in logarithms, which needs no positive state and is exact from any carried o
 from collections.abc import Mapping
 
 from charseq.cells.cell import Cell, H, Param
-from charseq.cells.first_weights import gates, remembering
+from charseq.cells.initializers import gates, remembering
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from charseq.cells.cell import Cell, H, Param
-from charseq.cells.first_weights import identity, zeros
+from charseq.cells.initializers import identity, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 STATE_NORM = 0.5

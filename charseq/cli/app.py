@@ -27,11 +27,11 @@ from charseq.cli import (
     streams,
     train,
 )
-from charseq.cli.options import DebugOption, examples
+from charseq.cli.options.shared import DebugOption, examples
 from charseq.errors import CharseqError, ExitStatus
 from charseq.render.visible import visible
 from charseq.suggestions import did_you_mean
-from charseq.system_errors import reason, remedy
+from charseq.system.file_errors import reason, remedy
 
 GARBAGE = 50_000
 """Objects made before the collector looks for cycles; at its usual 700 it takes a tenth of --help."""

@@ -6,7 +6,7 @@ import typer
 
 from charseq.cli import streams
 from charseq.cli.config import ConfigOption
-from charseq.cli.options import DebugOption, FormatOption, JSONOption, chosen_format, examples
+from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, examples
 
 EXAMPLES = ["charseq cells", "charseq cells --json"]
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from charseq.cli import streams, texts
+from charseq.cli import streams, text_input
 from charseq.cli.combinations import refuse_split_of_nothing
 from charseq.cli.config import ConfigOption
-from charseq.cli.options import (
+from charseq.cli.options.settings import takes_settings
+from charseq.cli.options.shared import (
     LARGEST_SEED,
     MODEL,
     TRAINING,
@@ -30,19 +31,18 @@ from charseq.cli.options import (
     examples,
     option,
 )
-from charseq.cli.settings_options import takes_settings
-from charseq.cli.stopping import stopping
+from charseq.cli.signals import stopping
 from charseq.errors import ExitStatus, UsageError
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
     from charseq.comparison import Trial
-    from charseq.corpus import AnyCorpus
     from charseq.events import Event
-    from charseq.gather import Given
     from charseq.render.comparison import ComparisonRenderer
-    from charseq.settings import TrainSettings
-    from charseq.vocabulary import Vocabulary
+    from charseq.settings.train_settings import TrainSettings
+    from charseq.text.corpus import AnyCorpus
+    from charseq.text.sources import Given
+    from charseq.text.vocabulary import Vocabulary
 
 EXAMPLES = [
     "charseq compare --text hihello --cells rnn,lstm,gru,none",
@@ -93,7 +93,7 @@ def compare(
 
     native.share_cores()
     from charseq.comparison import trials
-    from charseq.runs import runs_folder
+    from charseq.runs.folder import runs_folder
 
     refuse_split_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
@@ -102,13 +102,13 @@ def compare(
             f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
             hint="begin at a smaller --seed",
         )
-    source = texts.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
-    with source.opened(sys.stdin.buffer, report_mark=texts.report_mark) as corpus:
+    source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    with source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
         known = source.vocabulary(corpus)
         planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
         form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
         if form != "json" and not given["stride"]:
-            texts.suggest_lines(corpus)
+            text_input.suggest_lines(corpus)
         _compare(corpus, known, source, planned, form)
 
 
@@ -117,12 +117,12 @@ def _compare(
 ) -> None:
     """Do all trainings, and show them."""
     from charseq.comparison import Result, run
-    from charseq.encoded import symbols_in
     from charseq.events import End
-    from charseq.model_paths import model_path
     from charseq.render.comparison import conditions
-    from charseq.runs import new_comparison, new_run
-    from charseq.training.requirement import require_torch
+    from charseq.runs.folder import new_comparison, new_run
+    from charseq.runs.model_paths import model_path
+    from charseq.text.encoding import symbols_in
+    from charseq.training.torch_requirement import require_torch
 
     require_torch()
     from charseq.training.loop import train

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from charseq.cli.config import ConfigOption
-from charseq.cli.options import DebugOption, examples
+from charseq.cli.options.shared import DebugOption, examples
 
 EXAMPLES = ["charseq completion bash | head -n 1", "charseq completion zsh > _charseq"]
 

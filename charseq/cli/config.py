@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq.cli import tree
-from charseq.cli.options import option
+from charseq.cli import command_tree
+from charseq.cli.options.shared import option
 from charseq.errors import UsageError
 from charseq.suggestions import did_you_mean
-from charseq.system_errors import reason, remedy
+from charseq.system.file_errors import reason, remedy
 
 LARGEST_FILE = 1_000_000
 
@@ -28,9 +28,9 @@ def options_for(context: typer.Context, document: Mapping[str, Any], source: str
     A key at the top is an option of any command, and counts for those that have it; a table named after a
     command holds options of that one, and tables of its commands.  Raises UsageError for a key that is none.
     """
-    found = Document(tree.commands(context), source)
+    found = Document(command_tree.commands(context), source)
     found.read(document)
-    return found.values_for(tree.path_of(context))
+    return found.values_for(command_tree.path_of(context))
 
 
 class Document:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq.cli import streams, tree
+from charseq.cli import command_tree, streams
 from charseq.cli.config import ConfigOption, options_for, read
-from charseq.cli.options import DebugOption, FormatOption, JSONOption, chosen_format, examples
+from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, examples
 from charseq.errors import UsageError
 from charseq.suggestions import did_you_mean
 
@@ -51,7 +51,7 @@ def show(
 
     every = {
         " ".join(path): (path, command)
-        for path, command in tree.commands(context).items()
+        for path, command in command_tree.commands(context).items()
         if _options(command)
     }
     document = None if config is None else read(config)
@@ -81,7 +81,7 @@ def _named(words: Sequence[str], every: Collection[str]) -> list[str]:
     return names
 
 
-def _context_of(root: Any, path: tree.Path) -> Any:
+def _context_of(root: Any, path: command_tree.Path) -> Any:
     """Return a context such as the command would run in."""
     context, inner = root, root.command
     for name in path:

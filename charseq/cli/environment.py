@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from charseq.cli import streams, tree
+from charseq.cli import command_tree, streams
 from charseq.render.visible import visible
 from charseq.suggestions import suggestions
 
@@ -25,6 +25,6 @@ def tell_of_unknown(context: typer.Context) -> None:
 
 
 def _of_options(context: typer.Context) -> set[str]:
-    commands = tree.commands(context).values()
+    commands = command_tree.commands(context).values()
     names = {name for command in commands for parameter in command.params for name in parameter.opts}
     return {PREFIX + name.removeprefix("--").replace("-", "_").upper() for name in names if name[:2] == "--"}

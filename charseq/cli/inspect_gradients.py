@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charseq.cli import streams, texts
+from charseq.cli import streams, text_input
 from charseq.cli.combinations import refuse_unused
 from charseq.cli.config import ConfigOption
-from charseq.cli.inspect_options import TrainedOption
-from charseq.cli.options import (
+from charseq.cli.options.inspect import TrainedOption
+from charseq.cli.options.shared import (
     MODEL,
     CellsOption,
     DebugOption,
@@ -28,11 +28,11 @@ from charseq.cli.options import (
     option,
     refuse_beside_a_model,
 )
-from charseq.cli.trained import trained_model
+from charseq.cli.trained_model import trained_model
 from charseq.errors import TextError
 
 if TYPE_CHECKING:
-    from charseq.reach import Reach
+    from charseq.inspection.gradient_flow import Reach
 
 EXAMPLES = [
     "charseq inspect-gradients 'the quick brown fox jumps over the lazy dog'",
@@ -104,7 +104,7 @@ def inspect_gradients(
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
     positional = [] if given is None else [given]
-    found = texts.inspected(
+    found = text_input.inspected(
         positional,
         text,
         file,
@@ -115,24 +115,24 @@ def inspect_gradients(
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
     from charseq.render.gradients import show
-    from charseq.training.requirement import require_torch
-    from charseq.vocabulary import Vocabulary
+    from charseq.text.vocabulary import Vocabulary
+    from charseq.training.torch_requirement import require_torch
 
     reaches: Iterable[Reach]
     if model is not None:
         learned = _one(found or trained.learned)
 
         require_torch("inspect-gradients")
-        from charseq.training.gradients import trained_reach
+        from charseq.training.gradient_flow import trained_reach
 
-        with texts.explained(path):
+        with text_input.explained(path):
             reaches = [trained_reach(trained, learned, about=f"trained, {model}")]
     else:
         names = cells_of(cells)
         vocabulary = Vocabulary.of([_one(found)], unit=unit, normalization=normalize)
 
         require_torch("inspect-gradients")
-        from charseq.training.gradients import fresh_reaches
+        from charseq.training.gradient_flow import fresh_reaches
 
         reaches = fresh_reaches(
             names,
@@ -150,7 +150,7 @@ def inspect_gradients(
 
 def _one(strings: Sequence[str]) -> str:
     if not strings:
-        raise texts.none_given(EXAMPLE)
+        raise text_input.none_given(EXAMPLE)
     if len(strings) != 1:
         raise TextError(
             f"gradients are followed through one text, and there are {len(strings)}",

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charseq.cli import inspect_options as options
-from charseq.cli import streams, texts
+from charseq.cli import streams, text_input
 from charseq.cli.combinations import refuse_unused
 from charseq.cli.config import ConfigOption
-from charseq.cli.options import (
+from charseq.cli.options import inspect as options
+from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
     FormatOption,
@@ -27,14 +27,14 @@ from charseq.cli.options import (
     examples,
     refuse_beside_a_model,
 )
-from charseq.cli.trained import trained_model
+from charseq.cli.trained_model import trained_model
 from charseq.errors import TextError, UsageError, cannot_combine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from charseq.model_file import Model
-    from charseq.shapes import Row, Subject
+    from charseq.inspection.tracing import Row, Subject
+    from charseq.model.model_file import Model
 
 EXAMPLES = [
     "charseq inspect-shapes hello",
@@ -109,7 +109,7 @@ def inspect_shapes(
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
-    found = texts.inspected(
+    found = text_input.inspected(
         given,
         text,
         file,
@@ -122,7 +122,7 @@ def inspect_shapes(
         about = f"trained, {model}"
     else:
         known = {"unit": unit, "normalization": normalize}
-        vocabulary = texts.checked(vocabulary, "--vocabulary", unit)
+        vocabulary = text_input.checked(vocabulary, "--vocabulary", unit)
         subject, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
         about = f"fresh weights, seed {seed}"
     rows = _selected(rows, subject.arrays, step, layer)
@@ -154,11 +154,11 @@ def _fresh(
     weights: bool,
 ) -> "tuple[Subject, Sequence[Row]]":
     """A network with first weights, run over texts whose symbols, and `more`, are its vocabulary."""
-    from charseq.arrays import SeededDraw
     from charseq.cells import cell_named
-    from charseq.network import Network
-    from charseq.shapes import Subject, trace, trace_both_ways, weights_of
-    from charseq.vocabulary import Vocabulary
+    from charseq.inspection.tracing import Subject, trace, trace_both_ways, weights_of
+    from charseq.model.network import Network
+    from charseq.model.numpy_ops import SeededDraw
+    from charseq.text.vocabulary import Vocabulary
 
     given = {name: value for name, value in plan.items() if value is not None}
     cell, head = cell_named(given.pop("cell", "gru")), given.get("head")
@@ -190,11 +190,11 @@ def _trained(
     path: "Path", trained: "Model", strings: Sequence[str], *, weights: bool
 ) -> "tuple[Subject, Sequence[Row]]":
     """A trained network, run over texts, or by default over what it learned."""
-    from charseq.shapes import Subject, trace, weights_of
+    from charseq.inspection.tracing import Subject, trace, weights_of
 
     strings = strings or trained.learned
     _require_text(strings)
-    with texts.explained(path):
+    with text_input.explained(path):
         subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, strings)
     shown = weights_of(subject, head=True) if weights else ()
     return subject, (*shown, *trace(subject, read_out=True))
@@ -202,7 +202,7 @@ def _trained(
 
 def _require_text(strings: Sequence[str]) -> None:
     if not strings:
-        raise texts.none_given(EXAMPLES[0])
+        raise text_input.none_given(EXAMPLES[0])
     if "" in strings:
         raise TextError("one of the texts is empty", hint="a text needs at least one character")
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import typer
 
 from charseq.errors import ExitStatus, UnknownCharacter, UsageError
-from charseq.explorer import Explorer
-from charseq.model_file import Model
-from charseq.signals import install
-from charseq.units import Unknown
+from charseq.inference.explorer import Explorer
+from charseq.model.model_file import Model
+from charseq.system.signals import install
+from charseq.text.units import Unknown
 
 SECONDS_BETWEEN_LOOKS = 0.25
 """At the size of the terminal, where no key is pressed."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charseq.cli import predict_options as options
-from charseq.cli import streams, texts
+from charseq.cli import streams, text_input
 from charseq.cli.combinations import on_command_line, refuse_all_but, refuse_unused
 from charseq.cli.config import ConfigOption
-from charseq.cli.options import (
+from charseq.cli.options import predict as options
+from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
     Form,
@@ -25,15 +25,15 @@ from charseq.cli.options import (
     chosen_format,
     examples,
 )
-from charseq.cli.trained import trained_model
+from charseq.cli.trained_model import trained_model
 from charseq.errors import UnknownCharacter, UsageError, cannot_combine
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
     from charseq.cli.prompts import Prompt
-    from charseq.generation.decoding import Decoding
-    from charseq.model_file import Model
-    from charseq.units import Unknown
+    from charseq.inference.decoding import Decoding
+    from charseq.model.model_file import Model
+    from charseq.text.units import Unknown
 
 EXAMPLES = [
     "charseq predict",
@@ -96,8 +96,8 @@ def predict(
 
     native.share_cores()
     from charseq.cli.prompts import Prompt, Reading, gathered
-    from charseq.generation.continuation import Request, opening
-    from charseq.generation.decoding import Decoding, Options
+    from charseq.inference.continuation import Request, opening
+    from charseq.inference.decoding import Decoding, Options
     from charseq.render.predictions import renderer_for
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
@@ -110,7 +110,7 @@ def predict(
         min_p=min_p,
         beam=beam,
         samples=samples,
-        until=texts.from_environment(until, "UNTIL"),
+        until=text_input.from_environment(until, "UNTIL"),
         allow=allow,
         pattern=pattern,
         novel=novel,
@@ -121,16 +121,16 @@ def predict(
     unit = trained.vocabulary.unit
     asked = replace(
         asked,
-        until=[texts.checked(string, "--until", unit) for string in asked.until],
-        allow=None if allow is None else texts.checked(allow, "--allow", unit),
-        pattern=None if pattern is None else texts.checked(pattern, "--pattern", "character"),
+        until=[text_input.checked(string, "--until", unit) for string in asked.until],
+        allow=None if allow is None else text_input.checked(allow, "--allow", unit),
+        pattern=None if pattern is None else text_input.checked(pattern, "--pattern", "character"),
     )
     with streams.killable():  # a pattern may take long
         decoding = Decoding.of(trained, asked)
     given = [*(prompts or []), *(text or [])]
     files = list(file or [])
     if not given and not files:
-        given, files = texts.from_environment(None, "TEXT"), texts.from_environment(None, "FILE")
+        given, files = text_input.from_environment(None, "TEXT"), text_input.from_environment(None, "FILE")
     if "json_input" in on_command_line(context) and not files and "-" not in given:
         raise UsageError("--json-input requires lines to read", hint="give -, or a --file")
     if interactive:
@@ -147,7 +147,7 @@ def predict(
         batches = _known(gathered(given, files, reading), trained, path, unknown)
         found = next(batches, None)
         if found is None:
-            texts.report_empty([*filter("-".__eq__, given), *files], "predict")
+            text_input.report_empty([*filter("-".__eq__, given), *files], "predict")
             return
         first = found
     else:
@@ -194,7 +194,7 @@ def _known(
     batches: "Iterator[list[Prompt]]", trained: "Model", path: Path, unknown: "Unknown"
 ) -> "Iterator[list[Prompt]]":
     """The prompts as the model can read them, up to one that it cannot.  Raises UnknownCharacter for that."""
-    from charseq.unknown import PROMPT, TEXT_FILE
+    from charseq.text.unknown import PROMPT, TEXT_FILE
 
     for batch in batches:
         known: list[Prompt] = []
@@ -214,7 +214,7 @@ def _known(
 
 def _note_line_ends(trained: "Model", batch: "Sequence[Prompt]") -> None:
     """Show a note if prompts that are files have other line ends than the model's."""
-    from charseq.unknown import other_line_ends
+    from charseq.text.unknown import other_line_ends
 
     notes = (other_line_ends(trained.vocabulary, trained.learned, p.text) for p in batch if p.whole_file)
     if note := next(filter(None, notes), ""):
@@ -226,7 +226,7 @@ def _interact(
 ) -> None:
     """Let someone type, beginning with a prompt."""
     from charseq.cli.interactive import interact
-    from charseq.unknown import PROMPT
+    from charseq.text.unknown import PROMPT
 
     if len(given) > 1 or files or "-" in given:
         raise UsageError("--interactive begins with one prompt at most", hint="give a single PROMPT, or none")

@@ -6,16 +6,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from charseq.cli import streams, texts
-from charseq.cli.options import LARGEST_COUNT, LARGEST_SEED
-from charseq.corpus import without_last_line_end
+from charseq.cli import streams, text_input
+from charseq.cli.options.shared import LARGEST_COUNT, LARGEST_SEED
 from charseq.errors import TextError
-from charseq.gather import STANDARD_INPUT
 from charseq.render.visible import visible
-from charseq.units import utf8
+from charseq.text.corpus import without_last_line_end
+from charseq.text.sources import STANDARD_INPUT
+from charseq.text.units import utf8
 
 if TYPE_CHECKING:
-    from charseq.units import Unit
+    from charseq.text.units import Unit
 
 OF_BYTES = "train on it with --unit byte, which takes any bytes"
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
@@ -60,7 +60,7 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
             here = []
             yield from _lines("-", reading)
         else:
-            (text,) = texts.arguments([prompt], unit=reading.unit, remedy=OF_BYTES)
+            (text,) = text_input.arguments([prompt], unit=reading.unit, remedy=OF_BYTES)
             here.append(Prompt(_unescaped(text, reading.unit) if reading.escapes else text))
     if here:
         yield here
@@ -68,7 +68,7 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
         if reading.lines or reading.json_input:
             yield from _lines(name, reading)
         else:
-            text = texts.file_text(name, unit=reading.unit)
+            text = text_input.file_text(name, unit=reading.unit)
             if not text:
                 if name == STANDARD_INPUT:
                     continue
@@ -79,7 +79,7 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
 
 
 def _lines(name: str, reading: Reading) -> Iterator[list[Prompt]]:
-    for numbered in texts.lines_as_they_come(name, unit=reading.unit, remedy=OF_BYTES):
+    for numbered in text_input.lines_as_they_come(name, unit=reading.unit, remedy=OF_BYTES):
         good: list[Prompt] = []
         for number, line in numbered:
             try:

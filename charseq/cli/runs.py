@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq.cli import names, streams
+from charseq.cli import completions, streams
 from charseq.cli.combinations import on_command_line
 from charseq.cli.config import ConfigOption
-from charseq.cli.options import DebugOption, FormatOption, JSONOption, chosen_format, examples, option
+from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, examples, option
 
 EXAMPLES = ["charseq runs", "charseq runs --json", "charseq runs show", "charseq runs show --verify"]
 
@@ -33,9 +33,9 @@ def runs(
     if context.invoked_subcommand:
         _pass_on(context, context.invoked_subcommand)
         return
-    from charseq.history import summary
     from charseq.render.runs import show_list
-    from charseq.runs import all_runs, runs_folder
+    from charseq.runs.folder import all_runs, runs_folder
+    from charseq.runs.history import summary
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     found = [summary(folder) for folder in all_runs()]
@@ -62,7 +62,7 @@ def show(
             show_envvar=False,
             help="A run's folder, its name in runs/, or a model file.",
             show_default="the newest run",
-            autocompletion=names.models,
+            autocompletion=completions.models,
         ),
     ] = None,
     verify: Annotated[
@@ -74,9 +74,9 @@ def show(
     debug: DebugOption = False,
 ) -> None:
     """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
-    from charseq.model_file import describe
-    from charseq.model_paths import model_path
+    from charseq.model.model_file import describe
     from charseq.render.model import show_model
+    from charseq.runs.model_paths import model_path
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     path = model_path(run)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charseq.cli import streams, texts
+from charseq.cli import streams, text_input
 from charseq.cli.config import ConfigOption
-from charseq.cli.options import (
+from charseq.cli.options.predict import UnknownOption
+from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
     FormatOption,
@@ -20,14 +21,13 @@ from charseq.cli.options import (
     number,
     option,
 )
-from charseq.cli.predict_options import UnknownOption
-from charseq.cli.trained import trained_model
+from charseq.cli.trained_model import trained_model
 from charseq.errors import RequirementNotMet, UsageError
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
-    from charseq.score import Scored
-    from charseq.units import Unit
+    from charseq.inference.scoring import Scored
+    from charseq.text.units import Unit
 
 EXAMPLES = [
     "charseq score hihello hillo",
@@ -95,11 +95,11 @@ def score(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.readings import Readings
+    from charseq.cli.score_input import Readings
     from charseq.render.scores import renderer_for
 
-    if not texts.any_given(given, text, file):
-        raise texts.none_given(EXAMPLES[0], " to score")
+    if not text_input.any_given(given, text, file):
+        raise text_input.none_given(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     strings, files = _sources(given, text, file, trained.vocabulary.unit)
@@ -125,11 +125,11 @@ def score(
         done = "skipped" if unknown == "skip" else "taken for the least likely"
         streams.tell_of_changed(readings.changed, done)
     if seen and readings.empty:
-        texts.report_empty(readings.empty, "score")
+        text_input.report_empty(readings.empty, "score")
     if not seen:
         if not files:
             raise UsageError("the text has only empty lines", hint="give one with characters, or a --file")
-        texts.report_empty(files, "score", only_empty_lines=readings.has_lines)
+        text_input.report_empty(files, "score", only_empty_lines=readings.has_lines)
     if threshold is not None and past:
         raise RequirementNotMet(
             f"{past:,} of {seen:,} {'lines' if lines else 'texts'} past {threshold:g} bits a character"
@@ -143,10 +143,10 @@ def _sources(
     named = [*(given or []), *(text or [])]
     files = [*(file or []), *(name for name in given or [] if name == "-")]
     if not named and not files:
-        named, files = texts.from_environment(None, "TEXT"), texts.from_environment(None, "FILE")
+        named, files = text_input.from_environment(None, "TEXT"), text_input.from_environment(None, "FILE")
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once", hint="give - a single time")
-    strings = texts.arguments([name for name in named if name != "-"], unit=unit)
+    strings = text_input.arguments([name for name in named if name != "-"], unit=unit)
     return strings, files
 
 

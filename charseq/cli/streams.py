@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from charseq.signals import install
+from charseq.system.signals import install
 
 if TYPE_CHECKING:
-    from charseq.cli.stopping import Stop
+    from charseq.cli.signals import Stop
 
 
 def prepare() -> None:

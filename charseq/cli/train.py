@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
-from charseq.cli import streams, texts
-from charseq.cli import train_options as options
+from charseq.cli import streams, text_input
 from charseq.cli.combinations import exclusive, refuse_split_of_nothing
 from charseq.cli.config import ConfigOption
-from charseq.cli.options import (
+from charseq.cli.options import train as options
+from charseq.cli.options.settings import takes_settings
+from charseq.cli.options.shared import (
     CellOption,
     DebugOption,
     FileOption,
@@ -27,12 +28,11 @@ from charseq.cli.options import (
     chosen_format,
     examples,
 )
-from charseq.cli.settings_options import takes_settings
-from charseq.cli.stopping import stopping
+from charseq.cli.signals import stopping
 from charseq.errors import UsageError
 
 if TYPE_CHECKING:
-    from charseq.resumption import Resumption
+    from charseq.runs.resume import Resumption
 
 EXAMPLES = [
     "charseq train --text hihello --cell lstm",
@@ -58,7 +58,7 @@ class _Train(TyperCommand):
 
 
 def _named(arguments: list[str]) -> Iterator[str]:
-    from charseq.runs import NEWEST
+    from charseq.runs.folder import NEWEST
 
     for argument, after in pairwise([*arguments, "-"]):
         yield argument
@@ -91,10 +91,10 @@ def train(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.follow import Training, follow
-    from charseq.defaults import choose
-    from charseq.runs import new_run, require_new, resumed_run, runs_folder
-    from charseq.stopped_time import running_time
+    from charseq.cli.training_run import Training, follow
+    from charseq.runs.folder import new_run, require_new, resumed_run, runs_folder
+    from charseq.settings.defaults import choose
+    from charseq.system.suspension import running_time
 
     refuse_split_of_nothing(context)
     exclusive(resume=resume, out=out)
@@ -103,7 +103,7 @@ def train(
         raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     asked = {**given, "cell": cell, "patience": patience}
-    source = texts.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
     resumed = None
     if resume is not None:
         resumed = _resumption(resume, _given(context, asked)).with_text(source)
@@ -113,7 +113,7 @@ def train(
     else:
         runs_folder()  # refused now rather than after torch was loaded
     began = running_time()
-    with stopping() as stop, source.opened(sys.stdin.buffer, report_mark=texts.report_mark) as corpus:
+    with stopping() as stop, source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
         known = source.vocabulary(corpus)
         if resumed:
             settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
@@ -121,7 +121,7 @@ def train(
             settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
             settings.network(len(known))
             if form != "json" and not settings.stride:
-                texts.suggest_lines(corpus)
+                text_input.suggest_lines(corpus)
             run = partial(new_run, settings.cell, out, force=force)
         training = Training(corpus, known, settings, run, source, resumed, save_every, began)
         follow(training, form, require_accuracy, stop)
@@ -135,14 +135,14 @@ def _given(context: typer.Context, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def _resumption(run: str, given: Mapping[str, Any]) -> "Resumption":
     """The run to go on with, with the settings that are given anew."""
-    from charseq.resumption import named_run, resumption
+    from charseq.runs.resume import named_run, resumption
 
     return resumption(named_run(run)).with_changes(given)
 
 
 def _power_of(device: str) -> float:
     """What the device can do; asked only where sizes depend on it, for it takes torch to know."""
-    from charseq.training.requirement import require_torch
+    from charseq.training.torch_requirement import require_torch
 
     require_torch()
     from charseq.training.device import power_of

@@ -10,7 +10,7 @@ from charseq.comparison import Result, Trial, spreads
 from charseq.events import SCHEMA, End, Event
 from charseq.render.screen import Screen
 from charseq.render.training import count, duration
-from charseq.units import Unit
+from charseq.text.units import Unit
 
 FIELDS = (
     "cell", "seed", "hidden_size", "parameters", "status", "epochs", "loss", "accuracy", "validation_loss",

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.text import Text
 
-from charseq.arrays import Floats
-from charseq.explorer import Explorer
+from charseq.inference.explorer import Explorer
+from charseq.model.numpy_ops import Floats
 from charseq.render.marked import piece
 from charseq.render.visible import visible
 

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from charseq.reach import Reach
+from charseq.inspection.gradient_flow import Reach
 from charseq.render.marked import piece
 from charseq.render.visible import visible
 

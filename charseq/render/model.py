@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from charseq.description import LINES, STATE, Description
+from charseq.model.description import LINES, STATE, Description
 from charseq.render.runs import Form, number
 from charseq.render.visible import visible
 

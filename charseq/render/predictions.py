@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, TextIO
 
-from charseq.generation.continuation import Step
-from charseq.generation.decoding import Answer
-from charseq.model_file import Model
+from charseq.inference.continuation import Step
+from charseq.inference.decoding import Answer
+from charseq.model.model_file import Model
 from charseq.render.visible import escaped, visible
 
 SECONDS_UNFLUSHED = 0.05
@@ -105,20 +105,20 @@ class _Heat:
     def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
         from rich.console import Console
 
-        from charseq.render.heat import legend
+        from charseq.render.heat_map import legend
 
         self._console, self._model, self._only_new = Console(file=output), model, only_new
         self._console.print(legend(self._console, of_probability=True))
 
     def show(self, answer: Answer) -> None:
-        from charseq.render.heat import heat
+        from charseq.render.heat_map import heat
 
         unit = self._model.vocabulary.unit
         for line in heat(self._places(answer), self._console, unit=unit):
             self._console.print(line, no_wrap=True, crop=False, overflow="ignore")
 
     def _places(self, answer: Answer) -> Iterator[Any]:
-        from charseq.render.heat import Place
+        from charseq.render.heat_map import Place
 
         vocabulary = self._model.vocabulary
         if not self._only_new:

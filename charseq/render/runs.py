@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Literal, TextIO
 
-from charseq.history import Summary
 from charseq.render.visible import visible
+from charseq.runs.history import Summary
 
 Form = Literal["table", "plain", "json"]
 COLUMNS = ("run", "cell", "size", "characters", "status", "epochs", "loss", "right", "validation", "changed")

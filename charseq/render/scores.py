@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
-from charseq.model_file import Model
+from charseq.inference.scoring import Scored, Surprise, Total, read_as
+from charseq.model.model_file import Model
 from charseq.render.visible import visible
-from charseq.score import Scored, Surprise, Total, read_as
-from charseq.units import Unknown
+from charseq.text.units import Unknown
 
 if TYPE_CHECKING:
-    from charseq.render.heat import Place
+    from charseq.render.heat_map import Place
 
 LONGEST_NAME = 60
 SURPRISING = 4.0
@@ -122,7 +122,7 @@ class _Heat:
     def __init__(self, output: TextIO, model: Model, lines: bool, unknown: Unknown) -> None:
         from rich.console import Console
 
-        from charseq.render.heat import legend
+        from charseq.render.heat_map import legend
 
         self._console, self._model, self._lines = Console(file=output), model, lines
         self._unknown: Unknown = unknown
@@ -131,7 +131,7 @@ class _Heat:
     def show(self, scored: Scored) -> None:
         from rich.text import Text
 
-        from charseq.render.heat import heat
+        from charseq.render.heat_map import heat
 
         indent = 8 if self._lines else 0
         if not self._lines and scored.source:
@@ -145,7 +145,7 @@ class _Heat:
             self._console.print(Text(_sentence(scored.total), "bold"))
 
     def _places(self, scored: Scored) -> "Iterator[Place]":
-        from charseq.render.heat import Place
+        from charseq.render.heat_map import Place
 
         symbols = self._model.vocabulary.with_unknown
         if not self._model.vocabulary.boundary:  # the first character was only read

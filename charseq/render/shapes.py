@@ -7,8 +7,8 @@ from typing import Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from charseq.explain import equation_of
-from charseq.shapes import Row, Subject
+from charseq.inspection.equations import equation_of
+from charseq.inspection.tracing import Row, Subject
 
 
 def show_json(rows: Sequence[Row], subject: Subject, *, values: bool, explain: bool, output: TextIO) -> None:

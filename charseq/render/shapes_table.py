@@ -7,11 +7,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from charseq.explain import equation_of, parameter_count
+from charseq.inspection.equations import equation_of, parameter_count
+from charseq.inspection.tracing import AXES, Row, Subject
 from charseq.render.columns import joined
 from charseq.render.shapes import shape_text
 from charseq.render.tensors import PAST_THE_END, named, read_at, values_text
-from charseq.shapes import AXES, Row, Subject
 
 MOST_SYMBOLS = 40
 MOST_READ = 8

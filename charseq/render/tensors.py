@@ -7,9 +7,9 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from charseq.arrays import Floats
+from charseq.inspection.tracing import Row
+from charseq.model.numpy_ops import Floats
 from charseq.render.marked import piece
-from charseq.shapes import Row
 
 PAST_THE_END = "∅"
 BLANK = "␣"

@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
 from charseq.cells import cell_named
-from charseq.defaults import FEWEST_HELD_OUT
 from charseq.events import End, Epoch, Event, Progress, Start, record
 from charseq.render.screen import Screen
 from charseq.render.visible import visible
-from charseq.settings import TrainSettings
+from charseq.settings.defaults import FEWEST_HELD_OUT
+from charseq.settings.train_settings import TrainSettings
 
 MOST_FOLLOWING = 3
 """Symbols named of those that follow a context."""

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from charseq.units import Unit
+from charseq.text.units import Unit
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Control, format (bidirectional, zero-width), unpaired surrogate, line and paragraph separator."""

@@ -4,8 +4,8 @@ import torch
 
 from charseq.errors import UsageError
 from charseq.native import library
-from charseq.settings import Precision
-from charseq.sizing import TWO_CORES, TWO_NATIVE_CORES
+from charseq.settings.network_size import TWO_CORES, TWO_NATIVE_CORES
+from charseq.settings.train_settings import Precision
 
 GPU_POWER = 2e12
 """Operations a second: a guess, small beside what a GPU can do with larger products than these."""

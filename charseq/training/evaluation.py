@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from charseq.arrays import log_softmax
-from charseq.batches import Batch, side_by_side
-from charseq.defaults import FEWEST_HELD_OUT
-from charseq.sequences import Sequences
+from charseq.model.numpy_ops import log_softmax
+from charseq.settings.defaults import FEWEST_HELD_OUT
+from charseq.text.batches import Batch, side_by_side
+from charseq.text.sequences import Sequences
 
 MOST_POSITIONS = 1 << 17
 """Positions of a larger held-out text that are measured, evenly spaced over it."""

@@ -9,19 +9,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from charseq.batches import Batch, padded
 from charseq.cells.cell import State, beside
-from charseq.network import Network
-from charseq.settings import TrainSettings
-from charseq.training import native
+from charseq.model.network import Network
+from charseq.settings.train_settings import TrainSettings
+from charseq.text.batches import Batch, padded
+from charseq.text.vocabulary import Ids
 from charseq.training.device import uses_bfloat16
 from charseq.training.evaluation import Evaluation, ValidationSet
-from charseq.training.fused import Way
+from charseq.training.kernels import native
+from charseq.training.kernels.select import Way
+from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.loss import row_losses, sequence_loss
-from charseq.training.ops import TORCH
 from charseq.training.optimizer import OPTIMIZERS
 from charseq.training.parameters import Parameters
-from charseq.vocabulary import Ids
 
 States = tuple[State, ...]
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Generator, Iterator
 
-from charseq.corpus import AnyCorpus
 from charseq.events import End, EndStatus, Epoch, Event, Progress, Report, record
-from charseq.gather import Given
-from charseq.resumption import Resumption
-from charseq.runs import Run
-from charseq.settings import TrainSettings
-from charseq.stopped_time import running_time
-from charseq.training.session import Session
-from charseq.vocabulary import Vocabulary
+from charseq.runs.folder import Run
+from charseq.runs.resume import Resumption
+from charseq.settings.train_settings import TrainSettings
+from charseq.system.suspension import running_time
+from charseq.text.corpus import AnyCorpus
+from charseq.text.sources import Given
+from charseq.text.vocabulary import Vocabulary
+from charseq.training.builder import Session
 
 SECONDS_BETWEEN_PROGRESS = 0.1
 SECONDS_BETWEEN_SAVES = 60.0

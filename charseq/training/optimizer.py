@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from charseq.settings import OptimizerName, Schedule
+from charseq.settings.train_settings import OptimizerName, Schedule
 
 
 class Optimizer(ABC):

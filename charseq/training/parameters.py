@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from charseq.network import Network
+from charseq.model.network import Network
 
 
 class Parameters:

@@ -15,14 +15,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from charseq.corpus import AnyCorpus
-from charseq.defaults import choose
 from charseq.events import End, Epoch, Start
-from charseq.gather import gather
-from charseq.runs import new_run
+from charseq.runs.folder import new_run
+from charseq.settings.defaults import choose
+from charseq.text.corpus import AnyCorpus
+from charseq.text.sources import gather
+from charseq.text.vocabulary import Vocabulary
 from charseq.training.device import power_of
 from charseq.training.loop import train
-from charseq.vocabulary import Vocabulary
 
 
 def attempt(corpus: AnyCorpus, given: dict[str, Any]) -> tuple[Start, list[Epoch], End]:

@@ -88,14 +88,14 @@ class Outcome(NamedTuple):
 
 def attempt(trial: Trial) -> Outcome:
     """Train with the defaults, then predict from the first character with the model file."""
-    from charseq.corpus import Corpus
-    from charseq.defaults import choose
     from charseq.events import End
-    from charseq.generation.continuation import continuation, default_choice
-    from charseq.model_file import read
-    from charseq.runs import new_run
+    from charseq.inference.continuation import continuation, default_choice
+    from charseq.model.model_file import read
+    from charseq.runs.folder import new_run
+    from charseq.settings.defaults import choose
+    from charseq.text.corpus import Corpus
+    from charseq.text.vocabulary import Vocabulary
     from charseq.training.loop import train
-    from charseq.vocabulary import Vocabulary
 
     text = STRINGS[trial.string]
     corpus = Corpus((text,))

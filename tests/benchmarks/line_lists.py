@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 from tests.benchmarks.texts import Kind, book, symbols
-from tests.line_texts import korean_name, name, paragraph, password, smiles, word, wrapped
+from tests.support.line_texts import korean_name, name, paragraph, password, smiles, word, wrapped
 
 Lines = list[str]
 

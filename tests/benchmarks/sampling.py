@@ -22,14 +22,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from charseq import native
-from charseq.arrays import SeededDraw
 from charseq.cells import CELLS
-from charseq.generation.choice import Choice
-from charseq.generation.continuation import Request, continuations
-from charseq.model_file import Model
-from charseq.network import Network
-from charseq.training.ops import TORCH
-from charseq.vocabulary import Vocabulary
+from charseq.inference.continuation import Request, continuations
+from charseq.inference.sampling import Choice
+from charseq.model.model_file import Model
+from charseq.model.network import Network
+from charseq.model.numpy_ops import SeededDraw
+from charseq.text.vocabulary import Vocabulary
+from charseq.training.kernels.torch_ops import TORCH
 
 VOCABULARY = Vocabulary.of(["".join(map(chr, range(33, 98)))])
 SYMBOLS = len(VOCABULARY)

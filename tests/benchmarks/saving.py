@@ -19,7 +19,7 @@ from rich.table import Table
 
 from charseq import native
 from charseq.events import End
-from charseq.training.keeper import Keeper
+from charseq.training.best_model import Keeper
 
 TEXT = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(40_000))
 

@@ -22,15 +22,15 @@ from rich.table import Table
 from torch.nn import functional
 
 from charseq import native
-from charseq.arrays import SeededDraw
-from charseq.batches import padded
-from charseq.generation.choice import Choice
-from charseq.generation.constraint import Constraint
-from charseq.generation.continuation import Request, continuations
-from charseq.model_file import Model
-from charseq.network import Network
-from charseq.score import encoded, surprise, surprises
-from charseq.vocabulary import Ids, Vocabulary
+from charseq.inference.constraint import Constraint
+from charseq.inference.continuation import Request, continuations
+from charseq.inference.sampling import Choice
+from charseq.inference.scoring import encoded, surprise, surprises
+from charseq.model.model_file import Model
+from charseq.model.network import Network
+from charseq.model.numpy_ops import SeededDraw
+from charseq.text.batches import padded
+from charseq.text.vocabulary import Ids, Vocabulary
 
 VOCABULARY = Vocabulary.of(["".join(map(chr, range(33, 98)))])
 SYMBOLS = len(VOCABULARY)

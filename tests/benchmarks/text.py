@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from charseq.vocabulary import Vocabulary
+from charseq.text.vocabulary import Vocabulary
 
 GOALS = {"ASCII": 100.0, "Korean": 50.0}
 """Megabytes a second, of vocabulary and encoding together."""

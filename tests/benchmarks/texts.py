@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.line_texts import name, paragraph, sentence, tune, word, wrapped
+from tests.support.line_texts import name, paragraph, sentence, tune, word, wrapped
 
 Files = list[str]
 

@@ -25,14 +25,14 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional
 
-from charseq.arrays import SeededDraw
-from charseq.batches import Batch
 from charseq.cells import CELLS
 from charseq.cells.cell import unroll
-from charseq.settings import KernelChoice, TrainSettings
-from charseq.training.fused import way_for
+from charseq.model.numpy_ops import SeededDraw
+from charseq.settings.train_settings import KernelChoice, TrainSettings
+from charseq.text.batches import Batch
+from charseq.training.kernels.select import way_for
+from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.learner import Learner
-from charseq.training.ops import TORCH
 
 SYMBOLS = 65
 RATE = 3e-3

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charseq.corpus import Corpus
-from charseq.vocabulary import Vocabulary
+from charseq.text.corpus import Corpus
+from charseq.text.vocabulary import Vocabulary
 from tests.benchmarks.defaults import attempt
 
 HIDDEN, ROWS, STEPS, RATE = 256, 32, 32, 3e-3

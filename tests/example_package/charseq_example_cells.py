@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from charseq.cells.cell import Cell, H, Param
-from charseq.cells.first_weights import Orthogonal, zeros
+from charseq.cells.initializers import Orthogonal, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 

@@ -1,0 +1,151 @@
+"""What SIGINT, SIGTERM and SIGHUP ask of a training, and Ctrl-Z of its terminal."""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+from charseq.errors import ExitStatus
+from charseq.render.screen import Screen
+from charseq.system import suspension
+from charseq.system.signals import install, stop_process
+
+ONE_SIGNAL = 0.1
+"""Seconds within which signals count as one: some programs signal a process and then its whole group."""
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that ask for a stop."""
+SUSPENSION = [getattr(signal, name) for name in ("SIGTSTP", "SIGCONT") if hasattr(signal, name)]
+"""Signals that suspend and continue a process."""
+
+
+class Stop:
+    """Whether the run was asked to stop, and how."""
+
+    signal: int | None = None
+    unheard = False
+    """Whether the reader of the events has gone."""
+    begun = False
+    """Whether there is anything to save; until then, a signal ends the process at once."""
+    screen: Screen | None = None
+    """What to release at Ctrl-Z."""
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self.signal is not None or self.unheard
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit code that it makes."""
+        if self.signal is None:
+            return ExitStatus.DONE
+        return ExitStatus.INTERRUPTED if self.signal == signal.SIGINT else ExitStatus.TERMINATED
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[Stop]:
+    """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once.
+
+    Before anything has begun, the first one ends it, too.  Ctrl-Z releases the screen and stops the process;
+    while it is stopped, `stopped_time` stands still.  A signal that was ignored from the start stays ignored.
+    """
+    stop = Stop()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    # Before the handlers, which do nothing: so no signal between the two is lost.
+    woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], lambda *_: None))
+    watcher = threading.Thread(target=_Watcher(stop, reading).watch, daemon=True)
+    watcher.start()
+    try:
+        yield stop
+    finally:
+        # After a request to stop, ignore further ones: the process is about to end.
+        ignored = dict.fromkeys(SIGNALS, signal.SIG_IGN) if stop.signal is not None else {}
+        install({number: ignored.get(number, handler) for number, handler in replaced.items()})
+        signal.set_wakeup_fd(woken)
+        os.close(writing)
+        watcher.join(timeout=1)
+
+
+class _Watcher:
+    """A thread that answers signals: Python's own handlers wait for the end of a long matrix product."""
+
+    def __init__(self, stop: Stop, reading: int) -> None:
+        self._stop, self._reading = stop, reading
+        self._asked = 0.0
+
+    def watch(self) -> None:
+        """Answer every signal, until the other end of the pipe is closed."""
+        late = time.monotonic() + 2 * suspension.HEARTBEAT
+        while True:
+            if self._has_come():
+                received = os.read(self._reading, 64)
+                if not received:
+                    break
+                for number in dict.fromkeys(received):
+                    self._answer(number)
+            elif time.monotonic() > late and self._has_come():
+                continue  # late because the process was stopped: SIGCONT tells
+            if os.name == "posix":
+                suspension.beat()
+            late = time.monotonic() + 2 * suspension.HEARTBEAT
+        suspension.unwatch()
+        os.close(self._reading)
+
+    def _has_come(self) -> bool:
+        """Wait for a signal, for the time of a heartbeat."""
+        if os.name != "posix":  # there, pipes cannot be waited for, and no process is stopped
+            return True
+        waiting = select.poll()
+        waiting.register(self._reading, select.POLLIN | select.POLLHUP)
+        return bool(waiting.poll(1000 * suspension.HEARTBEAT))
+
+    def _answer(self, number: int) -> None:
+        if number in SIGNALS:
+            self._ask_to_stop(number)
+        elif number == signal.SIGTSTP:
+            self._suspend()
+        elif number == signal.SIGCONT:
+            was_stopped = suspension.continued()
+            if was_stopped and self._stop.screen:  # by SIGSTOP, of which nothing tells beforehand
+                self._stop.screen.redraw()
+
+    def _ask_to_stop(self, number: int) -> None:
+        stop, now = self._stop, time.monotonic()
+        if stop.signal is not None:
+            if now - self._asked >= ONE_SIGNAL:
+                os._exit(stop.status)
+            return
+        stop.signal, self._asked = number, now
+        if not stop.begun:
+            with contextlib.suppress(OSError):
+                os.write(2, b"\nstopped; nothing was learned yet\n")
+            os._exit(stop.status)
+        with contextlib.suppress(OSError):
+            message = b"stopping, and saving the model; again to leave at once"
+            # A live table ends in the line that the cursor is on, and draws itself anew from there.
+            before, after = (b"\r\x1b[2K", b"") if self._is_live() else (b"\n", b"\n")
+            os.write(2, before + message + after)
+
+    def _is_live(self) -> bool:
+        """Whether a table is drawn on the terminal that shows the messages."""
+        screen = self._stop.screen
+        return screen is not None and not screen.is_released and _is_on_one_screen()
+
+    def _suspend(self) -> None:
+        if self._stop.screen:
+            self._stop.screen.release()
+        suspension.about_to_stop()
+        stop_process()
+        suspension.continued()
+        if self._stop.screen:
+            self._stop.screen.redraw()
+
+
+def _is_on_one_screen() -> bool:
+    """Whether data and messages go to a terminal that draws."""
+    return sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,39 @@
+"""The trained model that a command uses: found, read, and reported where it is hardly trained."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charseq.cli import streams
+from charseq.render.visible import visible
+
+if TYPE_CHECKING:
+    from charseq.model.model_file import Model
+
+
+def trained_model(named: str | None) -> "tuple[Path, Model]":
+    """Read the model of --model, or of the newest run.  Raises ModelFileError.
+
+    Standard error says so where the weights are initial ones, or those of a run that diverged.
+    """
+    from charseq.model.model_file import read
+    from charseq.runs.model_paths import model_path, of_comparison
+
+    path = model_path(named)
+    model = read(path)
+    if others := of_comparison(path, named):
+        streams.say(f"{visible(str(path.parent))}: the best of {others} compared runs", "dim")
+    if reason := _hardly_trained(model, newest=named is None):
+        streams.say(f"{visible(str(path))}: {reason}", "yellow")
+    return path, model
+
+
+def _hardly_trained(model: "Model", *, newest: bool) -> str:
+    training = model.training
+    if training.get("diverged"):
+        weights = "the last sound weights" if training.get("epoch") else "initial weights"
+        return f"its training diverged; it has {weights}"
+    if training.get("epoch") != 0:
+        return ""
+    if training.get("measured"):
+        return "no epoch was better than the symbol frequencies; it has initial weights"
+    return "its run ended within its first epoch; it may have learned little" if newest else ""

@@ -1,0 +1,124 @@
+"""Text as ids of the smallest type: in memory, or mapped from a temporary file where it is large."""
+
+import hashlib
+import mmap
+import os
+import tempfile
+from typing import BinaryIO
+
+import numpy as np
+
+from charseq.errors import CharseqError, TextError
+from charseq.system.file_errors import reason, remedy
+from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, lines_of
+from charseq.text.sequences import Bounds, Sequences
+from charseq.text.vocabulary import Vocabulary
+
+LONGEST_EXPANSION = 6
+"""Code points that normalization makes of a byte, at most (18 of the 3 bytes of U+FDFA, in NFKC)."""
+
+
+class Encoded:
+    """A corpus as ids: every string of two symbols or more a sequence, a line enclosed in boundaries.
+
+    Raises TextError where there is nothing to learn, UnknownCharacter where the vocabulary lacks a symbol.
+    """
+
+    def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary) -> None:
+        self._mapped: mmap.mmap | None = None
+        self.digest = ""
+        """SHA-256 of all ids, and of where strings begin."""
+        if isinstance(corpus, LargeCorpus):
+            self.sequences = self._of_large(corpus, vocabulary)
+        else:
+            self.sequences = _of_strings(corpus, vocabulary)
+            self.digest = _digest(self.sequences, lines=corpus.lines)
+        if not len(self.sequences):
+            raise TextError(
+                f"the text has no string of 2 {vocabulary.unit}s or more; training needs at least 2",
+                hint="pass a longer --text, or a --file",
+            )
+
+    def size(self, *, lines: bool) -> int:
+        """Return the number of symbols, without the boundaries of `lines`."""
+        return self.sequences.total + len(self.sequences) * (-1 if lines else 1)
+
+    def release(self) -> None:
+        """Give back the memory of what was read from the temporary file, which is still there."""
+        if self._mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._mapped.madvise(mmap.MADV_DONTNEED)
+
+    def _of_large(self, corpus: LargeCorpus, vocabulary: Vocabulary) -> Sequences:
+        try:
+            with tempfile.TemporaryFile() as file:
+                edges, self.digest = _write(file, corpus, vocabulary)
+                if not file.tell():
+                    return Sequences.of([])
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise CharseqError(
+                f"cannot keep the encoded text in a temporary file: {reason(error)}",
+                hint=remedy(error, "name another temporary folder by TMPDIR"),
+            ) from None
+        ids = np.frombuffer(self._mapped, vocabulary.dtype)
+        if corpus.lines:
+            return Sequences(ids, edges[:-1], edges[1:] + edges.dtype.type(1))
+        return Sequences(ids, edges[:-1], edges[1:]).predicting()
+
+
+def symbols_in(corpus: AnyCorpus, vocabulary: Vocabulary) -> int:
+    """Return the number of symbols of a text; of a large one that is normalized, its code points before."""
+    if isinstance(corpus, LargeCorpus) or (
+        vocabulary.unit == "character" and vocabulary.normalization == "none"
+    ):
+        return corpus.characters
+    return sum(len(vocabulary.encode(piece)) for piece in corpus.pieces())
+
+
+def _of_strings(corpus: Corpus, vocabulary: Vocabulary) -> Sequences:
+    if corpus.lines:
+        ids = vocabulary.encode_lines(corpus.sequences)
+        edges = np.flatnonzero(ids == 0).astype(np.uint32)
+        return Sequences(ids, edges[:-1], edges[1:] + np.uint32(1))
+    return Sequences.of([ids for ids in map(vocabulary.encode, corpus.sequences) if len(ids) >= 2])
+
+
+def _digest(sequences: Sequences, *, lines: bool) -> str:
+    digest = hashlib.sha256()
+    if lines:
+        digest.update(np.ascontiguousarray(sequences.ids).data)
+    else:
+        for ids in sequences:
+            digest.update(b"%d " % len(ids))
+            digest.update(np.ascontiguousarray(ids).data)
+    return digest.hexdigest()
+
+
+def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple[Bounds, str]:
+    """Write all ids.  Returns the places of boundaries, or where each source begins and the last ends.
+
+    Beside them, the SHA-256 of what was written.
+    """
+    size = sum(source.file.seek(0, os.SEEK_END) for source in corpus.sources)
+    most = size * (1 if vocabulary.normalization == "none" else LONGEST_EXPANSION) + len(corpus.sources)
+    kind = np.min_scalar_type(most)
+    edges: list[Bounds] = []
+    digest = hashlib.sha256()
+    count = 0
+    for source in corpus.sources:
+        if not corpus.lines:
+            edges.append(np.array([count], kind))
+        for piece in corpus.pieces_of(source):
+            if corpus.lines:
+                part = vocabulary.encode_lines(lines_of(piece))[min(count, 1) :]
+                edges.append((np.flatnonzero(part == 0) + count).astype(kind))
+            else:
+                part = vocabulary.encode(piece)
+            file.write(part.data)
+            digest.update(part.data)
+            count += len(part)
+    if not corpus.lines:
+        edges.append(np.array([count], kind))
+        digest.update(str([int(start[0]) for start in edges]).encode())
+    file.flush()
+    return np.concatenate(edges), digest.hexdigest()

@@ -1,0 +1,188 @@
+"""Where text comes from: arguments, files and standard input, in memory or too large for it."""
+
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from charseq.errors import CharseqError, TextError
+from charseq.system.file_errors import reason, remedy
+from charseq.text.corpus import ANY_BYTES, AnyCorpus, Corpus, LargeCorpus, Source, decoded, lines_of, reading
+from charseq.text.units import Normalization, Unit, utf8
+from charseq.text.vocabulary import Vocabulary
+
+STANDARD_INPUT = "-"
+ARGUMENT = "--text"
+"""The name of a text that is an argument, not a file."""
+HOW_TO_GIVE = "give a text by --text STRING, --file PATH, or --file - for standard input"
+BLOCK = 1 << 20
+ReportMark = Callable[[str], None]
+"""Called with the name of a source whose byte-order mark is skipped."""
+LARGE = 1 << 24
+"""Bytes of all text together from which on it is read a piece at a time."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Where a text comes from, as it was given, and how it is read."""
+
+    texts: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    lines: bool = False
+    unit: Unit = "character"
+    normalization: Normalization = "none"
+    extra: str = ""
+    """Characters that the vocabulary has beside those of the text."""
+
+    @contextmanager
+    def opened(
+        self,
+        standard_input: BinaryIO,
+        *,
+        may_be_empty: bool = False,
+        report_mark: ReportMark = lambda name: None,
+    ) -> Iterator[AnyCorpus]:
+        """The text, read a piece at a time where there is much of it.
+
+        A byte-order mark at the beginning of a file or of standard input is skipped, and its name reported;
+        where the unit is the byte, every byte is read.  Raises TextError, also if there is no text or an
+        empty file, unless it `may_be_empty`.
+        """
+        with ExitStack() as opened:
+            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_mark)
+            if not may_be_empty:
+                _require_content(sources, self.lines)
+            if sum(map(_size, sources)) <= LARGE:
+                yield _read(sources, self.lines, self.unit)
+            else:
+                at_lines = self.unit == "grapheme" or self.normalization != "none"
+                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines)
+
+    def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
+        """The symbols of the text, and the extra ones.  Raises TextError."""
+        extra = checked(self.extra, f"--vocabulary {self.extra!r}", self.unit)
+        every = chain(corpus.pieces(), [extra])
+        return Vocabulary.of(every, unit=self.unit, normalization=self.normalization, boundary=self.lines)
+
+
+def gather(
+    texts: Sequence[str],
+    files: Sequence[str],
+    *,
+    lines: bool,
+    unit: Unit,
+    standard_input: BinaryIO,
+    may_be_empty: bool = False,
+    report_mark: ReportMark = lambda name: None,
+) -> Corpus:
+    """Read every text and file into memory, in the order given.
+
+    Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
+    """
+    with ExitStack() as opened:
+        sources = _sources(texts, files, unit, standard_input, opened, report_mark)
+        if not may_be_empty:
+            _require_content(sources, lines)
+        return _read(sources, lines, unit)
+
+
+def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
+    """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates).
+
+    Raises TextError, for other surrogates, too.
+    """
+    return decoded(utf8(text, source), source, unit, remedy)
+
+
+def _require_content(sources: Sequence[Source], lines: bool) -> None:
+    """Raise TextError if there are no sources, or if one is an empty file; of `lines`, if all are."""
+    if not sources:
+        raise TextError("no text was given", hint=HOW_TO_GIVE)
+    empty = [source.name for source in sources if not _size(source) and source.name != ARGUMENT]
+    if empty and (not lines or len(empty) == len(sources)):
+        names = " and ".join(dict.fromkeys(empty))
+        raise TextError(f"{names} {'is' if len(set(empty)) == 1 else 'are'} empty", hint=HOW_TO_GIVE)
+
+
+def _size(source: Source) -> int:
+    return source.file.seek(0, os.SEEK_END)
+
+
+def _read(sources: Sequence[Source], lines: bool, unit: Unit) -> Corpus:
+    found = [decoded(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
+    if lines:
+        found = [line for text in found for line in lines_of(text)]
+    return Corpus(tuple(found), lines)
+
+
+def _sources(
+    texts: Sequence[str],
+    files: Sequence[str],
+    unit: Unit,
+    standard_input: BinaryIO,
+    opened: ExitStack,
+    report_mark: ReportMark,
+) -> list[Source]:
+    """Every text and file, opened."""
+    if files.count(STANDARD_INPUT) > 1:
+        raise TextError("standard input can be read only once", hint="give - a single time")
+    given = [checked(text, f"--text {text!r}", unit) for text in texts]
+    sources = [Source(ARGUMENT, io.BytesIO(utf8(text))) for text in given]
+    for name in files:
+        if name == STANDARD_INPUT:
+            source = Source("standard input", opened.enter_context(_kept(standard_input, "standard input")))
+        else:
+            source = Source(repr(name), opened.enter_context(_opened(name)))
+        sources.append(source.without_mark(unit))
+        if sources[-1].start:
+            report_mark(source.name)
+    return sources
+
+
+def open_file(name: str) -> io.BufferedReader:
+    """A file, to be read.  Raises TextError."""
+    try:
+        return Path(name).open("rb")
+    except FileNotFoundError:
+        raise TextError(f"there is no file {name!r}", hint="check the path, or give a --text") from None
+    except IsADirectoryError:
+        raise TextError(f"{name!r} is a folder", hint="give a file of text") from None
+    except (OSError, ValueError) as error:
+        raise TextError(f"cannot read {name!r}: {reason(error)}", hint=remedy(error)) from None
+
+
+def _opened(name: str) -> BinaryIO:
+    """A file that can be read again."""
+    file = open_file(name)
+    if file.seekable():
+        return file
+    with file:
+        return _kept(file, repr(name))
+
+
+def _kept(stream: IO[bytes], name: str) -> BinaryIO:
+    """What can be read only once, kept to be read again: in memory, or in a temporary file if it is large.
+
+    Raises TextError where it cannot be read, CharseqError where it cannot be kept.
+    """
+    with ExitStack() as opened:
+        kept = opened.enter_context(tempfile.SpooledTemporaryFile(max_size=LARGE))
+        size = BLOCK
+        while size == BLOCK:  # a shorter block is the last: on a terminal, another would be waited for
+            with reading(name):
+                block = stream.read(BLOCK)
+            size = len(block)
+            try:
+                kept.write(block)
+            except OSError as error:
+                raise CharseqError(
+                    f"cannot keep {name} in a temporary file: {reason(error)}",
+                    hint=remedy(error, "name another temporary folder by TMPDIR"),
+                ) from None
+        opened.pop_all()  # whoever asked closes it
+    return cast(BinaryIO, kept)

@@ -1,0 +1,127 @@
+"""The data of a run: the text as ids, in windows to train on, and what is held out."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charseq.errors import TextError
+from charseq.settings.train_settings import TrainSettings
+from charseq.text.batches import Buckets, Windows
+from charseq.text.conflicts import Predictability, predictability
+from charseq.text.corpus import AnyCorpus
+from charseq.text.encoding import Encoded
+from charseq.text.validation_split import Split, split
+from charseq.text.vocabulary import Ids, Vocabulary
+from charseq.training.evaluation import ValidationSet
+
+SHOWN_PLACES = 64
+"""Positions of a longer text for which an epoch shows the prediction."""
+COUNTED = 1 << 24
+"""Symbols of a larger text that are counted, evenly spaced over it."""
+COUNTED_PIECE = 1 << 14
+
+
+class Material:
+    """The strings to train on, the sequences they are read as, and what is held out."""
+
+    def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> None:
+        self._settings, self._vocabulary = settings, vocabulary
+        self._encoded = Encoded(corpus, vocabulary)
+        self.opening = vocabulary.decode(self._encoded.sequences[0][:1])
+        """The first symbol of the text; nothing in a text of lines."""
+        exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
+        self.characters = corpus.characters if exact else self._encoded.size(lines=corpus.lines)
+        """The length of the text, in symbols."""
+        self.split = _split(self._encoded, settings, lines=corpus.lines)
+        self.strings = self.split.training
+        self.digest = self._encoded.digest
+        self.sequences: Sequence[Ids] = self.strings
+        self.windows: Windows | Buckets
+        self._window = settings.window
+        if self._window:
+            self.sequences = [part for ids in self.strings for part in self._window.cut(ids)]
+        if corpus.lines:
+            self.windows = Buckets(self.strings, settings.batch_size, settings.sequence_length, settings.seed)
+        else:
+            longest = max(map(len, self.sequences)) - 1
+            length = min(settings.sequence_length, longest)
+            self.windows = Windows(self.sequences, settings.batch_size, length)
+        held_out = self.split.validation
+        self.held_out = None
+        if len(held_out):
+            self.held_out = ValidationSet(held_out, len(vocabulary), lines=corpus.lines)
+
+    def validation_facts(self) -> dict[str, Any]:
+        """What the start event says of the held-out text, by field."""
+        held_out, shift = self.split.validation, self.split.shift(len(self._vocabulary))
+        return {
+            "training_characters": self.strings.total,
+            "validation_characters": held_out.total,
+            "validation_sequences": len(held_out),
+            "validation_chooses": self.held_out is not None and self.held_out.chooses,
+            "repeated_lines": self.split.repeated,
+            "shift": shift._asdict() if shift else None,
+        }
+
+    def predictability(self, *, memory: bool) -> Predictability | None:
+        """Return how well a network can predict a memorized text; None for longer text."""
+        if not self._settings.whole:
+            return None
+        if self._window is None:
+            return predictability(((ids, 0) for ids in self.strings), memory=memory)
+        return predictability(
+            (
+                (part, self._window.own(number).start)
+                for ids in self.strings
+                for number, part in enumerate(self._window.cut(ids))
+            ),
+            memory=memory,
+        )
+
+    def release(self) -> None:
+        """Give back the memory of what has been read of a large text."""
+        self._encoded.release()
+
+    @property
+    def shown(self) -> list[Ids]:
+        """The ids that the prediction of an epoch is shown for."""
+        if self._settings.whole:
+            return [*self.strings]
+        return [(self.split.validation if self.held_out else self.sequences)[0][: SHOWN_PLACES + 1]]
+
+    def of_strings(self, predictions: Sequence[list[int]]) -> list[list[int]]:
+        """Predictions of the sequences -> predictions of the strings: overlapping windows are joined."""
+        window = self._window
+        if window is None:
+            return list(predictions)
+        parts = iter(predictions)
+        return [window.joined([*islice(parts, sum(1 for _ in window.cut(ids)))]) for ids in self.strings]
+
+    def accuracy(self, predictions: Sequence[list[int]]) -> float:
+        """The part of the strings' places that are predicted right."""
+        pairs = list(zip(self.strings, predictions, strict=True))
+        right = sum(int((ids[1:] == predicted).sum()) for ids, predicted in pairs)
+        return right / sum(len(ids) - 1 for ids in self.strings)
+
+    def log_frequencies(self, vocabulary_size: int) -> npt.NDArray[np.float32]:
+        """The logarithm of how often each symbol is to be predicted [V], its mean taken away."""
+        counted = self.strings.cut(COUNTED_PIECE).thinned(COUNTED).targets()
+        frequencies = np.log(np.bincount(counted, minlength=vocabulary_size) + 0.5)
+        return np.asarray(frequencies - frequencies.mean(), np.float32)
+
+
+def _split(encoded: Encoded, settings: TrainSettings, *, lines: bool) -> Split:
+    """Raises TextError where a text is too short for the fraction that is to be held out."""
+    fraction = settings.validation
+    found = split(encoded.sequences, fraction, settings.validation_split, lines=lines, seed=settings.seed)
+    nothing_left = not len(found.training)
+    if nothing_left or (fraction and not len(found.validation) and not (lines and found.repeated)):
+        raise TextError(
+            f"--validation {fraction:g} of this text leaves less than 2 characters "
+            f"{'to train on' if nothing_left else 'to hold out'}",
+            hint="use another fraction, a longer text, or --validation 0",
+        )
+    return found

@@ -1,0 +1,123 @@
+"""Cells of other packages, found by their entry points; tests/example_package is one."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from charseq.cells import CELLS
+from tests.support.command import Command, in_process
+
+EXAMPLE = Path(__file__).parent / "example_package"
+
+
+def installed(folder: Path, cells: dict[str, str], name: str = "charseq-example-cells") -> None:
+    """Write what pip would write beside a package's modules."""
+    info = folder / f"{name.replace('-', '_')}-0.1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+    points = "\n".join(f"{cell} = {where}" for cell, where in cells.items())
+    (info / "entry_points.txt").write_text(f"[charseq.cells]\n{points}\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages, with the example in it as its pyproject.toml says."""
+    folder = tmp_path / "site"
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
+    installed(folder, project["entry-points"]["charseq.cells"], project["name"])
+    (folder / "charseq_example_cells.py").write_text((EXAMPLE / "charseq_example_cells.py").read_text())
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "charseq_example_cells", raising=False)
+    return folder
+
+
+@pytest.mark.usefixtures("site")
+def test_a_registered_cell_is_trained_stored_and_used_like_any_other(charseq: Command) -> None:
+    start, *_, end = charseq.train("--text", "hihello", "--cell", "leaky")
+    assert (start["cell"], start["path"]) == ("leaky", "stepped")
+    assert end["accuracy"] == 1
+    assert charseq("predict", "h").output == "hihello\n"
+    assert charseq("inspect-shapes", "--model", "runs/0001-leaky").status == 0
+
+
+@pytest.mark.usefixtures("site")
+def test_a_registered_cell_is_looked_into_like_any_other(charseq: Command) -> None:
+    records = charseq("inspect-shapes", "h", "--cell", "leaky", "--explain", "--json").records
+    by_name = {record["name"]: record for record in records}
+    assert by_name["leak"]["axes"] == ["hidden"]
+    assert by_name["h"]["equation"] == "(1 - leak) * h[t-1] + leak * n"
+
+
+@pytest.mark.usefixtures("site")
+def test_the_list_ends_with_the_cells_of_other_packages(charseq: Command) -> None:
+    names = [line.split("\t")[0] for line in charseq("cells").output.splitlines()]
+    assert names == ["name", *CELLS, "leaky"]
+
+
+def test_a_model_whose_cell_is_no_longer_installed_says_which(charseq: Command, site: Path) -> None:
+    charseq.train("--text", "hihello", "--cell", "leaky", "--epochs", "1")
+    sys.path.remove(str(site))
+    result = charseq("predict", "h")
+    assert result.status == 2
+    assert "there is no cell 'leaky'" in result.errors
+    assert "install the package" in result.errors
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("raise RuntimeError('out of order')", "RuntimeError: out of order"),
+        ("BAD = 7", "is not a charseq Cell"),
+        ("from charseq.cells import GRU as BAD", "is not a charseq Cell of that name"),
+    ],
+)
+def test_a_cell_that_cannot_be_loaded_names_its_package_and_stops_no_other(
+    charseq: Command, site: Path, monkeypatch: pytest.MonkeyPatch, module: str, said: str
+) -> None:
+    installed(site, {"bad": "bad_cells:BAD"}, name="bad-cells")
+    (site / "bad_cells.py").write_text(module)
+    monkeypatch.delitem(sys.modules, "bad_cells", raising=False)
+    result = charseq("train", "--text", "hihello", "--cell", "bad")
+    assert result.status == 2
+    assert "'bad' of the package bad-cells" in result.errors
+    assert said in result.errors
+    listed = charseq("cells")
+    assert listed.status == 0
+    assert "leaky\t" in listed.output
+    assert "left out: cell 'bad'" in listed.errors
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("H(x @ w['W_x'])", "ValueError"),
+        ("H(state.h[:, :1])", "returned h of shape (1, 1), where it is [B H], (1, 2)"),
+        ("7", "AttributeError"),
+    ],
+)
+def test_a_step_that_fails_is_told_as_its_packages_fault(
+    charseq: Command, site: Path, monkeypatch: pytest.MonkeyPatch, step: str, said: str
+) -> None:
+    installed(site, {"bad": "bad_cells:BAD"}, name="bad-cells")
+    (site / "bad_cells.py").write_text(
+        "from charseq.cells.cell import Cell, H, Param\n"
+        f"def step(ops, w, x, state, tap=None):\n    return {step}\n"
+        "BAD = Cell('bad', H, {'W_x': Param('H I')}, step, 'a mistake', 'nobody')\n"
+    )
+    monkeypatch.delitem(sys.modules, "bad_cells", raising=False)
+    result = charseq("inspect-shapes", "hello", "--cell", "bad")
+    assert result.status == 2
+    assert "cell 'bad' of the package bad-cells" in result.errors
+    assert said in result.errors
+
+
+def test_a_name_of_charseqs_own_is_never_taken_over(charseq: Command, site: Path) -> None:
+    installed(site, {"gru": "charseq_example_cells:LEAKY"}, name="usurper")
+    assert charseq("inspect-shapes", "h", "--json").records[2]["name"] == "from_x"
+
+
+def test_in_a_process_of_its_own_the_example_is_found_too(tmp_path: Path, site: Path) -> None:
+    ended = in_process("cells", cwd=tmp_path, environment={"PYTHONPATH": str(site)})
+    assert b"leaky\t" in ended.stdout

@@ -1,0 +1,97 @@
+"""What a shell gets where it asks how a word may go on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from charseq.cells import CELLS
+from tests.support.command import Command
+
+
+def completed(line: str, shell: str = "bash") -> list[str]:
+    """What the last word of a line may become, in a process that the shell starts."""
+    words = line.split(" ")
+    variables = {
+        "_CHARSEQ_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    code = (
+        "import sys; from charseq.cli.app import main\n"
+        "try: main()\n"
+        "finally: assert not {'torch', 'numpy', 'safetensors'} & set(sys.modules), sys.modules\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.stderr == ""
+    return ended.stdout.splitlines()
+
+
+def test_names_of_cells_are_completed() -> None:
+    assert set(CELLS) <= set(completed("charseq train --cell "))
+    assert completed("charseq train --cell min") == ["mingru", "minlstm"]
+    assert completed("charseq inspect-shapes --cell ls") == ["lstm"]
+
+
+def test_behind_a_comma_another_cell_is() -> None:
+    assert completed("charseq compare --cells rnn,min") == ["rnn,mingru", "rnn,minlstm"]
+    assert completed("charseq compare --cells a") == ["all"]
+
+
+@pytest.mark.parametrize("command", ["predict", "score", "inspect-shapes"])
+def test_runs_that_have_a_model_are_completed_the_newest_first(charseq: Command, command: str) -> None:
+    for cell in ("rnn", "gru"):
+        charseq.train("--text", "hihello", "--cell", cell, "--epochs", "1")
+    Path("runs/0003-lstm").mkdir()
+    assert completed(f"charseq {command} --model ") == ["runs/0002-gru", "runs/0001-rnn"]
+    assert completed(f"charseq {command} --model runs/0001") == ["runs/0001-rnn"]
+
+
+def test_commands_options_and_choices_are_completed() -> None:
+    assert completed("charseq sc") == ["score"]
+    assert completed("charseq predict --unk") == ["--unknown"]
+    assert completed("charseq predict --unknown ") == ["error", "skip", "replace"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_are_answered_too(shell: str) -> None:
+    assert "lstm" in " ".join(completed("charseq train --cell ls", shell))
+
+
+@pytest.mark.parametrize(
+    ("shell", "word"), [("bash", "complete "), ("zsh", "#compdef"), ("fish", "complete ")]
+)
+def test_the_script_of_a_shell_is_printed(charseq: Command, shell: str, word: str) -> None:
+    result = charseq("completion", shell)
+    assert result.status == 0
+    assert word in result.output
+    assert "_CHARSEQ_COMPLETE" in result.output
+
+
+def test_bash_takes_the_script_and_completes_by_it() -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = (
+        'eval "$(charseq completion bash)"; COMP_WORDS=(charseq train --cell mingr); COMP_CWORD=3; '
+        '_charseq_completion charseq; echo "${COMPREPLY[@]}"'
+    )
+    ended = subprocess.run(
+        ["bash", "-c", script], env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout == "mingru\n"
+
+
+def test_a_shell_that_is_not_known_is_an_error(charseq: Command) -> None:
+    assert charseq("completion", "tcsh").status == 2
+    result = charseq("completion")
+    assert result.status == 2
+    assert "Choose from: bash, zsh, fish" in result.errors

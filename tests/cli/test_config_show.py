@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command
+
+Rows = dict[tuple[str, str], tuple[str, str]]
+
+
+def shown(charseq: Command, *arguments: str) -> Rows:
+    """Value and source by command and option."""
+    head, *lines = charseq("config", "show", *arguments).output.splitlines()
+    assert head == "command\toption\tvalue\tfrom"
+    rows = [line.split("\t") for line in lines]
+    return {(command, option): (value, source) for command, option, value, source in rows}
+
+
+def test_every_option_has_its_default(charseq: Command) -> None:
+    found = shown(charseq)
+    assert found["predict", "top-p"] == ("1", "default")
+    assert found["train", "epochs"] == ("from the text; train ends when short text is learned", "default")
+    assert found["score", "lines"] == ("false", "default")
+    assert {command for command, _ in found} == {
+        "train", "predict", "score", "inspect-shapes", "inspect-gradients", "compare", "cells", "runs",
+        "runs show", "config show",
+    }  # fmt: skip
+
+
+def test_each_value_tells_where_it_is_from(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("f.toml").write_text('epochs = 3\nseed = 5\n[predict]\ntop-k = 2\nuntil = ["a", "b"]\n')
+    monkeypatch.setenv("CHARSEQ_SEED", "7")
+    monkeypatch.setenv("CHARSEQ_TEXT", "hi there")
+    found = shown(charseq, "train", "predict", "--config", "f.toml")
+    assert found["train", "epochs"] == ("3", "f.toml")
+    assert found["train", "seed"] == ("7", "CHARSEQ_SEED")
+    assert found["train", "text"] == ("hi there", "CHARSEQ_TEXT")
+    assert found["predict", "top-k"] == ("2", "f.toml")
+    assert found["predict", "until"] == ("a, b", "f.toml")
+    assert found["predict", "temperature"][1] == "default"
+
+
+def test_it_tells_what_the_command_does(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("f.toml").write_text("hidden-size = 3\nlayers = 2\nepochs = 4\n")
+    monkeypatch.setenv("CHARSEQ_LAYERS", "1")
+    start = charseq.train("--text", "hihello", "--config", "f.toml")[0]
+    found = shown(charseq, "train", "--config", "f.toml")
+    for option in ("hidden-size", "layers", "epochs"):
+        assert str(start[option.replace("-", "_")]) == found["train", option][0]
+
+
+def test_as_json_values_keep_their_types(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARSEQ_TEMPERATURE", "0.5")
+    records = charseq("config", "show", "predict", "--json").records
+    (temperature,) = [record for record in records if record["option"] == "temperature"]
+    assert temperature == {
+        "command": "predict",
+        "option": "temperature",
+        "value": 0.5,
+        "from": "CHARSEQ_TEMPERATURE",
+    }
+
+
+def test_on_a_terminal_it_is_a_table_a_command(charseq: Command) -> None:
+    output = charseq("config", "show", "cells", "--format", "table").output
+    assert [line.split() for line in output.splitlines()][:3] == [
+        ["cells"],
+        ["option", "value", "from"],
+        ["format", "auto", "default"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["trian"], "there is no command 'trian' with options"),
+        (["--config", "none.toml"], "'none.toml'"),
+        (["--config", "bad.toml"], "there is no option 'epcohs'"),
+    ],
+)
+def test_a_mistake_is_told(charseq: Command, arguments: list[str], told: str) -> None:
+    Path("bad.toml").write_text("epcohs = 3\n")
+    result = charseq("config", "show", *arguments)
+    assert result.status == 2
+    assert told in result.errors
+
+
+def test_a_value_that_cannot_be_is_told(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARSEQ_EPOCHS", "many")
+    result = charseq("config", "show", "train")
+    assert result.status == 2
+    assert "'many' is not a whole number" in result.errors

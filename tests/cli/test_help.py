@@ -1,0 +1,72 @@
+"""The help of every command and group, as a screen of 80 columns shows it."""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charseq.cli.options.shared import LONGEST_EXAMPLE, examples
+from tests.support.command import Command, every_command, shell
+
+COMMANDS = every_command()
+
+
+def printed_examples(charseq: Command, path: str, flag: str = "--help") -> list[str]:
+    """The lines at the end of a printed help, as they are copied from the screen."""
+    shown = charseq(*path.split(), flag)
+    assert shown.status == 0
+    assert max(map(len, shown.output.splitlines())) <= 80
+    options, _, last = shown.output.partition("Examples:")
+    assert "--help" in options
+    return [line.strip() for line in last.splitlines() if line.strip()]
+
+
+def declared_examples(path: str, command: Any) -> list[str]:
+    """The list EXAMPLES of the module that holds a command."""
+    if not path:
+        return list(sys.modules["charseq.cli.app"].EXAMPLES)
+    function = command.callback
+    if path == "config":
+        function = command.commands["show"].callback
+    module = inspect.getmodule(inspect.unwrap(function))
+    return list(module.EXAMPLES)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "charseq")
+def test_the_help_prints_every_example_whole_on_80_columns(charseq: Command, path: str) -> None:
+    printed = printed_examples(charseq, path)
+    assert printed
+    assert set(printed) <= set(declared_examples(path, COMMANDS[path]))
+    assert any(f"charseq {path}".strip() in line for line in printed)
+    assert printed_examples(charseq, path, "-h") == printed
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "charseq")
+def test_the_examples_that_the_help_prints_run(charseq: Command, programs: Path, path: str) -> None:
+    inner = [other for other in COMMANDS if other != path and f"{other} ".startswith(f"{path} ".lstrip())]
+    run_there = {line for other in inner for line in printed_examples(charseq, other)}
+    assert charseq("train", "--text", "hihello", "--epochs", "3").status == 0
+    for line in printed_examples(charseq, path):
+        if line in run_there:
+            continue
+        ended = shell(line, programs)
+        assert ended.returncode == 0, (line, ended.stderr)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "charseq")
+def test_no_option_and_no_choice_is_broken_in_a_help_on_80_columns(charseq: Command, path: str) -> None:
+    shown = charseq(*path.split(), "--help").output
+    for parameter in COMMANDS[path].params:
+        if not parameter.hidden:
+            names = [name for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-")]
+            for name in (*names, *map(str, getattr(parameter.type, "choices", ()))):
+                assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", shown), name
+
+
+def test_an_example_that_would_be_wrapped_is_refused() -> None:
+    assert examples(["x" * LONGEST_EXAMPLE])
+    with pytest.raises(ValueError, match="longer than 78"):
+        examples(["charseq", "x" * (LONGEST_EXAMPLE + 1)])

@@ -1,0 +1,179 @@
+"""What a command needs and does not find: PyTorch, its current folder, a folder of runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import charseq
+from charseq.errors import CharseqError
+from tests.support.command import Command
+
+CHARSEQ = [sys.executable, "-m", "charseq"]
+
+
+@pytest.fixture
+def without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes find a torch that cannot be imported, as if there were none."""
+    shadow = tmp_path / "shadow"
+    shadow.mkdir()
+    (shadow / "torch.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(shadow), os.environ.get("PYTHONPATH", "")]))
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*CHARSEQ, *arguments], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "purpose"),
+    [
+        ("train --text hihello", "training"),
+        ("train --file long.txt", "training"),
+        ("compare --text hihello", "training"),
+        ("inspect-gradients hihello", "inspect-gradients"),
+    ],
+)
+@pytest.mark.usefixtures("without_torch")
+def test_a_command_that_requires_torch_says_how_to_install_it(arguments: str, purpose: str) -> None:
+    Path("long.txt").write_text("the quick brown fox\n" * 100)
+    ended = run(*arguments.split())
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == f"charseq: {purpose} requires PyTorch: pip install torch"
+    assert not Path("runs").exists()
+
+
+def test_without_torch_a_trained_model_predicts_and_scores(
+    charseq: Command, request: pytest.FixtureRequest
+) -> None:
+    charseq.train("--text", "hihello")
+    request.getfixturevalue("without_torch")
+    assert run("predict", "h").stdout == "hihello\n"
+    assert run("score", "hihello").returncode == 0
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_training_from_python_without_torch_is_an_error_of_charseq() -> None:
+    code = "import charseq; list(charseq.train('hihello'))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ended.stderr.splitlines()[-1] == (
+        "charseq.errors.CharseqError: training requires PyTorch: pip install torch"
+    )
+
+
+@pytest.mark.parametrize(
+    "error", ["ImportError('libtorch.so is damaged')", "ModuleNotFoundError('libtorch.so', name='sympy')"]
+)
+def test_a_torch_that_cannot_be_loaded_is_named_with_the_reason(
+    error: str, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("without_torch")
+    Path("shadow/torch.py").write_text(f"raise {error}\n", encoding="utf-8")
+    ended = run("train", "--text", "hihello")
+    assert ended.returncode == 1
+    message, hint = ended.stderr.splitlines()
+    assert "PyTorch, which cannot be loaded: libtorch.so" in message
+    assert "pip install" in hint
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "train --text hihello",
+        "train --text hihello --out {}/out",
+        "train --resume",
+        "compare --text hihello",
+        "predict",
+        "score hihello",
+        "runs",
+        "runs show",
+        "inspect-gradients hihello",
+    ],
+)
+def test_a_deleted_current_folder_is_named(arguments: str, tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m charseq"
+    ended = subprocess.run(
+        ["sh", "-c", f"{command} {arguments.format(tmp_path)}"], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-2:] == [
+        "charseq: the current folder has been deleted",
+        "  change to another folder (cd), then try again",
+    ]
+
+
+@pytest.mark.parametrize("arguments", ["cells", "inspect-shapes hi", "predict --model {}/model", "--help"])
+def test_a_command_that_needs_no_current_folder_works_in_a_deleted_one(
+    arguments: str, tmp_path: Path, charseq: Command
+) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1", "--out", "model")
+    command = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m charseq"
+    ended = subprocess.run(
+        ["sh", "-c", f"{command} {arguments.format(tmp_path)}"], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "train --text hihello",
+        "train --resume",
+        "compare --text hihello",
+        "predict",
+        "score h",
+        "runs",
+        "runs show",
+    ],
+)
+def test_a_file_named_runs_is_reported_with_a_remedy(charseq: Command, arguments: str) -> None:
+    Path("runs").write_text("Ran 5 km on Monday.")
+    result = charseq(*arguments.split())
+    assert (result.status, result.output) == (2, "")
+    assert result.errors.splitlines() == [
+        "charseq: 'runs' is a file, and charseq keeps its runs in the folder 'runs'",
+        "  rename the file, or set CHARSEQ_RUNS to another folder",
+    ]
+    assert Path("runs").read_text() == "Ran 5 km on Monday."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("train --text hihello --out notes/a", "'notes/a' cannot be a folder: 'notes' is a file"),
+        ("train --text hihello --out notes/a/b", "'notes/a/b' cannot be a folder: 'notes' is a file"),
+        ("train --resume notes/a", "there is no model 'notes/a': 'notes' is a file"),
+        ("predict --model notes/a", "there is no model 'notes/a': 'notes' is a file"),
+        ("score h --model notes/a/b", "there is no model 'notes/a/b': 'notes' is a file"),
+    ],
+)
+def test_a_path_below_a_file_is_reported_with_the_file(
+    charseq: Command, arguments: str, message: str
+) -> None:
+    Path("notes").write_text("")
+    result = charseq(*arguments.split())
+    assert result.status == 2
+    assert message in result.errors
+    assert len(result.errors.splitlines()) == 2
+
+
+def test_a_training_that_torch_refuses_after_a_fork_says_how_to_start_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from charseq.native import threads
+    from charseq.training import loop
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("Cannot re-initialize CUDA in forked subprocess.")
+
+    monkeypatch.setattr(loop, "train", refuse)
+    with pytest.raises(RuntimeError):
+        list(charseq.train("hihello"))
+    monkeypatch.setattr(threads, "forked", True)
+    with pytest.raises(CharseqError, match="Cannot re-initialize CUDA") as caught:
+        list(charseq.train("hihello"))
+    assert "'spawn'" in caught.value.hint

@@ -1,0 +1,119 @@
+"""train --resume: which run goes on, what may change, and where its text is."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from charseq.model.model_file import read, write
+from charseq.runs.lock import Lock
+from tests.support.command import Command
+
+CONFIGURED = ["--cell", "rnn", "--hidden-size", "5", "--learning-rate", "0.01"]
+
+
+def test_the_command_goes_on_with_the_newest_run_or_one_that_is_named(charseq: Command) -> None:
+    Path("text.txt").write_text("hihello")
+    charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3", "--out", "other")
+    charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3")
+    for named, folder in (
+        ([], "runs/0001-rnn"),
+        (["other"], "other"),
+        (["other/model.safetensors"], "other"),
+    ):
+        first, *_, last = charseq.train("--resume", *named, "--epochs", "5")
+        assert (first["run"], first["resumed"], first["epochs"]) == (folder, 3, 5) or named == [
+            "other/model.safetensors"
+        ]
+        assert last["status"] == "completed"
+        if named == ["other"]:
+            Path("other/log.ndjson").unlink()
+            charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3", "--out", "other", "--force")
+    result = charseq("train", "--resume=runs/0001-rnn", "--epochs", "6")
+    assert result.status == 0
+    assert "going on with runs/0001-rnn after 5 epochs" in result.errors
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "remedy"),
+    [
+        (
+            ["--hidden-size", "6"],
+            "--hidden-size 6 would make it another run; 'runs/0001-rnn' has 5",
+            "train anew",
+        ),
+        (["--cell", "gru"], "--cell gru", "train anew"),
+        (["--seed", "1"], "--seed 1", "train anew"),
+        (["--learning-rate", "0.02"], "--learning-rate 0.02", "train anew"),
+        (["--optimizer", "sgd"], "--optimizer sgd", "train anew"),
+        (["--lines"], "--lines True", "train anew"),
+        (["--unit", "byte"], "--unit byte", "train anew"),
+        (["--vocabulary", "xyz"], "--vocabulary xyz", "train anew"),
+        (["--text", "hallo"], "the text is not the one", "without --resume"),
+        (["--out", "elsewhere"], "--resume cannot be combined with --out", "one of them"),
+        (["--force"], "--resume cannot be combined with --force", "one of them"),
+        (["--epochs", "2"], "it has done 3 epochs of 2", "more --epochs"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, list) else "",
+)
+def test_what_would_make_it_another_run_is_refused(
+    charseq: Command, options: list[str], value: str, remedy: str
+) -> None:
+    charseq.train("--text", "hihello", *CONFIGURED, "--epochs", "3")
+    before = Path("runs/0001-rnn/model.safetensors").read_bytes()
+    result = charseq("train", "--resume", *options)
+    assert result.status == 2
+    assert value in result.errors
+    assert remedy in result.errors
+    assert len(result.errors.splitlines()) <= 3
+    assert Path("runs/0001-rnn/model.safetensors").read_bytes() == before
+
+
+def test_the_same_options_may_be_given_again(charseq: Command) -> None:
+    given = ["--text", "hihello", *CONFIGURED]
+    charseq.train(*given, "--epochs", "3")
+    assert charseq.train(*given, "--epochs", "4", "--resume")[-1]["epochs"] == 4
+
+
+def test_a_text_from_standard_input_has_to_be_given_again(charseq: Command) -> None:
+    assert charseq("train", "--file", "-", *CONFIGURED, "--epochs", "3", stdin=b"hihello").status == 0
+    result = charseq("train", "--resume", "--epochs", "5")
+    assert result.status == 2
+    assert "by --file -" in result.errors
+    assert charseq("train", "--resume", "--epochs", "5", "--file", "-", stdin=b"hihello").status == 0
+
+
+def test_a_text_that_has_moved_is_named(charseq: Command) -> None:
+    Path("a.txt").write_text("hihello")
+    charseq.train("--file", "a.txt", *CONFIGURED, "--epochs", "3")
+    Path("a.txt").rename("b.txt")
+    result = charseq("train", "--resume", "--epochs", "5")
+    assert result.status == 2
+    assert "is not at 'a.txt'" in result.errors
+    assert charseq("train", "--resume", "--epochs", "5", "--file", "b.txt").status == 0
+    Path("b.txt").unlink()
+    os.mkfifo("b.txt")
+    assert "is not at 'b.txt'" in charseq("train", "--resume", "--epochs", "6").errors
+
+
+def test_without_a_run_there_is_nothing_to_go_on_with(charseq: Command) -> None:
+    for named in (["--resume"], ["--resume", "newest", "--json"]):
+        result = charseq("train", *named)
+        assert (result.status, "there is no trained model" in result.errors) == (2, True)
+        assert "by --resume" in result.errors
+
+
+def test_a_run_that_is_under_way_is_not_gone_on_with(charseq: Command) -> None:
+    Path("mine").mkdir()
+    lock = Lock(Path("mine"))
+    result = charseq("train", "--resume", "mine")
+    lock.release()
+    assert (result.status, f"process {os.getpid()}" in result.errors) == (1, True)
+
+
+def test_a_model_of_before_runs_could_go_on_is_refused_with_what_it_lacks(charseq: Command) -> None:
+    charseq.train("--text", "hihello", *CONFIGURED, "--epochs", "3")
+    path = Path("runs/0001-rnn/model.safetensors")
+    write(path, read(path))
+    result = charseq("train", "--resume", "--epochs", "9")
+    assert (result.status, "holds no run that could go on" in result.errors) == (2, True)

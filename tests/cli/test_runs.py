@@ -1,0 +1,130 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from safetensors import numpy as safetensors
+
+from charseq import __version__
+from charseq.model.description import FORMAT
+from tests.support.command import Command
+
+MODEL = Path("runs/0001-lstm/model.safetensors")
+
+
+@pytest.fixture
+def trained(charseq: Command) -> Command:
+    charseq.train("--text", "hihello", "--cell", "lstm", "--hidden-size", "5", "--epochs", "3")
+    charseq.train("--text", "xyz", "--cell", "rnn", "--epochs", "2")
+    return charseq
+
+
+def test_runs_are_listed_the_oldest_first(trained: Command) -> None:
+    head, *rows = (line.split("\t") for line in trained("runs").output.splitlines())
+    assert head == [
+        "run", "cell", "size", "characters", "status", "epochs", "loss", "right", "validation", "changed"
+    ]  # fmt: skip
+    assert [row[:6] for row in rows] == [
+        ["runs/0001-lstm", "lstm", "1 x 5", "7", "completed", "3"],
+        ["runs/0002-rnn", "rnn", "1 x 128", "3", "completed", "2"],
+    ]
+
+
+def test_as_json_numbers_are_exact(trained: Command) -> None:
+    first, second = trained("runs", "--json").records
+    end = json.loads(Path("runs/0001-lstm/log.ndjson").read_text().splitlines()[-1])
+    assert first["loss"] == end["loss"]
+    assert (first["run"], first["status"], second["run"]) == ("runs/0001-lstm", "completed", "runs/0002-rnn")
+
+
+def test_on_a_terminal_a_run_is_a_row(trained: Command) -> None:
+    head, *rows = trained("runs", "--format", "table").output.splitlines()
+    assert head.split()[:3] == ["run", "size", "epochs"]
+    assert [row.split()[0] for row in rows] == ["runs/0001-lstm", "runs/0002-rnn"]
+
+
+def test_without_runs_that_is_said(charseq: Command) -> None:
+    result = charseq("runs")
+    assert (result.status, result.output) == (0, "")
+    assert "no run in 'runs'" in result.errors
+
+
+def test_a_model_is_shown_without_its_tensors_being_read(trained: Command) -> None:
+    (record,) = trained("runs", "show", "runs/0001-lstm", "--json").records
+    assert (record["model"], record["bytes"], record["format"]) == (str(MODEL), MODEL.stat().st_size, FORMAT)
+    assert (record["cell"], record["hidden_size"], record["symbols"]) == ("lstm", 5, list("ehilo"))
+    assert record["learned"] == ["hihello"]
+    assert record["settings"]["epochs"] == 3
+    assert record["charseq"] == __version__
+    assert record["verified"] is False
+    every = safetensors.load_file(MODEL)
+    tensors = {name: array for name, array in every.items() if not name.startswith("training.")}
+    assert len(tensors) < len(every)
+    assert {name: tuple(shape) for name, shape in record["tensors"].items()} == {
+        name: array.shape for name, array in tensors.items()
+    }
+    assert record["parameters"] == sum(array.size for array in tensors.values())
+
+
+def test_the_newest_is_shown_or_what_the_environment_names(
+    trained: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "cell\trnn" in trained("runs", "show").output.splitlines()
+    monkeypatch.setenv("CHARSEQ_MODEL", "runs/0001-lstm")
+    assert "cell\tlstm" in trained("runs", "show").output.splitlines()
+
+
+def test_verify_finds_a_changed_tensor_that_the_description_cannot(trained: Command) -> None:
+    assert trained("runs", "show", str(MODEL), "--verify", "--json").records[0]["verified"] is True
+    data = bytearray(MODEL.read_bytes())
+    data[-3] ^= 1
+    MODEL.write_bytes(data)
+    assert trained("runs", "show", str(MODEL)).status == 0
+    result = trained("runs", "show", str(MODEL), "--verify")
+    assert (result.status, result.output) == (2, "")
+    assert "is not what was written" in result.errors
+
+
+def test_only_the_beginning_of_a_file_is_read(trained: Command) -> None:
+    data = MODEL.read_bytes()
+    length = 8 + int.from_bytes(data[:8], "little")
+    expected = trained("runs", "show", str(MODEL)).output
+    MODEL.write_bytes(data[:length] + b"\xff" * (len(data) - length))
+    assert trained("runs", "show", str(MODEL)).output == expected
+
+
+def test_lines_that_are_remembered_are_counted(charseq: Command) -> None:
+    Path("names.txt").write_text("ada\ngrace\nada\nalan\n")
+    charseq.train("--file", "names.txt", "--lines", "--epochs", "1", "--hidden-size", "8")
+    (record,) = charseq("runs", "show", "--json").records
+    assert (record["lines"], record["remembered_lines"]) == (True, 3)
+    assert "lines" not in record["tensors"]
+
+
+def test_hostile_text_is_shown_and_not_obeyed(charseq: Command) -> None:
+    charseq.train("--text", "\x1b[2Jx\u202e", "--epochs", "1")
+    for form in ("table", "plain"):
+        output = charseq("runs", "show", "--format", form).output
+        assert "\x1b" not in output
+        assert r"\x1b[2J" in output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is not a charseq model"),
+        (b"\xff" * 100, "is not a charseq model"),
+        (hashlib.sha256(b"").digest() * 9, "is not a charseq model"),
+        ((2**40).to_bytes(8, "little") + b"{}", "is not a charseq model"),
+    ],
+)
+def test_what_is_no_model_is_told(charseq: Command, content: bytes, told: str) -> None:
+    Path("other").write_bytes(content)
+    result = charseq("runs", "show", "other")
+    assert result.status == 2
+    assert told in result.errors
+
+
+def test_a_run_that_is_not_there_is_told(charseq: Command) -> None:
+    assert charseq("runs", "show", "none").status == 2
+    assert charseq("runs", "show").status == 2

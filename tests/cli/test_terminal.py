@@ -1,0 +1,230 @@
+"""The command on a terminal: what is drawn, what keys do, and how the terminal is left."""
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import termios
+import time
+
+import pyte
+import pytest
+
+from tests.support.command import Command
+from tests.support.forks import fork_on_a_terminal, run_charseq
+
+
+def on_a_terminal(
+    *arguments: str, width: int = 80, height: int = 24, typed: bytes = b""
+) -> tuple[int, bytes, pyte.Screen]:
+    """Run on a pseudo-terminal.  Returns the status, everything it was sent, and the screen at the end."""
+    there = {"TERM": "xterm-256color", "COLUMNS": str(width), "LINES": str(height), "NO_COLOR": None}
+    process, terminal = fork_on_a_terminal(run_charseq, arguments, there)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+    os.write(terminal, typed)
+    sent = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            sent += piece
+    _, status = os.waitpid(process, 0)
+    os.close(terminal)
+    screen = pyte.Screen(width, height)
+    pyte.ByteStream(screen).feed(sent)
+    return os.waitstatus_to_exitcode(status), sent, screen
+
+
+def test_on_a_terminal_the_table_stands_with_colours_and_the_cursor_comes_back() -> None:
+    command = "train --text hihello --cell lstm --hidden-size 5 --learning-rate 0.1 --epochs 50"
+    status, sent, screen = on_a_terminal(*command.split())
+    shown = [line.rstrip() for line in screen.display]
+    assert status == 0
+    header = next(i for i, line in enumerate(shown) if line.startswith("epoch"))
+    assert shown[header].split() == [
+        "epoch",
+        "loss",
+        "right",
+        "predicted",
+        "ids",
+        "true",
+        "ids",
+        "prediction",
+    ]
+    last = next(line for line in shown if line.lstrip().startswith("50 "))
+    assert last.split()[2:] == ["6/6", *"210334", *"210334", "ihello"]
+    assert any(line.startswith("model: runs/0001-lstm/model.safetensors") for line in shown)
+    assert b"\x1b[32m" in sent
+    assert sent.rindex(b"\x1b[?25h") > sent.rindex(b"\x1b[?25l")
+
+
+def test_on_a_terminal_the_model_that_was_taken_is_told(charseq: Command) -> None:
+    charseq.train("--text", "xyz")
+    shown = [line.rstrip() for line in on_a_terminal("predict")[2].display]
+    assert shown[:2] == ["runs/0001-gru/model.safetensors", "xyz"]
+
+
+class Terminal:
+    """A command on a pseudo-terminal of 80x24, key by key."""
+
+    def __init__(self, *arguments: str) -> None:
+        there = {"TERM": "xterm-256color", "NO_COLOR": None, "COLUMNS": None, "LINES": None}
+        self.process, self._terminal = fork_on_a_terminal(run_charseq, arguments, there)
+        self.resize(80, 24)
+        self.sent = b""
+
+    def resize(self, width: int, height: int) -> None:
+        self._size = width, height
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def press(self, keys: bytes) -> None:
+        os.write(self._terminal, keys)
+
+    def wait_for(self, text: str) -> list[str]:
+        """Read until the screen has a text on it.  Returns its lines."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            for _ in range(100):  # of a screen, all of it
+                if not select.select([self._terminal], [], [], 0.1)[0]:
+                    break
+                try:
+                    self.sent += os.read(self._terminal, 65536)
+                except OSError:
+                    break
+            screen = pyte.Screen(*self._size)
+            pyte.ByteStream(screen).feed(self.sent.rpartition(b"\x1b[H")[2])
+            if any(text in line for line in screen.display):
+                return [line.rstrip() for line in screen.display]
+        raise AssertionError(f"{text!r} never stood on the screen: {self.sent[-2000:]!r}")
+
+    def wait_for_output(self, text: bytes) -> None:
+        """Read until a text has been written, whether or not it has scrolled off the screen since."""
+        deadline = time.monotonic() + 20
+        while text not in self.sent and time.monotonic() < deadline:
+            if select.select([self._terminal], [], [], 0.1)[0]:
+                try:
+                    self.sent += os.read(self._terminal, 65536)
+                except OSError:  # the command has ended
+                    break
+        assert text in self.sent, self.sent[-2000:]
+
+    def modes(self) -> int:
+        """The local modes of the terminal: whether it echoes, and waits for whole lines."""
+        found: int = termios.tcgetattr(self._terminal)[3]
+        return found
+
+    def end(self) -> int:
+        """Read what is left, and return the status."""
+        while select.select([self._terminal], [], [], 5)[0]:
+            try:
+                piece = os.read(self._terminal, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            self.sent += piece
+        status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        os.close(self._terminal)
+        return status
+
+
+def test_interactive_answers_every_key_on_80x24(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--cell", "lstm")
+    terminal = Terminal("predict", "--interactive", "h")
+    assert "all 128 neurons" in "".join(terminal.wait_for("neurons"))
+    terminal.press(b"ih")
+    lines = terminal.wait_for("hih▏")
+    assert lines[7].startswith(" e  0.9")
+    terminal.press(b"\t")
+    assert terminal.wait_for("hihe▏")[7].startswith(" l  0.9")
+    terminal.press(b"\x7f\x7fz\x1b[A")
+    assert "hi▏" in terminal.wait_for("'z' (U+007A) is not in the model's vocabulary")
+    terminal.resize(60, 12)
+    assert len(terminal.wait_for("hi▏")) == 12
+    terminal.press(b"\x15")
+    terminal.wait_for("type a character to begin")
+    terminal.press(b"\x1b")
+    assert terminal.end() == 0
+
+
+def test_interactive_skips_unknown_characters_on_request(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "5")
+    terminal = Terminal("predict", "--interactive", "hzi", "--unknown", "skip")
+    lines = terminal.wait_for("hi▏")
+    assert any("1 unknown character skipped" in line for line in lines)
+    terminal.press(b"zh")
+    assert "hih▏" in terminal.wait_for("hih▏")
+    terminal.press(b"\x1b")
+    assert terminal.end() == 0
+
+
+@pytest.mark.parametrize(("way", "status"), [(b"\x03", 0), (b"\x04", 0), (signal.SIGTERM, 143)])
+def test_however_interactive_ends_the_terminal_is_as_it_was(
+    charseq: Command, way: bytes | int, status: int
+) -> None:
+    charseq.train("--text", "hihello")
+    terminal = Terminal("predict", "--interactive")
+    before = termios.ICANON | termios.ECHO | termios.ISIG
+    terminal.wait_for("type a character to begin")
+    assert not terminal.modes() & before
+    if isinstance(way, bytes):
+        terminal.press(way)
+    else:
+        os.kill(terminal.process, way)
+    time.sleep(0.1)
+    deadline = time.monotonic() + 10
+    while terminal.modes() & before != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert terminal.modes() & before == before
+    assert terminal.end() == status
+    assert terminal.sent.rindex(b"\x1b[?1049l") > terminal.sent.rindex(b"\x1b[?1049h")
+    assert terminal.sent.rindex(b"\x1b[?25h") > terminal.sent.rindex(b"\x1b[?25l")
+    assert b"Traceback" not in terminal.sent
+
+
+def test_ctrl_c_ends_with_a_line_of_its_own(charseq: Command) -> None:
+    charseq.train("--text", "hihello")
+    terminal = Terminal("predict", "h", "--length", "1000000000")
+    terminal.wait_for_output(b"hihello")
+    terminal.press(b"\x03")
+    assert terminal.end() == 130
+    assert terminal.sent.endswith(b"^C\r\n")
+
+
+def test_on_a_terminal_a_score_is_a_text_in_colours(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--cell", "lstm")
+    status, sent, screen = on_a_terminal("score", "hihello", "hillo", "\x1b[2Jh", "--unknown", "skip")
+    shown = [line.rstrip() for line in screen.display]
+    assert status == 0
+    assert shown[1].startswith("bits of surprise:")
+    assert shown[2] == "hihello"
+    assert shown[4:6] == ["hillo", "  hel"[:4] + shown[5][4:]]
+    assert b"48;5;160" in sent
+    _, sent, screen = on_a_terminal("predict", "h", "--show-probabilities")
+    assert screen.display[1].startswith("probability:  71%+ ")
+    assert screen.display[2].rstrip() == "hihello"
+
+
+@pytest.mark.parametrize("command", ["inspect-shapes -", "train --epochs 1 --file -"])
+def test_on_a_terminal_whoever_is_to_type_is_told_so(command: str) -> None:
+    status, sent, _ = on_a_terminal(*command.split(), typed=b"hello\n\x04")
+    assert status == 0
+    assert b"reading standard input until Ctrl-D" in sent
+
+
+def test_on_a_terminal_hostile_text_is_shown_by_every_command() -> None:
+    text = "\x1b]0;owned\x07\x1b[2Jx\u202e"
+    for arguments in (("train", "--text", text, "--cell", "lstm"), ("predict",), ("inspect-shapes", text)):
+        status, sent, screen = on_a_terminal(*arguments, width=100, height=200)
+        assert status == 0
+        assert screen.title == ""
+        assert b"\x1b]" not in sent
+        assert b"\x07" not in sent
+        assert "\u202e".encode() not in sent
+    assert "\\x1b]0;owned\\x07\\x1b[2Jx\\u202e" in "".join(on_a_terminal("predict", width=100)[2].display)

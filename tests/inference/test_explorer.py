@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from charseq.cli.interactive import _answered
+from charseq.errors import UnknownCharacter
+from charseq.inference.explorer import Explorer, Mind
+from charseq.inference.scoring import encoded, surprises
+from charseq.render.explorer import screen
+from charseq.text.units import Unknown
+from tests.inference.test_continuation import cycle, model
+
+
+def mind(explorer: Explorer) -> Mind:
+    assert explorer.mind is not None
+    return explorer.mind
+
+
+def shown(explorer: Explorer, *, width: int = 80, height: int = 24, plain: bool = False) -> list[str]:
+    lines = screen(explorer, "a model", "said", width=width, height=height, plain=plain)
+    return [line.plain for line in lines]
+
+
+def test_what_comes_next_is_told_after_every_key() -> None:
+    explorer = Explorer(cycle())
+    for typed, expected in (("a", "b"), ("b", "c"), ("c", "a")):
+        explorer.add(typed)
+        likeliest = mind(explorer).likeliest
+        assert likeliest[0][0] == expected
+        assert sum(p for _, p in likeliest) == pytest.approx(1)
+
+
+def test_it_is_what_a_score_tells_of_the_same_text() -> None:
+    of = model()
+    explorer = Explorer(of)
+    explorer.write("abcab")
+    assert explorer.mind is not None
+    before = dict(explorer.mind.likeliest)
+    (found,) = surprises(of, [encoded(of, "abcabf")])
+    assert -np.log(before["f"]) == pytest.approx(found.nats[-1], abs=1e-6)
+
+
+def test_backspace_forgets_the_last_character() -> None:
+    explorer = Explorer(model())
+    explorer.write("ab")
+    once = mind(explorer)
+    explorer.add("f")
+    explorer.shorten()
+    assert explorer.text == "ab"
+    assert mind(explorer).likeliest == once.likeliest
+    assert np.array_equal(mind(explorer).h, once.h)
+    for _ in range(4):
+        explorer.shorten()
+    assert explorer.text == ""
+    assert explorer.mind is None
+
+
+def test_an_unknown_character_leaves_everything_as_it_was() -> None:
+    explorer = Explorer(model())
+    explorer.write("ab")
+    once = explorer.mind
+    with pytest.raises(UnknownCharacter):
+        explorer.add("z")
+    assert (explorer.text, explorer.mind) == ("ab", once)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "text", "message"),
+    [
+        ("error", "ab", "'z' (U+007A) is not in the model's vocabulary"),
+        ("skip", "ab", "'z' (U+007A) is unknown: skipped"),
+        ("replace", "aba", "'z' (U+007A) is unknown: read as 'a'"),
+    ],
+)
+def test_an_unknown_key_is_answered_as_unknown_says(unknown: Unknown, text: str, message: str) -> None:
+    explorer = Explorer(cycle())
+    explorer.write("ab")
+    assert _answered(explorer, "z", unknown) == message
+    assert explorer.text == text
+
+
+def test_the_likeliest_is_taken_and_the_end_of_a_line_begins_anew() -> None:
+    explorer = Explorer(cycle())
+    assert explorer.accept()
+    explorer.write("a")
+    assert explorer.accept()
+    assert explorer.text == "ab"
+    lined = Explorer(model(boundary=True))
+    assert lined.mind is not None
+    for _ in range(500):
+        if not lined.accept():
+            break
+    assert lined.text == "" or len(lined.text) == 500
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (20, 5), (200, 60)])
+def test_the_screen_fits(width: int, height: int) -> None:
+    explorer = Explorer(model("abcdefgh가 \n"))
+    explorer.write("abc가\nd" * 60)
+    found = screen(explorer, "m" * 300, "t" * 300, width=width, height=height)
+    assert len(found) == height
+    assert max(line.cell_len for line in found) <= width
+
+
+def test_the_screen_has_the_text_the_ten_likeliest_and_every_neuron() -> None:
+    explorer = Explorer(cycle())
+    explorer.write("ab")
+    lines = shown(explorer)
+    assert "ab▏" in lines
+    assert any(line.startswith(" c  0.99") and "█" * 40 in line for line in lines)
+    place = next(i for i, line in enumerate(lines) if "all 3 neurons" in line)
+    assert len(lines[place + 1].strip()) == 3
+
+
+def test_in_ascii_all_signs_are() -> None:
+    explorer = Explorer(model())
+    explorer.write("abc")
+    assert "".join(shown(explorer, plain=True)).isascii()
+
+
+def test_symbols_that_cannot_be_seen_have_names() -> None:
+    explorer = Explorer(model("a \x1b\n", boundary=True))
+    text = "\n".join(shown(explorer))
+    for name in ("end of line", "space", r"\x1b", r"\n"):
+        assert name in text
+    assert "\x1b" not in text

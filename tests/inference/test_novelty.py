@@ -1,0 +1,108 @@
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charseq.errors import CharseqError, UsageError
+from charseq.inference.continuation import Request, Step, continuations
+from charseq.inference.novelty import novel
+from charseq.inference.sampling import Choice
+from charseq.model.line_digests import digests, holds
+from charseq.model.model_file import Model, read
+from charseq.text.corpus import Corpus
+from tests.inference.test_continuation import model, written
+from tests.support.command import Command
+
+
+def lined(*held: str) -> Model:
+    """A network that writes short lines of a and b, and has learned some."""
+    found = digests(Corpus(held, lines=True), "none")
+    return replace(model("ab", boundary=True), lines=found)
+
+
+def lines(of: Model, prompts: list[str], samples: int, seed: int = 0) -> list[str]:
+    continued = partial(continuations, of, choice=Choice(1.5), top=None)
+    requests = [Request(prompt, seed, length=8) for prompt in prompts]
+    return [r.prompt + written(steps) for r, steps in novel(of, requests, samples, continued)]
+
+
+def test_lines_are_remembered_by_their_digests() -> None:
+    found = digests(Corpus(("ada", "grace", "ada", "é"), lines=True), "none")
+    assert found is not None
+    assert len(found) == 3
+    assert holds(found, "ada")
+    assert holds(found, "é")
+    assert not holds(found, "alan")
+    assert not holds(found, "zzz")
+
+
+def test_of_other_text_and_of_too_many_lines_none_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert digests(Corpus(("ada",)), "none") is None
+    monkeypatch.setattr("charseq.model.line_digests.MOST_LINES", 2)
+    assert digests(Corpus(("a", "b", "c"), lines=True), "none") is None
+
+
+def test_no_line_is_an_old_one_and_none_comes_twice() -> None:
+    old = {"a", "b", "ab", "ba", "aa"}
+    of = lined(*old)
+    found = lines(of, [""], 50)
+    assert len(found) == 50
+    assert len(set(found)) == 50
+    assert not old & set(found)
+    assert old & set(lines(lined(), [""], 50))
+
+
+def test_what_a_prompt_gives_does_not_depend_on_the_others_or_on_how_many_are_wanted() -> None:
+    of = lined("ab", "aa", "b")
+    together = lines(of, ["a", "b", ""], 6)
+    assert together[:6] == lines(of, ["a"], 6)
+    assert together[12:] == lines(of, [""], 6)
+    assert lines(of, ["a"], 3) == together[:3]
+
+
+def test_where_nothing_new_comes_an_error_tells_how_much_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.inference.novelty.DRAWS", 30)
+    of = lined("ab")
+    continued = partial(continuations, of, choice=Choice(0.0), top=None)
+    found = novel(of, [Request("", length=4)], 3, continued)
+    assert len(next(found)[1]) <= 4
+    with pytest.raises(CharseqError, match=r"1 new lines were found .*, 2 less than wanted; the last 30"):
+        next(found)
+
+
+def test_new_lines_are_told_as_they_come() -> None:
+    drawn = []
+
+    def continued(requests: Iterable[Request]) -> Iterator[Iterator[Step]]:
+        for request in requests:
+            drawn.append(request.sample)
+            yield iter([Step(c, 1.0, ()) for c in f"{request.sample:b}".replace("0", "a").replace("1", "b")])
+
+    found = novel(lined("b"), [Request("")], 1000, continued)
+    assert next(found)[0].sample == 0
+    assert next(found)[0].sample == 2
+    assert drawn == [0, 1, 2]
+
+
+def test_a_model_without_lines_or_without_their_digests_is_refused() -> None:
+    for of in (model("ab"), model("ab", boundary=True)):
+        with pytest.raises(UsageError, match="--novel"):
+            next(novel(of, [Request("a")], 1, partial(continuations, of, choice=Choice(1.0))))
+
+
+def test_a_trained_model_leaves_its_training_lines_out(charseq: Command) -> None:
+    names = sorted({f"{a}{b}{c}" for a in "kmt" for b in "aeo" for c in ("na", "ra", "lo")})
+    Path("names.txt").write_text("".join(f"{name}\n" for name in names))
+    charseq.train("--file", "names.txt", "--lines", "--epochs", "30", "--hidden-size", "32")
+    kept = read(Path("runs/0001-rnn-norm/model.safetensors")).lines
+    assert kept is not None
+    assert kept.dtype == np.uint64
+    assert len(kept) == len(names)
+    result = charseq("predict", "--novel", "--samples", "20", "--seed", "3")
+    made = result.output.splitlines()
+    assert len(set(made)) == 20
+    assert not set(made) & set(names)
+    assert set(names) & set(charseq("predict", "--samples", "20").output.splitlines())

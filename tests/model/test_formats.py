@@ -1,0 +1,56 @@
+"""Model files as every format that there was wrote them: they are read for ever."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from charseq.model.description import FORMAT
+from charseq.model.model_file import describe, read
+from tests.support.command import Command
+
+FOLDER = Path(__file__).parent / "formats"
+"""Of each format a string that was learned whole, and lines: hihello by an lstm, three names by a gru."""
+FILES = sorted(FOLDER.glob("*.safetensors"))
+
+
+def test_there_are_files_of_every_format() -> None:
+    assert {describe(path).format for path in FILES} == set(range(1, FORMAT + 1))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_of_any_format_is_what_it_was(charseq: Command, path: Path) -> None:
+    model = read(path)
+    assert describe(path, verify=True).format == int(path.stem[0])
+    if path.stem.endswith("string"):
+        assert charseq("predict", "--model", str(path), "h").output == "hihello\n"
+        (scored,) = charseq("score", "--model", str(path), "hihello", "--json").records
+        assert scored["nats_per_character"] == pytest.approx(0.50226, abs=1e-5)
+    else:
+        assert model.lines is not None
+        assert len(model.lines) == 3
+        made = charseq("predict", "--model", str(path), "--samples", "2", "--only-new")
+        assert (made.status, len(made.output.splitlines())) == (0, 2)
+
+
+def test_what_an_older_format_lacks_is_said(charseq: Command) -> None:
+    Path("old").mkdir()
+    shutil.copy(FOLDER / "1-string.safetensors", "old/model.safetensors")
+    result = charseq("train", "--resume", "old", "--epochs", "999")
+    assert (result.status, "no run that could go on" in result.errors) == (2, True)
+
+
+def test_a_run_of_the_format_before_is_refused_with_its_reason(charseq: Command) -> None:
+    Path("old").mkdir()
+    shutil.copy(FOLDER / "2-string.safetensors", "old/model.safetensors")
+    result = charseq("train", "--resume", "old", "--epochs", "999")
+    assert (result.status, "split its text in another way" in result.errors) == (2, True)
+
+
+def test_a_run_of_this_format_goes_on(charseq: Command) -> None:
+    Path("left").mkdir()
+    shutil.copy(FOLDER / f"{FORMAT}-string.safetensors", "left/model.safetensors")
+    epochs = json.loads(charseq("runs", "show", "left", "--json").output)["settings"]["epochs"] + 3
+    *_, end = charseq.train("--resume", "left", "--epochs", str(epochs))
+    assert end["status"] == "completed"

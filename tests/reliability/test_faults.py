@@ -1,0 +1,173 @@
+"""What a fault leaves behind: saves that are killed or fail, and signals at any moment."""
+
+import json
+import os
+import platform
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charseq.model.model_file import read
+from charseq.runs.history import summary
+from tests.cli.test_process import CHARSEQ, start, wait_for_handler, wait_for_lines
+from tests.support.forks import Forked
+
+ROOT = Path(__file__).parent.parent
+MODEL = Path("runs/0001-gru/model.safetensors")
+traced = pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"),
+    reason="system calls are traced on Linux, x86-64",
+)
+
+
+def rounds(kind: str) -> list[dict[str, Any]]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tests.support.tracing", kind]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("this machine does not let a process trace its children")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@traced
+def test_killed_at_any_system_call_of_a_save_the_old_model_or_the_new_one_is_there() -> None:
+    found = rounds("kill")
+    assert len(found) > 20
+    assert {one["found"] for one in found} == {"old", "new"}
+    assert any(len(one["left"]) == 2 for one in found)
+    assert all(one["swept"] == ["model.safetensors"] for one in found)
+
+
+@traced
+def test_whatever_call_of_a_save_fails_it_is_told_and_the_old_model_is_there() -> None:
+    found = rounds("fail")
+    calls = [one["told"][0] for one in found]
+    assert {"write", "fsync"} <= set(calls)
+    assert {"rename", "renameat", "renameat2"} & set(calls)
+    for one in found:
+        call, status = one["told"]
+        assert status == 1, one
+        assert one["left"] == ["model.safetensors"], one
+        # Past the rename only the folder is left to be synchronised.
+        assert one["found"] == "old" or call in ("fsync", "open", "openat"), one
+
+
+def test_past_the_size_that_a_file_may_have_a_run_ends_in_two_lines() -> None:
+    done = subprocess.run(
+        [*CHARSEQ, "train", "--text", "hihello", "--epochs", "3"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in MODEL.parent.iterdir()) == ["log.ndjson"]
+
+
+def rounds_of(few: int, many: int) -> pytest.MarkDecorator:
+    """So many rounds in the suite, and many with -m long."""
+    return pytest.mark.parametrize("count", [few, pytest.param(many, marks=pytest.mark.long)])
+
+
+@rounds_of(2, 100)
+def test_a_signal_at_any_moment_is_answered_at_once_and_what_was_begun_is_saved(count: int) -> None:
+    moments = random.Random(count)
+    for number in range(count):
+        sent, status = moments.choice([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+        out = Path(f"run{number}")
+        process = start("train", "--text", "hihello " * 30, "--epochs", "100000", "--out", str(out), "--json")
+        wait_for_handler(process, signal.SIGCONT)  # the last of the signals that a training handles
+        time.sleep(3 * moments.random())
+        asked = time.monotonic()
+        process.send_signal(sent)
+        output, errors = process.communicate(timeout=10)
+        assert time.monotonic() - asked < 2
+        assert process.returncode == status, errors
+        assert b"Traceback" not in errors
+        if not output:
+            assert errors.strip() == b"stopped; nothing was learned yet"
+            assert not out.exists()
+            continue
+        assert errors.splitlines()[-1].decode() == f"charseq train --resume {out}"
+        assert json.loads(output.splitlines()[-1])["status"] == "interrupted"
+        read(out / "model.safetensors")
+        assert sorted(path.name for path in out.iterdir()) == ["log.ndjson", "model.safetensors"]
+
+
+@rounds_of(2, 200)
+def test_killed_at_any_moment_a_training_leaves_a_model_that_loads_and_goes_on(count: int) -> None:
+    moments = random.Random(count)
+    arguments = ["--text", "hihello " * 30, "--hidden-size", "100", "--out", "run", "--json"]
+    arguments += ["--epochs", "100000", "--save-every", "0.001s", "--force"]
+    process = Forked("train", *arguments)
+    for _ in range(count):
+        wait_for_lines(process, 40)
+        while not Path("run/model.safetensors").exists():
+            wait_for_lines(process, 1)
+        time.sleep(0.3 * moments.random())
+        process.kill()
+        process.communicate()
+        assert read(Path("run/model.safetensors")).learned
+        for line in Path("run/log.ndjson").read_text().splitlines(keepends=True):
+            if line.endswith("\n"):
+                json.loads(line)
+        assert summary(Path("run")).status == "unfinished"
+        process = Forked("train", "--resume", "run", "--json", "--save-every", "0.001s")
+    wait_for_lines(process, 3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert sorted(path.name for path in Path("run").iterdir()) == ["log.ndjson", "model.safetensors"]
+
+
+@rounds_of(1, 30)
+def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(count: int) -> None:
+    for _ in range(count):
+        arguments = ["--text", "hihello", "--epochs", "100000", "--out", "mine", "--force", "--json"]
+        winner = Forked("train", *arguments)
+        wait_for_lines(winner, 2)
+        before = Path("mine/log.ndjson").stat().st_ino
+        for more in (arguments, ["--resume", "mine"]):
+            asked = time.monotonic()
+            other = Forked("train", *more)
+            _, errors = other.communicate(timeout=10)
+            assert summary(Path("mine")).status == "running"
+            assert time.monotonic() - asked < 1.5  # half of it is the start of Python on a busy machine
+            assert other.returncode in (1, 2)
+            assert f"process {winner.pid}".encode() in errors or b"there is no model" in errors
+        assert Path("mine/log.ndjson").stat().st_ino == before
+        winner.kill()
+        winner.communicate()
+        after = Forked("train", *arguments)
+        wait_for_lines(after, 2)
+        after.send_signal(signal.SIGTERM)
+        after.communicate(timeout=10)
+        assert read(Path("mine/model.safetensors")).learned
+
+
+@rounds_of(1, 10)
+def test_of_four_trainings_that_begin_together_one_wins(count: int) -> None:
+    for number in range(count):
+        arguments = ["--text", "hihello", "--epochs", "100000", "--out", f"mine{number}", "--json"]
+        processes = [Forked("train", *arguments) for _ in range(4)]
+        while sum(process.poll() is None for process in processes) > 1:
+            time.sleep(0.05)
+        (winner,) = [process for process in processes if process.poll() is None]
+        for process in processes:
+            if process is not winner:
+                _, errors = process.communicate()
+                assert process.returncode in (1, 2)
+                assert f"process {winner.pid}".encode() in errors or b"already holds a run" in errors
+        wait_for_lines(winner, 2)
+        winner.send_signal(signal.SIGINT)
+        winner.communicate(timeout=10)
+        assert read(Path(f"mine{number}/model.safetensors")).learned

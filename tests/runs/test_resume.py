@@ -1,0 +1,286 @@
+"""A run that was stopped, and goes on as if it had not been."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charseq import api
+from charseq.cells import CELLS
+from charseq.errors import ModelFileError, TextError, UsageError
+from charseq.events import End, Epoch, Event, Report, Start
+from charseq.model.model_file import read, write
+from charseq.runs.folder import new_run, resumed_run
+from charseq.runs.resume import resumption
+from charseq.settings.defaults import choose
+from charseq.text.corpus import Corpus
+from charseq.text.sources import Given
+from charseq.training.loop import train
+from charseq.training.optimizer import OPTIMIZERS
+
+STREAM = "".join(f"{i} and {i * i}; " for i in range(13))
+LINES = ("ada", "grace", "alan", "barbara", "edsger", "donald", "john", "kay")
+OUT = Path("out")
+MODEL = OUT / "model.safetensors"
+
+
+def stopped_after(updates: int) -> Callable[[], bool]:
+    """Asked after every update (and after every epoch), say so from the given one on."""
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked >= updates
+
+    return stop
+
+
+def trained(
+    texts: tuple[str, ...], *, stop: Callable[[], bool], lines: bool = False, **plan: Any
+) -> list[Event]:
+    given = Given(texts, lines=lines)
+    corpus = Corpus(texts, lines)
+    vocabulary = given.vocabulary(corpus)
+    settings = choose(corpus, len(vocabulary), plan)
+    shutil.rmtree(OUT, ignore_errors=True)
+    run = lambda: new_run(settings.cell, OUT)  # noqa: E731
+    return list(train(corpus, vocabulary, settings, run, given=given, stop=stop))
+
+
+def resumed(
+    texts: tuple[str, ...], *, stop: Callable[[], bool] = lambda: False, **changes: Any
+) -> list[Event]:
+    left = resumption(MODEL).with_changes(changes)
+    corpus = Corpus(texts, left.given.lines)
+    vocabulary = left.given.vocabulary(corpus)
+    run = lambda: resumed_run(left.folder, left.logged)  # noqa: E731
+    return list(train(corpus, vocabulary, left.settings, run, given=left.given, resumed=left, stop=stop))
+
+
+def written() -> tuple[bytes, bytes]:
+    return MODEL.read_bytes(), (OUT / "log.ndjson").read_bytes()
+
+
+def never() -> bool:
+    return False
+
+
+KINDS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "strings": (("hihello", "abcab"), {"epochs": 4, "until_learned": False}),
+    "strings in batches": (("hihello", "abcab", "cabbage"), {"epochs": 3, "batch_size": 2}),
+    "a stream": (
+        (STREAM,),
+        {"epochs": 2, "sequence_length": 7, "batch_size": 3, "validation": 0.1, "average": 0.9},
+    ),
+    "lines": (LINES, {"epochs": 2, "batch_size": 3, "lines": True, "sequence_length": 4}),
+}
+
+
+def planned(kind: str, optimizer: str, dropout: float) -> Any:
+    """A case of the suite where it is one of the usual; every other is a long one."""
+    usual = optimizer == "adam" or (kind == "strings" and dropout)
+    return pytest.param(kind, optimizer, dropout, marks=[] if usual else pytest.mark.long)
+
+
+@pytest.mark.parametrize(
+    ("kind", "optimizer", "dropout"),
+    [
+        planned(kind, optimizer, dropout)
+        for kind in KINDS
+        for optimizer in OPTIMIZERS
+        for dropout in (0.0, 0.5)
+    ],
+)
+def test_stopped_after_any_update_the_run_goes_on_as_if_it_had_not_been(
+    kind: str, optimizer: str, dropout: float
+) -> None:
+    texts, plan = KINDS[kind]
+    plan = {"hidden_size": 5, "layers": 2, "cell": "gru", "optimizer": optimizer, "dropout": dropout, **plan}
+    trained(texts, stop=never, **plan)
+    expected = written()
+    steps = 0
+    while True:
+        steps += 1
+        events = trained(texts, stop=stopped_after(steps), **plan)
+        assert isinstance(events[-1], End)
+        if events[-1].status == "completed":
+            break
+        resumed(texts)
+        assert written() == expected, steps
+    assert steps > 3
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_goes_on_from_its_carried_state(cell: str, dropout: float) -> None:
+    texts, plan = KINDS["a stream"]
+    plan = {"hidden_size": 5, "layers": 2, "cell": cell, "dropout": dropout, **plan}
+    trained(texts, stop=never, **plan)
+    expected = written()
+    for steps in (1, 3, 6):
+        trained(texts, stop=stopped_after(steps), **plan)
+        resumed(texts, stop=stopped_after(2))
+        resumed(texts)
+        assert written() == expected, steps
+
+
+def test_a_run_that_recovers_and_reports_goes_on_as_if_it_had_not_been_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("charseq.training.loop.PLACES_BETWEEN_REPORTS", 40)
+    monkeypatch.setattr("charseq.training.divergence.UPDATES_BETWEEN_COPIES", 2)
+    plan: dict[str, Any] = {
+        "hidden_size": 9,
+        "cell": "rnn-relu",
+        "learning_rate": 2.0,
+        "recoveries": 9,
+        "epochs": 2,
+    }
+    plan |= {"sequence_length": 7, "batch_size": 2, "validation": 0.1, "until_learned": False}
+    events = trained((STREAM,), stop=never, **plan)
+    assert any(isinstance(event, Report) for event in events)
+    assert isinstance(events[-1], End)
+    assert events[-1].recoveries > 0
+    expected = written()
+    for steps in range(1, events[-1].recoveries + 14, 2):
+        stopped = trained((STREAM,), stop=stopped_after(steps), **plan)[-1]
+        assert isinstance(stopped, End)
+        if stopped.status == "interrupted":
+            resumed((STREAM,))
+        assert written() == expected, steps
+
+
+def test_more_epochs_at_a_constant_rate_are_those_of_a_longer_run() -> None:
+    texts, plan = KINDS["a stream"]
+    plan = {**plan, "cell": "lstm", "hidden_size": 5, "schedule": "constant", "patience": 0}
+    longer = trained(texts, stop=never, **{**plan, "epochs": 5})
+    expected = MODEL.read_bytes()
+    trained(texts, stop=never, **plan)
+    events = resumed(texts, epochs=5)
+    assert MODEL.read_bytes() == expected
+    added = [event for event in events if isinstance(event, Epoch)]
+    others = [event for event in longer if isinstance(event, Epoch)][2:]
+    assert [(e.epoch, e.loss, e.validation_loss) for e in added] == [
+        (e.epoch, e.loss, e.validation_loss) for e in others
+    ]
+    log = [json.loads(line) for line in (OUT / "log.ndjson").read_text().splitlines()]
+    assert [record.get("epoch") for record in log[1:-1]] == [1, 2, 3, 4, 5]
+    assert log[0]["epochs"] == 5
+
+
+def test_patience_and_what_was_best_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.training.evaluation.FEWEST_HELD_OUT", 5)
+    plan: dict[str, Any] = {
+        "cell": "gru",
+        "hidden_size": 5,
+        "epochs": 50,
+        "patience": 2,
+        "learning_rate": 0.5,
+    }
+    plan |= {"validation": 0.1, "sequence_length": 9}
+    whole = trained((STREAM,), stop=never, **plan)
+    assert isinstance(whole[-1], End)
+    assert whole[-1].epochs < 50
+    expected = written()
+    updates = next(i for i in range(1, 99) if _epochs(trained((STREAM,), stop=stopped_after(i), **plan)) == 2)
+    trained((STREAM,), stop=stopped_after(updates), **plan)
+    resumed((STREAM,))
+    assert written() == expected
+
+
+def _epochs(events: list[Event]) -> int:
+    return sum(isinstance(event, Epoch) for event in events)
+
+
+def test_a_time_limit_is_the_budget_of_the_whole_run() -> None:
+    plan: dict[str, Any] = {
+        "cell": "gru",
+        "hidden_size": 5,
+        "time_limit": 100.0,
+        "sequence_length": 9,
+        "validation": 0.1,
+    }
+    trained((STREAM,), stop=stopped_after(5), **plan)
+    left = resumption(MODEL)
+    seconds = left.state.place["seconds"]
+    assert 0 < seconds < 100
+    write(MODEL, left.model, replace(left.state, place={**left.state.place, "seconds": 98.5}))
+    events = resumed((STREAM,))
+    assert isinstance(events[-1], End)
+    assert events[-1].status == "completed"
+    assert 98.5 < events[-1].seconds < 100.5
+    with pytest.raises(UsageError, match="nothing left to do"):
+        resumed((STREAM,))
+    more = resumed((STREAM,), time_limit=101)
+    assert isinstance(more[0], Start)
+    assert more[0].resumed == pytest.approx(events[-1].last_passes)
+
+
+def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
+    texts, plan = KINDS["strings"]
+    trained(texts, stop=never, cell="gru", **plan)
+    before = written()
+    with pytest.raises(UsageError, match="it has done 4 epochs of 4"):
+        resumed(texts)
+    with pytest.raises(UsageError, match="it has done 4 epochs of 3"):
+        resumed(texts, epochs=3)
+    assert written() == before
+
+
+def test_what_a_run_needs_to_go_on_is_not_read_to_predict() -> None:
+    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
+    model, data = read(MODEL), bytearray(MODEL.read_bytes())
+    place = bytes(data).rfind(resumption(MODEL).state.tensors["optimizer.0.0"].tobytes())
+    data[place] ^= 1
+    MODEL.write_bytes(data)
+    assert read(MODEL).arrays.keys() == model.arrays.keys()
+    with pytest.raises(ModelFileError, match="optimizer"):
+        resumption(MODEL)
+
+
+def test_from_python_a_run_is_stopped_and_gone_on_with() -> None:
+    plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9, "learning_rate": 0.01}
+    whole = list(api.train("hihello", out="whole", **plan))
+    assert isinstance(whole[-1], End)
+    *_, stopped = api.train("hihello", out="out", stop=stopped_after(5), **plan)
+    assert isinstance(stopped, End)
+    assert stopped.status == "interrupted"
+    *_, end = api.train(resume="out")
+    assert isinstance(end, End)
+    assert MODEL.read_bytes() == Path("whole/model.safetensors").read_bytes()
+    for wrong in (
+        {"save_every": "10s"},
+        {"save_every": 0},
+        {"resume": "newest"},
+        {"resume": "out", "force": True},
+    ):
+        with pytest.raises(UsageError):
+            next(api.train("hihello", **wrong))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_training_is_the_same_bytes_twenty_times(kind: str) -> None:
+    texts, plan = KINDS[kind]
+    found = set()
+    for _ in range(20):
+        trained(texts, stop=never, **{"cell": "gru", "hidden_size": 5, "dropout": 0.5, **plan})
+        found.add(written())
+    assert len(found) == 1
+
+
+def test_strings_are_kept_unless_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9}
+    list(api.train("hihello", out="out", stop=stopped_after(3), **plan))
+    assert resumption(MODEL).given.texts == ("hihello",)
+    monkeypatch.setattr("charseq.runs.resume.MOST_KEPT", 6)
+    list(api.train("hihello", out="long", stop=stopped_after(3), **plan))
+    assert resumption(Path("long/model.safetensors")).given.texts == ()
+    with pytest.raises(TextError, match="was not kept"):
+        next(api.train(resume="long"))
+    *_, end = api.train("hihello", resume="long")
+    assert isinstance(end, End)

@@ -1,0 +1,74 @@
+"""Runs that cannot go on, and why."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from charseq.errors import ModelFileError, TextError
+from charseq.model.model_file import write
+from charseq.runs.resume import resumption
+from tests.runs.test_resume import KINDS, MODEL, OUT, never, resumed, stopped_after, trained, written
+
+
+def test_a_run_that_has_diverged_cannot_go_on() -> None:
+    trained(("hihello",), stop=never, cell="gru", learning_rate=1e30, epochs=9)
+    with pytest.raises(ModelFileError, match="no run that could go on"):
+        resumption(MODEL)
+
+
+@pytest.mark.parametrize("text", ["hihellp", "hihell", "hihello.", "ohelhil"])
+def test_another_text_is_refused(text: str) -> None:
+    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
+    before = written()
+    with pytest.raises(TextError, match="its hash is another"):
+        resumed((text,))
+    assert written() == before
+
+
+def test_a_log_that_is_damaged_or_gone_is_begun_again() -> None:
+    texts, plan = KINDS["strings"]
+    for damaged in (b"", b"{half"):
+        trained(texts, stop=stopped_after(4), cell="gru", **plan)
+        (OUT / "log.ndjson").write_bytes(damaged)
+        resumed(texts)
+        lines = (OUT / "log.ndjson").read_text().splitlines()
+        assert [json.loads(line)["event"] for line in (lines[0], lines[-1])] == ["start", "end"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": -1},
+        {"epochs": "2"},
+        {"updates": None},
+        {"tally": {}},
+        {"tally": {"cost": "1", "right": 0.0, "places": 0}},
+        {"text": {"texts": [1], "files": []}},
+        {"text": {"texts": "abc", "files": 7}},
+        {"text": None},
+        {"text": "abc"},
+    ],
+    ids=str,
+)
+def test_a_place_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
+    left = resumption(MODEL)
+    write(MODEL, left.model, replace(left.state, place={**left.state.place, **wrong}))
+    with pytest.raises(ModelFileError):
+        resumed(("hihello",))
+
+
+def test_tensors_that_do_not_fit_are_refused() -> None:
+    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
+    left = resumption(MODEL)
+    for name in left.state.tensors:
+        if name == "generator":
+            continue
+        for other in ({}, {name: left.state.tensors[name][:-1]}, {name: np.zeros(3, np.uint8)}):
+            tensors = {n: a for n, a in left.state.tensors.items() if n != name}
+            write(MODEL, left.model, replace(left.state, tensors={**tensors, **other}))
+            with pytest.raises(ModelFileError, match="does not fit"):
+                resumed(("hihello",))

@@ -1,0 +1,63 @@
+"""What tests of training share: runs in this process, and what came of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from charseq.cells.cell import unroll
+from charseq.events import End, Epoch, Event
+from charseq.inference.continuation import continuation, default_choice
+from charseq.model.model_file import Model, read
+from charseq.model.numpy_ops import SeededDraw
+from charseq.runs.folder import new_run
+from charseq.settings.defaults import choose
+from charseq.text.corpus import Corpus
+from charseq.text.vocabulary import Vocabulary
+from charseq.training.kernels.select import Way
+from charseq.training.learner import Learner
+from charseq.training.loop import train
+
+STEPPED = Way("stepped", "step", unroll)
+LONG = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(90))
+
+
+def events_of(
+    *texts: str,
+    lines: bool = False,
+    out: str = "out",
+    stop: Callable[[], bool] = lambda: False,
+    live: bool = False,
+    **given: Any,
+) -> list[Event]:
+    corpus = Corpus(texts, lines)
+    vocabulary = Vocabulary.of(texts, boundary=lines)
+    settings = choose(corpus, len(vocabulary), given)
+    run = lambda: new_run(settings.cell, Path(out), force=True)  # noqa: E731
+    return list(train(corpus, vocabulary, settings, run, stop=stop, live=live))
+
+
+def epochs(events: list[Event]) -> list[Epoch]:
+    return [event for event in events if type(event) is Epoch]
+
+
+def ended(events: list[Event]) -> End:
+    assert isinstance(events[-1], End)
+    return events[-1]
+
+
+def model(out: str = "out") -> Model:
+    return read(Path(out) / "model.safetensors")
+
+
+def greedily(prompt: str, out: str = "out") -> str:
+    trained = model(out)
+    return prompt + "".join(s.character for s in continuation(trained, prompt, default_choice(trained)))
+
+
+def learner_of(corpus: Corpus, **given: Any) -> Learner:
+    vocabulary = Vocabulary.of(corpus.sequences)
+    settings = choose(corpus, len(vocabulary), {"hidden_size": 8, **given})
+    network = settings.network(len(vocabulary))
+    return Learner(network, network.draw(SeededDraw(0)), settings, STEPPED, torch.device("cpu"))

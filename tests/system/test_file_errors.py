@@ -1,0 +1,272 @@
+"""What the system refuses is reported in its words, with a remedy that fits, and nothing is left behind."""
+
+import errno
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from charseq import api
+from charseq.errors import CharseqError, ModelFileError, TextError
+from charseq.model.model_file import read
+from charseq.runs import lock
+from charseq.runs.folder import new_run, resumed_run
+from charseq.runs.lock import Lock
+from charseq.system.file_errors import REMEDIES, reason, remedy
+from charseq.text.sources import Given, open_file
+from charseq.text.vocabulary import Vocabulary
+from tests.model.test_model_file import model
+from tests.support.command import Command
+
+HINTS = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EACCES: "check its permissions",
+    errno.EROFS: "make the file system writable",
+    errno.EDQUOT: "disk quota",
+    errno.EIO: "check the disk",
+    errno.EMFILE: "ulimit -n",
+}
+Refuse = Callable[..., None]
+each_error = pytest.mark.parametrize("number", HINTS, ids=errno.errorcode.get)
+TINY: dict[str, Any] = {"epochs": 1, "hidden_size": 2, "cell": "gru"}
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
+    """Let a function raise an OSError, whenever its arguments are such."""
+
+    def prepare(owner: Any, name: str, number: int, when: Callable[..., bool] = lambda *a, **k: True) -> None:
+        plain = getattr(owner, name)
+
+        def refusing(*arguments: Any, **options: Any) -> Any:
+            if when(*arguments, **options):
+                raise OSError(number, os.strerror(number))
+            return plain(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, refusing)
+
+    return prepare
+
+
+def require_words(error: CharseqError, number: int) -> None:
+    assert os.strerror(number) in error.message
+    assert HINTS[number] in error.hint
+    for other, hint in HINTS.items():
+        assert other == number or hint not in error.hint
+
+
+def left() -> list[str]:
+    return sorted(str(path) for path in Path().rglob("*"))
+
+
+CALLS = [(os, "write"), (os, "ftruncate")]
+
+
+@each_error
+@pytest.mark.parametrize(("owner", "name"), CALLS, ids=["write", "ftruncate"])
+def test_a_lock_that_cannot_be_written_is_not_left(
+    refuse: Refuse, owner: Any, name: str, number: int
+) -> None:
+    refuse(owner, name, number)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        Lock(Path())
+    assert left() == []
+
+
+@each_error
+@pytest.mark.parametrize(("owner", "name"), CALLS, ids=["write", "ftruncate"])
+def test_a_run_that_cannot_be_locked_is_neither_made_nor_resumed(
+    refuse: Refuse, owner: Any, name: str, number: int
+) -> None:
+    list(api.train("hihello", out="kept", **TINY))
+    before = left()
+    refuse(owner, name, number)
+    for begin in (
+        lambda: resumed_run(Path("kept"), 1),
+        lambda: new_run("gru", Path("out")),
+        lambda: new_run("gru", Path("kept"), force=True),
+        lambda: list(api.train(resume="kept", epochs=9)),
+        lambda: list(api.train("hihello", out="out", **TINY)),
+    ):
+        with pytest.raises(CharseqError) as caught:
+            begin()
+        require_words(caught.value, number)
+        assert left() == before
+
+
+def test_a_numbered_run_that_cannot_be_locked_leaves_no_folder(refuse: Refuse) -> None:
+    refuse(os, "write", errno.ENOSPC)
+    with pytest.raises(CharseqError, match="cannot make a run in 'runs'"):
+        new_run("gru")
+    assert [path for path in left() if "0001-gru" in path] == []
+
+
+@each_error
+def test_a_log_that_cannot_be_read_leaves_no_lock(refuse: Refuse, number: int) -> None:
+    list(api.train("hihello", out="kept", **TINY))
+    before = left()
+    refuse(Path, "open", number, lambda path, *a, **k: path.name == "log.ndjson")
+    with pytest.raises(CharseqError) as caught:
+        resumed_run(Path("kept"), 1)
+    require_words(caught.value, number)
+    assert left() == before
+
+
+@each_error
+@pytest.mark.parametrize("name", ["fsync", "open"])
+def test_a_file_that_cannot_be_replaced_is_untouched(refuse: Refuse, name: str, number: int) -> None:
+    from charseq.model.atomic_write import replace
+
+    path = Path("file")
+    path.write_bytes(b"old")
+    refuse(os, name, number)
+    with pytest.raises(CharseqError) as caught:
+        replace(path, b"new")
+    require_words(caught.value, number)
+    assert caught.value.hint.endswith("what was there is untouched")
+    assert (path.read_bytes(), left()) == (b"old", ["file"])
+
+
+@each_error
+def test_a_run_whose_log_cannot_be_begun_leaves_no_folder(refuse: Refuse, number: int) -> None:
+    refuse(os, "fsync", number)
+    with pytest.raises(CharseqError) as caught:
+        list(api.train("hihello", out="out", **TINY))
+    require_words(caught.value, number)
+    assert left() == []
+
+
+@each_error
+def test_a_folder_that_cannot_be_made_is_reported(refuse: Refuse, number: int) -> None:
+    refuse(Path, "mkdir", number)
+    for out in (None, Path("out")):
+        with pytest.raises(CharseqError) as caught:
+            new_run("gru", out)
+        require_words(caught.value, number)
+        assert "choose another folder with --out or CHARSEQ_RUNS" in caught.value.hint
+
+
+@each_error
+def test_a_model_that_cannot_be_read_is_reported(refuse: Refuse, number: int) -> None:
+    from charseq.model.model_file import write
+
+    path = Path("model.safetensors")
+    write(path, model())
+    refuse(Path, "open", number)
+    with pytest.raises(ModelFileError) as caught:
+        read(path)
+    require_words(caught.value, number)
+
+
+@each_error
+def test_a_text_that_cannot_be_opened_is_reported(refuse: Refuse, number: int) -> None:
+    refuse(Path, "open", number)
+    with pytest.raises(TextError) as caught:
+        open_file("text.txt")
+    require_words(caught.value, number)
+
+
+class Broken(io.BytesIO):
+    """Standard input that cannot be read."""
+
+    number = errno.EIO
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError(self.number, os.strerror(self.number))
+
+    def read1(self, size: int | None = -1) -> bytes:
+        return self.read()
+
+
+@each_error
+def test_standard_input_that_cannot_be_read_is_reported(number: int) -> None:
+    source = Broken(b"hihello")
+    source.number = number
+    with (
+        pytest.raises(TextError, match="cannot read standard input") as caught,
+        Given(files=("-",)).opened(source),
+    ):
+        pass
+    require_words(caught.value, number)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("predict", "-"),
+        ("score", "-"),
+        ("score", "-", "--lines"),
+        ("inspect-shapes", "-"),
+        ("train", "--file", "-"),
+    ],
+)
+def test_every_command_reports_standard_input_that_cannot_be_read(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "2")
+    broken = SimpleNamespace(BytesIO=Broken, TextIOWrapper=io.TextIOWrapper)
+    monkeypatch.setattr("tests.support.command.io", broken)
+    result = charseq(*command)
+    assert result.status == 2, result.errors
+    assert "cannot read standard input: Input/output error" in result.errors
+
+
+@each_error
+def test_standard_input_that_cannot_be_kept_names_the_temporary_folder(refuse: Refuse, number: int) -> None:
+    refuse(tempfile.SpooledTemporaryFile, "write", number)
+    opened = Given(files=("-",)).opened(io.BytesIO(b"hihello"))
+    with pytest.raises(CharseqError, match="cannot keep standard input") as caught, opened:
+        pass
+    require_words(caught.value, number)
+    assert "TMPDIR" in caught.value.hint
+
+
+@each_error
+def test_text_that_cannot_be_encoded_names_the_temporary_folder(
+    refuse: Refuse, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    from charseq.text.encoding import Encoded
+
+    monkeypatch.setattr("charseq.text.sources.LARGE", 1)
+    Path("text.txt").write_text("hihello" * 9)
+    refuse(tempfile, "TemporaryFile", number)
+    with Given(files=("text.txt",)).opened(io.BytesIO()) as corpus, pytest.raises(CharseqError) as caught:
+        Encoded(corpus, Vocabulary.of(["hihello"]))
+    require_words(caught.value, number)
+    assert "TMPDIR" in caught.value.hint
+
+
+def test_a_full_disk_is_reported_when_a_run_is_resumed(charseq: Command, refuse: Refuse) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "2", "--out", "kept")
+    refuse(os, "write", errno.ENOSPC)
+    result = charseq("train", "--resume", "kept", "--epochs", "3")
+    assert result.status == 1
+    assert result.errors.splitlines()[-2:] == [
+        "charseq: cannot resume in 'kept': No space left on device",
+        "  make room on the disk",
+    ]
+    assert not (Path("kept") / lock.NAME).exists()
+
+
+def test_a_config_file_that_cannot_be_read_is_reported(charseq: Command) -> None:
+    Path("options.toml").mkdir()
+    result = charseq("train", "--text", "ab", "--config", "options.toml")
+    assert result.status == 2
+    assert "name a file, not a folder" in result.errors
+
+
+def test_a_reason_without_a_known_remedy_is_given_alone() -> None:
+    odd = OSError(errno.EUCLEAN, "Structure needs cleaning")
+    assert (reason(odd), remedy(odd)) == ("Structure needs cleaning", "")
+    assert remedy(odd, "use --out") == "use --out"
+    assert remedy(OSError(errno.ENOSPC, "full"), "use --out") == "make room on the disk, or use --out"
+    assert reason(ValueError("embedded null byte")) == "embedded null byte"
+
+
+def test_every_remedy_is_of_a_number_that_this_system_knows() -> None:
+    assert set(REMEDIES) <= set(errno.errorcode)

@@ -1,0 +1,92 @@
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charseq.errors import TextError
+from charseq.text import corpus as module
+from charseq.text.corpus import LargeCorpus, Source, decoded, lines_of
+
+any_text = st.text(st.sampled_from("ab\n\r é한😀"), max_size=60)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def pieces_of_a_few_bytes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PIECE", 5)
+        yield
+
+
+def large(*contents: bytes, **options: Any) -> LargeCorpus:
+    sources = [Source(f"source {i}", io.BytesIO(content)) for i, content in enumerate(contents)]
+    return LargeCorpus(tuple(sources), **options)
+
+
+def test_lines_are_cut_at_their_ends_which_are_left_out() -> None:
+    assert lines_of("ada\r\n\ngrace\nal\ran") == ["ada", "grace", "al\ran"]
+
+
+@given(any_text)
+def test_pieces_of_a_large_text_are_the_text(text: str) -> None:
+    corpus = large(text.encode(), b"and more")
+    assert "".join(corpus.pieces()) == text + "and more"
+    assert (corpus.characters, corpus.strings) == (len(text) + 8, 2)
+
+
+@given(any_text)
+def test_a_large_text_of_lines_has_the_lines_of_the_text(text: str) -> None:
+    corpus = large(text.encode(), lines=True)
+    assert "".join(corpus.pieces()) == "".join(lines_of(text))
+    assert (corpus.characters, corpus.strings) == (sum(map(len, lines_of(text))), len(lines_of(text)))
+
+
+@given(any_text)
+def test_pieces_end_at_lines_where_they_are_to(text: str) -> None:
+    pieces = [*large(text.encode(), at_lines=True).pieces()]
+    assert "".join(pieces) == text
+    assert all(piece.endswith("\n") for piece in pieces[:-1])
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_can_be_read_where_the_unit_is_the_byte(data: bytes) -> None:
+    text = "".join(large(data, unit="byte").pieces())
+    assert text.encode("utf-8", "surrogateescape") == data
+
+
+@given(st.binary(max_size=40))
+def test_what_is_not_utf_8_is_told_with_the_offset_that_the_whole_has(data: bytes) -> None:
+    def outcome(text: Callable[[], str]) -> str:
+        try:
+            return text()
+        except TextError as error:
+            return error.message
+
+    whole = outcome(lambda: decoded(data, "source 0", "character"))
+    assert outcome(lambda: "".join(large(data).pieces())) == whole
+
+
+def test_a_source_that_fails_is_named() -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(TextError, match="cannot read it: Input/output error"):
+        list(LargeCorpus((Source("it", Broken()),)).pieces())
+
+
+@given(st.binary(max_size=40))
+def test_arbitrary_bytes_are_text_or_told_with_their_offset(data: bytes) -> None:
+    assert decoded(data, "it", "byte").encode("utf-8", "surrogateescape") == data
+    try:
+        whole = decoded(data, "it", "character")
+    except TextError as error:
+        offset = int(error.message.rpartition(" ")[2])
+        assert decoded(data[:offset], "it", "character").encode() == data[:offset]
+        with pytest.raises(TextError, match=f"offset {offset}"):
+            list(large(data).pieces())
+    else:
+        assert whole.encode() == data
+        assert "".join(large(data).pieces()) == whole

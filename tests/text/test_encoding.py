@@ -1,0 +1,88 @@
+import io
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charseq.errors import CharseqError, TextError
+from charseq.text import corpus as module
+from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, Source, lines_of
+from charseq.text.encoding import Encoded
+from charseq.text.vocabulary import Vocabulary
+
+some_text = st.text(st.sampled_from("ab\n é한😀"), min_size=2, max_size=60)
+
+
+def encoded(corpus: AnyCorpus, unit: str = "character") -> tuple[Encoded, Vocabulary]:
+    vocabulary = Vocabulary.of(corpus.pieces(), boundary=corpus.lines, unit=unit)  # type: ignore[arg-type]
+    return Encoded(corpus, vocabulary), vocabulary
+
+
+def large(text: str, *, lines: bool = False) -> LargeCorpus:
+    return LargeCorpus((Source("it", io.BytesIO(text.encode())),), lines)
+
+
+def same(mine: object, other: object) -> bool:
+    return np.array_equal(np.concatenate(mine), np.concatenate(other))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("unit", ["character", "grapheme", "byte"])
+def test_lines_are_enclosed_in_boundaries(unit: str) -> None:
+    found, vocabulary = encoded(Corpus(("ada", "é", "grace"), lines=True), unit)
+    assert [vocabulary.decode(ids) for ids in found.sequences] == ["ada", "é", "grace"]
+    assert all(ids[0] == ids[-1] == 0 and ids[1:-1].all() for ids in found.sequences)
+    assert found.sequences.positions.tolist() == [4, 3 if unit == "byte" else 2, 6]
+
+
+def test_a_slice_of_lines_is_lines() -> None:
+    lines = encoded(Corpus(("ada", "alan", "grace"), lines=True))[0].sequences
+    assert same(lines[1:], [lines[1], lines[2]])
+    assert same(lines[1:2], [lines[1]])
+    assert len(lines[3:]) == 0
+    with pytest.raises(IndexError):
+        lines[3]
+
+
+@given(some_text)
+def test_large_text_is_encoded_as_the_same_text_in_memory_is(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PIECE", 5)
+        mine, _ = encoded(large(text))
+    (ids,) = mine.sequences
+    (expected,) = encoded(Corpus((text,)))[0].sequences
+    assert ids.tolist() == expected.tolist()
+    assert ids.dtype == expected.dtype == np.uint8
+    mine.release()
+    assert ids.tolist() == expected.tolist()
+
+
+@given(some_text)
+def test_large_text_of_lines_is_encoded_as_in_memory(text: str) -> None:
+    lines = lines_of(text)
+    if not lines:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PIECE", 5)
+        mine, _ = encoded(large(text, lines=True))
+    expected, _ = encoded(Corpus(tuple(lines), lines=True))
+    assert len(mine.sequences) == len(lines)
+    assert same(mine.sequences, expected.sequences)
+
+
+def test_large_text_with_nothing_to_learn_is_an_error() -> None:
+    with pytest.raises(TextError, match="no string of 2"):
+        encoded(large("a"))
+    with pytest.raises(TextError, match="no string of 2"):
+        encoded(large("\n\n", lines=True))
+
+
+def test_a_temporary_folder_without_room_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no /dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("wb"))
+    with pytest.raises(CharseqError, match="cannot keep the encoded text in a temporary file: No space left"):
+        encoded(large("abc" * 10_000))

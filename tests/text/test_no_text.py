@@ -1,0 +1,107 @@
+"""Commands that were given no text, or an empty one: what the message says."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from charseq.errors import TextError
+from charseq.text.sources import Given
+from tests.support.command import Command
+
+READERS = ["train", "compare", "inspect-shapes", "inspect-gradients"]
+
+
+@pytest.mark.parametrize("command", [*READERS, "score"])
+def test_a_command_without_a_text_says_so_and_how_to_give_one(charseq: Command, command: str) -> None:
+    result = charseq(command)
+    assert result.status == 2
+    message, hint = result.errors.splitlines()
+    assert message.startswith("charseq: no text ")
+    assert message.endswith("was given")
+    assert "--text" in hint
+    assert "--file PATH" in hint
+    assert "standard input" in hint
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_an_empty_file_is_named(charseq: Command, command: str) -> None:
+    Path("empty.txt").touch()
+    Path("full.txt").write_text("hihello")
+    for others in ([], ["--file", "full.txt"], ["--text", "hihello"]):
+        result = charseq(command, *others, "--file", "empty.txt")
+        assert result.status == 2
+        assert result.errors.startswith("charseq: 'empty.txt' is empty\n"), result.errors
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_empty_standard_input_is_named(charseq: Command, command: str) -> None:
+    result = charseq(command, "--file", "-")
+    assert result.status == 2
+    assert result.errors.startswith("charseq: standard input is empty\n")
+
+
+@pytest.mark.parametrize("command", ["inspect-shapes", "inspect-gradients"])
+def test_an_argument_that_stands_for_empty_standard_input_is_no_missing_text(
+    charseq: Command, command: str
+) -> None:
+    result = charseq(command, "-")
+    assert result.status == 2
+    assert result.errors.startswith("charseq: standard input is empty\n")
+
+
+def test_two_empty_files_are_both_named(charseq: Command) -> None:
+    Path("a.txt").touch()
+    Path("b.txt").touch()
+    result = charseq("train", "--lines", "--file", "a.txt", "--file", "b.txt")
+    assert result.errors.startswith("charseq: 'a.txt' and 'b.txt' are empty\n")
+
+
+def test_of_lines_one_file_may_be_empty_beside_others(charseq: Command) -> None:
+    Path("empty.txt").touch()
+    Path("names.txt").write_text("ada\ngrace\n")
+    charseq.train("--lines", "--file", "names.txt", "--file", "empty.txt", "--epochs", "1")
+
+
+def test_a_text_of_empty_lines_is_not_called_missing(charseq: Command) -> None:
+    Path("blank.txt").write_text("\n\n")
+    result = charseq("train", "--lines", "--file", "blank.txt")
+    assert (result.status, "only empty lines" in result.errors) == (2, True)
+
+
+def test_an_empty_variable_gives_no_text(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "CHARSEQ_TEXT", "")
+    assert "no text was given" in charseq("train").errors
+    monkeypatch.setitem(os.environ, "CHARSEQ_TEXT", "hihello")
+    assert charseq("inspect-shapes").status == 0
+
+
+def test_python_is_answered_alike() -> None:
+    import io
+
+    for given, message in ((Given(), "no text was given"), (Given(files=("a.txt",)), "'a.txt' is empty")):
+        Path("a.txt").touch()
+        with pytest.raises(TextError, match=message), given.opened(io.BytesIO()):
+            pass
+
+
+def test_score_and_predict_name_an_empty_file_and_answer_for_it(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--epochs", "1")
+    Path("empty.txt").touch()
+    scored = charseq("score", "--file", "empty.txt", "--json")
+    assert (scored.status, len(scored.records)) == (0, 1)
+    assert scored.errors == "'empty.txt' is empty: nothing to score\n"
+    predicted = charseq("predict", "--file", "empty.txt", "--json")
+    assert (predicted.status, len(predicted.records)) == (0, 1)
+    assert "'empty.txt' is empty" in predicted.errors
+    nothing = charseq("predict", "--file", "-")
+    assert (nothing.status, nothing.output) == (0, "")
+    assert nothing.errors == "standard input is empty: nothing to predict\n"
+
+
+def test_a_model_without_a_text_of_its_own_asks_for_one(charseq: Command) -> None:
+    charseq.train("--text", "ab" * 600, "--epochs", "1", "--hidden-size", "4")
+    for command in ("inspect-shapes", "inspect-gradients"):
+        result = charseq(command, "--model", "runs/0001-rnn-norm")
+        assert result.status == 2
+        assert result.errors.startswith("charseq: no text was given\n"), result.errors

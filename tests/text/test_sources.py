@@ -1,0 +1,91 @@
+import io
+import os
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from charseq.errors import TextError
+from charseq.text.corpus import Corpus, LargeCorpus
+from charseq.text.sources import LARGE, Given, gather
+
+
+def read(*files: str, stdin: bytes = b"", lines: bool = False, unit: str = "character") -> tuple[str, ...]:
+    corpus = gather([], files, lines=lines, unit=unit, standard_input=io.BytesIO(stdin))  # type: ignore[arg-type]
+    return corpus.sequences
+
+
+def test_a_file_is_read_with_its_line_ends_as_they_are() -> None:
+    Path("a.txt").write_bytes("하나\r\n둘\n".encode())
+    assert read("a.txt") == ("하나\r\n둘\n",)
+
+
+def test_standard_input_is_a_dash_and_is_read_once() -> None:
+    assert read("-", stdin=b"abc") == ("abc",)
+    with pytest.raises(TextError, match="only once"):
+        read("-", "-", stdin=b"abc")
+
+
+def test_every_line_is_a_sequence_without_its_end_and_empty_ones_are_none() -> None:
+    assert read("-", stdin=b"ada\r\ngrace\n\nalan", lines=True) == ("ada", "grace", "alan")
+
+
+def test_an_ill_formed_byte_is_named_with_its_offset() -> None:
+    Path("bad.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(TextError) as caught:
+        read("bad.txt")
+    assert "0xE9 at byte offset 3" in caught.value.message
+    assert "--unit byte" in caught.value.hint
+
+
+def test_an_ill_formed_argument_is_named_with_its_offset() -> None:
+    with pytest.raises(TextError, match="byte 0xFF at byte offset 2"):
+        gather(["ab\udcff"], [], lines=False, unit="character", standard_input=io.BytesIO())
+
+
+def test_any_bytes_are_text_where_the_unit_is_the_byte() -> None:
+    (text,) = read("-", stdin=b"a\xff\x00", unit="byte")
+    assert text.encode("utf-8", "surrogateescape") == b"a\xff\x00"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("none.txt", "there is no file 'none.txt'"), (".", "'.' is a folder")]
+)
+def test_a_file_that_cannot_be_read_is_named(name: str, message: str) -> None:
+    with pytest.raises(TextError) as caught:
+        read(name)
+    assert caught.value.message == message
+
+
+def test_a_name_with_a_nul_is_an_error_of_ours() -> None:
+    with pytest.raises(TextError):
+        read("a\0b")
+
+
+def any_size(
+    *files: str, stdin: bytes = b"", lines: bool = False
+) -> AbstractContextManager[Corpus | LargeCorpus]:
+    return Given(("first",), files, lines).opened(io.BytesIO(stdin))
+
+
+def test_little_text_is_held_in_memory() -> None:
+    Path("a.txt").write_text("second")
+    with any_size("a.txt", "-", stdin=b"third") as corpus:
+        assert corpus == Corpus(("first", "second", "third"))
+
+
+def test_much_text_is_read_a_piece_at_a_time_also_from_a_pipe() -> None:
+    Path("a.txt").write_text("second")
+    with any_size("a.txt", "-", stdin=b"x" * LARGE) as corpus:
+        assert isinstance(corpus, LargeCorpus)
+        assert (corpus.strings, corpus.characters) == (3, 11 + LARGE)
+        assert "".join(corpus.pieces()) == "firstsecond" + "x" * LARGE
+
+
+def test_what_can_be_read_only_once_is_kept() -> None:
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_bytes, args=[b"abc"])
+    writer.start()
+    assert read("pipe") == ("abc",)
+    writer.join()

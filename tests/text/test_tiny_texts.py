@@ -1,0 +1,230 @@
+"""Texts of almost nothing, given in every way and with every size: they train, or are refused in words."""
+
+import contextlib
+import io
+import itertools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charseq.api import TrainedModel
+from charseq.errors import UsageError
+from charseq.model.model_file import Model
+from charseq.settings.defaults import choose
+from charseq.text.sources import Given
+from charseq.training.data import Material
+from charseq.training.loop import train
+from tests.support.command import Command
+
+LINES = ["", "a", "ab", "abca", "e\u0301"]
+TEXTS = sorted(
+    {
+        "\n".join(lines) + end
+        for count in (1, 2, 3)
+        for lines in itertools.product(LINES, repeat=count)
+        for end in ("", "\n")
+    }
+)
+WAYS = ("text", "texts", "file", "files", "standard input")
+OPTIONS: dict[str, list[Any]] = {
+    "validation": [None, None, 0.0, 0.1, 0.5, 0.9],
+    "validation_split": [None, "tail"],
+    "batch_size": [None, 1, 2, 64],
+    "sequence_length": [None, None, 1, 2, 32],
+    "stride": [None, None, None, 1, 2],
+    "patience": [None, 0, 1],
+    "head": [None, None, "none"],
+    "cell": [None, "gru", "mingru"],
+    "embedding_size": [None, 2],
+    "layers": [None, 2],
+    "time_limit": [None, None, 0.01],
+}
+UNITS: list[Any] = ["character", "grapheme", "byte"]
+FORMS: list[Any] = ["none", "nfc", "nfd"]
+
+
+class Unwritten:
+    """A run that leaves no file."""
+
+    folder, model, replaces, lines = Path("run"), Path("run/model.safetensors"), False, 0
+
+    def log(self, record: dict[str, Any]) -> None:
+        pass
+
+    def restore(self) -> None:
+        pass
+
+    def replaced(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> list[Model]:
+    """The models that runs would have written."""
+    models: list[Model] = []
+    monkeypatch.setattr("charseq.training.best_model.write", lambda path, model, state: models.append(model))
+    return models
+
+
+def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read every text as one that is too large for memory."""
+    monkeypatch.setattr("charseq.text.sources.LARGE", -1)
+    monkeypatch.setattr("charseq.text.corpus.PIECE", 2)
+
+
+def given(way: str, text: str, **how: Any) -> tuple[Given, io.BytesIO]:
+    """A text given in one of the ways, and standard input."""
+    if way.startswith("file"):
+        Path("one.txt").write_bytes(text.encode())
+        Path("two.txt").write_bytes(text[::-1].encode())
+    texts = {"text": (text,), "texts": (text, text[::-1])}.get(way, ())
+    files = {"file": ("one.txt",), "files": ("one.txt", "two.txt"), "standard input": ("-",)}.get(way, ())
+    return Given(texts, files, **how), io.BytesIO(text.encode())
+
+
+@contextlib.contextmanager
+def refused_in_words() -> Iterator[None]:
+    """Let a UsageError with a message and a hint be a fair answer."""
+    refusal = None
+    try:
+        yield
+    except UsageError as error:
+        refusal = error
+    assert refusal is None or (refusal.message and refusal.hint)
+
+
+def prepared(source: Given, standard_input: io.BytesIO, options: dict[str, Any]) -> None:
+    """Do all that comes before the first update."""
+    with refused_in_words(), source.opened(standard_input) as corpus:
+        known = source.vocabulary(corpus)
+        settings = choose(corpus, len(known), options)
+        settings.network(len(known))
+        Material(corpus, known, settings)
+
+
+def trained(source: Given, standard_input: io.BytesIO, options: dict[str, Any], saved: list[Model]) -> None:
+    """Train for an epoch, and use the model."""
+    saved.clear()
+    with refused_in_words(), source.opened(standard_input) as corpus:
+        known = source.vocabulary(corpus)
+        settings = choose(corpus, len(known), options)
+        run: Any = Unwritten()
+        assert list(train(corpus, known, settings, lambda: run, given=source))
+    if saved:
+        model = TrainedModel(saved[-1], Path("run"))
+        assert len(list(model.predictions(length=2))) == 1
+        for text in ("", "a", "ab"):
+            assert model.score(text, unknown="replace").characters >= 0
+
+
+def ways_of_reading() -> Iterator[dict[str, Any]]:
+    for lines, unit, normalization in itertools.product([False, True], UNITS, FORMS):
+        yield {"lines": lines, "unit": unit, "normalization": normalization}
+
+
+def draws(count: int) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    """Ways, texts, readings and options at random."""
+    draw = random.Random(count)
+    readings = list(ways_of_reading())
+    for _ in range(count):
+        options = {name: draw.choice(values) for name, values in OPTIONS.items()}
+        options = {name: value for name, value in options.items() if value is not None}
+        if "head" not in options:
+            options["hidden_size"] = 3
+        reading = draw.choice(readings)
+        if reading["lines"] or options.get("validation"):  # which a stride cannot be combined with
+            options.pop("stride", None)
+        yield draw.choice(WAYS), draw.choice(TEXTS), reading, {**options, "epochs": 1}
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["in memory", "in pieces"])
+def test_every_tiny_text_is_prepared_or_refused_in_words(
+    large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:
+        in_pieces(monkeypatch)
+    for text, lines in itertools.product(TEXTS[:: 7 if large else 3], [False, True]):
+        for options in ({}, {"validation": 0.5}, {"time_limit": 0.01, "sequence_length": 1}):
+            prepared(*given("text", text, lines=lines), options)
+
+
+@pytest.mark.parametrize(
+    ("large", "count"),
+    [
+        (False, 100),
+        (True, 30),
+        pytest.param(False, 3_000, marks=pytest.mark.long),
+        pytest.param(True, 1_000, marks=pytest.mark.long),
+    ],
+)
+def test_tiny_texts_train_or_are_refused_in_words(
+    large: bool, count: int, saved: list[Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:
+        in_pieces(monkeypatch)
+    for way, text, reading, options in draws(count):
+        trained(*given(way, text, **reading), options, saved)
+
+
+@pytest.mark.long
+def test_tiny_texts_given_in_every_way_train_or_are_refused_in_words(saved: list[Model]) -> None:
+    every = itertools.product(WAYS, TEXTS, ways_of_reading())
+    for way, text, reading in itertools.islice(every, 0, None, 11):
+        trained(*given(way, text, **reading), {"epochs": 1, "hidden_size": 3}, saved)
+
+
+@pytest.mark.parametrize("text", ["a\n", "ab\n", "a\nb\n", "ab\na\n"])
+def test_the_default_cell_is_sized_for_a_list_of_one_or_two_characters(text: str) -> None:
+    source, standard_input = given("standard input", text, lines=True)
+    with source.opened(standard_input) as corpus:
+        settings = choose(corpus, len(source.vocabulary(corpus)), {})
+    assert settings.cell == "rnn-norm"
+    assert settings.hidden_size >= 256
+    assert settings.epochs >= 200
+
+
+def test_the_command_trains_on_one_line_of_two_characters(charseq: Command) -> None:
+    result = charseq("train", "--file", "-", "--lines", "--epochs", "1", "--hidden-size", "4", stdin=b"ab\n")
+    assert result.status == 0, result.errors
+    assert charseq("predict").status == 0
+
+
+def test_large_sources_without_a_character_are_reported_as_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_pieces(monkeypatch)
+    for lines in (False, True):
+        source, standard_input = given("files", "", lines=lines)
+        with pytest.raises(UsageError, match=r"(is|are) empty"), source.opened(standard_input) as corpus:
+            choose(corpus, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [
+        (("--text", "한국어", "--unit", "byte"), "9 bytes, 9 distinct"),
+        (("--text", "e\u0301e\u0301a", "--unit", "grapheme"), "3 graphemes, 2 distinct"),
+        (("--text", "e\u0301e\u0301a", "--normalize", "nfc"), "3 characters, 2 distinct"),
+        (("--text", "e\u0301e\u0301a"), "5 characters, 3 distinct"),
+        (("--lines", "--text", "한국", "--text", "국", "--unit", "byte"), "9 bytes, 6 distinct"),
+    ],
+)
+def test_the_length_of_a_text_is_counted_in_its_own_symbols(
+    charseq: Command, arguments: tuple[str, ...], size: str
+) -> None:
+    trained = charseq("train", *arguments, "--epochs", "1", "--hidden-size", "2")
+    assert trained.errors.startswith(size), trained.errors
+    if "--lines" not in arguments:
+        compared = charseq("compare", *arguments, "--cells", "gru", "--epochs", "1", "--hidden-size", "2")
+        assert compared.errors.startswith(size), compared.errors
+
+
+def test_bytes_of_half_a_character_are_shown_as_bytes(charseq: Command) -> None:
+    shown = charseq(
+        "train", "--text", "한국어", "--unit", "byte", "--epochs", "1", "--hidden-size", "2"
+    ).output
+    assert shown.splitlines()[-1].endswith("\t\\x95\\x9c국어")

@@ -1,0 +1,162 @@
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charseq.errors import CharseqError, UnknownCharacter
+from charseq.text.vocabulary import Vocabulary
+
+any_text = st.text(st.characters(codec=None, exclude_categories=[]), min_size=1)
+
+
+def test_the_symbols_are_the_sorted_distinct_characters() -> None:
+    assert Vocabulary.of(["hihello"]).symbols == ("e", "h", "i", "l", "o")
+
+
+def test_the_lesson_one_hot_vectors_have_a_single_one_each() -> None:
+    vectors = Vocabulary.of(["helo"]).one_hot("hello")
+    assert vectors.shape == (5, 4)
+    assert vectors.dtype == np.float32
+    assert vectors.sum(1).tolist() == [1, 1, 1, 1, 1]
+    assert vectors.argmax(1).tolist() == [1, 0, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "대한민국 헌법",
+        "각각",
+        "👩‍👩‍👧🇰🇷",
+        "a\nb\r\n\tc",
+        "[red]:boom:\\",
+        "\x00\x1b[2J\x9b",
+        "aaaa",
+        "\u202eabc",
+        "שלום",
+    ],
+)
+@pytest.mark.parametrize("unit", ["character", "grapheme", "byte"])
+def test_any_text_comes_back_exact(text: str, unit: str) -> None:
+    vocabulary = Vocabulary.of([text], unit=unit)  # type: ignore[arg-type]
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+@given(any_text)
+def test_any_code_points_come_back_exact_even_unpaired_surrogates(text: str) -> None:
+    vocabulary = Vocabulary.of([text])
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+def test_every_unicode_scalar_comes_back_exact() -> None:
+    everything = "".join(map(chr, [*range(0xD800), *range(0xE000, sys.maxunicode + 1)]))
+    vocabulary = Vocabulary.of([everything])
+    assert len(vocabulary) == 0x110000 - 0x800
+    assert vocabulary.decode(vocabulary.encode(everything)) == everything
+
+
+@given(st.binary(min_size=1))
+def test_any_bytes_come_back_exact_where_the_unit_is_the_byte(data: bytes) -> None:
+    text = data.decode("utf-8", "surrogateescape")
+    vocabulary = Vocabulary.of([text], unit="byte")
+    assert vocabulary.decode(vocabulary.encode(text)).encode("utf-8", "surrogateescape") == data
+    assert len(vocabulary) == len(set(data))
+
+
+def test_a_grapheme_is_one_symbol() -> None:
+    vocabulary = Vocabulary.of(["e\u0301a👩‍👩‍👧"], unit="grapheme")
+    assert len(vocabulary) == 3
+
+
+def test_ids_take_the_smallest_type_that_holds_the_vocabulary() -> None:
+    assert Vocabulary.of(["abc"]).encode("a").dtype == np.uint8
+    many = "".join(map(chr, range(1000, 1400)))
+    assert Vocabulary.of([many]).encode(many).dtype == np.uint16
+
+
+def test_a_boundary_has_id_0_and_leaves_nothing_behind() -> None:
+    vocabulary = Vocabulary.of(["ab"], boundary=True)
+    assert vocabulary.boundary
+    assert vocabulary.encode("ab").tolist() == [1, 2]
+    assert vocabulary.decode([0, 1, 2, 0]) == "ab"
+    assert vocabulary.decode(np.array([0, 1, 2, 0], np.uint8)) == "ab"
+
+
+@pytest.mark.parametrize("unit", ["character", "grapheme"])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "대한민국", "a\x00b", "\ud800x\udfff", "😀é", "long\n" * 40_000]
+)
+def test_ids_in_an_array_are_decoded_as_those_in_a_list(text: str, unit: str) -> None:
+    vocabulary = Vocabulary.of([text], unit=unit)  # type: ignore[arg-type]
+    ids = vocabulary.encode(text)
+    assert vocabulary.decode(ids) == vocabulary.decode(ids.tolist()) == text
+
+
+def test_normalization_is_applied_to_what_is_learned_and_to_what_is_asked() -> None:
+    vocabulary = Vocabulary.of(["\u1112\u1161\u11ab"], normalization="nfc")
+    assert vocabulary.symbols == ("한",)
+    assert vocabulary.encode("\u1112\u1161\u11ab").tolist() == [0]
+
+
+@pytest.mark.parametrize("unit", ["character", "grapheme"])
+def test_an_unknown_character_is_named_with_its_code_point_and_place(unit: str) -> None:
+    vocabulary = Vocabulary.of(["hihello"], unit=unit)  # type: ignore[arg-type]
+    with pytest.raises(UnknownCharacter) as caught:
+        vocabulary.encode("heé")
+    assert "'é' (U+00E9)" in caught.value.message
+    assert f"{unit} 3 of 'heé'" in caught.value.message
+    assert "ehilo" in caught.value.hint
+
+
+def test_an_unknown_character_past_the_last_symbol_is_found_too() -> None:
+    with pytest.raises(UnknownCharacter, match="U\\+1F600"):
+        Vocabulary.of(["ab"]).encode("a😀")
+
+
+def test_an_unknown_byte_is_named() -> None:
+    with pytest.raises(UnknownCharacter, match="byte 0xFF, byte 2"):
+        Vocabulary.of(["ab"], unit="byte").encode("a\udcff")
+
+
+mixture = st.text(st.sampled_from("ab\r\n?\u0301é한\u1100\u1161🇰🇷👩\u200d\ud800"), max_size=12)
+
+
+@given(
+    learned=mixture,
+    text=mixture,
+    unit=st.sampled_from(["character", "grapheme", "byte"]),
+    form=st.sampled_from(["none", "nfc", "nfd", "nfkc"]),
+    boundary=st.booleans(),
+)
+def test_what_is_skipped_or_replaced_leaves_a_text_of_known_symbols(
+    learned: str, text: str, unit: Any, form: Any, boundary: bool
+) -> None:
+    if unit == "byte":
+        learned, text = learned.replace("\ud800", "\udcff"), text.replace("\ud800", "\udcff")
+    vocabulary = Vocabulary.of([learned], unit=unit, normalization=form, boundary=boundary)
+    ids = vocabulary.encode_known(text)
+    assert int((ids == len(vocabulary)).sum()) == vocabulary.unknown_in(text)
+    vocabulary.encode(vocabulary.readable(text, "skip"))
+    if learned:
+        assert len(vocabulary.encode(vocabulary.readable(text, "replace"))) <= len(ids)
+
+
+def test_clusters_of_several_code_points_have_their_ids_beside_unknown_ones() -> None:
+    vocabulary = Vocabulary.of(["e\u0301a"], unit="grapheme")
+    assert vocabulary.symbols == ("a", "e\u0301")
+    assert vocabulary.encode_known("ae\u0301xe").tolist() == [0, 1, 2, 2]
+    assert vocabulary.encode_known("").tolist() == []
+
+
+def test_what_stands_side_by_side_only_after_a_symbol_was_skipped_is_skipped_if_unknown() -> None:
+    vocabulary = Vocabulary.of(["\r", "\n", "a"], unit="grapheme")
+    assert vocabulary.readable("a\rx\na", "skip") == "aa"
+
+
+def test_symbols_that_are_not_sorted_are_refused() -> None:
+    with pytest.raises(CharseqError):
+        Vocabulary(("b", "a"))
+    with pytest.raises(CharseqError):
+        Vocabulary(("a", "a"))

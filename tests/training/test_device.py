@@ -1,0 +1,26 @@
+import pytest
+import torch
+
+from charseq.settings.network_size import TWO_CORES, TWO_NATIVE_CORES
+from charseq.training.device import GPU_POWER, power_of
+
+
+@pytest.mark.parametrize("in_c", [False, True])
+def test_the_power_of_a_cpu_grows_with_the_cores_that_it_may_use(
+    monkeypatch: pytest.MonkeyPatch, in_c: bool
+) -> None:
+    monkeypatch.setattr("charseq.training.device.library", lambda: object() if in_c else None)
+    two = TWO_NATIVE_CORES if in_c else TWO_CORES
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert power_of("cpu") == two
+        torch.set_num_threads(1)
+        assert power_of("cpu") == two / 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_where_there_is_no_gpu_auto_is_the_cpu() -> None:
+    expected = GPU_POWER if torch.cuda.is_available() else power_of("cpu")
+    assert power_of("auto") == expected

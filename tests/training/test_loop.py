@@ -1,0 +1,200 @@
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from charseq.cells import CELLS
+from charseq.errors import UsageError
+from charseq.events import Epoch, Event, Start
+from charseq.model.numpy_ops import NUMPY, log_softmax
+from charseq.runs.folder import Run, new_run
+from charseq.settings.defaults import choose
+from charseq.text.corpus import Corpus
+from charseq.text.vocabulary import Vocabulary
+from charseq.training.loop import train
+from charseq.training.metrics import Tally
+from charseq.training.position import Counts, Place
+from tests.support.training import ended, epochs, events_of, greedily, model
+
+
+@pytest.mark.parametrize("cell", [name for name in CELLS if name != "none"])
+@pytest.mark.parametrize(
+    "text", ["hihello", "대한민국 만세 대한독립", "aaaaaaab", "ab", "aa", "\x1b[2J[red]\n\t"]
+)
+def test_a_short_string_is_learned_whole_and_predicted_from_its_first_character(cell: str, text: str) -> None:
+    events = events_of(text, cell=cell)
+    assert ended(events).accuracy == 1
+    assert epochs(events)[-1].prediction == epochs(events)[-1].target == text[1:]
+    assert greedily(text[0]) == text
+
+
+def test_several_strings_of_unequal_length_are_learned_together() -> None:
+    texts = ("hihello", "yes", "nonono")
+    events = events_of(*texts, cell="lstm")
+    assert epochs(events)[-1].prediction == [text[1:] for text in texts]
+    assert epochs(events)[-1].target == [text[1:] for text in texts]
+    assert [greedily(text[0]) for text in texts] == list(texts)
+
+
+def test_the_lessons_run_starts_near_1_7_and_spells_ihello_within_about_ten_epochs() -> None:
+    first_right = []
+    for seed in range(15):
+        shown = epochs(
+            events_of("hihello", cell="lstm", hidden_size=5, learning_rate=0.1, epochs=50, seed=seed)
+        )
+        assert len(shown) == 50
+        assert 1.2 < shown[0].loss < 1.75
+        assert shown[-1].prediction == "ihello"
+        assert shown[-1].target_ids == [[2, 1, 0, 3, 3, 4]]
+        first_right.append(next(event.epoch for event in shown if event.prediction == "ihello"))
+    assert sorted(first_right)[7] <= 13
+    assert max(first_right) <= 35
+
+
+def test_the_lessons_network_without_a_head_learns_too() -> None:
+    events = events_of("hihello", cell="lstm", head="none", learning_rate=0.1, epochs=50)
+    assert isinstance(events[0], Start)
+    assert events[0].settings.hidden_size == events[0].vocabulary_size == 5
+    assert ended(events).accuracy == 1
+
+
+def test_the_loss_of_an_epoch_is_that_of_the_model_after_it() -> None:
+    events = events_of("hihello", cell="gru", epochs=7, dropout=0.3, layers=2)
+    kept = ended(events)
+    trained = model()
+    w = trained.weights
+    ids = trained.vocabulary.encode("hihello")
+    xs = trained.network.embed(NUMPY, w, ids[None, :-1])
+    hs, _ = trained.network.run(NUMPY, w, xs, trained.network.start(NUMPY, w, 1))
+    log_p = log_softmax(trained.network.read_out(w, hs)[0])
+    loss = -log_p[np.arange(6), ids[1:]].mean()
+    assert kept.loss == pytest.approx(loss, abs=1e-5)
+    assert epochs(events)[kept.epoch - 1].loss == kept.loss
+
+
+def test_the_best_epoch_is_kept() -> None:
+    events = events_of("mississippi", cell="rnn", learning_rate=0.5, schedule="constant", epochs=40)
+    best = min(epochs(events), key=lambda event: (-event.accuracy, event.loss))
+    assert ended(events).epoch == best.epoch
+    assert model().training["epoch"] == best.epoch
+
+
+def test_of_equal_epochs_the_first_is_kept() -> None:
+    events = events_of("hihello", cell="gru", optimizer="sgd", learning_rate=1e-30, epochs=3)
+    assert len({(event.accuracy, event.loss) for event in epochs(events)}) == 1
+    assert ended(events).epoch == 1
+
+
+def test_epochs_with_an_error_between_them_are_not_counted_together_as_correct() -> None:
+    device = torch.device("cpu")
+    place = Place(Counts(), Tally(device), None, device)
+    counted = []
+    for right in (True, True, False, True):
+        place.begin_epoch(right=right)
+        counted.append(place.counts.epochs_right)
+    assert counted == [1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.5, "layers": 2}, {"embedding_size": 3}])
+def test_the_same_command_gives_the_same_bytes(options: dict[str, Any]) -> None:
+    contents = set()
+    for number in range(5):
+        events_of("hihello", cell="lstm", epochs=5, out=f"out{number}", **options)
+        contents.add(Path(f"out{number}/model.safetensors").read_bytes())
+    assert len(contents) == 1
+    events_of("hihello", cell="lstm", epochs=5, seed=1, **options)
+    assert Path("out/model.safetensors").read_bytes() not in contents
+
+
+def test_the_lessons_sentence_is_spelled_by_its_windows_joined() -> None:
+    sentence = "Those who would build a ship should first of all learn to long for the wide and endless sea."
+    events = events_of(sentence, cell="lstm", layers=2, sequence_length=10, stride=1)
+    assert ended(events).accuracy == 1
+    assert epochs(events)[-1].prediction == sentence[1:]
+    assert isinstance(events[0], Start)
+    assert (events[0].settings.batch_size, events[0].settings.sequence_length) == (len(sentence), 10)
+
+
+def test_a_stride_longer_than_a_window_would_leave_places_out_and_is_refused() -> None:
+    with pytest.raises(UsageError, match="--stride 11"):
+        events_of("hihello" * 5, sequence_length=10, stride=11)
+
+
+def test_bfloat16_is_refused_where_it_would_be_slower() -> None:
+    with pytest.raises(UsageError, match="--precision bfloat16 is for CUDA GPUs"):
+        events_of("ab", device="cpu", precision="bfloat16")
+
+
+def test_a_learning_rate_beyond_all_reason_diverges_and_keeps_the_last_finite_model() -> None:
+    for cell in CELLS:
+        events = events_of("hihello", cell=cell, learning_rate=1e30, epochs=50)
+        assert ended(events).status == "diverged"
+        assert len(epochs(events)) <= 2
+        for line in Path("out/log.ndjson").read_text().splitlines():
+            json.loads(line, parse_constant=pytest.fail)
+        assert all(np.isfinite(array).all() for array in model().arrays.values())
+
+
+def test_a_stop_ends_the_run_after_the_update_and_saves() -> None:
+    asked = iter([False] * 6)
+    events = events_of("hihello", cell="lstm", stop=lambda: next(asked, True))
+    assert ended(events).status == "interrupted"
+    assert len(epochs(events)) < 6
+    assert model().training["epoch"] == len(epochs(events))
+
+
+def test_a_run_whose_folder_is_removed_is_saved_all_the_same() -> None:
+    corpus = Corpus(("ab",))
+    settings = choose(corpus, 2, {"epochs": 3})
+    for event in train(corpus, Vocabulary.of(corpus.sequences), settings, lambda: new_run("gru")):
+        if isinstance(event, Epoch):
+            shutil.rmtree("runs", ignore_errors=True)
+    assert model("runs/0001-gru").learned == ("ab",)
+
+
+def test_the_log_holds_every_event_but_what_the_clock_says() -> None:
+    events = events_of("hihello", cell="rnn", epochs=3)
+    lines = [json.loads(line) for line in Path("out/log.ndjson").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "epoch", "end"]
+    assert not {"seconds", "characters_per_second"} & set().union(*lines)
+    assert lines[-1]["loss"] == ended(events).loss
+
+
+def test_a_gpu_that_is_not_here_is_an_error_that_says_what_is() -> None:
+    missing = torch.cuda.device_count() + 3
+    with pytest.raises(UsageError, match=f"--device cuda:{missing}"):
+        events_of("ab", device=f"cuda:{missing}")
+    with pytest.raises(UsageError, match="'tpu'"):
+        events_of("ab", device="tpu")
+    assert not Path("out").exists()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")
+def test_a_model_trained_on_a_gpu_is_read_without_one() -> None:
+    events = events_of("hihello", cell="lstm", device="cuda")
+    assert ended(events).accuracy == 1
+    assert greedily("h") == "hihello"
+
+
+def test_a_run_that_cannot_be_written_fails_before_it_trains() -> None:
+    def refuse() -> Run:
+        raise UsageError("no")
+
+    corpus = Corpus(("ab",))
+    vocabulary = Vocabulary.of(corpus.sequences)
+    events: Iterator[Event] = train(corpus, vocabulary, choose(corpus, 2, {}), refuse)
+    with pytest.raises(UsageError):
+        next(events)
+
+
+def test_settings_that_were_chosen_stand_in_the_model() -> None:
+    events_of("hihello", cell="lstm", epochs=2)
+    corpus = Corpus(("hihello",))
+    settings = replace(choose(corpus, 5, {"cell": "lstm", "epochs": 2}))
+    assert model().training["settings"]["learning_rate"] == settings.learning_rate
