@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from charseq._version import __version__
+
 __all__ = ["Prediction", "Score", "TrainedModel", "__version__", "load", "train"]
 
 if TYPE_CHECKING:

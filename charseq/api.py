@@ -233,7 +233,7 @@ def train(
 ) -> "Iterator[Event]":
     """Learn a text, several, or files, and yield every event; the last one is an End with the model's path.
 
-    `settings` are those of `charseq.settings.train_settings.TrainSettings`; what is left out is chosen from the text.
+    `settings` are those of TrainSettings; what is left out is chosen from the text.
     An interrupt (Ctrl-C, or that of a notebook) ends the run as `stop` does, and is raised once it is saved.
     `resume` names a run to go on with, or "newest", whose text and settings need not be given again; of
     these only epochs, time_limit, patience and device may change.  `save_every` is in seconds.  `stop` is

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from charseq.cells import cell_named
 from charseq.errors import UsageError
 from charseq.events import End, Epoch, Event
+from charseq.model.network import Network
 from charseq.settings.defaults import choose
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import AnyCorpus
@@ -123,11 +124,11 @@ def trials(
                 "--match parameters with --head none: the vocabulary already sets the hidden size",
                 hint="use --match hidden, or --head linear",
             )
-        goal = planned[0].network(vocabulary_size).parameters()
+        goal = Network.of(planned[0], vocabulary_size).parameters()
         planned = [_matched(settings, vocabulary_size, goal) for settings in planned]
     first = planned[0].seed
     return [
-        Trial(replace(settings, seed=seed), settings.network(vocabulary_size).parameters())
+        Trial(replace(settings, seed=seed), Network.of(settings, vocabulary_size).parameters())
         for seed in range(first, first + seeds)
         for settings in planned
     ]
@@ -141,7 +142,7 @@ def _matched(settings: TrainSettings, vocabulary_size: int, goal: int) -> TrainS
         return replace(settings, hidden_size=hidden_size, embedding_size=embedding_size)
 
     def parameters(hidden_size: int) -> int:
-        return at(hidden_size).network(vocabulary_size).parameters()
+        return Network.of(at(hidden_size), vocabulary_size).parameters()
 
     high = 1
     while parameters(high) < goal:

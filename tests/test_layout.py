@@ -1,4 +1,4 @@
-"""The lines that the house draws between its rooms, and what a command may load."""
+"""The import order of the folders, and what each command may load."""
 
 import ast
 import subprocess
@@ -13,14 +13,10 @@ PACKAGE = Path(charseq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = [
-    "signals", "stopped_time", "interrupt", "suggestions", "json_types", "system_errors",
-    "errors", "atomic", "lock", "tensor_file", "units", "unknown", "vocabulary", "corpus", "line_list",
-    "gather", "sequences", "encoded", "windows", "conflicts", "split", "held", "cells", "batches", "network",
-    "arrays", "native", "reader", "settings", "sizing", "defaults", "shapes", "explain", "description",
-    "model_file", "sliding", "generation", "score", "explorer", "run_numbers", "runs", "history",
-    "model_paths", "resumption", "events", "comparison", "reach", "training", "api", "render", "cli",
+    "_version", "errors", "suggestions", "system", "text", "cells", "native", "settings", "model", "runs",
+    "inference", "inspection", "events", "comparison", "training", "export", "api", "render", "cli",
 ]  # fmt: skip
-"""Data flows one way: a module imports only from those before it, or from its own folder."""
+"""Data flows one way: a folder imports only from folders above it in this list, or from itself."""
 
 
 def imported(path: Path, *, everywhere: bool = True) -> set[str]:
@@ -35,15 +31,15 @@ def imported(path: Path, *, everywhere: bool = True) -> set[str]:
     return found
 
 
-def room(path: Path) -> str:
+def folder_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
-def test_a_file_imports_only_from_rooms_before_its_own(path: Path) -> None:
-    if room(path) in ("__init__", "__main__"):
+def test_a_file_imports_only_from_folders_above_its_own(path: Path) -> None:
+    if folder_of(path) in ("__init__", "__main__"):
         return
-    mine = ORDER.index(room(path))
+    mine = ORDER.index(folder_of(path))
     for name in imported(path):
         parts = name.split(".")
         if parts[0] == "charseq" and len(parts) > 1 and parts[1] in ORDER:
@@ -51,15 +47,15 @@ def test_a_file_imports_only_from_rooms_before_its_own(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
-def test_libraries_stay_in_their_rooms(path: Path) -> None:
+def test_libraries_stay_in_their_folders(path: Path) -> None:
     libraries = {name.split(".")[0] for name in imported(path)}
-    if room(path) != "training":
+    if folder_of(path) != "training":
         assert "torch" not in libraries
-    if room(path) == "cells":
+    if folder_of(path) == "cells":
         assert "numpy" not in libraries
-    if room(path) not in ("render", "cli"):
+    if folder_of(path) not in ("render", "cli"):
         assert "rich" not in libraries
-    if room(path) != "cli":
+    if folder_of(path) != "cli":
         assert "typer" not in libraries
     assert "click" not in libraries
     assert "pickle" not in libraries
@@ -67,7 +63,7 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_training_is_imported_in_the_body_of_a_command_only(path: Path) -> None:
-    if room(path) != "training":
+    if folder_of(path) != "training":
         assert not [name for name in imported(path, everywhere=False) if name.startswith("charseq.training")]
 
 

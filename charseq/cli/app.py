@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq import __version__
+from charseq._version import __version__
 from charseq.cli import (
     cells,
     compare,

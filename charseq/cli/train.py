@@ -119,7 +119,9 @@ def train(
             settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
         else:
             settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
-            settings.network(len(known))
+            from charseq.model.network import Network
+
+            Network.of(settings, len(known))
             if form != "json" and not settings.stride:
                 text_input.suggest_lines(corpus)
             run = partial(new_run, settings.cell, out, force=force)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from charseq import __version__
+from charseq._version import __version__
 from charseq.cells import cell_named
 from charseq.errors import ModelFileError, UsageError
 from charseq.model import tensor_file

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charseq import __version__
+from charseq._version import __version__
 from charseq.errors import ModelFileError
 from charseq.model import tensor_file
 from charseq.model.description import FORMAT, LINES, STATE, Description, description_of, signed

@@ -14,16 +14,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from charseq.cells import cell_named
 from charseq.cells.cell import Cell, Param, State, shape_of, unroll
 from charseq.cells.initializers import Draw, ones, uniform, zeros
 from charseq.cells.ops import UNTAPPED, Array, OneHot, Ops, Tap
 from charseq.errors import UsageError, cannot_combine
-
-Head = Literal["linear", "none"]
-InitialState = Literal["zero", "learned"]
+from charseq.settings.train_settings import Head, InitialState, TrainSettings
 
 Unroll = Callable[..., tuple[Array, State]]
 """`charseq.cells.cell.unroll`, or a faster path with its signature."""
@@ -73,6 +71,22 @@ class Network:
     layer_norm: bool = False
     tie_weights: bool = False
     initial_state: InitialState = "zero"
+
+    @classmethod
+    def of(cls, settings: TrainSettings, vocabulary_size: int) -> "Network":
+        """Return the network that settings describe.  Raises UsageError where sizes cannot fit."""
+        return cls(
+            settings.cell,
+            vocabulary_size,
+            settings.hidden_size,
+            settings.layers,
+            settings.embedding_size,
+            settings.head,
+            settings.residual,
+            settings.layer_norm,
+            settings.tie_weights,
+            settings.initial_state,
+        )
 
     def __post_init__(self) -> None:
         """Raise UsageError where the parts cannot fit together; the message says what would."""

@@ -9,6 +9,7 @@ from typing import Any
 from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.model.json_types import json_object, typed
 from charseq.model.model_file import Model, State, read_state
+from charseq.model.network import Network
 from charseq.runs.folder import NEWEST
 from charseq.runs.lock import require_free
 from charseq.runs.model_paths import located, model_path
@@ -109,7 +110,7 @@ def resumption(path: Path) -> Resumption:
         settings = typed(TrainSettings, model.training["settings"])
         text = json_object(state.place["text"], "text")
         given = typed(Given, {name: value for name, value in text.items() if name != "sha256"})
-        if settings.network(len(model.vocabulary)) != model.network:
+        if Network.of(settings, len(model.vocabulary)) != model.network:
             raise ValueError("its settings are those of another network")
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ModelFileError(

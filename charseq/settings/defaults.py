@@ -109,8 +109,6 @@ def choose(
     settings = replace(defaults, **given, reasons=known)
     if settings.tie_weights and "embedding_size" not in given:
         settings = replace(settings, embedding_size=settings.hidden_size)
-    if given.get("layer_norm"):
-        settings.network(vocabulary_size).require_layer_norm()
     _require_effect(settings, given)
     if settings.stride > settings.sequence_length:
         raise UsageError(
@@ -122,6 +120,8 @@ def choose(
 
 def _require_effect(settings: TrainSettings, given: Mapping[str, Any]) -> None:
     """Raise UsageError for a given setting that does nothing beside the others."""
+    if given.get("layer_norm") and settings.head == "none" and settings.layers == 1:
+        raise cannot_combine("--layer-norm", ["--head none"], "the only layer's output is the logits")
     if given.get("dropout") and settings.head == "none" and settings.layers == 1:
         raise cannot_combine("--dropout", ["--head none"], "the only layer's output is the logits")
     if settings.schedule == "one-cycle" and given.get("warm_up") == 0:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from charseq.errors import UsageError
-from charseq.model.network import Head, InitialState, Network
 from charseq.text.validation_split import ValidationSplit
 from charseq.text.windows import Window
 
+Head = Literal["linear", "none"]
+InitialState = Literal["zero", "learned"]
 Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
 KernelChoice = Literal["auto", "native", "torch"]
@@ -139,18 +140,3 @@ class TrainSettings:
     def window(self) -> Window | None:
         """The overlapping windows that a text is read in; None where it is read with the state carried."""
         return Window(self.sequence_length, self.stride) if self.stride else None
-
-    def network(self, vocabulary_size: int) -> Network:
-        """The network to train.  Raises UsageError where sizes cannot fit."""
-        return Network(
-            self.cell,
-            vocabulary_size,
-            self.hidden_size,
-            self.layers,
-            self.embedding_size,
-            self.head,
-            self.residual,
-            self.layer_norm,
-            self.tie_weights,
-            self.initial_state,
-        )

@@ -10,6 +10,7 @@ import torch
 
 from charseq.errors import TextError, UsageError
 from charseq.events import End, EndStatus, Epoch, Start
+from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.folder import Run
 from charseq.runs.resume import Resumption, text_of
@@ -64,7 +65,7 @@ class Session:
     ) -> None:
         began = running_time() if began is None else began
         self.corpus, self.vocabulary, self.settings, self.stop = corpus, vocabulary, settings, stop
-        self.network = settings.network(len(vocabulary))
+        self.network = Network.of(settings, len(vocabulary))
         self.device = device_named(settings.device, short_text=settings.whole)
         self.way = way_for(self.network.cell, self.device, settings.kernel)
         enough = WORK_FOR_TWO_NATIVE_THREADS if self.way.kernel == "native" else WORK_FOR_TWO_THREADS

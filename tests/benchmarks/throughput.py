@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from charseq.cells import CELLS
 from charseq.cells.cell import unroll
+from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.settings.train_settings import KernelChoice, TrainSettings
 from charseq.text.batches import Batch
@@ -61,7 +62,7 @@ class Stepped(torch.nn.Module):
         super().__init__()
         self.cell = CELLS[cell]
         settings = TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers, head="linear")
-        self.network = settings.network(SYMBOLS)
+        self.network = Network.of(settings, SYMBOLS)
         drawn = self.network.draw(SeededDraw(0))
         self.names = [name for name in drawn if name.startswith("layers.")]
         self.values = torch.nn.ParameterList(torch.from_numpy(drawn[name]) for name in self.names)
@@ -109,7 +110,7 @@ def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelCh
         batch_size=size.batch,
         sequence_length=size.steps,
     )
-    network = settings.network(SYMBOLS)
+    network = Network.of(settings, SYMBOLS)
     on = torch.device(device)
     way = way_for(network.cell, on, kernel)
     learner = Learner(network, network.draw(SeededDraw(0)), settings, way, on)
@@ -156,7 +157,7 @@ def product_rate(size: Size, gates: int, at_least: float, device: str) -> float:
 
 def operations(cell: str, size: Size) -> int:
     """Of the products for one character, forward and back; look-ups are free."""
-    slots = TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers).network(SYMBOLS).slots()
+    slots = Network.of(TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers), SYMBOLS).slots()
     matrices = [math.prod(slot.shape) for name, slot in slots.items() if len(slot.shape) == 2]
     looked_up = sum(
         math.prod(slots[name].shape) for name in slots if name in ("layers.0.W_x", "layers.0.W_g")

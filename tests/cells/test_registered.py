@@ -9,7 +9,7 @@ import pytest
 from charseq.cells import CELLS
 from tests.support.command import Command, in_process
 
-EXAMPLE = Path(__file__).parent / "example_package"
+EXAMPLE = Path(__file__).parents[1] / "example_package"
 
 
 def installed(folder: Path, cells: dict[str, str], name: str = "charseq-example-cells") -> None:

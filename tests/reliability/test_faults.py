@@ -19,7 +19,7 @@ from charseq.runs.history import summary
 from tests.cli.test_process import CHARSEQ, start, wait_for_handler, wait_for_lines
 from tests.support.forks import Forked
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MODEL = Path("runs/0001-gru/model.safetensors")
 traced = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),

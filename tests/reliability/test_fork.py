@@ -10,7 +10,7 @@ import pytest
 from charseq import train
 
 CELLS = ("lstm", "mlstm", "none")
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 

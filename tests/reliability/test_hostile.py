@@ -25,7 +25,7 @@ from charseq.runs.resume import resumption
 from tests.model.test_model_file import LIES, PATH, rewritten
 from tests.support.command import Command
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 class Trap:

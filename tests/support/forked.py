@@ -1,4 +1,6 @@
-"""Uses a model, or trains one, before and after a process starts: `python -m tests.support.forked METHOD JOB BEFORE`.
+"""Use a model, or train one, before and after a process starts.
+
+`python -m tests.support.forked METHOD JOB BEFORE`
 
 METHOD is a start method of multiprocessing.  JOB is the job of the child.  BEFORE names the jobs that the
 parent does first, separated by commas.  Prints "same" if the child's result is that of the parent.

@@ -218,7 +218,7 @@ def tune(r: random.Random) -> str:
 
 
 def here(path: str) -> Generator:
-    return lambda _: (Path(__file__).parent.parent / path).read_text(encoding="utf-8")
+    return lambda _: (Path(__file__).parents[2] / path).read_text(encoding="utf-8")
 
 
 RUNNING: dict[str, Generator] = {

@@ -35,7 +35,7 @@ def served(folder: Path) -> Iterator[Path]:
     program.write_text(PROGRAM.format(python=sys.executable, address=address), encoding="utf-8")
     program.chmod(0o755)
     command = [sys.executable, "-m", "tests.support.served", address]
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == b"ready\n"

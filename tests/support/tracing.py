@@ -1,7 +1,7 @@
 """Faults at system calls: a save that is killed, or fails, at every one of them.
 
-Run as a program of its own, `python -m tests.support.tracing kill` or `fail`, for it forks, and prints a JSON line
-for each round.  Traces its children by ptrace, so it needs Linux on x86-64, and no rights beyond those.
+Run as a program of its own, `python -m tests.support.tracing kill` or `fail`, for it forks, and prints a
+JSON line for each round.  It traces its children by ptrace, so it needs Linux on x86-64, and no other rights.
 """
 
 import ctypes

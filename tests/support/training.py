@@ -10,6 +10,7 @@ from charseq.cells.cell import unroll
 from charseq.events import End, Epoch, Event
 from charseq.inference.continuation import continuation, default_choice
 from charseq.model.model_file import Model, read
+from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.folder import new_run
 from charseq.settings.defaults import choose
@@ -59,5 +60,5 @@ def greedily(prompt: str, out: str = "out") -> str:
 def learner_of(corpus: Corpus, **given: Any) -> Learner:
     vocabulary = Vocabulary.of(corpus.sequences)
     settings = choose(corpus, len(vocabulary), {"hidden_size": 8, **given})
-    network = settings.network(len(vocabulary))
+    network = Network.of(settings, len(vocabulary))
     return Learner(network, network.draw(SeededDraw(0)), settings, STEPPED, torch.device("cpu"))

@@ -1,4 +1,6 @@
-"""Runs charseq under an audit hook, `python -m tests.support.watched ARGUMENTS`: what it must never do ends it.
+"""Run charseq under an audit hook that ends it at a forbidden event.
+
+`python -m tests.support.watched ARGUMENTS`
 
 No socket, no process, no pickle.
 """

@@ -13,6 +13,7 @@ import pytest
 from charseq.api import TrainedModel
 from charseq.errors import UsageError
 from charseq.model.model_file import Model
+from charseq.model.network import Network
 from charseq.settings.defaults import choose
 from charseq.text.sources import Given
 from charseq.training.data import Material
@@ -104,7 +105,7 @@ def prepared(source: Given, standard_input: io.BytesIO, options: dict[str, Any])
     with refused_in_words(), source.opened(standard_input) as corpus:
         known = source.vocabulary(corpus)
         settings = choose(corpus, len(known), options)
-        settings.network(len(known))
+        Network.of(settings, len(known))
         Material(corpus, known, settings)
 
 

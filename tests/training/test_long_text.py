@@ -144,7 +144,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, measuring: float) -> None:
         self._now = 0.0
         monkeypatch.setattr("charseq.system.suspension.time", self)
-        for module in ("sampler", "keeper"):
+        for module in ("samples", "best_model"):
             monkeypatch.setattr(f"charseq.training.{module}.time", self)
         for name, seconds in (("update", 1.0), ("evaluate", measuring)):
             monkeypatch.setattr(Learner, name, self._slow(getattr(Learner, name), seconds))
