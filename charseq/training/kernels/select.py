@@ -16,7 +16,7 @@ from charseq.cells.ops import UNTAPPED, OneHot, Ops
 from charseq.errors import UsageError
 from charseq.events import Kernel, Path
 from charseq.model.network import Unroll
-from charseq.native import KERNELS
+from charseq.native import kernels
 from charseq.settings.train_settings import KernelChoice
 from charseq.training.kernels import native
 from charseq.training.kernels.normalized import rnn_norm
@@ -93,7 +93,7 @@ BY_TORCH = {
 
 def way_for(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> Way:
     """The fastest way to run a cell.  Raises UsageError where `native` is asked for and not there."""
-    able = device.type == "cpu" and native.is_there(cell)
+    able = device.type == "cpu" and native.is_available(cell)
     if choice == "native" and not able:
         raise UsageError(f"--kernel native: {_why_not(cell, device)}", hint="use --kernel auto or torch")
     if able and choice != "torch":
@@ -106,9 +106,9 @@ def way_for(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> 
 def _why_not(cell: Cell, device: torch.device) -> str:
     if device.type != "cpu":
         return f"it is for CPUs, and the device is {device}"
-    if cell.name not in KERNELS:
-        return f"it has the cells {', '.join(KERNELS)}, and not {cell.name}"
-    return "this installation is without it, for there was no C compiler when it was made"
+    if not kernels():
+        return "this installation is without it, for there was no C compiler when it was made"
+    return f"it has the cells {', '.join(kernels())}, and not {cell.name}"
 
 
 def _written(xs: Inputs) -> Tensor:
