@@ -21,39 +21,39 @@ class HC(NamedTuple):
 def rnn_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
     """Advance one step.  x [B I], state.h [B H] -> H.
 
-        from_x = W_x x + b_x
-        from_h = W_h h[t-1] + b_h
-        h = tanh(from_x + from_h)
+        x_proj = W_x x + b_x
+        h_proj = W_h h[t-1] + b_h
+        h = tanh(x_proj + h_proj)
 
     Source: Elman 1990, "Finding structure in time"; the same as torch.nn.RNN.
     """
-    from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B H")
-    from_h = tap("from_h", state.h @ w["W_h"].T + w["b_h"], "B H")
-    return H(tap("h", ops.tanh(from_x + from_h), "B H"))
+    x_proj = tap("x_proj", x @ w["W_x"].T + w["b_x"], "B H")
+    h_proj = tap("h_proj", state.h @ w["W_h"].T + w["b_h"], "B H")
+    return H(tap("h", ops.tanh(x_proj + h_proj), "B H"))
 
 
 def rnn_relu_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
     """Advance one step.  x [B I], state.h [B H] -> H.
 
-        from_x = W_x x + b_x
-        from_h = W_h h[t-1] + b_h
-        h = min(relu(from_x + from_h), 1000000)
+        x_proj = W_x x + b_x
+        h_proj = W_h h[t-1] + b_h
+        h = min(relu(x_proj + h_proj), 1000000)
 
     The ceiling is far above any state of a trained network; with it, the state stays finite for any input.
     Below it, the step is that of torch.nn.RNN with relu; torch's own kernel has no ceiling.
     Source: Le, Jaitly & Hinton 2015, arXiv:1504.00941, who start W_h as the identity.
     """
-    from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B H")
-    from_h = tap("from_h", state.h @ w["W_h"].T + w["b_h"], "B H")
-    h = ops.relu(from_x + from_h)
+    x_proj = tap("x_proj", x @ w["W_x"].T + w["b_x"], "B H")
+    h_proj = tap("h_proj", state.h @ w["W_h"].T + w["b_h"], "B H")
+    h = ops.relu(x_proj + h_proj)
     return H(tap("h", ops.where(h > CEILING, ops.zeros(h.shape, h) + CEILING, h), "B H"))
 
 
 def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = UNTAPPED) -> HC:
     """Advance one step.  x [B I], state.h and state.c [B H] -> HC.
 
-        from_x = W_x x + b_x, cut into x_i, x_f, x_g, x_o
-        from_h = W_h h[t-1] + b_h, cut into h_i, h_f, h_g, h_o
+        x_gates = W_x x + b_x, cut into x_i, x_f, x_g, x_o
+        h_gates = W_h h[t-1] + b_h, cut into h_i, h_f, h_g, h_o
         i = sigmoid(x_i + h_i)
         f = sigmoid(x_f + h_f)
         g = tanh(x_g + h_g)
@@ -63,9 +63,9 @@ def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = 
 
     Source: Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000; the same as torch.nn.LSTM.
     """
-    from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B 4H")
-    from_h = tap("from_h", state.h @ w["W_h"].T + w["b_h"], "B 4H")
-    i, f, g, o = ops.split(from_x + from_h, 4)
+    x_gates = tap("x_gates", x @ w["W_x"].T + w["b_x"], "B 4H")
+    h_gates = tap("h_gates", state.h @ w["W_h"].T + w["b_h"], "B 4H")
+    i, f, g, o = ops.split(x_gates + h_gates, 4)
     i = tap("i", ops.sigmoid(i), "B H")
     f = tap("f", ops.sigmoid(f), "B H")
     g = tap("g", ops.tanh(g), "B H")
@@ -77,8 +77,8 @@ def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = 
 def gru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
     """Advance one step.  x [B I], state.h [B H] -> H.  Torch's convention: reset after the product.
 
-        from_x = W_x x + b_x, cut into x_r, x_z, x_n
-        from_h = W_h h[t-1] + b_h, cut into h_r, h_z, h_n
+        x_gates = W_x x + b_x, cut into x_r, x_z, x_n
+        h_gates = W_h h[t-1] + b_h, cut into h_r, h_z, h_n
         r = sigmoid(x_r + h_r)
         z = sigmoid(x_z + h_z)
         n = tanh(x_n + r * h_n)
@@ -86,10 +86,10 @@ def gru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UN
 
     Source: Cho et al. 2014, arXiv:1406.1078; the variant of torch.nn.GRU.
     """
-    from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B 3H")
-    from_h = tap("from_h", state.h @ w["W_h"].T + w["b_h"], "B 3H")
-    xr, xz, xn = ops.split(from_x, 3)
-    hr, hz, hn = ops.split(from_h, 3)
+    x_gates = tap("x_gates", x @ w["W_x"].T + w["b_x"], "B 3H")
+    h_gates = tap("h_gates", state.h @ w["W_h"].T + w["b_h"], "B 3H")
+    xr, xz, xn = ops.split(x_gates, 3)
+    hr, hz, hn = ops.split(h_gates, 3)
     r = tap("r", ops.sigmoid(xr + hr), "B H")
     z = tap("z", ops.sigmoid(xz + hz), "B H")
     n = tap("n", ops.tanh(xn + r * hn), "B H")

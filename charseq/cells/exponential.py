@@ -35,8 +35,8 @@ def slstm_step(
 ) -> SLSTMState:
     """Advance one step.  x [B I], every field of state [B H] -> SLSTMState.
 
-        from_x = W_x x + b_x, cut into x_i, x_f, x_z, x_o
-        from_h = W_h h[t-1], cut into h_i, h_f, h_z, h_o
+        x_gates = W_x x + b_x, cut into x_i, x_f, x_z, x_o
+        h_gates = W_h h[t-1], cut into h_i, h_f, h_z, h_o
         log_i = x_i + h_i
         log_f = log(sigmoid(x_f + h_f))
         z = tanh(x_z + h_z)
@@ -51,9 +51,9 @@ def slstm_step(
     Source: sLSTM, arXiv:2405.04517, equations 8 to 17, with the sigmoid forget gate; the order of the gates
     and the first step are those of the package xlstm.
     """
-    from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B 4H")
-    from_h = tap("from_h", state.h @ w["W_h"].T, "B 4H")
-    log_i, f, z, o = ops.split(from_x + from_h, 4)
+    x_gates = tap("x_gates", x @ w["W_x"].T + w["b_x"], "B 4H")
+    h_gates = tap("h_gates", state.h @ w["W_h"].T, "B 4H")
+    log_i, f, z, o = ops.split(x_gates + h_gates, 4)
     log_i = tap("log_i", log_i, "B H")
     log_f = tap("log_f", ops.log_sigmoid(f), "B H")
     z = tap("z", ops.tanh(z), "B H")
@@ -71,7 +71,7 @@ def mlstm_inputs(
     ops: Ops, w: Mapping[str, Array], x: Array, tap: Tap = UNTAPPED
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """What an mLSTM makes of x alone: x [... I] -> q, k, v, o [... H], log_i, log_f [...]."""
-    q, k, v, o = ops.split(tap("from_x", x @ w["W_x"].T + w["b_x"], "B 4H"), 4)
+    q, k, v, o = ops.split(tap("x_proj", x @ w["W_x"].T + w["b_x"], "B 4H"), 4)
     raw = tap("gates", x @ w["W_g"].T + w["b_g"], "B 2")
     return (
         tap("q", q, "B H"),
@@ -88,11 +88,11 @@ def mlstm_step(
 ) -> MLSTMState:
     """Advance one step.  x [B I], state (h [B H], C [B H H], n [B H], m [B]) -> MLSTMState.
 
-        from_x = W_x x + b_x, cut into q, x_k, v, x_o
+        x_proj = W_x x + b_x, cut into q, x_k, v, x_o
         gates = W_g x + b_g, cut into g_i, g_f
-        q = query, a part of from_x
+        q = query, a part of x_proj
         k = x_k / sqrt(H)
-        v = value, a part of from_x
+        v = value, a part of x_proj
         o = sigmoid(x_o)
         log_i = g_i
         log_f = log(sigmoid(g_f))

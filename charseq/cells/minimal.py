@@ -14,7 +14,7 @@ from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 def mingru_gates(ops: Ops, w: Mapping[str, Array], x: Array, tap: Tap = UNTAPPED) -> tuple[Array, Array]:
     """What `mingru_step` keeps of h and adds to it: x [... I] -> keep, add [... H]."""
-    x_z, x_n = ops.split(tap("from_x", x @ w["W_x"].T + w["b_x"], "B 2H"), 2)
+    x_z, x_n = ops.split(tap("x_gates", x @ w["W_x"].T + w["b_x"], "B 2H"), 2)
     z = tap("z", ops.sigmoid(x_z), "B H")
     n = tap("n", positive(ops, x_n), "B H")
     return 1 - z, z * n
@@ -23,7 +23,7 @@ def mingru_gates(ops: Ops, w: Mapping[str, Array], x: Array, tap: Tap = UNTAPPED
 def mingru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
     """Advance one step.  x [B I], state.h [B H] -> H.
 
-        from_x = W_x x + b_x, cut into x_z, x_n
+        x_gates = W_x x + b_x, cut into x_z, x_n
         z = sigmoid(x_z)
         n = x_n + 0.5 where x_n >= 0, else sigmoid(x_n)
         h = (1 - z) * h[t-1] + z * n
@@ -36,7 +36,7 @@ def mingru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap =
 
 def minlstm_gates(ops: Ops, w: Mapping[str, Array], x: Array, tap: Tap = UNTAPPED) -> tuple[Array, Array]:
     """What `minlstm_step` keeps of h and adds to it: x [... I] -> keep, add [... H]."""
-    x_f, x_i, x_n = ops.split(tap("from_x", x @ w["W_x"].T + w["b_x"], "B 3H"), 3)
+    x_f, x_i, x_n = ops.split(tap("x_gates", x @ w["W_x"].T + w["b_x"], "B 3H"), 3)
     balance = ops.log_sigmoid(x_f) - ops.log_sigmoid(x_i)
     f = tap("f", ops.sigmoid(balance), "B H")
     i = tap("i", ops.sigmoid(-balance), "B H")
@@ -47,7 +47,7 @@ def minlstm_gates(ops: Ops, w: Mapping[str, Array], x: Array, tap: Tap = UNTAPPE
 def minlstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
     """Advance one step.  x [B I], state.h [B H] -> H.
 
-        from_x = W_x x + b_x, cut into x_f, x_i, x_n
+        x_gates = W_x x + b_x, cut into x_f, x_i, x_n
         f = sigmoid(x_f) / (sigmoid(x_f) + sigmoid(x_i))
         i = sigmoid(x_i) / (sigmoid(x_f) + sigmoid(x_i))
         n = x_n + 0.5 where x_n >= 0, else sigmoid(x_n)

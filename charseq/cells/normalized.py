@@ -13,13 +13,13 @@ STATE_NORM = 0.5
 def rnn_norm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
     """Advance one step.  x [B I], state.h [B H] -> H.
 
-        from_x = W_x x + b_x
-        from_h = W_h h[t-1] + b_h
-        s = relu(from_x + from_h)
+        x_proj = W_x x + b_x
+        h_proj = W_h h[t-1] + b_h
+        s = relu(x_proj + h_proj)
         h = 0.5 s / sqrt(s . s + 1e-5)
 
     The state is bounded by design: |h| < 0.5 for every s, so for any weights, any input and any number of
-    steps.  What enters the next step is therefore bounded, too: |from_h| <= 0.5 |W_h| + |b_h|, with the
+    steps.  What enters the next step is therefore bounded, too: |h_proj| <= 0.5 |W_h| + |b_h|, with the
     spectral norm of W_h.  So no input can make the state, or anything computed from it, overflow.  Nor can
     its scale drift away from what was trained on, however much longer the text is than the training windows:
     it has the same norm at every step.
@@ -27,9 +27,9 @@ def rnn_norm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap
     Source: the network of Le, Jaitly & Hinton 2015, arXiv:1504.00941, with the root-mean-square normalization
     of Zhang & Sennrich 2019, arXiv:1910.07467, inside the recurrence, its gain fixed at 0.5 / sqrt(H).
     """
-    from_x = tap("from_x", x @ w["W_x"].T + w["b_x"], "B H")
-    from_h = tap("from_h", state.h @ w["W_h"].T + w["b_h"], "B H")
-    s = tap("s", ops.relu(from_x + from_h), "B H")
+    x_proj = tap("x_proj", x @ w["W_x"].T + w["b_x"], "B H")
+    h_proj = tap("h_proj", state.h @ w["W_h"].T + w["b_h"], "B H")
+    s = tap("s", ops.relu(x_proj + h_proj), "B H")
     return H(tap("h", STATE_NORM * ops.unit(s), "B H"))
 
 

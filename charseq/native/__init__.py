@@ -49,7 +49,7 @@ class Recurrence(ctypes.Structure):
         ("rows", ctypes.c_long),
         ("size", ctypes.c_long),
         ("ids", ctypes.c_void_p),
-        ("from_x", ctypes.c_void_p),
+        ("x_gates", ctypes.c_void_p),
         ("w_h", ctypes.c_void_p),
         ("packed", ctypes.c_void_p),
         ("b_n", ctypes.c_void_p),

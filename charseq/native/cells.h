@@ -2,7 +2,7 @@
 
 The definitions, with their equations, are the steps in charseq/cells; tests hold these equal to them.  A step
 leaves in `slot` what its way back needs, and the way back leaves there the gradients of what went into the gates,
-those by from_x first, those by from_h last.  `d` holds the gradients by the state after the step, and is left with
+those by x_gates first, those by h_gates last.  `d` holds the gradients by the state after the step, and is left with
 those by the state before it, but for what comes through W_h. */
 #ifndef CHARSEQ_CELLS_H
 #define CHARSEQ_CELLS_H
@@ -13,7 +13,7 @@ those by the state before it, but for what comes through W_h. */
 
 typedef float *const *Fields;
 typedef struct {
-    long gates, slots, recurrent, states; /* blocks of H in from_x, in a slot, in from_h; fields of the state */
+    long gates, slots, recurrent, states; /* blocks of H in x_gates, in a slot, in h_gates; fields of the state */
     void (*forward)(long size, const float *x, const float *u, const float *b_n, float *slot, Fields before,
                     Fields after);
     void (*back)(long size, float *slot, Fields before, Fields after, Fields d);

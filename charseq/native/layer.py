@@ -49,9 +49,9 @@ class Layer:
         team = threads_for(self._library, rows * self._kernel.recurrent * size * size)
         told = Recurrence(self._kernel.number, team, 1, rows, size)
         if self._table is not None:
-            told.ids, told.from_x = address(self._ids), address(self._table)
+            told.ids, told.x_gates = address(self._ids), address(self._table)
         elif self._linear:
-            told.from_x = address(self._linear.out)
+            told.x_gates = address(self._linear.out)
         if self._w_h is not None:
             told.packed = address(self._w_h)
         if self._b_n is not None:
@@ -80,7 +80,7 @@ class Layer:
         told, ids = self._told, contiguous_ids(x) if self._linear is None else None
         if self._linear:
             self._linear.resize(steps * rows)
-            told.from_x = address(self._linear(contiguous(x.reshape(steps * rows, -1))))
+            told.x_gates = address(self._linear(contiguous(x.reshape(steps * rows, -1))))
         if ids is not None:
             told.ids = address(ids)
         fields = [np.empty((steps + 1, rows, size), np.float32) for _ in self._fields]

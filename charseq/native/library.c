@@ -26,13 +26,13 @@ void charseq_linear(long rows, long columns, long depth, const float *a, const f
     }
 }
 
-/* One step of an mLSTM, whose equations are in charseq/cells/exponential.py: from_x [B 4H] (q, k, v, o), gates [B 2]
+/* One step of an mLSTM, whose equations are in charseq/cells/exponential.py: x_gates [B 4H] (q, k, v, o), gates [B 2]
 (of i and f), and the state h [B H], c [B H H], n [B H], m [B], which is written over. */
-void charseq_mlstm(long rows, long size, const float *from_x, const float *gates, float *h, float *c, float *n,
+void charseq_mlstm(long rows, long size, const float *x_gates, const float *gates, float *h, float *c, float *n,
                    float *m, float k_scale, long threads) {
 #pragma omp parallel num_threads(threads) if (threads > 1)
     for (long row = 0; row < rows; row++) {
-        const float *q = from_x + row * 4 * size, *k = q + size, *v = k + size, *o = v + size;
+        const float *q = x_gates + row * 4 * size, *k = q + size, *v = k + size, *o = v + size;
         float *n_row = n + row * size, kept = log_sigmoid(gates[2 * row + 1]) + m[row], log_i = gates[2 * row];
         float largest = kept > log_i ? kept : log_i, overlap = 0.0f;
         float f = exponential(kept - largest), i = exponential(log_i - largest);

@@ -55,8 +55,8 @@ class MLSTMLayer:
     def read(self, x: npt.NDArray[Any]) -> Floats:
         """Ids [B], or vectors [B I] -> h [B H], in an array that the next call writes over."""
         found = self._linear(x) if self._linear else np.take(self._table, x, 0)
-        from_x, gates = self._parts
-        from_x[:] = found[:, : 4 * self._size]
+        x_gates, gates = self._parts
+        x_gates[:] = found[:, : 4 * self._size]
         gates[:] = found[:, 4 * self._size :]
         if threads.forked:
             self._threads.value = 1

@@ -10,8 +10,8 @@ a step's rows are side by side.  Axes: T steps, B rows, H hidden, V symbols. */
 
 typedef struct {
     long cell, threads, steps, rows, size; /* which of CELLS; T, B, H */
-    const int64_t *ids;                    /* [T B], the rows of from_x to read; none where it is read in order */
-    const float *from_x;                   /* [V gates*H], or [T B gates*H] */
+    const int64_t *ids;                    /* [T B], the rows of x_gates to read; none where it is read in order */
+    const float *x_gates;                   /* [V gates*H], or [T B gates*H] */
     const float *w_h;                      /* [recurrent*H H]; none in cells whose gates see x alone */
     const float *packed;                   /* the same by charseq_pack; none where that is left to charseq_forward */
     const float *b_n;                      /* [H]; in a GRU alone */
@@ -19,7 +19,7 @@ typedef struct {
     float *slots;                          /* [T B slots*H]; none where nobody goes back */
     float *d_hs;                           /* [T B H], the gradients by the outputs */
     float *d_states[STATES];               /* [B H], by the final state; left with those by the first */
-    float *d_table;                        /* [V gates*H], by from_x where it is a table of so many symbols */
+    float *d_table;                        /* [V gates*H], by x_gates where it is a table of so many symbols */
     long symbols;
 } Recurrence;
 
@@ -60,7 +60,7 @@ int charseq_forward(const Recurrence *r) {
                 long place = step * r->rows + row, read = r->ids ? r->ids[place] : place;
                 fields_at(r, cell, step, row, before);
                 fields_at(r, cell, step + 1, row, after);
-                cell->forward(size, r->from_x + read * cell->gates * size, u + (row - mine.first) * width, r->b_n,
+                cell->forward(size, r->x_gates + read * cell->gates * size, u + (row - mine.first) * width, r->b_n,
                               r->slots ? r->slots + place * cell->slots * size : unsaved, before, after);
             }
             if (few) {

@@ -115,7 +115,7 @@ def test_a_step_that_fails_is_told_as_its_packages_fault(
 
 def test_a_name_of_charseqs_own_is_never_taken_over(charseq: Command, site: Path) -> None:
     installed(site, {"gru": "charseq_example_cells:LEAKY"}, name="usurper")
-    assert charseq("inspect-shapes", "h", "--json").records[2]["name"] == "from_x"
+    assert charseq("inspect-shapes", "h", "--json").records[2]["name"] == "x_gates"
 
 
 def test_in_a_process_of_its_own_the_example_is_found_too(tmp_path: Path, site: Path) -> None:

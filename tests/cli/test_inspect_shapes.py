@@ -72,7 +72,7 @@ def test_the_table_shows_what_is_read_at_each_step(charseq: Command) -> None:
     assert lines[2] == "axes: B batch 2, T sequence 2, I input 2, H hidden 2, V vocabulary 2"
     assert "step 0, reading h h" in lines
     step = lines.index("step 1, reading e ∅")
-    assert lines[step + 1].startswith("  from_x     B H    (2, 2)     e ")
+    assert lines[step + 1].startswith("  x_proj     B H    (2, 2)     e ")
     assert lines[step + 2].split() == ["∅", "0.0000", "0.0000"]
     assert "∅ is past a text's end" in lines[-1]
     assert max(map(len, lines)) <= 80
@@ -110,7 +110,7 @@ def test_the_table_has_no_details_unless_they_are_asked_for(charseq: Command) ->
         "input batch, sequence, input (1, 2, 2)",
         "initial.h batch, hidden (1, 2)",
         "step 0, reading h",
-        "from_x batch, hidden (1, 2)",
+        "x_proj batch, hidden (1, 2)",
     ]
 
 
@@ -152,7 +152,7 @@ def test_one_step_and_one_layer_can_be_chosen(charseq: Command) -> None:
     arguments = ("inspect-shapes", "hello", "--layers", "3", "--json")
     records = charseq(*arguments, "--step", "4", "--layer", "2").records
     assert {(record["step"], record["layer"]) for record in records} == {(4, 2)}
-    assert [record["name"] for record in records] == ["from_x", "from_h", "r", "z", "n", "h"]
+    assert [record["name"] for record in records] == ["x_gates", "h_gates", "r", "z", "n", "h"]
     for option, most in (("--step", 4), ("--layer", 2)):
         result = charseq(*arguments, option, "7")
         assert result.status == 2
@@ -222,7 +222,7 @@ def test_the_parameters_are_shown_as_a_model_file_holds_them(charseq: Command) -
     assert by_name["layers.0.W_x"]["axes"] == ["hidden", "input"]
     assert by_name["layers.0.W_x"]["layer"] == 0
     w, b = (by_name[name]["values"] for name in ("layers.0.W_x", "layers.0.b_x"))
-    e, h = (next(r for r in records if r["name"] == "from_x" and r["step"] == t)["values"][0] for t in (1, 0))
+    e, h = (next(r for r in records if r["name"] == "x_proj" and r["step"] == t)["values"][0] for t in (1, 0))
     for k in range(2):
         assert h[k] == pytest.approx(w[k][1] + b[k])
         assert e[k] == pytest.approx(w[k][0] + b[k])

@@ -102,7 +102,7 @@ def test_the_weights_of_one_layer_are_shown_before_its_step(charseq: Command) ->
 
 def test_the_weights_of_a_model_are_shown_before_one_step(charseq: Command) -> None:
     shown = charseq("inspect-shapes", *MODEL, "--weights", "--step", "0", "--json").records
-    assert {"layers.0.W_x", "head.W", "from_x"} <= {record["name"] for record in shown}
+    assert {"layers.0.W_x", "head.W", "x_gates"} <= {record["name"] for record in shown}
 
 
 @pytest.mark.parametrize(

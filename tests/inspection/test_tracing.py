@@ -71,7 +71,7 @@ def test_unequal_lengths_end_in_exact_zeros_and_the_state_of_the_last_character(
 
 def test_tensors_stand_in_the_order_of_execution() -> None:
     names = [(row.name, row.step) for row in rows_of("he", cell="gru")]
-    step = ["from_x", "from_h", "r", "z", "n", "h"]
+    step = ["x_gates", "h_gates", "r", "z", "n", "h"]
     assert names == [
         ("input", None),
         ("initial.h", None),

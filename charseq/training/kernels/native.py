@@ -49,17 +49,17 @@ def unroll(
     elif "b_h" in w:
         bias = bias + w["b_h"]
     if isinstance(xs, OneHot):
-        ids, from_x = xs.ids.t().contiguous(), w_x.t() + bias
+        ids, x_gates = xs.ids.t().contiguous(), w_x.t() + bias
     else:
-        ids, from_x = None, functional.linear(xs.transpose(0, 1), w_x, bias)
+        ids, x_gates = None, functional.linear(xs.transpose(0, 1), w_x, bias)
     apply: Callable[..., tuple[Tensor, ...]] = _Recurrence.apply
     w_h = w["W_h"].contiguous() if kernel.recurrent else None
-    hs, *finals = apply(kernel, torch.is_grad_enabled(), ids, from_x.contiguous(), w_h, b_n, *state)
+    hs, *finals = apply(kernel, torch.is_grad_enabled(), ids, x_gates.contiguous(), w_h, b_n, *state)
     return hs, cell.state(*finals)
 
 
 class _Recurrence(torch.autograd.Function):
-    """from_x [T B G], or a table of them [V G] with ids [T B], state -> hs [B T H], final state."""
+    """x_gates [T B G], or a table of them [V G] with ids [T B], state -> hs [B T H], final state."""
 
     @staticmethod
     def forward(
@@ -67,24 +67,24 @@ class _Recurrence(torch.autograd.Function):
         kernel: Kernel,
         goes_back: bool,
         ids: Tensor | None,
-        from_x: Tensor,
+        x_gates: Tensor,
         w_h: Tensor | None,
         b_n: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
-        steps, rows = (from_x if ids is None else ids).shape[:2]
+        steps, rows = (x_gates if ids is None else ids).shape[:2]
         size = state[0].shape[1]
         fields = [first.new_empty(steps + 1, rows, size) for first in state]
         for field, first in zip(fields, state, strict=True):
             field[0] = first
-        slots = from_x.new_empty(steps, rows, kernel.slots * size) if goes_back else None
+        slots = x_gates.new_empty(steps, rows, kernel.slots * size) if goes_back else None
         told = Recurrence(kernel.number, _threads(rows), steps, rows, size)
-        told.ids, told.from_x, told.w_h, told.b_n, told.slots = map(_at, (ids, from_x, w_h, b_n, slots))
+        told.ids, told.x_gates, told.w_h, told.b_n, told.slots = map(_at, (ids, x_gates, w_h, b_n, slots))
         told.states[: len(fields)] = [_at(field) for field in fields]
         _call("charseq_forward", told)
         if goes_back:
             ctx.kernel, ctx.slots, ctx.fields = kernel, slots, fields
-            ctx.save_for_backward(ids, w_h, from_x if ids is not None else None)
+            ctx.save_for_backward(ids, w_h, x_gates if ids is not None else None)
         return fields[0][1:].transpose(0, 1), *(field[-1].clone() for field in fields)
 
     @staticmethod
@@ -99,13 +99,13 @@ class _Recurrence(torch.autograd.Function):
         size = fields[0].shape[2]
         d_hs = d_hs.transpose(0, 1).contiguous()
         d_states = [d.clone(memory_format=torch.contiguous_format) for d in d_finals]
-        d_from_x = slots[..., : kernel.gates * size] if ids is None else torch.empty_like(table)
+        d_x_gates = slots[..., : kernel.gates * size] if ids is None else torch.empty_like(table)
         told = Recurrence(kernel.number, _threads(rows), steps, rows, size)
         told.ids, told.w_h, told.slots, told.d_hs = map(_at, (ids, w_h, slots, d_hs))
         told.states[: len(fields)] = [_at(field) for field in fields]
         told.d_states[: len(fields)] = [_at(d) for d in d_states]
         if ids is not None:
-            told.d_table, told.symbols = _at(d_from_x), len(table)
+            told.d_table, told.symbols = _at(d_x_gates), len(table)
         _call("charseq_back", told)
         d_w_h = d_b_n = None
         if w_h is not None:
@@ -113,7 +113,7 @@ class _Recurrence(torch.autograd.Function):
             d_w_h = by_gates.t() @ fields[0][:-1].view(steps * rows, size)
         if kernel is KERNELS["gru"]:
             d_b_n = slots[..., -size:].sum((0, 1))
-        return None, None, None, d_from_x, d_w_h, d_b_n, *d_states
+        return None, None, None, d_x_gates, d_w_h, d_b_n, *d_states
 
 
 def dropout(hs: Tensor, part: float, random: torch.Generator) -> Tensor:

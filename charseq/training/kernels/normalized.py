@@ -16,27 +16,27 @@ def rnn_norm(
     cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor | OneHot, state: Any
 ) -> tuple[Tensor, State]:
     """Run the cell: xs [B T I], state -> hs [B T H], final state."""
-    from_x = (xs @ w["W_x"].T + w["b_x"] + w["b_h"]).transpose(0, 1).contiguous()
+    x_proj = (xs @ w["W_x"].T + w["b_x"] + w["b_h"]).transpose(0, 1).contiguous()
     apply: Callable[..., Tensor] = _Recurrence.apply
-    hs = apply(from_x, w["W_h"].to(from_x.dtype), state.h.to(from_x.dtype))
+    hs = apply(x_proj, w["W_h"].to(x_proj.dtype), state.h.to(x_proj.dtype))
     return hs.transpose(0, 1), cell.state(hs[-1])
 
 
 class _Recurrence(torch.autograd.Function):
-    """from_x [T B H], W_h [H H], h [B H] -> hs [T B H].
+    """x_proj [T B H], W_h [H H], h [B H] -> hs [T B H].
 
     With h = c s, where c = STATE_NORM / sqrt(s . s + NORM_FLOOR), the gradient of s is
     c (dh - h (h . dh) / STATE_NORM^2) where s > 0, and 0 elsewhere.
     """
 
     @staticmethod
-    def forward(ctx: Any, from_x: Tensor, w_h: Tensor, h: Tensor) -> Tensor:
-        hs = torch.empty_like(from_x)
-        precise = torch.promote_types(from_x.dtype, torch.float32)  # half precision is too coarse for a norm
-        scales = from_x.new_empty(*from_x.shape[:2], 1, dtype=precise)
+    def forward(ctx: Any, x_proj: Tensor, w_h: Tensor, h: Tensor) -> Tensor:
+        hs = torch.empty_like(x_proj)
+        precise = torch.promote_types(x_proj.dtype, torch.float32)  # half precision is too coarse for a norm
+        scales = x_proj.new_empty(*x_proj.shape[:2], 1, dtype=precise)
         before = h
-        for t in range(len(from_x)):
-            s = torch.addmm(from_x[t], before, w_h.t()).relu_()
+        for t in range(len(x_proj)):
+            s = torch.addmm(x_proj[t], before, w_h.t()).relu_()
             square = s.square().sum(-1, keepdim=True, dtype=precise)
             torch.rsqrt(square.add_(NORM_FLOOR), out=scales[t]).mul_(STATE_NORM)
             hs[t] = s * scales[t]
