@@ -14,6 +14,7 @@ from charseq.model.network import Network
 from charseq.runs.folder import Run, new_run, require_new, resumed_run, runs_folder
 from charseq.runs.resume import Resumption, named_run, resumption
 from charseq.settings.defaults import choose
+from charseq.settings.network_size import TWO_CORES
 from charseq.settings.train_settings import TrainSettings
 from charseq.system.suspension import running_time
 from charseq.text.corpus import AnyCorpus
@@ -63,7 +64,7 @@ def prepare(
     out: Path | None = None,
     force: bool = False,
     resume: str | None = None,
-    power: Callable[[], float] | None = None,
+    power: Callable[[], float] = lambda: TWO_CORES,
     standard_input: BinaryIO | None = None,
     report_mark: ReportMark = lambda name: None,
 ) -> Iterator[RunPlan]:
@@ -79,7 +80,7 @@ def prepare(
     resumed = None
     if resume is not None:
         if out is not None or force:
-            raise cannot_combine("--resume", ["--force" if out is None else "--out"], "a run keeps its folder")
+            raise cannot_combine("--resume", ["--force" if out is None else "--out"])
         resumed = resumption(named_run(resume)).with_changes(asked).with_text(source)
         source = resumed.given
     elif out is not None:
@@ -102,7 +103,5 @@ def prepare(
                 began=began,
             )
         else:
-            settings = choose(corpus, len(vocabulary), asked, power=power) if power else choose(
-                corpus, len(vocabulary), asked
-            )
+            settings = choose(corpus, len(vocabulary), asked, power=power)
             yield plan_run(corpus, vocabulary, settings, out=out, force=force, source=source, began=began)

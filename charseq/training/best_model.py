@@ -92,9 +92,7 @@ class BestModel:
     def start_from(self, initial: Evaluation) -> None:
         """Rank the initial weights by their loss on the validation set."""
         if self._by_validation and not self.measurement.measured:
-            self.measurement = Measurement(
-                validation_loss=initial.loss, selection_loss=initial.robust_loss
-            )
+            self.measurement = Measurement(validation_loss=initial.loss, selection_loss=initial.robust_loss)
 
     def restore(self, model: Model, measurement: Measurement) -> None:
         """Restore the best weights of an earlier part of the run."""

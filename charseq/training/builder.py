@@ -23,6 +23,7 @@ from charseq.training.metrics import RunningMetrics
 from charseq.training.samples import Sampler, estimated_seconds
 from charseq.training.state import TrainingState
 from charseq.training.time_budget import TimeBudget
+from charseq.training.torch_requirement import uncounted_seconds
 
 CORRECT_EPOCHS = 10
 """Consecutive epochs with the highest possible accuracy after which a short text counts as memorized."""
@@ -45,7 +46,7 @@ class TrainingRun:
     predictability: Predictability | None
     """How well a memorized text can be predicted; None for longer text."""
     log_frequencies: npt.NDArray[np.float32] | None
-    """The logits [V] that an initial network of longer text gives everywhere; None if they depend on input."""
+    """The logits [V] of the initial network for longer text; None where they depend on the input."""
     outliers: list[dict[str, Any]] = field(default_factory=list)
     """Sequences that dominated the last validation loss."""
 
@@ -104,7 +105,7 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
     budget = TimeBudget(
         settings,
         settings.epochs * len(data.windows),
-        began=plan.began - elapsed,
+        began=plan.began + uncounted_seconds(plan.began) - elapsed,
         sampling=0.0 if settings.whole else estimated_seconds(network.parameters(), len(vocabulary)),
         saving=best.save_seconds,
     )

@@ -10,7 +10,7 @@ from charseq.text.vocabulary import Vocabulary
 from charseq.training.best_model import Measurement
 from charseq.training.builder import TrainingRun
 from charseq.training.divergence import has_diverged
-from charseq.training.evaluation import Evaluation
+from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.learner import Measure
 
 MAX_OUTLIERS = 3
@@ -51,8 +51,8 @@ def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
     started = running_time()
     validation = state.learner.evaluate(data.validation) if data.validation else None
     budget.evaluating = running_time() - started
-    if validation is not None:
-        run.outliers = _described_outliers(run, validation)
+    if data.validation and validation:
+        run.outliers = _described_outliers(data.validation, validation, run.plan.vocabulary)
     targets = [ids[1:].tolist() for ids in data.shown]
     started = running_time()
     sample = None
@@ -148,10 +148,11 @@ def _conflict(run: TrainingRun) -> dict[str, Any] | None:
     }
 
 
-def _described_outliers(run: TrainingRun, validation: Evaluation) -> list[dict[str, Any]]:
+def _described_outliers(
+    validation_set: ValidationSet, evaluation: Evaluation, vocabulary: Vocabulary
+) -> list[dict[str, Any]]:
     """Return the sequences that dominate the validation loss, worst first."""
-    assert run.data.validation is not None
-    sequences, decode = run.data.validation.sequences, run.plan.vocabulary.decode
+    sequences, decode = validation_set.sequences, vocabulary.decode
     return [
         {
             "text": decode(sequences[outlier.sequence][: OUTLIER_CHARACTERS + 1]),
@@ -159,5 +160,5 @@ def _described_outliers(run: TrainingRun, validation: Evaluation) -> list[dict[s
             "loss": outlier.loss,
             "share": outlier.share,
         }
-        for outlier in validation.outliers()[:MAX_OUTLIERS]
+        for outlier in evaluation.outliers()[:MAX_OUTLIERS]
     ]

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from charseq.cells import CELLS
 from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.events import End, Epoch, Event, Report, Start
 from charseq.model.model_file import read, write
-from charseq.runs.folder import new_run, resumed_run
+from charseq.runs.folder import resumed_run
+from charseq.runs.prepare import plan_run
 from charseq.runs.resume import resumption
 from charseq.settings.defaults import choose
 from charseq.text.corpus import Corpus
@@ -48,8 +50,7 @@ def trained(
     vocabulary = given.vocabulary(corpus)
     settings = choose(corpus, len(vocabulary), plan)
     shutil.rmtree(OUT, ignore_errors=True)
-    run = lambda: new_run(settings.cell, OUT)  # noqa: E731
-    return list(train(corpus, vocabulary, settings, run, given=given, stop=stop))
+    return list(train(plan_run(corpus, vocabulary, settings, out=OUT, source=given), stop=stop))
 
 
 def resumed(
@@ -58,8 +59,9 @@ def resumed(
     left = resumption(MODEL).with_changes(changes)
     corpus = Corpus(texts, left.given.lines)
     vocabulary = left.given.vocabulary(corpus)
-    run = lambda: resumed_run(left.folder, left.logged)  # noqa: E731
-    return list(train(corpus, vocabulary, left.settings, run, given=left.given, resumed=left, stop=stop))
+    open_folder = partial(resumed_run, left.folder, left.logged)
+    more: dict[str, Any] = {"open_folder": open_folder, "source": left.given, "resumed": left}
+    return list(train(plan_run(corpus, vocabulary, left.settings, **more), stop=stop))
 
 
 def written() -> tuple[bytes, bytes]:
@@ -132,7 +134,7 @@ def test_every_cell_goes_on_from_its_carried_state(cell: str, dropout: float) ->
 def test_a_run_that_recovers_and_reports_goes_on_as_if_it_had_not_been_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("charseq.training.loop.PLACES_BETWEEN_REPORTS", 40)
+    monkeypatch.setattr("charseq.training.loop.POSITIONS_BETWEEN_REPORTS", 40)
     monkeypatch.setattr("charseq.training.divergence.UPDATES_BETWEEN_COPIES", 2)
     plan: dict[str, Any] = {
         "hidden_size": 9,
@@ -214,7 +216,7 @@ def test_a_time_limit_is_the_budget_of_the_whole_run() -> None:
     assert isinstance(events[-1], End)
     assert events[-1].status == "completed"
     assert 98.5 < events[-1].seconds < 100.5
-    with pytest.raises(UsageError, match="nothing left to do"):
+    with pytest.raises(UsageError, match="is complete"):
         resumed((STREAM,))
     more = resumed((STREAM,), time_limit=101)
     assert isinstance(more[0], Start)
@@ -225,7 +227,7 @@ def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
     texts, plan = KINDS["strings"]
     trained(texts, stop=never, cell="gru", **plan)
     before = written()
-    with pytest.raises(UsageError, match="it has done 4 epochs of 4"):
+    with pytest.raises(UsageError, match="it has trained for 4 epochs, and --epochs is 4"):
         resumed(texts)
     with pytest.raises(UsageError, match="it has done 4 epochs of 3"):
         resumed(texts, epochs=3)

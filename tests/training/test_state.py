@@ -1,37 +1,47 @@
-"""What is carried from batch to batch, and when it is forgotten."""
+"""What a training state carries from batch to batch and from epoch to epoch."""
 
-import torch
+from typing import Any
 
-from charseq.training.metrics import Tally
-from charseq.training.position import Counts, Place
-
-CPU = torch.device("cpu")
-
-
-def place_of(**counts: int) -> Place:
-    return Place(Counts(**counts), Tally(CPU, cost=3.0, places=2), (), CPU)
+from charseq.text.corpus import Corpus
+from charseq.training.state import TrainingState
+from tests.support.training import state_of
 
 
-def test_a_report_begins_a_new_tally_and_carries_the_states_on() -> None:
-    place = place_of(epochs=1, batches=4, read=40)
-    place.begin(forget=False)
-    assert place.states == ()
-    assert place.tally.places == 0
-    assert (place.counts.epochs, place.counts.batches, place.counts.read) == (1, 4, 40)
+def state_in_an_epoch(**counters: Any) -> TrainingState:
+    state = state_of(Corpus(("hihello",)), **counters)
+    state.reset_metrics({"loss": 3.0, "correct": 0.0, "positions": 2})
+    state.carried = ()
+    return state
+
+
+def test_a_report_resets_the_metrics_and_keeps_the_carried_states() -> None:
+    state = state_in_an_epoch(epochs=1, batches=4, positions=40)
+    state.reset_metrics()
+    assert state.carried == ()
+    assert state.metrics.positions == 0
+    assert (state.epochs, state.batches, state.positions) == (1, 4, 40)
 
 
 def test_an_epoch_begins_from_the_initial_states() -> None:
-    place = place_of(epochs=1, batches=4, read=40, epochs_right=2)
-    place.begin_epoch(right=True)
-    assert place.states is None
-    assert place.tally.places == 0
-    counts = place.counts
-    assert (counts.epochs, counts.batches, counts.read, counts.epochs_right) == (2, 0, 0, 3)
-    place.begin_epoch(right=False)
-    assert (place.counts.epochs, place.counts.epochs_right) == (3, 0)
+    state = state_in_an_epoch(epochs=1, batches=4, positions=40, correct_epochs=2)
+    state.finish_epoch(correct=True)
+    assert state.carried is None
+    assert state.metrics.positions == 0
+    assert (state.epochs, state.batches, state.positions, state.correct_epochs) == (2, 0, 0, 3)
+    state.finish_epoch(correct=False)
+    assert (state.epochs, state.correct_epochs) == (3, 0)
 
 
-def test_a_run_that_has_read_nothing_has_measured_no_pass() -> None:
-    counts = Counts()
-    assert (counts.epochs, counts.batches, counts.read, counts.updates) == (0, 0, 0, 0)
-    assert (counts.last_passes, counts.epochs_right) == (0.0, 0)
+def test_a_new_state_has_read_and_measured_nothing() -> None:
+    state = state_of(Corpus(("hihello",)))
+    assert (state.epochs, state.batches, state.positions, state.updates) == (0, 0, 0, 0)
+    assert (state.measured_passes, state.correct_epochs) == (0.0, 0)
+
+
+def test_epochs_with_an_error_between_them_are_not_counted_together_as_correct() -> None:
+    state = state_of(Corpus(("hihello",)))
+    counted = []
+    for correct in (True, True, False, True):
+        state.finish_epoch(correct=correct)
+        counted.append(state.correct_epochs)
+    assert counted == [1, 2, 0, 1]

@@ -50,9 +50,7 @@ def lstm(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) 
 
 def gru(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
     """torch.nn.GRU's kernel: xs [B T I], state -> hs [B T H], final state."""
-    hs, h = torch.gru(
-        _dense(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
-    )
+    hs, h = torch.gru(_dense(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True)
     return hs, cell.state(h[0])
 
 
