@@ -54,7 +54,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_when_unheard(takes_settings(compare))
+    command = streams.quiet_on_broken_pipe(takes_settings(compare))
     app.command("compare", epilog=examples(EXAMPLES))(command)
 
 
@@ -130,7 +130,7 @@ def _compare(
 
     if form != "json":
         symbols = symbols_in(corpus, vocabulary)
-        streams.say(conditions(planned, symbols, len(vocabulary), vocabulary.unit))
+        streams.report(conditions(planned, symbols, len(vocabulary), vocabulary.unit))
     folder = cache(new_comparison)
     with stopping() as stop:
 
@@ -142,7 +142,7 @@ def _compare(
         results = _show(run(planned, trained), planned, form, stop)
     if form != "json" and any(result.end and result.end.model for result in results):
         best = visible(str(model_path(str(folder())).parent))
-        streams.say(f"best: {best}   next: charseq predict")
+        streams.report(f"best: {best}   next: charseq predict")
     if stop():
         raise typer.Exit(stop.status)
     if all(result.status == "diverged" for result in results):
@@ -161,7 +161,7 @@ def _show(
         for result, event in events:
             if isinstance(event, End):
                 results.append(result)
-            with streams.heard(stop):
+            with streams.stop_on_broken_pipe(stop):
                 renderer.show(result, event)
     return results
 

@@ -39,7 +39,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("score", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(score))
+    app.command("score", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(score))
 
 
 def score(
@@ -105,7 +105,7 @@ def score(
     strings, files = _sources(given, text, file, trained.vocabulary.unit)
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
-        streams.say(visible(str(path)), "dim")
+        streams.report(visible(str(path)), "dim")
     readings = Readings(trained, path, unknown, batch_size)
     found = (readings.of_lines if lines else readings.of_texts)(strings, files)
     if sort:
@@ -123,7 +123,7 @@ def score(
             renderer.show(scored)
     if readings.changed:
         done = "skipped" if unknown == "skip" else "taken for the least likely"
-        streams.tell_of_changed(readings.changed, done)
+        streams.report_unknown(readings.changed, done)
     if seen and readings.empty:
         text_input.report_empty(readings.empty, "score")
     if not seen:

@@ -116,7 +116,7 @@ class Readings:
     def _note_line_ends(self, text: str) -> None:
         """Show a note, once, if a text has other line ends than the model's."""
         if not self._noted and (note := other_line_ends(self.model.vocabulary, self.model.learned, text)):
-            streams.say(note, "yellow")
+            streams.report(note, "yellow")
             self._noted = True
 
     def _parts(self, scored: Scored) -> Iterator[Surprise]:

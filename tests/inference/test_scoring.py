@@ -11,7 +11,7 @@ from charseq.model.model_file import Model
 from charseq.model.numpy_ops import NUMPY, log_softmax
 from charseq.model.stepper import Reader
 from charseq.text.vocabulary import Ids
-from tests.inference.test_continuation import model
+from tests.support.models import gru_model
 
 TEXTS = ["abcdefgh", "a", "hgfedcba" * 9, "", "bad", "ab", "face" * 40]
 
@@ -30,7 +30,7 @@ def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
 
 @pytest.mark.parametrize("boundary", [False, True])
 def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
-    of = model(boundary=boundary)
+    of = gru_model(boundary=boundary)
     found = list(surprises(of, [encoded(of, text) for text in TEXTS]))
     assert len(found) == len(TEXTS)
     for text, one in zip(TEXTS, found, strict=True):
@@ -48,7 +48,7 @@ def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 64])
 def test_a_score_does_not_depend_on_what_stands_beside_it(rows: int) -> None:
-    of = model()
+    of = gru_model()
     together = surprises(of, [encoded(of, text) for text in TEXTS * 3], rows)
     for text, one in zip(TEXTS * 3, together, strict=True):
         (alone,) = surprises(of, [encoded(of, text)])
@@ -56,7 +56,7 @@ def test_a_score_does_not_depend_on_what_stands_beside_it(rows: int) -> None:
 
 
 def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    of = model()
+    of = gru_model()
     text = "".join("abcdefgh"[i * i % 8] for i in range(500)) + "hgab"
     ids = encoded(of, text)
     (whole,) = surprises(of, [ids])
@@ -70,7 +70,7 @@ def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    of = model()
+    of = gru_model()
     monkeypatch.setattr("charseq.inference.scoring.SORTED", 3)
     taken: list[str] = []
 
@@ -87,11 +87,11 @@ def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_text_of_several_lines_is_none_for_a_model_of_lines() -> None:
     with pytest.raises(TextError, match="lines"):
-        next(surprise(model(boundary=True), [np.zeros(3, np.uint8)]))
+        next(surprise(gru_model(boundary=True), [np.zeros(3, np.uint8)]))
 
 
 def test_measures_of_a_text() -> None:
-    of = model()
+    of = gru_model()
     total = Total()
     assert total.nats_per_character is total.bits_per_character is total.perplexity is None
     (found,) = surprises(of, [encoded(of, "abcabc")])
@@ -103,7 +103,7 @@ def test_measures_of_a_text() -> None:
 
 
 def test_symbols_that_are_equally_likely_share_the_best_rank() -> None:
-    of = model()
+    of = gru_model()
     flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
     (found,) = surprises(flat, [encoded(flat, "hgfa")])
     assert found.ranks.tolist() == [1, 1, 1]
@@ -120,7 +120,7 @@ def test_pieces_are_read_in_blocks_of_one_size(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_of_a_text_of_one_symbol_nothing_is_scored() -> None:
-    of = model()
+    of = gru_model()
     assert list(surprise(of, [encoded(of, "a")])) == []
     assert list(surprise(of, [])) == []
 
@@ -129,7 +129,7 @@ def test_of_a_text_of_one_symbol_nothing_is_scored() -> None:
 def test_texts_of_any_length_are_scored_in_blocks_as_they_are_at_once(
     monkeypatch: pytest.MonkeyPatch, places: int
 ) -> None:
-    of = model()
+    of = gru_model()
     texts = [encoded(of, text) for text in TEXTS]
     whole = list(surprises(of, texts))
     monkeypatch.setattr("charseq.inference.scoring.PLACES", places)
@@ -139,7 +139,7 @@ def test_texts_of_any_length_are_scored_in_blocks_as_they_are_at_once(
 
 
 def test_no_more_texts_are_read_side_by_side_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    of, rows = model(), []
+    of, rows = gru_model(), []
 
     def recorded(network: Any, weights: Any, count: int = 1) -> Reader:
         rows.append(count)

@@ -16,8 +16,8 @@ import pytest
 
 from charseq.model.model_file import read
 from charseq.runs.history import summary
-from tests.cli.test_process import CHARSEQ, start, wait_for_handler, wait_for_lines
 from tests.support.forks import Forked
+from tests.support.processes import CHARSEQ, start, wait_for_handler, wait_for_lines
 
 ROOT = Path(__file__).parents[2]
 MODEL = Path("runs/0001-gru/model.safetensors")
