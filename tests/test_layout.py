@@ -68,6 +68,21 @@ def test_training_is_imported_in_the_body_of_a_command_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
+def test_text_becomes_ids_by_encode_text_alone(path: Path) -> None:
+    if folder_of(path) == "text":
+        return
+    lookup = {"charseq.text.units.segments", "charseq.text.units.normalized"}
+    if path.name != "line_digests.py":  # it normalizes lines, and needs no ids
+        assert not lookup & imported(path)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in ("encode_lines", "_look_up"), f"{path}:{node.lineno}"
+        if isinstance(node, ast.IfExp):
+            boundary = ast.unparse(node.test).endswith(".boundary") and ast.unparse(node.body) == "[0]"
+            assert not boundary, f"{path}:{node.lineno} adds a boundary symbol by itself"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
 def test_a_file_past_300_lines_is_two_files(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
 
