@@ -1,6 +1,7 @@
 """The import order of the folders, and what each command may load."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +145,12 @@ def test_no_socket_is_opened_and_nothing_is_unpickled(trained: Path) -> None:
         "assert not seen, seen\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=trained, check=True, capture_output=True, timeout=120)
+
+
+def test_no_test_imports_another() -> None:
+    tests = Path(__file__).parent
+    for path in tests.rglob("*.py"):
+        for name in imported(path):
+            assert not re.match(r"tests\.(.+\.)?test_", name), (
+                f"{path} imports {name}: move it to tests/support"
+            )

@@ -114,15 +114,15 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        streams.abandon(sys.stdout)
+        streams.redirect_to_null(sys.stdout)
         return ExitStatus.DONE
     except SystemExit as end:  # typer and rich make one of a pipe that was closed
         if not isinstance(end.__context__, BrokenPipeError):
             raise
-        streams.abandon(sys.stdout)
+        streams.redirect_to_null(sys.stdout)
         return ExitStatus.DONE
     except OSError as error:
-        streams.abandon(sys.stdout)
+        streams.redirect_to_null(sys.stdout)
         _say(*_told(error), error)
         return ExitStatus.FAILED
     except Exception as error:

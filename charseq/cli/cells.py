@@ -13,7 +13,7 @@ EXAMPLES = ["charseq cells", "charseq cells --json"]
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("cells", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(cells))
+    app.command("cells", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(cells))
 
 
 def cells(
@@ -33,4 +33,4 @@ def cells(
     found, broken = all_cells()
     show(found, form=form, output=sys.stdout)
     for error in broken:
-        streams.say(f"left out: {error.message}", "yellow")
+        streams.report(f"left out: {error.message}", "yellow")

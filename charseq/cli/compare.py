@@ -53,7 +53,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_when_unheard(takes_settings(compare))
+    command = streams.quiet_on_broken_pipe(takes_settings(compare))
     app.command("compare", epilog=examples(EXAMPLES))(command)
 
 
@@ -128,7 +128,7 @@ def _compare(
     from charseq.training.loop import train
 
     if form != "json":
-        streams.say(conditions(planned, symbols_in(corpus, known), len(known), known.unit))
+        streams.report(conditions(planned, symbols_in(corpus, known), len(known), known.unit))
     ended: list[Result] = []
     folder = cache(new_comparison)
     with stopping() as stop, _renderer(form, planned) as renderer:
@@ -141,11 +141,11 @@ def _compare(
         for result, event in run(planned, trained):
             if isinstance(event, End):
                 ended.append(result)
-            with streams.heard(stop):
+            with streams.stop_on_broken_pipe(stop):
                 renderer.show(result, event)
     if form != "json" and any(result.end and result.end.model for result in ended):
         best = visible(str(model_path(str(folder())).parent))
-        streams.say(f"best: {best}   next: charseq predict")
+        streams.report(f"best: {best}   next: charseq predict")
     if stop():
         raise typer.Exit(stop.status)
     if all(result.status == "diverged" for result in ended):

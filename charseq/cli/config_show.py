@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         no_args_is_help=True, help="Show the effective configuration.", epilog=examples(EXAMPLES[1:])
     )
-    group.command("show", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(show))
+    group.command("show", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(show))
     group.callback()(lambda: None)
     app.add_typer(group, name="config")
 

@@ -21,7 +21,7 @@ def tell_of_unknown(context: typer.Context) -> None:
     for name in sorted(given - known):
         near = suggestions(name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in sorted(known)])
         remedy = f"did you mean {PREFIX}{near[0]}?" if near else "it does nothing"
-        streams.say(f"charseq: {visible(name)} is not an option of charseq; {remedy}", "yellow")
+        streams.report(f"charseq: {visible(name)} is not an option of charseq; {remedy}", "yellow")
 
 
 def _of_options(context: typer.Context) -> set[str]:

@@ -46,7 +46,7 @@ EXAMPLE = "charseq inspect-gradients 'to be, or not to be'"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_when_unheard(inspect_gradients)
+    command = streams.quiet_on_broken_pipe(inspect_gradients)
     app.command("inspect-gradients", epilog=examples(EXAMPLES))(command)
 
 

@@ -49,7 +49,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("inspect-shapes", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(inspect_shapes))
+    app.command("inspect-shapes", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(inspect_shapes))
 
 
 def inspect_shapes(

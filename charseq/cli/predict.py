@@ -49,7 +49,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("predict", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(predict))
+    app.command("predict", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(predict))
 
 
 def predict(
@@ -126,7 +126,7 @@ def predict(
         allow=None if allow is None else text_input.checked(allow, "--allow", unit),
         pattern=None if pattern is None else text_input.checked(pattern, "--pattern", "character"),
     )
-    with streams.killable():  # a pattern may take long
+    with streams.immediate_interrupt():  # a pattern may take long
         decoding = Decoding.of(trained, asked)
     given = [*(prompts or []), *(text or [])]
     files = list(file or [])
@@ -158,11 +158,11 @@ def predict(
     for requests, changed in chain([first], batches):
         if changed:
             done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
-            streams.tell_of_changed(changed, done)
+            streams.report_unknown(changed, done)
         for answer in decoding.answers(trained, requests):
             renderer.show(answer)
             if answer.log_probability is not None and form == "table":
-                streams.say(f"log-probability {answer.log_probability:.4f}", "dim")
+                streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
 def _refuse_unused(context: typer.Context, form: Form) -> None:
@@ -228,7 +228,7 @@ def _note_line_ends(trained: "Model", batch: "Sequence[Prompt]") -> None:
 
     notes = (other_line_ends(trained.vocabulary, trained.learned, p.text) for p in batch if p.whole_file)
     if note := next(filter(None, notes), ""):
-        streams.say(note, "yellow")
+        streams.report(note, "yellow")
 
 
 def _interact(
@@ -249,9 +249,9 @@ def _interact(
 def _tell_of_choice(path: Path, decoding: "Decoding", seed: int, *, newest: bool) -> None:
     """Tell which model it is, and the seed where there is chance; of a greedy one people only are told."""
     if decoding.options.beam:
-        streams.say(f"{visible(str(path))}: beam {decoding.options.beam}", "dim")
+        streams.report(f"{visible(str(path))}: beam {decoding.options.beam}", "dim")
     elif not decoding.choice.greedy:
         warmth = f"temperature {decoding.choice.temperature:g}"
-        streams.say(f"{visible(str(path))}: {warmth}, seed {seed}", "dim")
+        streams.report(f"{visible(str(path))}: {warmth}, seed {seed}", "dim")
     elif newest and sys.stderr.isatty():
-        streams.say(visible(str(path)), "dim")
+        streams.report(visible(str(path)), "dim")

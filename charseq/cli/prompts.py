@@ -69,7 +69,9 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
             if not text:
                 if name == STANDARD_INPUT:
                     continue
-                streams.say(f"{visible(repr(name))} is empty: its text begins as without a prompt", "yellow")
+                streams.report(
+                    f"{visible(repr(name))} is empty: its text begins as without a prompt", "yellow"
+                )
             text = text if reading.line_ends else without_last_line_end(text)
             text = _unescaped(text, reading.unit) if reading.escapes else text
             yield [Prompt(text, whole_file=True)]

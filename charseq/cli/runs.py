@@ -16,9 +16,9 @@ EXAMPLES = ["charseq runs", "charseq runs --json", "charseq runs show", "charseq
 def register(app: typer.Typer) -> None:
     """Add the command, which is a group that lists by itself."""
     group = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
-    listed = streams.quiet_when_unheard(runs)
+    listed = streams.quiet_on_broken_pipe(runs)
     group.callback(invoke_without_command=True, epilog=examples(EXAMPLES))(listed)
-    group.command("show", epilog=examples(EXAMPLES[2:]))(streams.quiet_when_unheard(show))
+    group.command("show", epilog=examples(EXAMPLES[2:]))(streams.quiet_on_broken_pipe(show))
     app.add_typer(group, name="runs")
 
 
@@ -40,7 +40,7 @@ def runs(
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     found = [summary(folder) for folder in all_runs()]
     if not found:
-        streams.say(f"there is no run in {str(runs_folder())!r}; charseq train makes one", "dim")
+        streams.report(f"there is no run in {str(runs_folder())!r}; charseq train makes one", "dim")
         return
     show_list(found, form=form, output=sys.stdout)
 

@@ -39,7 +39,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("score", epilog=examples(EXAMPLES))(streams.quiet_when_unheard(score))
+    app.command("score", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(score))
 
 
 def score(
@@ -105,7 +105,7 @@ def score(
     strings, files = _sources(given, text, file, trained.vocabulary.unit)
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
-        streams.say(visible(str(path)), "dim")
+        streams.report(visible(str(path)), "dim")
     source = ScoreInput(trained, path, unknown, batch_size)
     scores = (source.lines if lines else source.texts)(strings, files)
     if sort:
@@ -123,7 +123,7 @@ def score(
             renderer.show(scored)
     if source.unknown_characters:
         done = "skipped" if unknown == "skip" else "taken for the least likely"
-        streams.tell_of_changed(source.unknown_characters, done)
+        streams.report_unknown(source.unknown_characters, done)
     if seen and source.empty:
         text_input.report_empty(source.empty, "score")
     if not seen:

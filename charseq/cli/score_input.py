@@ -114,7 +114,7 @@ class ScoreInput:
         if not self._line_ends_noted and (
             note := other_line_ends(self.model.vocabulary, self.model.learned, text)
         ):
-            streams.say(note, "yellow")
+            streams.report(note, "yellow")
             self._line_ends_noted = True
 
     def _score_pieces(self, scored: ScoredText) -> Iterator[Surprisals]:

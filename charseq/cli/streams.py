@@ -1,4 +1,4 @@
-"""The process's streams, made robust once for every command."""
+"""Standard input, output and error: robust streams, messages, and closed pipes."""
 
 import contextlib
 import functools
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 
 def prepare() -> None:
-    """Let no character and no closed stream stop the program.
-
-    What an encoding lacks is written as an escape; a stream that the shell has closed is an empty one.
-    """
+    """Make streams robust: escape characters that an encoding lacks, and open streams that are closed."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (never closed)
@@ -29,16 +26,16 @@ def prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def abandon(stream: TextIO) -> None:
-    """Turn a stream that nobody reads any more away, so that nothing fails when Python closes it."""
+def redirect_to_null(stream: TextIO) -> None:
+    """Redirect a stream whose reader has closed it, so that Python's own flush at exit does not fail."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def say(text: str, style: str = "", *, in_one_line: bool = False) -> None:
-    """Say something about the data on standard error, in colour where that is a terminal.
+def report(text: str, style: str = "", *, in_one_line: bool = False) -> None:
+    """Print a message on standard error, in color on a terminal.
 
-    What is to be copied has to stay `in_one_line`, however long.
+    `in_one_line` never wraps it, so that a command can be copied.
     """
     if not sys.stderr.isatty():
         print(text, file=sys.stderr, flush=True)  # noqa: T201
@@ -50,32 +47,32 @@ def say(text: str, style: str = "", *, in_one_line: bool = False) -> None:
 
 
 def report_seed(weights: str, seed: int, *, in_caption: bool) -> None:
-    """Report the seed of initial weights on standard error, unless a terminal shows it in a caption.
+    """Report the seed of the initial weights, unless a terminal shows it in a caption.
 
-    It follows the data, so that a pipe whose reader has gone ends quietly.
+    Print it after the data, so that a pipe closed by its reader ends quietly.
     """
     sys.stdout.flush()
     if not (in_caption and sys.stdout.isatty()):
-        say(f"{weights} weights, seed {seed}", "dim")
+        report(f"{weights} weights, seed {seed}", "dim")
 
 
-def tell_of_changed(count: int, done: str) -> None:
-    """Say how many characters a model did not know, and what became of them."""
-    say(f"{count:,} unknown character{' was' if count == 1 else 's were'} {done}", "yellow")
+def report_unknown(count: int, action: str) -> None:
+    """Report the number of characters that the model does not know, and how they were treated."""
+    report(f"{count:,} unknown character{' was' if count == 1 else 's were'} {action}", "yellow")
 
 
-def quiet_when_unheard(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command end quietly where whoever read its output has gone, and with a line's end on Ctrl-C."""
+def quiet_on_broken_pipe(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a command to end quietly when its reader closes the pipe, and on a new line at Ctrl-C."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
             command(*args, **options)
             sys.stdout.flush()
-        except BrokenPipeError:  # caught here, for typer would make it status 1
-            abandon(sys.stdout)
+        except BrokenPipeError:  # caught here, because typer would exit with 1
+            redirect_to_null(sys.stdout)
         except KeyboardInterrupt:
-            if sys.stderr.isatty():  # which has written ^C
+            if sys.stderr.isatty():  # the terminal has written ^C
                 print(file=sys.stderr)  # noqa: T201
             raise
 
@@ -83,8 +80,8 @@ def quiet_when_unheard(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextlib.contextmanager
-def killable() -> Iterator[None]:
-    """Let Ctrl-C end the process at once, where a library would keep Python from heeding it."""
+def immediate_interrupt() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, even inside a library call that never returns to Python."""
     replaced = install({signal.SIGINT: signal.SIG_DFL})
     try:
         yield
@@ -93,10 +90,10 @@ def killable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def heard(stop: "Stop") -> Iterator[None]:
-    """Write to standard output; where whoever read it has gone, ask for a stop, and write to nobody."""
+def stop_on_broken_pipe(stop: "Stop") -> Iterator[None]:
+    """Request a stop if writing to standard output fails because its reader closed it."""
     try:
         yield
     except BrokenPipeError:
         stop.unheard = True
-        abandon(sys.stdout)
+        redirect_to_null(sys.stdout)

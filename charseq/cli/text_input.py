@@ -115,7 +115,7 @@ def given(
 
 def report_mark(name: str) -> None:
     """Report on standard error that the byte-order mark of a file or of standard input is skipped."""
-    streams.say(f"{visible(name)} begins with a byte-order mark, which is skipped", "dim")
+    streams.report(f"{visible(name)} begins with a byte-order mark, which is skipped", "dim")
 
 
 def without_mark(data: bytes, name: str, unit: "Unit") -> bytes:
@@ -209,7 +209,7 @@ def lines_as_they_come(
 def tell_who_types(files: Sequence[str]) -> None:
     """Where standard input is one of them, and a terminal, say that it is waited for."""
     if "-" in files and sys.stdin.isatty():
-        streams.say("reading standard input until Ctrl-D", "dim")
+        streams.report("reading standard input until Ctrl-D", "dim")
 
 
 def suggest_lines(corpus: "AnyCorpus") -> None:
@@ -218,7 +218,7 @@ def suggest_lines(corpus: "AnyCorpus") -> None:
 
     if resembles_list(corpus):
         hint = "the text looks like a list: add --lines to learn every line as a sequence of its own"
-        streams.say(hint, "yellow")
+        streams.report(hint, "yellow")
 
 
 def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool = False) -> None:
@@ -228,4 +228,4 @@ def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool =
         reason = f"{names} {'has' if len(files) == 1 else 'have'} only empty lines"
     else:
         reason = f"{names} {'is' if len(files) == 1 else 'are'} empty"
-    streams.say(f"{reason}: nothing to {purpose}", "yellow")
+    streams.report(f"{reason}: nothing to {purpose}", "yellow")

@@ -45,7 +45,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_when_unheard(takes_settings(train))
+    command = streams.quiet_on_broken_pipe(takes_settings(train))
     app.command("train", cls=_Train, epilog=examples(EXAMPLES))(command)
 
 

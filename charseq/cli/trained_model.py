@@ -21,9 +21,9 @@ def trained_model(named: str | None) -> "tuple[Path, Model]":
     path = model_path(named)
     model = read(path)
     if others := of_comparison(path, named):
-        streams.say(f"{visible(str(path.parent))}: the best of {others} compared runs", "dim")
+        streams.report(f"{visible(str(path.parent))}: the best of {others} compared runs", "dim")
     if reason := _hardly_trained(model, newest=named is None):
-        streams.say(f"{visible(str(path))}: {reason}", "yellow")
+        streams.report(f"{visible(str(path))}: {reason}", "yellow")
     return path, model
 
 

@@ -66,9 +66,9 @@ def follow(training: Training, form: Form, require_accuracy: float | None, stop:
     last = _show(events, form, stop)
     if isinstance(last, End):
         if form != "json":
-            streams.say(outcome(last), OUTCOME_STYLES[last.status])
+            streams.report(outcome(last), OUTCOME_STYLES[last.status])
         if last.status == "interrupted" and last.model is not None:
-            streams.say(_resuming(last.model, given), in_one_line=True)
+            streams.report(_resuming(last.model, given), in_one_line=True)
         _finish(last, stop, require_accuracy)
 
 
@@ -86,10 +86,10 @@ def _show(events: Iterator[Event], form: Form, stop: Stop) -> Event | None:
         for event in events:
             stop.begun = True
             if isinstance(event, Start) and form != "json":
-                streams.say(summary(event))
+                streams.report(summary(event))
                 for warning in warnings(event):
-                    streams.say(warning, "yellow")
-            with streams.heard(stop):
+                    streams.report(warning, "yellow")
+            with streams.stop_on_broken_pipe(stop):
                 renderer.show(event)
     return event
 

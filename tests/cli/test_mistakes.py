@@ -12,8 +12,57 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_train import MISTAKES as OF_TRAIN
 from tests.support.command import Command
+
+OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
+    "no text": ([], "no text was given", "--text STRING, --file PATH, or --file -"),
+    "an empty text": (["--text", ""], "0 characters", "longer --text"),
+    "one character": (["--text", "h"], "'h' has 1 character", "longer --text"),
+    "one short string among others": (["--text", "abc", "--text", "x"], "'x' has 1 character", "longer"),
+    "a misspelt cell": (["--text", "ab", "--cell", "ltsm"], "no cell 'ltsm'", "did you mean lstm?"),
+    "a misspelt option": (["--text", "ab", "--epoch", "3"], "--epoch", "--epochs"),
+    "a missing file": (["--file", "none.txt"], "there is no file 'none.txt'", "path"),
+    "a folder": (["--file", "."], "'.' is a folder", "file of text"),
+    "a negative size": (["--text", "ab", "--hidden-size", "-1"], "-1", "range"),
+    "no epochs": (["--text", "ab", "--epochs", "0"], "0", "range"),
+    "a word for a number": (["--text", "ab", "--epochs", "many"], "'many' is not a whole number", "--help"),
+    "a fraction for a number": (["--text", "ab", "--layers", "1.5"], "'1.5' is not a whole number", "--help"),
+    "nan": (["--text", "ab", "--learning-rate", "nan"], "nan", "above 0"),
+    "infinity": (["--text", "ab", "--learning-rate", "inf"], "inf", "finite"),
+    "a dropout of all": (["--text", "ab", "--dropout", "1"], "1", "at most 0.95"),
+    "a duration of nothing": (["--text", "ab", "--time-limit", "0s"], "'0s'", "2m"),
+    "a duration of ages": (["--text", "ab", "--time-limit", "9" * 400 + "h"], "more than ten years", "2m"),
+    "a duration in words": (["--text", "ab", "--time-limit", "soon"], "'soon'", "2m"),
+    "no head and another size": (
+        ["--text", "hihello", "--head", "none", "--hidden-size", "7"],
+        "not 7",
+        "--hidden-size 5",
+    ),
+    "a head that is none": (["--text", "ab", "--head", "cubic"], "'cubic'", "'linear', 'none'"),
+    "a device that is not here": (["--text", "ab", "--device", "cuda:99"], "cuda:99", "--device auto or cpu"),
+    "a device that is none": (["--text", "ab", "--device", "tpu"], "'tpu'", "auto, cpu"),
+    "epochs past all bounds": (["--text", "ab", "--epochs", "1" + "0" * 20], "1" + "0" * 20, "range"),
+    "a window past all bounds": (["--text", "ab", "--sequence-length", "1" + "0" * 20], "100000", "range"),
+    "a batch past all bounds": (["--text", "ab", "--batch-size", "1" + "0" * 20], "100000", "range"),
+    "a stride past all bounds": (["--text", "ab", "--stride", "1" + "0" * 20], "100000", "range"),
+    "an embedding past all bounds": (["--text", "ab", "--embedding-size", "1" + "0" * 20], "10000", "range"),
+    "out without a name": (["--text", "ab", "--out", ""], "'--out': it is empty", "leave the option out"),
+    "force without out": (["--text", "ab", "--force"], "--force", "--out"),
+    "validation of too little": (
+        ["--text", "abcde", "--validation", "0.1"],
+        "less than 2",
+        "another fraction",
+    ),
+    "one grapheme": (["--text", "e\u0301", "--unit", "grapheme"], "2 graphemes", "longer --text"),
+    "validation of nearly all": (
+        ["--text", "abcde", "--validation", "0.9"],
+        "to train on",
+        "another fraction",
+    ),
+    "too many layers": (["--text", "ab", "--layers", "100000"], "100000", "range"),
+    "a seed past all bounds": (["--text", "ab", "--seed", "99999999999999999999"], "9999", "range"),
+    "a stray argument": (["hihello"], "hihello", "--help"),
+}
 
 OTHERS: dict[str, tuple[str, int, str, str]] = {
     "a command that is none": ("trian --text ab", 2, "trian", "train"),
@@ -96,6 +145,20 @@ TRAINING = [
 ]
 
 
+@pytest.mark.parametrize(("arguments", "value", "remedy"), OF_TRAIN.values(), ids=OF_TRAIN)
+def test_a_mistake_of_train_is_answered_in_three_lines_and_leaves_no_run(
+    charseq: Command, arguments: list[str], value: str, remedy: str
+) -> None:
+    result = charseq("train", *arguments)
+    assert result.status == 2, result.errors
+    assert result.output == ""
+    assert value in result.errors
+    assert remedy in result.errors
+    assert len(result.errors.splitlines()) <= 3
+    assert "Traceback" not in result.errors
+    assert not Path("runs").exists()
+
+
 @pytest.mark.parametrize(("line", "status", "value", "remedy"), OTHERS.values(), ids=OTHERS)
 def test_a_mistake_is_answered_in_three_lines(
     charseq: Command, line: str, status: int, value: str, remedy: str
@@ -120,8 +183,8 @@ if __name__ == "__main__":
         os.chdir(folder)
         prepare()
         run = [sys.executable, "-m", "charseq"]
-        subprocess.run([*run, *TRAINING], capture_output=True, check=True)
+        subprocess.run([*run, *TRAINING], capture_output=True, check=True, timeout=60)
         lines = [["train", *arguments] for arguments, *_ in OF_TRAIN.values()]
         for line in [*lines, *(shlex.split(line) for line, *_ in OTHERS.values())]:
-            done = subprocess.run([*run, *line], capture_output=True, text=True)
+            done = subprocess.run([*run, *line], capture_output=True, text=True, timeout=60)
             print(f"$ charseq {shlex.join(line)[:100]}\n{done.stderr}[{done.returncode}]\n")  # noqa: T201

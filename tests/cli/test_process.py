@@ -13,34 +13,10 @@ import pytest
 from charseq.model.model_file import read
 from tests.support.command import Command, in_process
 from tests.support.forks import Forked
+from tests.support.processes import CHARSEQ, start, wait_for_lines
 
-CHARSEQ = [sys.executable, "-m", "charseq"]
 LONG = "".join(f"{i} squared is {i * i}.\n" for i in range(1500))
 HERE = Path()
-
-
-def start(*arguments: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [*CHARSEQ, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
-    )
-
-
-def wait_for_lines(process: "subprocess.Popen[bytes]", count: int) -> None:
-    assert process.stdout is not None
-    for _ in range(count):
-        assert process.stdout.readline()
-
-
-def wait_for_handler(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Wait until a process handles a signal, as Linux has it; elsewhere for half a second."""
-    status = Path(f"/proc/{process.pid}/status")
-    if not status.exists():
-        time.sleep(0.5)
-        return
-    deadline = time.monotonic() + 60
-    while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (number - 1) & 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request
 from charseq.inference.sampling import Choice
 from charseq.text.vocabulary import Vocabulary
-from tests.inference.test_continuation import model, written
+from tests.support.models import gru_model, text_of
 from tests.support.patterns import in_process
 
 LETTERS = Vocabulary.of(["abcd019 -"])
@@ -150,24 +150,24 @@ PATTERNS = [
 def test_every_text_matches_as_a_whole_and_is_no_longer_than_asked(
     pattern: str, length: int, temperature: float, boundary: bool, top_k: int
 ) -> None:
-    of = model(boundary=boundary)
+    of = gru_model(boundary=boundary)
     constraint = Constraint.of(of.vocabulary, pattern=pattern)
     requests = [Request("a", sample=n, length=length) for n in range(3)]
     for steps in continuations(of, requests, Choice(temperature, top_k), constraint=constraint):
-        text = written(list(steps))
+        text = text_of(list(steps))
         assert re.fullmatch(pattern, text)
         assert len(text) <= length
 
 
 def test_a_pattern_longer_than_the_length_is_an_error_before_anything_is_written() -> None:
-    of = model()
+    of = gru_model()
     constraint = Constraint.of(of.vocabulary, pattern="a{5}")
     with pytest.raises(UsageError, match="has 5 characters, and at most 3 are added"):
         next(continuations(of, [Request("a", length=3)], Choice(1.0), constraint=constraint))
 
 
 def test_what_may_not_be_written_is_not_and_the_rest_keeps_its_proportions() -> None:
-    of = model()
+    of = gru_model()
     constraint = Constraint.of(of.vocabulary, allow="bd")
     requests = [Request("a", sample=n, length=1) for n in range(4000)]
     drawn = [

@@ -10,32 +10,11 @@ from charseq.inference.requests import Request, Step, opening
 from charseq.inference.sampling import Choice
 from charseq.model.model_file import Model
 from charseq.model.network import Network
-from charseq.model.numpy_ops import SeededDraw
 from charseq.model.stepper import Reader
 from charseq.text.vocabulary import Vocabulary
+from tests.support.models import cycling_model, gru_model, text_of
 
 SAMPLED = Choice(temperature=1.0)
-
-
-def model(text: str = "abcdefgh", *, learned: tuple[str, ...] = (), boundary: bool = False) -> Model:
-    vocabulary = Vocabulary.of([text], boundary=boundary)
-    network = Network("gru", len(vocabulary), hidden_size=5)
-    arrays = {name: array * 3 for name, array in network.draw(SeededDraw(1)).items()}
-    return Model(network, vocabulary, arrays, learned=learned, opening=text[0])
-
-
-def cycle(*learned: str) -> Model:
-    """A network that follows each letter by the next of abc, by hand-made weights."""
-    vocabulary = Vocabulary.of(["abc"])
-    network = Network("rnn", 3, hidden_size=3)
-    arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
-    arrays["layers.0.W_x"] = 5 * np.eye(3, dtype=np.float32)
-    arrays["head.W"] = 9 * np.roll(np.eye(3, dtype=np.float32), 1, 0)
-    return Model(network, vocabulary, arrays, learned=learned, opening="a")
-
-
-def written(steps: "list[Step]") -> str:
-    return "".join(step.character for step in steps)
 
 
 def run(of: Model, prompt: str, choice: Choice, **options: object) -> list[Step]:
@@ -43,43 +22,43 @@ def run(of: Model, prompt: str, choice: Choice, **options: object) -> list[Step]
 
 
 def test_by_default_a_memorized_text_is_continued_greedily_and_any_other_sampled() -> None:
-    assert default_choice(model()) == Choice(0.8)
-    assert default_choice(cycle("abc")) == Choice(0.0)
+    assert default_choice(gru_model()) == Choice(0.8)
+    assert default_choice(cycling_model("abc")) == Choice(0.0)
 
 
 def test_a_text_learned_whole_is_finished_and_then_left() -> None:
-    trained = cycle("abcab")
+    trained = cycling_model("abcab")
     greedy = default_choice(trained)
-    assert written(run(trained, "a", greedy)) == "bcab"
-    assert written(run(trained, "abca", greedy)) == "b"
-    assert written(run(trained, "abcab", greedy)) == ""
+    assert text_of(run(trained, "a", greedy)) == "bcab"
+    assert text_of(run(trained, "abca", greedy)) == "b"
+    assert text_of(run(trained, "abcab", greedy)) == ""
 
 
 def test_of_several_learned_texts_the_one_that_fits_ends_the_continuation() -> None:
-    trained = cycle("ab", "bcabca")
+    trained = cycling_model("ab", "bcabca")
     greedy = default_choice(trained)
-    assert written(run(trained, "a", greedy)) == "b"
-    assert written(run(trained, "b", greedy)) == "cabca"
+    assert text_of(run(trained, "a", greedy)) == "b"
+    assert text_of(run(trained, "b", greedy)) == "cabca"
 
 
 def test_a_learned_text_that_begins_a_longer_one_does_not_end_it() -> None:
-    trained = cycle("ab", "abcabc")
-    assert written(run(trained, "a", default_choice(trained))) == "bcabc"
+    trained = cycling_model("ab", "abcabc")
+    assert text_of(run(trained, "a", default_choice(trained))) == "bcabc"
 
 
 def test_length_counts_new_characters_and_goes_past_what_was_learned() -> None:
-    trained = cycle("abc")
-    assert written(run(trained, "a", default_choice(trained), length=7)) == "bcabcab"
+    trained = cycling_model("abc")
+    assert text_of(run(trained, "a", default_choice(trained), length=7)) == "bcabcab"
     assert run(trained, "a", default_choice(trained), length=0) == []
 
 
 def test_other_text_is_continued_by_200_characters() -> None:
-    assert len(run(model(), "a", default_choice(model()))) == 200
+    assert len(run(gru_model(), "a", default_choice(gru_model()))) == 200
 
 
 def test_until_ends_with_the_string_once_it_is_written() -> None:
-    assert written(run(cycle(), "a", Choice(0.0), until=["ca"], length=50)) == "bca"
-    assert written(run(cycle(), "ca", Choice(0.0), until=["ca"], length=50)) == "bca"
+    assert text_of(run(cycling_model(), "a", Choice(0.0), until=["ca"], length=50)) == "bca"
+    assert text_of(run(cycling_model(), "ca", Choice(0.0), until=["ca"], length=50)) == "bca"
 
 
 @pytest.mark.parametrize("end", ["é", "€", "😀"])
@@ -97,25 +76,27 @@ def test_until_ends_with_a_character_of_several_bytes(end: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_text_and_another_seed_another() -> None:
-    one = written(run(model(), "a", SAMPLED, seed=4))
-    assert one == written(run(model(), "a", SAMPLED, seed=4))
-    assert one != written(run(model(), "a", SAMPLED, seed=5))
-    assert one != written(run(model(), "a", SAMPLED, seed=4, sample=1))
+    one = text_of(run(gru_model(), "a", SAMPLED, seed=4))
+    assert one == text_of(run(gru_model(), "a", SAMPLED, seed=4))
+    assert one != text_of(run(gru_model(), "a", SAMPLED, seed=5))
+    assert one != text_of(run(gru_model(), "a", SAMPLED, seed=4, sample=1))
 
 
 def test_temperature_0_and_top_k_1_are_both_greedy() -> None:
-    assert run(model(), "a", Choice(0.0), length=30) == run(model(), "a", Choice(1.5, top_k=1), length=30)
+    assert run(gru_model(), "a", Choice(0.0), length=30) == run(
+        gru_model(), "a", Choice(1.5, top_k=1), length=30
+    )
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.5])
 @pytest.mark.parametrize("temperature", [1e-300, 1e-50, 1e-6])
 def test_the_smallest_temperatures_are_as_good_as_greedy(temperature: float, top_p: float) -> None:
-    cold = written(run(model(), "a", Choice(temperature, top_p=top_p), length=30))
-    assert cold == written(run(model(), "a", Choice(0.0), length=30))
+    cold = text_of(run(gru_model(), "a", Choice(temperature, top_p=top_p), length=30))
+    assert cold == text_of(run(gru_model(), "a", Choice(0.0), length=30))
 
 
 def test_a_step_tells_its_probability_and_the_likeliest_characters() -> None:
-    for step in run(model(), "abc", SAMPLED, length=40, top=8):
+    for step in run(gru_model(), "abc", SAMPLED, length=40, top=8):
         probabilities = [p for _, p in step.top]
         assert probabilities == sorted(probabilities, reverse=True)
         assert sum(probabilities) == pytest.approx(1, abs=1e-5)
@@ -123,9 +104,9 @@ def test_a_step_tells_its_probability_and_the_likeliest_characters() -> None:
 
 
 def test_top_k_and_top_p_leave_the_unlikely_out() -> None:
-    for step in run(model(), "a", Choice(2.0, top_k=2), length=60):
+    for step in run(gru_model(), "a", Choice(2.0, top_k=2), length=60):
         assert step.character in [character for character, _ in step.top[:2]]
-    for step in run(model(), "a", Choice(1.0, top_p=0.4), length=60, top=8):
+    for step in run(gru_model(), "a", Choice(1.0, top_p=0.4), length=60, top=8):
         before = 0.0
         for character, probability in step.top:
             if character == step.character:
@@ -135,24 +116,24 @@ def test_top_k_and_top_p_leave_the_unlikely_out() -> None:
 
 
 def test_sampling_follows_the_probabilities() -> None:
-    (first,) = run(model(), "a", SAMPLED, length=1, top=8)
+    (first,) = run(gru_model(), "a", SAMPLED, length=1, top=8)
     requests = [Request("a", sample=i, length=1) for i in range(2000)]
-    drawn = [written(list(steps)) for steps in continuations(model(), requests, SAMPLED)]
+    drawn = [text_of(list(steps)) for steps in continuations(gru_model(), requests, SAMPLED)]
     for character, probability in first.top:
         assert drawn.count(character) / 2000 == pytest.approx(probability, abs=0.04)
 
 
 def test_lines_begin_and_end_by_themselves() -> None:
-    lines = model(boundary=True)
+    lines = gru_model(boundary=True)
     assert opening(lines) == ""
-    texts = {written(run(lines, "", SAMPLED, sample=i)) for i in range(50)}
+    texts = {text_of(run(lines, "", SAMPLED, sample=i)) for i in range(50)}
     assert len(texts) > 10
     assert min(map(len, texts)) < 20
 
 
 def test_an_unknown_character_in_a_prompt_is_an_error() -> None:
     with pytest.raises(UnknownCharacter):
-        run(model(), "az", SAMPLED)
+        run(gru_model(), "az", SAMPLED)
 
 
 PROMPTS = ["a", "abc", "h", "gfedcba", "a", "", "c"]
@@ -161,7 +142,7 @@ PROMPTS = ["a", "abc", "h", "gfedcba", "a", "", "c"]
 @pytest.mark.parametrize("boundary", [False, True])
 @pytest.mark.parametrize("choice", [Choice(0.0), SAMPLED, Choice(1.3, top_k=4), Choice(1.0, top_p=0.7)])
 def test_a_text_is_continued_the_same_whatever_stands_beside_it(boundary: bool, choice: Choice) -> None:
-    of = model(boundary=boundary)
+    of = gru_model(boundary=boundary)
     requests = [
         Request(prompt, seed, sample=seed % 3, length=23)
         for seed in range(15)
@@ -169,40 +150,42 @@ def test_a_text_is_continued_the_same_whatever_stands_beside_it(boundary: bool, 
         if prompt or boundary
     ]
     until = ["ba", "hh"]
-    together = [written(list(steps)) for steps in continuations(of, requests, choice, until=until)]
+    together = [text_of(list(steps)) for steps in continuations(of, requests, choice, until=until)]
     assert len(requests) > ROWS
     for request, text in zip(requests, together, strict=True):
-        assert text == written(
+        assert text == text_of(
             run(of, request.prompt, choice, seed=request.seed, sample=request.sample, length=23, until=until)
         )
 
 
 def test_learned_texts_of_different_lengths_end_side_by_side() -> None:
-    trained = cycle("ab", "bcabca")
+    trained = cycling_model("ab", "bcabca")
     requests = [Request("a"), Request("b"), Request("ab"), Request("bcabca")]
-    found = [written(list(steps)) for steps in continuations(trained, requests, Choice(0.0))]
+    found = [text_of(list(steps)) for steps in continuations(trained, requests, Choice(0.0))]
     assert found == ["b", "cabca", "", ""]
 
 
 def test_the_first_text_is_made_while_it_is_read() -> None:
-    first, second = continuations(model(), [Request("a", length=10**9), Request("b", length=10**9)], SAMPLED)
+    first, second = continuations(
+        gru_model(), [Request("a", length=10**9), Request("b", length=10**9)], SAMPLED
+    )
     assert next(first).character
     assert next(second).character
     assert next(first).character
 
 
 def test_without_thoughts_the_characters_are_the_same() -> None:
-    with_thoughts = run(model(), "a", SAMPLED, length=40)
-    without = run(model(), "a", SAMPLED, length=40, top=None)
-    assert written(without) == written(with_thoughts)
+    with_thoughts = run(gru_model(), "a", SAMPLED, length=40)
+    without = run(gru_model(), "a", SAMPLED, length=40, top=None)
+    assert text_of(without) == text_of(with_thoughts)
     assert all(np.isnan(step.probability) and step.top == () for step in without)
 
 
 def test_other_prompts_are_continued_by_other_draws() -> None:
-    of = model()
+    of = gru_model()
     flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
     requests = [Request(prompt, length=30) for prompt in "abcd"]
-    texts = {written(list(steps)) for steps in continuations(flat, requests, SAMPLED)}
+    texts = {text_of(list(steps)) for steps in continuations(flat, requests, SAMPLED)}
     assert len(texts) == 4
 
 
@@ -218,7 +201,7 @@ def test_little_is_made_before_its_turn_where_texts_are_long(monkeypatch: pytest
 
     def first(length: int, top: int | None) -> None:
         requests = [Request("a", sample=i, length=length) for i in range(ROWS)]
-        next(next(continuations(model(), requests, SAMPLED, top=top)))
+        next(next(continuations(gru_model(), requests, SAMPLED, top=top)))
 
     for top, length in ((5, 40_000), (None, 3_000_000)):
         first(length, top)

@@ -7,7 +7,7 @@ from charseq.inference.explorer import Explorer, Mind
 from charseq.inference.scoring import score_texts
 from charseq.render.explorer import screen
 from charseq.text.units import Unknown
-from tests.inference.test_continuation import cycle, model
+from tests.support.models import cycling_model, gru_model
 
 
 def mind(explorer: Explorer) -> Mind:
@@ -21,7 +21,7 @@ def shown(explorer: Explorer, *, width: int = 80, height: int = 24, plain: bool 
 
 
 def test_what_comes_next_is_told_after_every_key() -> None:
-    explorer = Explorer(cycle())
+    explorer = Explorer(cycling_model())
     for typed, expected in (("a", "b"), ("b", "c"), ("c", "a")):
         explorer.add(typed)
         likeliest = mind(explorer).likeliest
@@ -30,7 +30,7 @@ def test_what_comes_next_is_told_after_every_key() -> None:
 
 
 def test_it_is_what_a_score_tells_of_the_same_text() -> None:
-    of = model()
+    of = gru_model()
     explorer = Explorer(of)
     explorer.write("abcab")
     assert explorer.mind is not None
@@ -40,7 +40,7 @@ def test_it_is_what_a_score_tells_of_the_same_text() -> None:
 
 
 def test_backspace_forgets_the_last_character() -> None:
-    explorer = Explorer(model())
+    explorer = Explorer(gru_model())
     explorer.write("ab")
     once = mind(explorer)
     explorer.add("f")
@@ -55,7 +55,7 @@ def test_backspace_forgets_the_last_character() -> None:
 
 
 def test_an_unknown_character_leaves_everything_as_it_was() -> None:
-    explorer = Explorer(model())
+    explorer = Explorer(gru_model())
     explorer.write("ab")
     once = explorer.mind
     with pytest.raises(UnknownCharacter):
@@ -72,19 +72,19 @@ def test_an_unknown_character_leaves_everything_as_it_was() -> None:
     ],
 )
 def test_an_unknown_key_is_answered_as_unknown_says(unknown: Unknown, text: str, message: str) -> None:
-    explorer = Explorer(cycle())
+    explorer = Explorer(cycling_model())
     explorer.write("ab")
     assert _answered(explorer, "z", unknown) == message
     assert explorer.text == text
 
 
 def test_the_likeliest_is_taken_and_the_end_of_a_line_begins_anew() -> None:
-    explorer = Explorer(cycle())
+    explorer = Explorer(cycling_model())
     assert explorer.accept()
     explorer.write("a")
     assert explorer.accept()
     assert explorer.text == "ab"
-    lined = Explorer(model(boundary=True))
+    lined = Explorer(gru_model(boundary=True))
     assert lined.mind is not None
     for _ in range(500):
         if not lined.accept():
@@ -94,7 +94,7 @@ def test_the_likeliest_is_taken_and_the_end_of_a_line_begins_anew() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (20, 5), (200, 60)])
 def test_the_screen_fits(width: int, height: int) -> None:
-    explorer = Explorer(model("abcdefgh가 \n"))
+    explorer = Explorer(gru_model("abcdefgh가 \n"))
     explorer.write("abc가\nd" * 60)
     found = screen(explorer, "m" * 300, "t" * 300, width=width, height=height)
     assert len(found) == height
@@ -102,7 +102,7 @@ def test_the_screen_fits(width: int, height: int) -> None:
 
 
 def test_the_screen_has_the_text_the_ten_likeliest_and_every_neuron() -> None:
-    explorer = Explorer(cycle())
+    explorer = Explorer(cycling_model())
     explorer.write("ab")
     lines = shown(explorer)
     assert "ab▏" in lines
@@ -112,13 +112,13 @@ def test_the_screen_has_the_text_the_ten_likeliest_and_every_neuron() -> None:
 
 
 def test_in_ascii_all_signs_are() -> None:
-    explorer = Explorer(model())
+    explorer = Explorer(gru_model())
     explorer.write("abc")
     assert "".join(shown(explorer, plain=True)).isascii()
 
 
 def test_symbols_that_cannot_be_seen_have_names() -> None:
-    explorer = Explorer(model("a \x1b\n", boundary=True))
+    explorer = Explorer(gru_model("a \x1b\n", boundary=True))
     text = "\n".join(shown(explorer))
     for name in ("end of line", "space", r"\x1b", r"\n"):
         assert name in text

@@ -14,20 +14,20 @@ from charseq.inference.sampling import Choice
 from charseq.model.line_digests import digests, holds
 from charseq.model.model_file import Model, read
 from charseq.text.corpus import Corpus
-from tests.inference.test_continuation import model, written
 from tests.support.command import Command
+from tests.support.models import gru_model, text_of
 
 
 def lined(*held: str) -> Model:
     """A network that writes short lines of a and b, and has learned some."""
     found = digests(Corpus(held, lines=True), "none")
-    return replace(model("ab", boundary=True), lines=found)
+    return replace(gru_model("ab", boundary=True), lines=found)
 
 
 def lines(of: Model, prompts: list[str], samples: int, seed: int = 0) -> list[str]:
     continued = partial(continuations, of, choice=Choice(1.5), top=None)
     requests = [Request(prompt, seed, length=8) for prompt in prompts]
-    return [r.prompt + written(steps) for r, steps in novel(of, requests, samples, continued)]
+    return [r.prompt + text_of(steps) for r, steps in novel(of, requests, samples, continued)]
 
 
 def test_lines_are_remembered_by_their_digests() -> None:
@@ -89,7 +89,7 @@ def test_new_lines_are_told_as_they_come() -> None:
 
 
 def test_a_model_without_lines_or_without_their_digests_is_refused() -> None:
-    for of in (model("ab"), model("ab", boundary=True)):
+    for of in (gru_model("ab"), gru_model("ab", boundary=True)):
         with pytest.raises(UsageError, match="--novel"):
             next(novel(of, [Request("a")], 1, partial(continuations, of, choice=Choice(1.0))))
 

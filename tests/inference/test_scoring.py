@@ -11,7 +11,7 @@ from charseq.model.model_file import Model
 from charseq.model.numpy_ops import NUMPY, log_softmax
 from charseq.model.stepper import Reader
 from charseq.text.vocabulary import Ids
-from tests.inference.test_continuation import model
+from tests.support.models import gru_model
 
 TEXTS = ["abcdefgh", "a", "hgfedcba" * 9, "", "bad", "ab", "face" * 40]
 
@@ -35,7 +35,7 @@ def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
 
 @pytest.mark.parametrize("boundary", [False, True])
 def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
-    of = model(boundary=boundary)
+    of = gru_model(boundary=boundary)
     found = list(score_texts(of, [encoded(of, text) for text in TEXTS]))
     assert len(found) == len(TEXTS)
     for text, one in zip(TEXTS, found, strict=True):
@@ -53,7 +53,7 @@ def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 64])
 def test_a_score_does_not_depend_on_what_stands_beside_it(rows: int) -> None:
-    of = model()
+    of = gru_model()
     together = score_texts(of, [encoded(of, text) for text in TEXTS * 3], rows)
     for text, one in zip(TEXTS * 3, together, strict=True):
         (alone,) = score_texts(of, [encoded(of, text)])
@@ -61,7 +61,7 @@ def test_a_score_does_not_depend_on_what_stands_beside_it(rows: int) -> None:
 
 
 def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    of = model()
+    of = gru_model()
     text = "".join("abcdefgh"[i * i % 8] for i in range(500)) + "hgab"
     ids = encoded(of, text)
     (whole,) = score_texts(of, [ids])
@@ -75,7 +75,7 @@ def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    of = model()
+    of = gru_model()
     monkeypatch.setattr("charseq.inference.scoring.SORTED_TEXTS", 3)
     taken: list[str] = []
 
@@ -92,11 +92,11 @@ def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_text_of_several_lines_is_none_for_a_model_of_lines() -> None:
     with pytest.raises(TextError, match="lines"):
-        next(score_stream(model(boundary=True), [np.zeros(3, np.uint8)]))
+        next(score_stream(gru_model(boundary=True), [np.zeros(3, np.uint8)]))
 
 
 def test_measures_of_a_text() -> None:
-    of = model()
+    of = gru_model()
     total = TotalScore()
     assert total.nats_per_character is total.bits_per_character is total.perplexity is None
     (found,) = score_texts(of, [encoded(of, "abcabc")])
@@ -108,7 +108,7 @@ def test_measures_of_a_text() -> None:
 
 
 def test_symbols_that_are_equally_likely_share_the_best_rank() -> None:
-    of = model()
+    of = gru_model()
     flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
     (found,) = score_texts(flat, [encoded(flat, "hgfa")])
     assert found.ranks.tolist() == [1, 1, 1]
@@ -125,7 +125,7 @@ def test_pieces_are_read_in_blocks_of_one_size(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_of_a_text_of_one_symbol_nothing_is_scored() -> None:
-    of = model()
+    of = gru_model()
     assert list(score_stream(of, [encoded(of, "a")])) == []
     assert list(score_stream(of, [])) == []
 
@@ -134,7 +134,7 @@ def test_of_a_text_of_one_symbol_nothing_is_scored() -> None:
 def test_texts_of_any_length_are_scored_in_blocks_as_they_are_at_once(
     monkeypatch: pytest.MonkeyPatch, places: int
 ) -> None:
-    of = model()
+    of = gru_model()
     texts = [encoded(of, text) for text in TEXTS]
     whole = list(score_texts(of, texts))
     monkeypatch.setattr("charseq.inference.scoring.BLOCK_POSITIONS", places)
@@ -144,7 +144,7 @@ def test_texts_of_any_length_are_scored_in_blocks_as_they_are_at_once(
 
 
 def test_no_more_texts_are_read_side_by_side_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    of, rows = model(), []
+    of, rows = gru_model(), []
 
     def recorded(network: Any, weights: Any, count: int = 1) -> Reader:
         rows.append(count)

@@ -2,9 +2,7 @@ import json
 import os
 import pickle
 import zipfile
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,27 +17,13 @@ from charseq.model.model_file import Model, State, describe, read, read_state, w
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.text.vocabulary import Vocabulary
-
-PATH = Path("model.safetensors")
-
-
-def model(seed: int = 0, **changes: Any) -> Model:
-    vocabulary = Vocabulary.of(["헬로\x1b[2J\udc80"])
-    network = Network("lstm", len(vocabulary), hidden_size=2)
-    made = Model(
-        network,
-        vocabulary,
-        network.draw(SeededDraw(seed)),
-        learned=("헬로",),
-        opening="헬",
-        training={"epoch": 3},
-    )
-    return replace(made, **changes)
+from tests.support.forged_models import FORGERIES, PATH, write_forged
+from tests.support.models import lstm_model
 
 
 def test_a_model_comes_back_bit_exact() -> None:
-    write(PATH, model())
-    found, expected = read(PATH), model()
+    write(PATH, lstm_model())
+    found, expected = read(PATH), lstm_model()
     assert (found.network, found.vocabulary, found.learned, found.opening, dict(found.training)) == (
         expected.network,
         expected.vocabulary,
@@ -88,18 +72,18 @@ def test_digests_that_cannot_be_are_refused(wrong: Model) -> None:
 def test_the_same_model_is_the_same_bytes_twenty_times() -> None:
     contents = set()
     for _ in range(20):
-        write(PATH, model())
+        write(PATH, lstm_model())
         contents.add(PATH.read_bytes())
     assert len(contents) == 1
 
 
 def test_other_tools_can_open_it() -> None:
-    write(PATH, model())
-    assert set(safetensors.load_file(PATH)) == set(model().arrays)
+    write(PATH, lstm_model())
+    assert set(safetensors.load_file(PATH)) == set(lstm_model().arrays)
 
 
 def test_every_truncation_is_found_and_told_in_our_own_words() -> None:
-    write(PATH, model())
+    write(PATH, lstm_model())
     data = PATH.read_bytes()
     ours = {"is not a charseq model, or a damaged one", "is damaged: its tensors are not whole"}
     for size in range(len(data)):
@@ -111,7 +95,7 @@ def test_every_truncation_is_found_and_told_in_our_own_words() -> None:
 
 @pytest.mark.parametrize("bits", [1, pytest.param(8, marks=pytest.mark.long)])
 def test_a_flipped_bit_of_any_byte_is_found(bits: int) -> None:
-    write(PATH, model())
+    write(PATH, lstm_model())
     data = bytearray(PATH.read_bytes())
     for place in range(len(data)):
         for bit in range(8) if bits == 8 else [place % 8]:
@@ -127,7 +111,7 @@ def test_of_what_a_run_goes_on_from_every_flipped_bit_is_found_or_not_read() -> 
         "weights.0": np.arange(3, dtype=np.float32),
         "generator": np.arange(9, dtype=np.uint8),
     }
-    write(PATH, model(), State({"epochs": 3}, kept))
+    write(PATH, lstm_model(), State({"epochs": 3}, kept))
     whole, state = read_state(PATH)
     assert state.place == {"epochs": 3}
     assert {name: array.tolist() for name, array in state.tensors.items()} == {
@@ -176,54 +160,9 @@ def test_pickles_and_archives_are_refused_and_never_executed() -> None:
         read(PATH)
 
 
-def rewritten(change: Any) -> None:
-    """Write a model whose description was changed, with every digest right: a file that lies."""
-    from charseq.model.description import signed
-
-    write(PATH, model())
-    data = PATH.read_bytes()
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    description = json.loads(header["__metadata__"]["charseq"])
-    del description["sha256"]
-    change(description, header)
-    header["__metadata__"]["charseq"] = signed(description)
-    text = json.dumps(header).encode()
-    PATH.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
-
-
-LIES = {
-    "hidden size 2^31": lambda d, h: d["network"].update(hidden_size=2**31),
-    "a million layers": lambda d, h: d["network"].update(layers=10**6),
-    "negative layers": lambda d, h: d["network"].update(layers=-1),
-    "no layers": lambda d, h: d["network"].update(layers=0),
-    "a size that is no number": lambda d, h: d["network"].update(hidden_size="2"),
-    "a size that is not whole": lambda d, h: d["network"].update(hidden_size=2.0),
-    "a cell that is none": lambda d, h: d["network"].update(cell_name="../lstm"),
-    "another cell": lambda d, h: d["network"].update(cell_name="gru"),
-    "an unknown field": lambda d, h: d["network"].update(surprise=1),
-    "a missing field": lambda d, h: d["network"].pop("hidden_size"),
-    "a missing part": lambda d, h: d.pop("vocabulary"),
-    "a vocabulary too small": lambda d, h: d["vocabulary"].update(symbols=["a"]),
-    "a vocabulary twice the same": lambda d, h: d["vocabulary"].update(symbols=["a"] * 6),
-    "a vocabulary of numbers": lambda d, h: d["vocabulary"].update(symbols=[1, 2, 3, 4, 5, 6]),
-    "an unknown unit": lambda d, h: d["vocabulary"].update(unit="word"),
-    "an extra tensor": lambda d, h: h.update({"../evil": h["head.b"]}),
-    "a missing tensor": lambda d, h: h.pop("head.b"),
-    "a tensor of another shape": lambda d, h: h["head.W"].update(shape=[2, 6]),
-    "a tensor of another type": lambda d, h: h["head.b"].update(dtype="I32"),
-    "a tensor that reaches past the end": lambda d, h: h["head.b"].update(data_offsets=[0, 10**9]),
-    "a training that is no object": lambda d, h: d.update(training=[1]),
-    "digests that are no object": lambda d, h: d.update(tensors=7),
-    "no digests": lambda d, h: d.update(tensors={}),
-    "a wrong digest": lambda d, h: d["tensors"].update({"head.b": "0" * 64}),
-    "no format": lambda d, h: d.pop("format"),
-}
-
-
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+@pytest.mark.parametrize("lie", FORGERIES.values(), ids=FORGERIES)
 def test_a_file_that_lies_is_refused(lie: Any) -> None:
-    rewritten(lie)
+    write_forged(lie)
     with pytest.raises(ModelFileError):
         read(PATH)
 
@@ -236,19 +175,19 @@ def test_a_description_that_is_no_object_is_refused() -> None:
 
 
 def test_the_files_of_the_lies_are_otherwise_right() -> None:
-    rewritten(lambda d, h: None)
+    write_forged(lambda d, h: None)
     assert read(PATH).learned == ("헬로",)
 
 
 def test_a_newer_format_is_refused_with_what_it_needs() -> None:
-    rewritten(lambda d, h: d.update(format=4, charseq="7.0"))
+    write_forged(lambda d, h: d.update(format=4, charseq="7.0"))
     with pytest.raises(ModelFileError, match="has format 4") as caught:
         read(PATH)
     assert "charseq 7.0" in caught.value.hint
 
 
 def test_a_name_that_stands_twice_is_refused() -> None:
-    write(PATH, model())
+    write(PATH, lstm_model())
     data = PATH.read_bytes()
     size = int.from_bytes(data[:8], "little")
     header = data[8 : 8 + size].rstrip()
@@ -280,6 +219,6 @@ def test_a_header_that_is_none_of_a_model_is_refused_as_such() -> None:
     ids=["negative", "nine axes", "a fraction", "true", "a string", "too large"],
 )
 def test_a_shape_that_no_tensor_has_is_refused_before_it_is_used(shape: Any) -> None:
-    rewritten(lambda d, h: h["head.b"].update(shape=shape(*h["head.b"]["shape"])))
+    write_forged(lambda d, h: h["head.b"].update(shape=shape(*h["head.b"]["shape"])))
     with pytest.raises(ModelFileError, match="its tensors are not whole"):
         read(PATH)

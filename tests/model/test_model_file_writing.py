@@ -10,11 +10,12 @@ import pytest
 from charseq.errors import CharseqError, ModelFileError
 from charseq.model import atomic_write
 from charseq.model.model_file import read, write
-from tests.model.test_model_file import PATH, model
+from tests.support.forged_models import PATH
+from tests.support.models import lstm_model
 
 
 def test_a_failed_write_leaves_the_old_model_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    write(PATH, model(seed=1))
+    write(PATH, lstm_model(seed=1))
     before = PATH.read_bytes()
 
     def full(*_: Any) -> None:
@@ -24,7 +25,7 @@ def test_a_failed_write_leaves_the_old_model_and_nothing_else(monkeypatch: pytes
         with monkeypatch.context() as patch:
             patch.setattr(os, broken, full)
             with pytest.raises(CharseqError, match="No space left") as caught:
-                write(PATH, model(seed=2))
+                write(PATH, lstm_model(seed=2))
             assert caught.value.status == 1
         assert PATH.read_bytes() == before
         assert [path.name for path in Path().iterdir()] == [PATH.name]
@@ -33,20 +34,20 @@ def test_a_failed_write_leaves_the_old_model_and_nothing_else(monkeypatch: pytes
 def test_a_failed_write_says_that_the_old_model_is_untouched_only_where_there_is_one() -> None:
     missing = Path("missing/model.safetensors")
     with pytest.raises(CharseqError, match="No such file") as caught:
-        write(missing, model())
+        write(missing, lstm_model())
     assert "untouched" not in caught.value.hint
 
 
 def test_leftovers_of_a_killed_save_are_swept_at_the_next() -> None:
     Path(".model.safetensors.12345.tmp").write_bytes(b"half")
-    write(PATH, model())
+    write(PATH, lstm_model())
     assert [path.name for path in Path().iterdir()] == [PATH.name]
 
 
 def test_the_file_has_the_mode_that_the_umask_gives() -> None:
     before = os.umask(0o027)
     try:
-        write(PATH, model())
+        write(PATH, lstm_model())
     finally:
         os.umask(before)
     assert PATH.stat().st_mode & 0o777 == 0o640
@@ -63,7 +64,7 @@ def test_what_is_not_a_regular_file_is_never_replaced(kind: str) -> None:
     else:
         os.mkfifo(PATH)
     with pytest.raises(CharseqError, match="not a regular file"):
-        write(PATH, model())
+        write(PATH, lstm_model())
     assert target.read_bytes() == b"precious"
 
 
@@ -78,7 +79,7 @@ def test_what_is_not_a_file_is_not_read(kind: str) -> None:
 
 
 def test_float32_is_what_is_kept() -> None:
-    assert all(array.dtype == np.float32 for array in model().arrays.values())
+    assert all(array.dtype == np.float32 for array in lstm_model().arrays.values())
 
 
 def test_a_file_is_whole_on_disk_before_it_replaces_the_old_one_and_its_folder_after(

@@ -75,7 +75,9 @@ def test_numpy_is_kept_to_one_thread_unless_somebody_says_otherwise() -> None:
         environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
         if given:
             environment["OPENBLAS_NUM_THREADS"] = given
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+        )
         assert done.stdout.strip() == expected
 
 
@@ -90,5 +92,7 @@ def test_waiting_threads_soon_sleep_unless_somebody_says_otherwise(
         "import os; from charseq import native; native.share_cores(); print(os.environ.get('GOMP_SPINCOUNT'))"
     )
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_"))}
-    done = subprocess.run([sys.executable, "-c", code], env={**mine, **given}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**mine, **given}, capture_output=True, text=True, timeout=60
+    )
     assert done.stdout.strip() == expected

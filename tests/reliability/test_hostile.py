@@ -22,8 +22,8 @@ from charseq.errors import ModelFileError
 from charseq.model.model_file import read, write
 from charseq.model.tensor_file import opened
 from charseq.runs.resume import resumption
-from tests.model.test_model_file import LIES, PATH, rewritten
 from tests.support.command import Command
+from tests.support.forged_models import FORGERIES, PATH, write_forged
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,7 +117,10 @@ def test_no_socket_is_opened_and_no_process_started() -> None:
 def test_the_watch_sees_what_it_is_to_see() -> None:
     code = "import sys, tests.support.watched as w; sys.addaudithook(w.watch); import socket; socket.socket()"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=60,
     )
     assert done.returncode == 99
 
@@ -141,8 +144,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux counts it")
 def test_a_file_that_lies_takes_no_memory_to_refuse() -> None:
     names = []
-    for number, lie in enumerate(LIES.values()):
-        rewritten(lie)
+    for number, lie in enumerate(FORGERIES.values()):
+        write_forged(lie)
         names.append(f"{number}.safetensors")
         PATH.rename(names[-1])
     for header in (

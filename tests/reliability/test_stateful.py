@@ -21,7 +21,7 @@ from charseq.errors import CharseqError, ModelFileError
 from charseq.events import End
 from charseq.model.model_file import read
 from charseq.runs.resume import resumption
-from tests.runs.test_resume import MODEL, OUT, never, resumed, stopped_after, trained
+from tests.support.runs import MODEL, OUT, never_stop, resume_run, stop_after, train_run
 
 TEXTS = ("hihello", "abcab")
 PLAN: dict[str, Any] = {"epochs": 6, "cell": "gru", "hidden_size": 5, "until_learned": False, "dropout": 0.3}
@@ -35,7 +35,7 @@ class Runs(RuleBasedStateMachine):
         self.before = Path.cwd()
         self.folder = tempfile.mkdtemp()
         os.chdir(self.folder)
-        trained(TEXTS, stop=never, **PLAN)
+        train_run(TEXTS, stop=never_stop, **PLAN)
         self.finished = MODEL.read_bytes()
         shutil.rmtree(OUT)
         self.whole, self.over, self.logged = False, False, False
@@ -47,14 +47,14 @@ class Runs(RuleBasedStateMachine):
 
     @rule(steps=st.integers(1, 15))
     def train(self, steps: int) -> None:
-        end = trained(TEXTS, stop=stopped_after(steps), **PLAN)[-1]
+        end = train_run(TEXTS, stop=stop_after(steps), **PLAN)[-1]
         assert isinstance(end, End)
         self.whole, self.over, self.logged = True, end.status == "completed", True
 
     @precondition(lambda self: self.whole and not self.over)
     @rule(steps=st.integers(1, 15))
     def go_on(self, steps: int) -> None:
-        end = resumed(TEXTS, stop=stopped_after(steps))[-1]
+        end = resume_run(TEXTS, stop=stop_after(steps))[-1]
         assert isinstance(end, End)
         self.over = end.status == "completed"
 
@@ -62,7 +62,7 @@ class Runs(RuleBasedStateMachine):
     @rule()
     def cannot_go_on(self) -> None:
         with pytest.raises(CharseqError):
-            resumed(TEXTS)
+            resume_run(TEXTS)
 
     @precondition(lambda self: self.whole)
     @rule(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))

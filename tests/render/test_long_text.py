@@ -9,7 +9,7 @@ from rich.console import Console
 from charseq.events import End, Progress, Report
 from charseq.render.training import PlainLines, outcome, summary
 from charseq.render.training_table import KEPT_FREE, LINES_OF_SAMPLE, _Picture
-from tests.render.test_screens import START, epoch, screen_of
+from tests.support.screens import START, epoch, screen_of
 
 LONG = replace(START, settings=replace(START.settings, whole=False, validation=0.1))
 

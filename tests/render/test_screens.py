@@ -3,61 +3,20 @@
 import io
 import sys
 import unicodedata
-from typing import Any
+from dataclasses import replace
 
 import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
 
-from charseq.events import End, Epoch, Start
+from charseq.events import End
 from charseq.render.marked import marked
 from charseq.render.training import PlainLines, duration, outcome, summary
-from charseq.render.training_table import ThinnedRows, TrainingTable
+from charseq.render.training_table import ThinnedRows
 from charseq.render.visible import visible
-from charseq.settings.train_settings import TrainSettings
-
-START = Start(
-    settings=TrainSettings(cell="lstm", hidden_size=5, learning_rate=0.1, epochs=50, sequence_length=6),
-    vocabulary_size=5, parameters=270, device="cpu", path="fused", kernel="torch",
-    run="runs/0001-lstm", characters=7,
-    sequences=1, unit="character", normalization="none", symbols=("e", "h", "i", "l", "o"),
-)  # fmt: skip
-
-
-def epoch(number: int, predicted: list[int], target: list[int], symbols: tuple[str, ...]) -> Epoch:
-    right = sum(a == b for a, b in zip(predicted, target, strict=True)) / len(target)
-    return Epoch(
-        epoch=number, loss=1 / number, accuracy=right,
-        prediction="".join(symbols[i] for i in predicted), target="".join(symbols[i] for i in target),
-        predicted_ids=[predicted], target_ids=[target], validation_loss=None, validation_accuracy=None,
-        characters_per_second=100.0, learning_rate=0.1, seconds=1.0, done=0.5, passes=number,
-    )  # fmt: skip
-
-
-def changed(start: Start, **changes: Any) -> Start:
-    from dataclasses import replace
-
-    return replace(start, **changes)
-
-
-def screen_of(*events: Any, width: int = 80, colour: bool = False) -> str:
-    output = io.StringIO()
-    console = Console(
-        file=output,
-        width=width,
-        height=24,
-        force_terminal=colour,
-        no_color=not colour,
-        _environ={"TERM": "xterm"},
-    )
-    with TrainingTable(console) as table:
-        for event in events:
-            table.show(event)
-    return output.getvalue()
-
+from tests.support.screens import START, epoch, screen_of
 
 IHELLO = [2, 1, 0, 3, 3, 4]
 
@@ -87,7 +46,7 @@ def test_a_narrow_screen_leaves_the_ids_out_and_cuts_the_prediction() -> None:
 
 def test_a_screen_of_20_columns_shows_the_last_prediction_whole() -> None:
     letters = tuple("abcdefghijkl")
-    start = changed(START, symbols=letters, vocabulary_size=12)
+    start = replace(START, symbols=letters, vocabulary_size=12)
     _, *lines = screen_of(start, epoch(1, [*range(12)], [*range(12)], letters), width=20).splitlines()
     assert [line.split()[-1] for line in lines] == ["abcdef", "ghijkl"]
 
@@ -167,7 +126,7 @@ HOSTILE = [
 def test_hostile_text_in_the_table_reaches_no_terminal(text: str) -> None:
     symbols = tuple(sorted(set(text + "ab")))
     ids = [symbols.index(c) for c in text + "ab"]
-    start = changed(START, symbols=symbols, vocabulary_size=len(symbols), run=text)
+    start = replace(START, symbols=symbols, vocabulary_size=len(symbols), run=text)
     shown = screen_of(start, epoch(1, ids, ids, symbols), width=100)
     assert visible(text).replace("\\\\", "\\") in shown.replace("\\\\", "\\")
     screen = pyte.Screen(100, 24)
@@ -187,7 +146,7 @@ def test_plain_lines_have_one_line_an_epoch_whatever_the_text() -> None:
     output = io.StringIO()
     symbols = ("\t", "\n", "\x1b", "a")
     with PlainLines(output) as lines:
-        lines.show(changed(START, symbols=symbols))
+        lines.show(replace(START, symbols=symbols))
         lines.show(epoch(1, [0, 1, 2], [1, 1, 3], symbols))
     header, row = output.getvalue().splitlines()
     assert header == "epoch\tloss\taccuracy\tprediction\ttarget"
@@ -229,7 +188,7 @@ def test_the_summary_says_every_choice_and_the_seed() -> None:
 
 
 def test_the_boundary_of_lines_is_not_counted_as_a_character() -> None:
-    lines = changed(START, vocabulary_size=6, symbols=("", *START.symbols))
+    lines = replace(START, vocabulary_size=6, symbols=("", *START.symbols))
     assert "7 characters, 5 distinct" in summary(lines)
 
 

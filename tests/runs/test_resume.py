@@ -1,8 +1,6 @@
 """A run that was stopped, and goes on as if it had not been."""
 
 import json
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,71 +12,19 @@ from charseq.cells import CELLS
 from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.events import End, Epoch, Event, Report, Start
 from charseq.model.model_file import read, write
-from charseq.runs.folder import new_run, resumed_run
 from charseq.runs.resume import resumption
-from charseq.settings.defaults import choose
-from charseq.text.corpus import Corpus
-from charseq.text.sources import Given
-from charseq.training.loop import train
 from charseq.training.optimizer import OPTIMIZERS
-
-STREAM = "".join(f"{i} and {i * i}; " for i in range(13))
-LINES = ("ada", "grace", "alan", "barbara", "edsger", "donald", "john", "kay")
-OUT = Path("out")
-MODEL = OUT / "model.safetensors"
-
-
-def stopped_after(updates: int) -> Callable[[], bool]:
-    """Asked after every update (and after every epoch), say so from the given one on."""
-    asked = 0
-
-    def stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked >= updates
-
-    return stop
-
-
-def trained(
-    texts: tuple[str, ...], *, stop: Callable[[], bool], lines: bool = False, **plan: Any
-) -> list[Event]:
-    given = Given(texts, lines=lines)
-    corpus = Corpus(texts, lines)
-    vocabulary = given.vocabulary(corpus)
-    settings = choose(corpus, len(vocabulary), plan)
-    shutil.rmtree(OUT, ignore_errors=True)
-    run = lambda: new_run(settings.cell, OUT)  # noqa: E731
-    return list(train(corpus, vocabulary, settings, run, given=given, stop=stop))
-
-
-def resumed(
-    texts: tuple[str, ...], *, stop: Callable[[], bool] = lambda: False, **changes: Any
-) -> list[Event]:
-    left = resumption(MODEL).with_changes(changes)
-    corpus = Corpus(texts, left.given.lines)
-    vocabulary = left.given.vocabulary(corpus)
-    run = lambda: resumed_run(left.folder, left.logged)  # noqa: E731
-    return list(train(corpus, vocabulary, left.settings, run, given=left.given, resumed=left, stop=stop))
-
-
-def written() -> tuple[bytes, bytes]:
-    return MODEL.read_bytes(), (OUT / "log.ndjson").read_bytes()
-
-
-def never() -> bool:
-    return False
-
-
-KINDS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "strings": (("hihello", "abcab"), {"epochs": 4, "until_learned": False}),
-    "strings in batches": (("hihello", "abcab", "cabbage"), {"epochs": 3, "batch_size": 2}),
-    "a stream": (
-        (STREAM,),
-        {"epochs": 2, "sequence_length": 7, "batch_size": 3, "validation": 0.1, "average": 0.9},
-    ),
-    "lines": (LINES, {"epochs": 2, "batch_size": 3, "lines": True, "sequence_length": 4}),
-}
+from tests.support.runs import (
+    CASES,
+    MODEL,
+    OUT,
+    STREAM,
+    never_stop,
+    resume_run,
+    run_files,
+    stop_after,
+    train_run,
+)
 
 
 def planned(kind: str, optimizer: str, dropout: float) -> Any:
@@ -91,7 +37,7 @@ def planned(kind: str, optimizer: str, dropout: float) -> Any:
     ("kind", "optimizer", "dropout"),
     [
         planned(kind, optimizer, dropout)
-        for kind in KINDS
+        for kind in CASES
         for optimizer in OPTIMIZERS
         for dropout in (0.0, 0.5)
     ],
@@ -99,34 +45,34 @@ def planned(kind: str, optimizer: str, dropout: float) -> Any:
 def test_stopped_after_any_update_the_run_goes_on_as_if_it_had_not_been(
     kind: str, optimizer: str, dropout: float
 ) -> None:
-    texts, plan = KINDS[kind]
+    texts, plan = CASES[kind]
     plan = {"hidden_size": 5, "layers": 2, "cell": "gru", "optimizer": optimizer, "dropout": dropout, **plan}
-    trained(texts, stop=never, **plan)
-    expected = written()
+    train_run(texts, stop=never_stop, **plan)
+    expected = run_files()
     steps = 0
     while True:
         steps += 1
-        events = trained(texts, stop=stopped_after(steps), **plan)
+        events = train_run(texts, stop=stop_after(steps), **plan)
         assert isinstance(events[-1], End)
         if events[-1].status == "completed":
             break
-        resumed(texts)
-        assert written() == expected, steps
+        resume_run(texts)
+        assert run_files() == expected, steps
     assert steps > 3
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_goes_on_from_its_carried_state(cell: str, dropout: float) -> None:
-    texts, plan = KINDS["a stream"]
+    texts, plan = CASES["a stream"]
     plan = {"hidden_size": 5, "layers": 2, "cell": cell, "dropout": dropout, **plan}
-    trained(texts, stop=never, **plan)
-    expected = written()
+    train_run(texts, stop=never_stop, **plan)
+    expected = run_files()
     for steps in (1, 3, 6):
-        trained(texts, stop=stopped_after(steps), **plan)
-        resumed(texts, stop=stopped_after(2))
-        resumed(texts)
-        assert written() == expected, steps
+        train_run(texts, stop=stop_after(steps), **plan)
+        resume_run(texts, stop=stop_after(2))
+        resume_run(texts)
+        assert run_files() == expected, steps
 
 
 def test_a_run_that_recovers_and_reports_goes_on_as_if_it_had_not_been_stopped(
@@ -142,26 +88,26 @@ def test_a_run_that_recovers_and_reports_goes_on_as_if_it_had_not_been_stopped(
         "epochs": 2,
     }
     plan |= {"sequence_length": 7, "batch_size": 2, "validation": 0.1, "until_learned": False}
-    events = trained((STREAM,), stop=never, **plan)
+    events = train_run((STREAM,), stop=never_stop, **plan)
     assert any(isinstance(event, Report) for event in events)
     assert isinstance(events[-1], End)
     assert events[-1].recoveries > 0
-    expected = written()
+    expected = run_files()
     for steps in range(1, events[-1].recoveries + 14, 2):
-        stopped = trained((STREAM,), stop=stopped_after(steps), **plan)[-1]
+        stopped = train_run((STREAM,), stop=stop_after(steps), **plan)[-1]
         assert isinstance(stopped, End)
         if stopped.status == "interrupted":
-            resumed((STREAM,))
-        assert written() == expected, steps
+            resume_run((STREAM,))
+        assert run_files() == expected, steps
 
 
 def test_more_epochs_at_a_constant_rate_are_those_of_a_longer_run() -> None:
-    texts, plan = KINDS["a stream"]
+    texts, plan = CASES["a stream"]
     plan = {**plan, "cell": "lstm", "hidden_size": 5, "schedule": "constant", "patience": 0}
-    longer = trained(texts, stop=never, **{**plan, "epochs": 5})
+    longer = train_run(texts, stop=never_stop, **{**plan, "epochs": 5})
     expected = MODEL.read_bytes()
-    trained(texts, stop=never, **plan)
-    events = resumed(texts, epochs=5)
+    train_run(texts, stop=never_stop, **plan)
+    events = resume_run(texts, epochs=5)
     assert MODEL.read_bytes() == expected
     added = [event for event in events if isinstance(event, Epoch)]
     others = [event for event in longer if isinstance(event, Epoch)][2:]
@@ -183,14 +129,14 @@ def test_patience_and_what_was_best_are_remembered(monkeypatch: pytest.MonkeyPat
         "learning_rate": 0.5,
     }
     plan |= {"validation": 0.1, "sequence_length": 9}
-    whole = trained((STREAM,), stop=never, **plan)
+    whole = train_run((STREAM,), stop=never_stop, **plan)
     assert isinstance(whole[-1], End)
     assert whole[-1].epochs < 50
-    expected = written()
-    updates = next(i for i in range(1, 99) if _epochs(trained((STREAM,), stop=stopped_after(i), **plan)) == 2)
-    trained((STREAM,), stop=stopped_after(updates), **plan)
-    resumed((STREAM,))
-    assert written() == expected
+    expected = run_files()
+    updates = next(i for i in range(1, 99) if _epochs(train_run((STREAM,), stop=stop_after(i), **plan)) == 2)
+    train_run((STREAM,), stop=stop_after(updates), **plan)
+    resume_run((STREAM,))
+    assert run_files() == expected
 
 
 def _epochs(events: list[Event]) -> int:
@@ -205,35 +151,35 @@ def test_a_time_limit_is_the_budget_of_the_whole_run() -> None:
         "sequence_length": 9,
         "validation": 0.1,
     }
-    trained((STREAM,), stop=stopped_after(5), **plan)
+    train_run((STREAM,), stop=stop_after(5), **plan)
     left = resumption(MODEL)
     seconds = left.state.place["seconds"]
     assert 0 < seconds < 100
     write(MODEL, left.model, replace(left.state, place={**left.state.place, "seconds": 98.5}))
-    events = resumed((STREAM,))
+    events = resume_run((STREAM,))
     assert isinstance(events[-1], End)
     assert events[-1].status == "completed"
     assert 98.5 < events[-1].seconds < 100.5
     with pytest.raises(UsageError, match="nothing left to do"):
-        resumed((STREAM,))
-    more = resumed((STREAM,), time_limit=101)
+        resume_run((STREAM,))
+    more = resume_run((STREAM,), time_limit=101)
     assert isinstance(more[0], Start)
     assert more[0].resumed == pytest.approx(events[-1].last_passes)
 
 
 def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
-    texts, plan = KINDS["strings"]
-    trained(texts, stop=never, cell="gru", **plan)
-    before = written()
+    texts, plan = CASES["strings"]
+    train_run(texts, stop=never_stop, cell="gru", **plan)
+    before = run_files()
     with pytest.raises(UsageError, match="it has done 4 epochs of 4"):
-        resumed(texts)
+        resume_run(texts)
     with pytest.raises(UsageError, match="it has done 4 epochs of 3"):
-        resumed(texts, epochs=3)
-    assert written() == before
+        resume_run(texts, epochs=3)
+    assert run_files() == before
 
 
 def test_what_a_run_needs_to_go_on_is_not_read_to_predict() -> None:
-    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
+    train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
     model, data = read(MODEL), bytearray(MODEL.read_bytes())
     place = bytes(data).rfind(resumption(MODEL).state.tensors["optimizer.0.0"].tobytes())
     data[place] ^= 1
@@ -247,7 +193,7 @@ def test_from_python_a_run_is_stopped_and_gone_on_with() -> None:
     plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9, "learning_rate": 0.01}
     whole = list(api.train("hihello", out="whole", **plan))
     assert isinstance(whole[-1], End)
-    *_, stopped = api.train("hihello", out="out", stop=stopped_after(5), **plan)
+    *_, stopped = api.train("hihello", out="out", stop=stop_after(5), **plan)
     assert isinstance(stopped, End)
     assert stopped.status == "interrupted"
     *_, end = api.train(resume="out")
@@ -263,22 +209,22 @@ def test_from_python_a_run_is_stopped_and_gone_on_with() -> None:
             next(api.train("hihello", **wrong))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CASES)
 def test_the_same_training_is_the_same_bytes_twenty_times(kind: str) -> None:
-    texts, plan = KINDS[kind]
+    texts, plan = CASES[kind]
     found = set()
     for _ in range(20):
-        trained(texts, stop=never, **{"cell": "gru", "hidden_size": 5, "dropout": 0.5, **plan})
-        found.add(written())
+        train_run(texts, stop=never_stop, **{"cell": "gru", "hidden_size": 5, "dropout": 0.5, **plan})
+        found.add(run_files())
     assert len(found) == 1
 
 
 def test_strings_are_kept_unless_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9}
-    list(api.train("hihello", out="out", stop=stopped_after(3), **plan))
+    list(api.train("hihello", out="out", stop=stop_after(3), **plan))
     assert resumption(MODEL).given.texts == ("hihello",)
     monkeypatch.setattr("charseq.runs.resume.MOST_KEPT", 6)
-    list(api.train("hihello", out="long", stop=stopped_after(3), **plan))
+    list(api.train("hihello", out="long", stop=stop_after(3), **plan))
     assert resumption(Path("long/model.safetensors")).given.texts == ()
     with pytest.raises(TextError, match="was not kept"):
         next(api.train(resume="long"))

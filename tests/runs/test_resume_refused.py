@@ -10,30 +10,30 @@ import pytest
 from charseq.errors import ModelFileError, TextError
 from charseq.model.model_file import write
 from charseq.runs.resume import resumption
-from tests.runs.test_resume import KINDS, MODEL, OUT, never, resumed, stopped_after, trained, written
+from tests.support.runs import CASES, MODEL, OUT, never_stop, resume_run, run_files, stop_after, train_run
 
 
 def test_a_run_that_has_diverged_cannot_go_on() -> None:
-    trained(("hihello",), stop=never, cell="gru", learning_rate=1e30, epochs=9)
+    train_run(("hihello",), stop=never_stop, cell="gru", learning_rate=1e30, epochs=9)
     with pytest.raises(ModelFileError, match="no run that could go on"):
         resumption(MODEL)
 
 
 @pytest.mark.parametrize("text", ["hihellp", "hihell", "hihello.", "ohelhil"])
 def test_another_text_is_refused(text: str) -> None:
-    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
-    before = written()
+    train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
+    before = run_files()
     with pytest.raises(TextError, match="its hash is another"):
-        resumed((text,))
-    assert written() == before
+        resume_run((text,))
+    assert run_files() == before
 
 
 def test_a_log_that_is_damaged_or_gone_is_begun_again() -> None:
-    texts, plan = KINDS["strings"]
+    texts, plan = CASES["strings"]
     for damaged in (b"", b"{half"):
-        trained(texts, stop=stopped_after(4), cell="gru", **plan)
+        train_run(texts, stop=stop_after(4), cell="gru", **plan)
         (OUT / "log.ndjson").write_bytes(damaged)
-        resumed(texts)
+        resume_run(texts)
         lines = (OUT / "log.ndjson").read_text().splitlines()
         assert [json.loads(line)["event"] for line in (lines[0], lines[-1])] == ["start", "end"]
 
@@ -54,15 +54,15 @@ def test_a_log_that_is_damaged_or_gone_is_begun_again() -> None:
     ids=str,
 )
 def test_a_place_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
-    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
+    train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
     left = resumption(MODEL)
     write(MODEL, left.model, replace(left.state, place={**left.state.place, **wrong}))
     with pytest.raises(ModelFileError):
-        resumed(("hihello",))
+        resume_run(("hihello",))
 
 
 def test_tensors_that_do_not_fit_are_refused() -> None:
-    trained(("hihello",), stop=stopped_after(3), cell="gru", epochs=9)
+    train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
     left = resumption(MODEL)
     for name in left.state.tensors:
         if name == "generator":
@@ -71,4 +71,4 @@ def test_tensors_that_do_not_fit_are_refused() -> None:
             tensors = {n: a for n, a in left.state.tensors.items() if n != name}
             write(MODEL, left.model, replace(left.state, tensors={**tensors, **other}))
             with pytest.raises(ModelFileError, match="does not fit"):
-                resumed(("hihello",))
+                resume_run(("hihello",))

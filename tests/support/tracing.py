@@ -15,6 +15,7 @@ from typing import Any
 
 from charseq.errors import CharseqError
 from charseq.model.model_file import Model, read, write
+from tests.support.models import lstm_model
 
 PTRACE_TRACEME, PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SYSCALL, PTRACE_SETOPTIONS = 0, 12, 13, 24, 0x4200
 TRACESYSGOOD = 1
@@ -145,6 +146,4 @@ def _rounds(kind: str, old: Model, new: Model) -> None:
 
 
 if __name__ == "__main__":
-    from tests.model.test_model_file import model
-
-    _rounds(sys.argv[1], model(seed=1), model(seed=2))
+    _rounds(sys.argv[1], lstm_model(seed=1), lstm_model(seed=2))

@@ -20,8 +20,8 @@ from charseq.runs.lock import Lock
 from charseq.system.file_errors import REMEDIES, reason, remedy
 from charseq.text.sources import Given, open_file
 from charseq.text.vocabulary import Vocabulary
-from tests.model.test_model_file import model
 from tests.support.command import Command
+from tests.support.models import lstm_model
 
 HINTS = {
     errno.ENOSPC: "make room on the disk",
@@ -156,7 +156,7 @@ def test_a_model_that_cannot_be_read_is_reported(refuse: Refuse, number: int) ->
     from charseq.model.model_file import write
 
     path = Path("model.safetensors")
-    write(path, model())
+    write(path, lstm_model())
     refuse(Path, "open", number)
     with pytest.raises(ModelFileError) as caught:
         read(path)
