@@ -77,6 +77,25 @@ def test_training_is_imported_in_the_body_of_a_command_only() -> None:
     assert [pair for pair in at_the_top if folder_of(pair[0]) != "training"] == []
 
 
+def test_text_becomes_ids_by_encode_text_alone() -> None:
+    lookup = ("charseq.text.units.segments", "charseq.text.units.normalized")
+    others = [
+        pair
+        for pair in imports(PACKAGE)
+        if pair[1] in lookup and folder_of(pair[0]) != "text" and not pair[0].endswith("line_digests.py")
+    ]  # line_digests normalizes lines, and needs no ids
+    assert others == []
+    for path in PACKAGE.rglob("*.py"):
+        if folder_of(str(path.relative_to(PACKAGE))) == "text":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in ("encode_lines", "_look_up"), f"{path}:{node.lineno}"
+            if isinstance(node, ast.IfExp):
+                boundary = ast.unparse(node.test).endswith(".boundary") and ast.unparse(node.body) == "[0]"
+                assert not boundary, f"{path}:{node.lineno} adds a boundary symbol by itself"
+
+
 def test_no_test_imports_another() -> None:
     assert [pair for pair in imports(TESTS) if re.match(r"tests\.(.+\.)?test_", pair[1])] == []
 
