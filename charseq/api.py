@@ -2,16 +2,15 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
 
-from charseq.errors import CharseqError, UnknownCharacter, UsageError
-from charseq.inference.continuation import Request, Step, opening
-from charseq.inference.decoding import Answer, Decoding, Options, whole_number
-from charseq.inference.scoring import Surprise, Total, encoded, surprises
+from charseq.errors import CharseqError, UsageError
+from charseq.inference.decoding import Decoding, Options, whole_number
+from charseq.inference.requests import Answer, Request, Step
+from charseq.inference.scoring import Surprisals, TotalScore, score_texts
 from charseq.model.model_file import Model, read
 from charseq.runs.model_paths import model_path
 from charseq.system.interrupt import Interrupt
@@ -137,12 +136,10 @@ class TrainedModel:
         whole_number("seed", seed)
         whole_number("length", 0 if length is None else length)
         decoding = Decoding.of(self.model, Options(**options, samples=samples, top=top))
-        given = [_checked(prompt, unknown) for prompt in _several(prompts)]
-        begun = [self.vocabulary.readable(prompt, unknown) or opening(self.model) for prompt in given]
-        with _explained():
-            for prompt in begun:
-                self.vocabulary.encode(prompt)
-        requests = [Request(prompt, seed, length=length) for prompt in begun]
+        checked = [_checked(prompt, unknown) for prompt in _several(prompts)]
+        with PYTHON.explaining():
+            encoded = [self.vocabulary.encode_text(p, unknown=unknown, begin=True) for p in checked]
+        requests = [Request.of(self.model, prompt, seed=seed, length=length) for prompt in encoded]
         return map(self._predicted, decoding.answers(self.model, requests))
 
     def score(self, text: str, *, unknown: Unknown = "error") -> Score:
@@ -154,10 +151,11 @@ class TrainedModel:
         self, texts: Iterable[str], *, unknown: Unknown = "error", batch_size: int = 64
     ) -> Iterator[Score]:
         """Score texts side by side, in order.  Raises UnknownCharacter."""
-        given = [_checked(text, unknown) for text in _several(texts)]
-        with _explained():
-            ids = [encoded(self.model, text, unknown) for text in given]
-        return map(self._scored, given, surprises(self.model, ids, batch_size))
+        checked = [_checked(text, unknown) for text in _several(texts)]
+        encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True)
+        with PYTHON.explaining():
+            targets = [encode(text).targets for text in checked]
+        return map(self._scored, checked, score_texts(self.model, targets, batch_size))
 
     def _predicted(self, answer: Answer) -> Prediction:
         steps = tuple(answer.steps)
@@ -170,26 +168,21 @@ class TrainedModel:
             answer.log_probability,
         )
 
-    def _scored(self, text: str, surprise: Surprise) -> Score:
-        total, symbols = Total(), self.vocabulary.with_unknown
-        total.add(surprise)
+    def _scored(self, text: str, surprisals: Surprisals) -> Score:
+        total, symbols = TotalScore(), self.vocabulary.with_unknown
+        total.add(surprisals)
+        characters = (
+            Character(symbols[symbol], bits, rank, symbols[best])
+            for symbol, bits, rank, best in surprisals.positions()
+        )
         return Score(
             text,
             total.characters,
             total.nats_per_character,
             total.bits_per_character,
             total.perplexity,
-            tuple(Character(symbols[i], bits, rank, symbols[b]) for i, bits, rank, b in surprise.places()),
+            tuple(characters),
         )
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Let the hint of an unknown character name the arguments of Python's interface."""
-    try:
-        yield
-    except UnknownCharacter as error:
-        raise PYTHON.explain(error) from None
 
 
 def _several(texts: Iterable[str]) -> Iterable[str]:

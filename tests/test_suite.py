@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).parent.parent
+from tests.mutation.areas import CORE, ROOT, TESTS
+
 SURROGATE = "\udcff"
-TESTS = """
+SOURCE = """
 import pytest
 
 TEXT = "a\\udcff"
@@ -52,6 +53,10 @@ def test_a_test_has_two_minutes_and_a_long_one_half_an_hour(
     assert (marker.args[0] if marker else float(request.config.getini("timeout"))) == seconds
 
 
+def test_mutation_tests_name_files_that_exist() -> None:
+    assert [path for path in (*CORE, *TESTS) if not (ROOT / path).is_file()] == []
+
+
 def test_a_report_is_sent_without_unpaired_surrogates(pytestconfig: pytest.Config) -> None:
     location = ("test_it.py", 1, "test_it")
     report = pytest.TestReport(
@@ -89,7 +94,7 @@ def run_pytest(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
 
 
 def test_a_parallel_run_goes_to_its_end_whatever_texts_its_tests_have() -> None:
-    Path("test_texts.py").write_text(TESTS)
+    Path("test_texts.py").write_text(SOURCE)
     result = run_pytest("-n", "1", "-p", "tests.support.reports", "test_texts.py")
     assert b"2 failed, 1 passed, 1 skipped" in result.stdout, result.stdout + result.stderr
     assert rb"ValueError: a\udcff" in result.stdout

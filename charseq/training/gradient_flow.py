@@ -47,8 +47,7 @@ def fresh_reaches(
 def trained_reach(model: Model, text: str, about: str) -> Reach:
     """What a trained network passes back.  Raises TextError, UnknownCharacter."""
     vocabulary, network = model.vocabulary, model.network
-    edge = [0] if vocabulary.boundary else []
-    ids = _followed(np.array([*edge, *vocabulary.encode(text)]))
+    ids = _followed(vocabulary.encode_text(text, begin=True).ids)
     symbols = tuple(vocabulary.symbols[i] for i in ids)
     about = f"{_size(network.layers, network.hidden_size)}, {about}"
     return Reach(network.cell_name, about, symbols, *reach_of(network, model.arrays, ids))

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from charseq.inference.continuation import continuation, default_choice, opening
+from charseq.inference.continuation import continuation, default_choice
+from charseq.inference.requests import opening
 from charseq.model.model_file import Model
 from charseq.training.learner import Learner
 
