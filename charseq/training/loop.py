@@ -12,8 +12,8 @@ from charseq.system.suspension import running_time
 from charseq.training.builder import TrainingRun, build
 from charseq.training.checkpoint import captured
 from charseq.training.divergence import has_diverged
-from charseq.training.optimizer import scheduled
 from charseq.training.reports import end_event, epoch_event, progress_event, start_event
+from charseq.training.schedule import scheduled
 
 SECONDS_BETWEEN_PROGRESS = 0.1
 """Shortest time between two progress events."""
