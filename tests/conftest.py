@@ -14,6 +14,9 @@ from tests.support.served import served
 
 torch.set_num_threads(1)
 
+LONG_TEST_SECONDS = 1800
+"""The time limit of a test marked long.  pyproject.toml has that of any other test."""
+
 # No database, for the source tree may be read-only; no deadline, for the machine may be busy.
 settings.register_profile("charseq", database=None, deadline=None, print_blob=True)
 settings.load_profile("charseq")
@@ -22,6 +25,13 @@ settings.load_profile("charseq")
 for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give long tests half an hour."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(LONG_TEST_SECONDS))
 
 
 @pytest.fixture(autouse=True)

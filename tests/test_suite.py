@@ -1,4 +1,4 @@
-"""The suite itself: it needs no writable source tree, and a parallel run can report any text."""
+"""The suite itself: no writable source tree, a time limit for each test, and reports of any text."""
 
 import os
 import subprocess
@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).parent.parent
+from tests.mutation.areas import CORE, ROOT, TESTS
+
 SURROGATE = "\udcff"
-TESTS = """
+SOURCE = """
 import pytest
 
 TEXT = "a\\udcff"
@@ -34,6 +35,26 @@ def test_property(record_property):
 def test_property_tests_use_no_database_and_have_no_deadline() -> None:
     assert settings().database is None
     assert settings().deadline is None
+
+
+def test_a_test_that_hangs_fails_and_the_next_one_runs() -> None:
+    Path("test_hanging.py").write_text(
+        "import time\ndef test_hanging():\n    time.sleep(60)\ndef test_next():\n    pass\n"
+    )
+    result = run_pytest("--timeout", "0.2", "-n", "1", "test_hanging.py")
+    assert b"1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("seconds", [120, pytest.param(1800, marks=pytest.mark.long)])
+def test_a_test_has_two_minutes_and_a_long_one_half_an_hour(
+    request: pytest.FixtureRequest, seconds: float
+) -> None:
+    marker = request.node.get_closest_marker("timeout")
+    assert (marker.args[0] if marker else float(request.config.getini("timeout"))) == seconds
+
+
+def test_mutation_tests_name_files_that_exist() -> None:
+    assert [path for path in (*CORE, *TESTS) if not (ROOT / path).is_file()] == []
 
 
 def test_a_report_is_sent_without_unpaired_surrogates(pytestconfig: pytest.Config) -> None:
@@ -63,14 +84,17 @@ def _strings(value: object) -> "list[str]":
     return [value] if isinstance(value, str) else []
 
 
-def test_a_parallel_run_goes_to_its_end_whatever_texts_its_tests_have() -> None:
-    Path("test_texts.py").write_text(TESTS)
-    options = ["-q", "-n", "1", "-p", "no:cacheprovider", "-p", "tests.support.reports"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "test_texts.py"],
+def run_pytest(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
         capture_output=True,
-        timeout=120,
+        timeout=60,
     )
-    assert b"2 failed, 1 passed, 1 skipped" in ended.stdout, ended.stdout + ended.stderr
-    assert rb"ValueError: a\udcff" in ended.stdout
+
+
+def test_a_parallel_run_goes_to_its_end_whatever_texts_its_tests_have() -> None:
+    Path("test_texts.py").write_text(SOURCE)
+    result = run_pytest("-n", "1", "-p", "tests.support.reports", "test_texts.py")
+    assert b"2 failed, 1 passed, 1 skipped" in result.stdout, result.stdout + result.stderr
+    assert rb"ValueError: a\udcff" in result.stdout

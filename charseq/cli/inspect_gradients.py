@@ -115,6 +115,7 @@ def inspect_gradients(
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
     from charseq.render.gradients import show
+    from charseq.text.unknown import INSPECTION
     from charseq.text.vocabulary import Vocabulary
     from charseq.training.torch_requirement import require_torch
 
@@ -125,7 +126,7 @@ def inspect_gradients(
         require_torch("inspect-gradients")
         from charseq.training.gradient_flow import trained_reach
 
-        with text_input.explained(path):
+        with INSPECTION.explaining(model=str(path)):
             reaches = [trained_reach(trained, learned, about=f"trained, {model}")]
     else:
         names = cells_of(cells)

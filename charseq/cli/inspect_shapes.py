@@ -191,10 +191,11 @@ def _trained(
 ) -> "tuple[Subject, Sequence[Row]]":
     """A trained network, run over texts, or by default over what it learned."""
     from charseq.inspection.tracing import Subject, trace, weights_of
+    from charseq.text.unknown import INSPECTION
 
     strings = strings or trained.learned
     _require_text(strings)
-    with text_input.explained(path):
+    with INSPECTION.explaining(model=str(path)):
         subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, strings)
     shown = weights_of(subject, head=True) if weights else ()
     return subject, (*shown, *trace(subject, read_out=True))

@@ -43,10 +43,9 @@ def interact(model: Model, name: str, prompt: str, unknown: Unknown) -> None:
     from charseq.render.explorer import screen
 
     explorer = Explorer(model)
-    explorer.write(model.vocabulary.readable(prompt, unknown))
+    changed = explorer.write(prompt, unknown)
     console = Console(highlight=False)
     plain = "utf" not in (sys.stdout.encoding or "").lower()
-    changed = 0 if unknown == "error" else model.vocabulary.unknown_in(prompt)
     told = f"{changed:,} unknown character{'s' * (changed != 1)} {_done(model, unknown)}" if changed else ""
     with console.screen() as shown, _keys() as keys:
         while True:
@@ -62,6 +61,7 @@ def interact(model: Model, name: str, prompt: str, unknown: Unknown) -> None:
 def _answered(explorer: Explorer, key: str, unknown: Unknown) -> str:
     """Do what a key asks for.  Returns what is to be said about it."""
     vocabulary = explorer.model.vocabulary
+    character = "\n" if key in ENTER else key
     try:
         if key == TAB:
             return "" if explorer.accept() else "the line ended there; this is a new one"
@@ -75,14 +75,14 @@ def _answered(explorer: Explorer, key: str, unknown: Unknown) -> str:
             explorer.write("")
             return "a new line"
         else:
-            explorer.add("\n" if key in ENTER else key)
+            explorer.add(character)
     except UnknownCharacter as error:
-        character = error.message.partition(", ")[0]
+        name = error.message.partition(", ")[0]
         if unknown == "error":
-            return f"{character} is not in the model's vocabulary"
+            return f"{name} is not in the model's vocabulary"
         if unknown == "replace":
-            explorer.add(vocabulary.replacement)
-        return f"{character} is unknown: {_done(explorer.model, unknown)}"
+            explorer.add(character, unknown)
+        return f"{name} is unknown: {_done(explorer.model, unknown)}"
     return ""
 
 

@@ -4,6 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +33,7 @@ from charseq.render.visible import visible
 if TYPE_CHECKING:
     from charseq.cli.prompts import Prompt
     from charseq.inference.decoding import Decoding
+    from charseq.inference.requests import Request
     from charseq.model.model_file import Model
     from charseq.text.units import Unknown
 
@@ -96,7 +98,6 @@ def predict(
 
     native.share_cores()
     from charseq.cli.prompts import Prompt, Reading, gathered
-    from charseq.inference.continuation import Request, opening
     from charseq.inference.decoding import Decoding, Options
     from charseq.render.predictions import renderer_for
 
@@ -140,31 +141,22 @@ def predict(
         _tell_of_choice(path, decoding, seed, newest=model is None)
     line_ends = trained.vocabulary.knows_line_ends
     reading = Reading(unit, lines, escapes, json_input, line_ends)
-    first = [Prompt("")]
+    requests_of = partial(_requests, trained, path, unknown=unknown, seed=seed, length=length)
+    source = iter([[Prompt("")]])
     if given or files:
         arguments = gathered([prompt for prompt in given if prompt != "-"], [], reading)
-        deque(_known(arguments, trained, path, unknown), maxlen=0)  # before anything is written
-        batches = _known(gathered(given, files, reading), trained, path, unknown)
-        found = next(batches, None)
-        if found is None:
-            text_input.report_empty([*filter("-".__eq__, given), *files], "predict")
-            return
-        first = found
-    else:
-        batches = iter([])
+        deque(requests_of(arguments), maxlen=0)  # raise errors before anything is written
+        source = gathered(given, files, reading)
+    batches = requests_of(source)
+    first = next(batches, None)
+    if first is None:
+        text_input.report_empty([*filter("-".__eq__, given), *files], "predict")
+        return
     renderer = renderer_for(
         form, sys.stdout, trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities
     )
-    for batch in chain([first], batches):
-        requests = [
-            Request(
-                prompt.text or opening(trained),
-                seed if prompt.seed is None else prompt.seed,
-                length=length if prompt.length is None else prompt.length,
-            )
-            for prompt in batch
-        ]
-        if changed := sum(prompt.changed for prompt in batch):
+    for requests, changed in chain([first], batches):
+        if changed:
             done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
             streams.report_unknown(changed, done)
         for answer in decoding.answers(trained, requests):
@@ -190,26 +182,44 @@ def _refuse_unused(context: typer.Context, form: Form) -> None:
         )
 
 
-def _known(
-    batches: "Iterator[list[Prompt]]", trained: "Model", path: Path, unknown: "Unknown"
-) -> "Iterator[list[Prompt]]":
-    """The prompts as the model can read them, up to one that it cannot.  Raises UnknownCharacter for that."""
+def _requests(
+    trained: "Model",
+    path: Path,
+    batches: "Iterator[list[Prompt]]",
+    *,
+    unknown: "Unknown",
+    seed: int,
+    length: int | None,
+) -> "Iterator[tuple[list[Request], int]]":
+    """Encode prompts: yield requests, and the number of unknown characters that were skipped or replaced.
+
+    Raises UnknownCharacter, after yielding the prompts before the one with the character.
+    """
+    from charseq.inference.requests import Request
     from charseq.text.unknown import PROMPT, TEXT_FILE
 
     for batch in batches:
-        known: list[Prompt] = []
+        requests: list[Request] = []
+        changed = 0
         _note_line_ends(trained, batch)
         for prompt in batch:
-            text = trained.vocabulary.readable(prompt.text, unknown)
+            interface = TEXT_FILE if prompt.whole_file else PROMPT
             try:
-                trained.vocabulary.encode(text)
-            except UnknownCharacter as error:
-                yield known
-                interface = TEXT_FILE if prompt.whole_file else PROMPT
-                raise interface.explain(error, model=str(path)) from None
-            changed = 0 if unknown == "error" else trained.vocabulary.unknown_in(prompt.text)
-            known.append(prompt._replace(text=text, changed=changed))
-        yield known
+                with interface.explaining(model=str(path)):
+                    encoded = trained.vocabulary.encode_text(prompt.text, unknown=unknown, begin=True)
+            except UnknownCharacter:
+                yield requests, changed
+                raise
+            changed += encoded.unknown
+            requests.append(
+                Request.of(
+                    trained,
+                    encoded,
+                    seed=seed if prompt.seed is None else prompt.seed,
+                    length=length if prompt.length is None else prompt.length,
+                )
+            )
+        yield requests, changed
 
 
 def _note_line_ends(trained: "Model", batch: "Sequence[Prompt]") -> None:
@@ -231,10 +241,8 @@ def _interact(
     if len(given) > 1 or files or "-" in given:
         raise UsageError("--interactive begins with one prompt at most", hint="give a single PROMPT, or none")
     prompt = given[0] if given else ""
-    try:
-        trained.vocabulary.encode(trained.vocabulary.readable(prompt, unknown))
-    except UnknownCharacter as error:
-        raise PROMPT.explain(error, model=str(path)) from None
+    with PROMPT.explaining(model=str(path)):
+        trained.vocabulary.encode_text(prompt, unknown=unknown)
     interact(trained, str(path), prompt, unknown)
 
 

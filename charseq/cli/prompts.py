@@ -17,7 +17,6 @@ from charseq.text.units import utf8
 if TYPE_CHECKING:
     from charseq.text.units import Unit
 
-OF_BYTES = "train on it with --unit byte, which takes any bytes"
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.|$)", re.DOTALL)
 
@@ -28,8 +27,6 @@ class Prompt(NamedTuple):
     text: str
     seed: int | None = None
     length: int | None = None
-    changed: int = 0
-    """How many of its characters the model does not know; they were skipped or replaced."""
     whole_file: bool = False
     """Whether it is all of a file, of which --lines would make a prompt a line."""
 
@@ -60,7 +57,7 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
             here = []
             yield from _lines("-", reading)
         else:
-            (text,) = text_input.arguments([prompt], unit=reading.unit, remedy=OF_BYTES)
+            (text,) = text_input.arguments([prompt], unit=reading.unit, remedy=text_input.BYTES_REMEDY)
             here.append(Prompt(_unescaped(text, reading.unit) if reading.escapes else text))
     if here:
         yield here
@@ -81,7 +78,7 @@ def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Readi
 
 
 def _lines(name: str, reading: Reading) -> Iterator[list[Prompt]]:
-    for numbered in text_input.lines_as_they_come(name, unit=reading.unit, remedy=OF_BYTES):
+    for numbered in text_input.lines_as_they_come(name, unit=reading.unit, remedy=text_input.BYTES_REMEDY):
         good: list[Prompt] = []
         for number, line in numbered:
             try:

@@ -26,7 +26,7 @@ from charseq.errors import RequirementNotMet, UsageError
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
-    from charseq.inference.scoring import Scored
+    from charseq.inference.scoring import ScoredText
     from charseq.text.units import Unit
 
 EXAMPLES = [
@@ -95,7 +95,7 @@ def score(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.score_input import Readings
+    from charseq.cli.score_input import ScoreInput
     from charseq.render.scores import renderer_for
 
     if not text_input.any_given(given, text, file):
@@ -106,30 +106,30 @@ def score(
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
-    readings = Readings(trained, path, unknown, batch_size)
-    found = (readings.of_lines if lines else readings.of_texts)(strings, files)
+    source = ScoreInput(trained, path, unknown, batch_size)
+    scores = (source.lines if lines else source.texts)(strings, files)
     if sort:
         if files and not lines:
             raise UsageError("--sort ranks texts and lines, not files", hint="add --lines")
-        found = iter(sorted(map(readings.again, found), key=_by(sort)))
+        scores = iter(sorted(map(source.without_surprisals, scores), key=_by(sort)))
     renderer = renderer_for(
         form, sys.stdout, trained, lines=lines, per_character=per_character, unknown=unknown
     )
     seen = past = 0
-    for scored in found:
+    for scored in scores:
         seen += 1
         if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
             past += 1
             renderer.show(scored)
-    if readings.changed:
+    if source.unknown_characters:
         done = "skipped" if unknown == "skip" else "taken for the least likely"
-        streams.report_unknown(readings.changed, done)
-    if seen and readings.empty:
-        text_input.report_empty(readings.empty, "score")
+        streams.report_unknown(source.unknown_characters, done)
+    if seen and source.empty:
+        text_input.report_empty(source.empty, "score")
     if not seen:
         if not files:
             raise UsageError("the text has only empty lines", hint="give one with characters, or a --file")
-        text_input.report_empty(files, "score", only_empty_lines=readings.has_lines)
+        text_input.report_empty(files, "score", only_empty_lines=source.has_lines)
     if threshold is not None and past:
         raise RequirementNotMet(
             f"{past:,} of {seen:,} {'lines' if lines else 'texts'} past {threshold:g} bits a character"
@@ -150,11 +150,11 @@ def _sources(
     return strings, files
 
 
-def _by(order: str) -> "Callable[[Scored], float]":
+def _by(order: str) -> "Callable[[ScoredText], float]":
     """What lines are sorted by; those without a character to score come last."""
     sign = -1 if order == "surprising" else 1
 
-    def key(scored: "Scored") -> float:
+    def key(scored: "ScoredText") -> float:
         bits = scored.total.bits_per_character
         return float("inf") if bits is None else sign * bits
 

@@ -10,11 +10,12 @@ from charseq.cli import streams
 from charseq.render.visible import visible
 
 BLOCK = 1 << 20
-"""Bytes that are read at once, of those that are there."""
+"""Maximum number of bytes per read."""
+BYTES_REMEDY = "train on it with --unit byte, which takes any bytes"
+"""The hint of commands that use a model, for text that is not UTF-8."""
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from charseq.errors import TextError
     from charseq.text.corpus import AnyCorpus
@@ -209,18 +210,6 @@ def tell_who_types(files: Sequence[str]) -> None:
     """Where standard input is one of them, and a terminal, say that it is waited for."""
     if "-" in files and sys.stdin.isatty():
         streams.report("reading standard input until Ctrl-D", "dim")
-
-
-@contextlib.contextmanager
-def explained(model: "Path | str") -> Iterator[None]:
-    """Name the model in the hint of an unknown character, in a command without --unknown."""
-    from charseq.errors import UnknownCharacter
-    from charseq.text.unknown import INSPECTION
-
-    try:
-        yield
-    except UnknownCharacter as error:
-        raise INSPECTION.explain(error, model=str(model)) from None
 
 
 def suggest_lines(corpus: "AnyCorpus") -> None:

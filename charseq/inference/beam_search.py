@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charseq.inference.constraint import Constraint
-from charseq.inference.continuation import SHOWN, Request, Step, prompt_ids
+from charseq.inference.requests import DEFAULT_ALTERNATIVES, Request, Step, prompt_ids
 from charseq.inference.sampling import thoughts
 from charseq.inference.stopping import Ending
 from charseq.model.model_file import Model
@@ -37,7 +37,7 @@ def beams(
     *,
     until: Sequence[str] = (),
     constraint: Constraint | None = None,
-    top: int = SHOWN,
+    top: int = DEFAULT_ALTERNATIVES,
 ) -> list[Beam]:
     """The likeliest continuations that a search of this width finds, the likeliest first.
 
@@ -48,7 +48,7 @@ def beams(
     Source: Lowerre 1976, "The HARPY speech recognition system".
     """
     ending = Ending(model, request.length, until, constraint)
-    given, vocabulary = prompt_ids(model, request.prompt), model.vocabulary
+    given, vocabulary = prompt_ids(model, request), model.vocabulary
     limit = ending.limit(given)
     whole: list[_Path] = []
     going = [_Path((), (), 0.0, 0)]

@@ -7,7 +7,6 @@ import numpy.typing as npt
 
 from charseq.errors import UsageError
 from charseq.inference.automaton import States, compiled
-from charseq.text.units import segments
 from charseq.text.vocabulary import Ids, Vocabulary
 
 NEVER = np.iinfo(np.int32).max
@@ -43,8 +42,8 @@ class Constraint:
         """
         allowed = np.ones(len(vocabulary), np.bool_)
         if allow is not None:
-            chosen = set(segments(allow, vocabulary.unit))
-            allowed = np.array([symbol in chosen for symbol in vocabulary.symbols])
+            allowed = np.zeros(len(vocabulary), np.bool_)
+            allowed[vocabulary.encode_text(allow, unknown="skip").ids] = True
             if not allowed.any():
                 raise UsageError(
                     f"--allow {allow!r} names no character that the model knows",

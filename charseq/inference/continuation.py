@@ -1,14 +1,12 @@
 """Continue texts with a trained model, one character after the other, many at once, without torch."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, islice
-from typing import NamedTuple
 
 import numpy as np
 
-from charseq.errors import UsageError
 from charseq.inference.constraint import Constraint
+from charseq.inference.requests import DEFAULT_ALTERNATIVES, Request, Step, prompt_ids
 from charseq.inference.sampling import NOTHING, Choice, Noise, Thought, chosen, thoughts
 from charseq.inference.stopping import Ending
 from charseq.model.model_file import Model
@@ -20,43 +18,11 @@ ROWS = 64
 """Texts that are continued side by side ..."""
 CHARACTERS, TOLD = 4_000_000, 50_000
 """... but not so many that more characters than these, or than these told at length, wait for their turn."""
-SHOWN = 5
-"""Of the likeliest symbols instead of one that was chosen."""
-
-
-class Step(NamedTuple):
-    """One character that was added: what the model thought of it, and of the likeliest instead."""
-
-    character: str
-    probability: float
-    """As the model has it, before temperature and top-k."""
-    top: tuple[tuple[str, float], ...]
-
-
-class Request(NamedTuple):
-    """A text to continue.  Random numbers come from all but the length, so that other prompts get others."""
-
-    prompt: str
-    seed: int = 0
-    sample: int = 0
-    length: int | None = None
-    """The most characters to add; None ends where a text learned whole ends, and after 200 of any other."""
-
-    @property
-    def entropy(self) -> list[int]:
-        """What a generator is seeded with."""
-        digest = hashlib.sha256(self.prompt.encode("utf-8", "surrogatepass")).digest()
-        return [self.seed, self.sample, int.from_bytes(digest[:8], "big")]
 
 
 def default_choice(model: Model) -> Choice:
     """Greedy where a text was learned whole, else sampled at temperature 0.8."""
     return Choice(temperature=0.0 if model.learned else DEFAULT_TEMPERATURE)
-
-
-def opening(model: Model) -> str:
-    """What to start from where no prompt is given: the text's first character, or the start of a line."""
-    return "" if model.vocabulary.boundary else model.opening
 
 
 def continuation(
@@ -69,7 +35,7 @@ def continuation(
     constraint: Constraint | None = None,
     seed: int = 0,
     sample: int = 0,
-    top: int | None = SHOWN,
+    top: int | None = DEFAULT_ALTERNATIVES,
 ) -> Iterator[Step]:
     """Add characters to one prompt, yielding each as it is made; `continuations` has the rest."""
     request = Request(prompt, seed, sample, length)
@@ -84,7 +50,7 @@ def continuations(
     *,
     until: Sequence[str] = (),
     constraint: Constraint | None = None,
-    top: int | None = SHOWN,
+    top: int | None = DEFAULT_ALTERNATIVES,
     rows: int = ROWS,
 ) -> Iterator[Iterator[Step]]:
     """Add characters to prompts, one iterator for each, in order; up to `rows` of them go on side by side.
@@ -120,7 +86,7 @@ class _Group:
         top: int | None,
     ) -> None:
         self._model, self._choice, self._constraint, self._top = model, choice, constraint, top
-        self._given = [prompt_ids(model, request.prompt) for request in requests]
+        self._given = [prompt_ids(model, request) for request in requests]
         self._endings = [endings[request.length] for request in requests]
         self._limits = [ending.limit(given) for ending, given in zip(self._endings, self._given, strict=True)]
         self._may_come_early = any(ending.may_come_early for ending in self._endings)
@@ -188,12 +154,3 @@ class _Group:
             return True
         state = 0 if self._states is None else int(self._states[place])
         return self._endings[row].is_over(self._given[row], added, self._limits[row], state)
-
-
-def prompt_ids(model: Model, prompt: str) -> list[int]:
-    """What is read first, a prompt or the beginning of a line.  Raises UnknownCharacter, UsageError."""
-    edge = [0] if model.vocabulary.boundary else []
-    given = [*edge, *model.vocabulary.encode(prompt).tolist()]
-    if not given:
-        raise UsageError("there is nothing to continue", hint="give a prompt of at least one character")
-    return given

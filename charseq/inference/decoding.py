@@ -1,27 +1,18 @@
 """How continuations are found: one symbol after the other, or by a search; freely, or within bounds."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import tee
-from typing import NamedTuple
 
 from charseq.errors import UsageError, cannot_combine
 from charseq.inference.beam_search import beams
 from charseq.inference.constraint import Constraint
-from charseq.inference.continuation import ROWS, SHOWN, Request, Step, continuations, default_choice
+from charseq.inference.continuation import ROWS, continuations, default_choice
 from charseq.inference.novelty import novel
+from charseq.inference.requests import DEFAULT_ALTERNATIVES, Answer, Request
 from charseq.inference.sampling import Choice
 from charseq.model.model_file import Model
-
-
-class Answer(NamedTuple):
-    """What a request was answered by: steps that are made as they are read, or all at once."""
-
-    request: Request
-    steps: Iterable[Step]
-    log_probability: float | None = None
-    """Of all of it, in nats, where a search found it."""
 
 
 def whole_number(name: str, value: object, low: int = 0) -> None:
@@ -114,7 +105,7 @@ class Decoding:
         """
         options, until = self.options, tuple(self.options.until)
         if options.beam:
-            top = SHOWN if options.top is None else options.top
+            top = DEFAULT_ALTERNATIVES if options.top is None else options.top
             for request in requests:
                 found = beams(model, request, options.beam, until=until, constraint=self.constraint, top=top)
                 for sample, beam in enumerate(found[: options.samples]):

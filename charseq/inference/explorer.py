@@ -8,6 +8,7 @@ from charseq.errors import UnknownCharacter
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import Floats, log_softmax, require_finite
 from charseq.model.sliding_stepper import reader_for
+from charseq.text.units import Unknown
 
 
 class Mind(NamedTuple):
@@ -30,11 +31,14 @@ class Explorer:
         self._reader = reader_for(model)
         self.write("")
 
-    def write(self, text: str) -> None:
-        """Let this be the text.  Raises UnknownCharacter, and leaves it as it was."""
-        edge = [0] if self.model.vocabulary.boundary else []
-        ids = [*edge, *self.model.vocabulary.encode(text).tolist()]
-        self.text = text
+    def write(self, text: str, unknown: Unknown = "error") -> int:
+        """Replace the text, and return the number of unknown symbols that were skipped or replaced.
+
+        Raises UnknownCharacter, and then keeps the text as it was.
+        """
+        encoded = self.model.vocabulary.encode_text(text, unknown=unknown, begin=True)
+        ids = encoded.ids.tolist()
+        self.text = encoded.text
         if ids[: len(self._read)] != self._read or len(ids) == len(self._read):  # nothing to go on with
             self._reader, self._read = reader_for(self.model), []
         if not ids:
@@ -44,17 +48,19 @@ class Explorer:
         if ids:
             self.mind = self._thought(logits[0])
         self._read = ids
+        return encoded.unknown
 
-    def add(self, character: str) -> None:
-        """Type one character more.  Raises UnknownCharacter."""
-        self.write(self.text + character)
+    def add(self, character: str, unknown: Unknown = "error") -> None:
+        """Append a character.  Raises UnknownCharacter."""
+        self.write(self.text + character, unknown)
 
     def shorten(self) -> None:
         """Take the last character away, or as many as make one symbol with it."""
         text = self.text[:-1]
         while True:
             try:
-                return self.write(text)
+                self.write(text)
+                return
             except UnknownCharacter:
                 text = text[:-1]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import tee
 
 from charseq.errors import CharseqError, UsageError
-from charseq.inference.continuation import Request, Step
+from charseq.inference.requests import Request, Step, prompt_ids
 from charseq.model.line_digests import Digests, holds
 from charseq.model.model_file import Model
 
@@ -37,7 +37,7 @@ class _Wanted:
     def take(self, model: Model, lines: Digests, request: Request, steps: list[Step]) -> None:
         """Keep a line if it is new.  Raises CharseqError where for long none was."""
         vocabulary = model.vocabulary
-        line = vocabulary.decode(vocabulary.encode(request.prompt))
+        line = vocabulary.decode(prompt_ids(model, request))
         line += vocabulary.joined(step.character for step in steps)
         if not self.missing:
             return

@@ -1,4 +1,4 @@
-"""How surprising texts are to a trained model, symbol by symbol, without torch."""
+"""Score texts with a trained model, without torch: the surprisal and the rank of every symbol."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,244 +13,231 @@ from charseq.errors import TextError
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import Floats, log_softmax, require_finite
 from charseq.model.stepper import Reader
-from charseq.text.units import Unknown
 from charseq.text.vocabulary import Ids
 from charseq.text.windows import Window
 
-ROWS = 64
-"""Texts that are read side by side ..."""
-SORTED = 4096
-"""... of so many, so that those of about the same length are; fewer where they have ..."""
-SYMBOLS = 1 << 22
-"""... more symbols than these."""
-PLACES = 1 << 14
-"""Places that are looked at at once ..."""
-NUMBERS = 1 << 18
-"""... in parts of so many logits."""
+BATCH_SIZE = 64
+"""Texts per batch."""
+SORTED_TEXTS = 4096
+"""Maximum number of texts that are sorted by length, so that a batch has texts of similar length."""
+SORTED_SYMBOLS = 1 << 22
+"""Symbols after which no further text joins the texts to sort."""
+BLOCK_POSITIONS = 1 << 14
+"""Positions per call of the network, over all texts of a batch."""
+BLOCK_LOGITS = 1 << 18
+"""Logits that are held at once."""
+LARGEST_EXPONENT = 700.0
+"""Nats above which a perplexity would overflow."""
 
 
-class Surprise(NamedTuple):
-    """Places of a text: which symbol stood there, and what the model had thought of it.  All [N]."""
+class Surprisals(NamedTuple):
+    """The symbols at N consecutive positions of a text, and how the model predicted them.  All [N]."""
 
     ids: Ids
-    """V for one that the model does not know."""
+    """The symbols; V for an unknown one."""
     nats: npt.NDArray[np.float64]
-    """How surprising it was: the negative logarithm of its probability."""
+    """The negative natural logarithm of each symbol's probability."""
     ranks: npt.NDArray[np.int32]
-    """1 where none was thought likelier."""
+    """1 plus the number of more probable symbols."""
     best: Ids
-    """The symbol that was thought the likeliest."""
+    """The most probable symbols."""
 
-    def places(self) -> Iterator[tuple[int, float, int, int]]:
-        """For each place the symbol, its surprise in bits, its rank, and the likeliest symbol."""
+    def positions(self) -> Iterator[tuple[int, float, int, int]]:
+        """Yield the symbol's id, its surprisal in bits, its rank and the most probable symbol's id."""
         bits = self.nats / math.log(2)
         return zip(*(field.tolist() for field in (self.ids, bits, self.ranks, self.best)), strict=True)
 
 
-class Total:
-    """The measures of a text, or of what has been read of one."""
+class TotalScore:
+    """The measures of a text, summed over the parts that are added."""
 
     def __init__(self) -> None:
         self.characters = 0
-        """Places: the symbols that something stood before, in a model of lines also the end of each."""
+        """Positions scored: symbols after the first, or, in a model of lines, all symbols and the end."""
         self.nats = 0.0
 
-    def add(self, surprise: Surprise) -> None:
-        """Take in what was read."""
-        self.characters += len(surprise.nats)
-        self.nats += math.fsum(surprise.nats)
+    def add(self, surprisals: Surprisals) -> None:
+        """Add a part of the text."""
+        self.characters += len(surprisals.nats)
+        self.nats += math.fsum(surprisals.nats)
 
     @property
     def nats_per_character(self) -> float | None:
-        """The cross-entropy, which training calls loss; None where there was no place."""
+        """The cross-entropy in nats, which training reports as the loss; None without a position."""
         return self.nats / self.characters if self.characters else None
 
     @property
     def bits_per_character(self) -> float | None:
-        """The same to the base of two."""
+        """The cross-entropy in bits; None without a position."""
         return None if self.nats_per_character is None else self.nats_per_character / math.log(2)
 
     @property
     def perplexity(self) -> float | None:
-        """Among how many equally likely symbols one would be as surprising."""
+        """The exponential of the cross-entropy in nats; None without a position."""
         if self.nats_per_character is None:
             return None
-        return math.exp(min(self.nats_per_character, 700.0))
+        return math.exp(min(self.nats_per_character, LARGEST_EXPONENT))
 
 
 @dataclass
-class Scored:
-    """A text and how surprising it was; of one that is too long to hold, both are made when they are read."""
+class ScoredText:
+    """A text and its surprisals.  Both are computed anew at every call if the text is a large file."""
 
     source: str
-    """The file it is from; nothing, where it was an argument."""
+    """The file's name; empty for an argument."""
     number: int
-    """Which line of the file, or which of the arguments it is."""
+    """The line number in the file, or the argument's number, from 1."""
     pieces: Callable[[], Iterable[str]]
-    """The text."""
-    parts: Callable[[], Iterable[Surprise]]
-    """What was thought of it."""
+    """Returns the text."""
+    surprisals: Callable[[], Iterable[Surprisals]]
+    """Returns the surprisals, part by part."""
     unknown: int = 0
-    """How many of its symbols the model does not know; they were skipped or replaced."""
+    """Number of unknown symbols that were skipped or replaced."""
 
     @cached_property
-    def total(self) -> Total:
-        """The measures of all of it."""
-        total = Total()
-        for part in self.parts():
+    def total(self) -> TotalScore:
+        """The measures of the whole text."""
+        total = TotalScore()
+        for part in self.surprisals():
             total.add(part)
         return total
 
 
-def encoded(model: Model, text: str, unknown: Unknown = "error") -> Ids:
-    """A text as it is scored: in a model of lines, from a line's beginning to its end.
+def score_texts(model: Model, texts: Iterable[Ids], batch_size: int = BATCH_SIZE) -> Iterator[Surprisals]:
+    """Score texts, each from the initial state, in order.
 
-    Unknown symbols are skipped, or with "replace" become V: such a one counts as the least likely symbol
-    where it stands, and is read as the vocabulary's replacement.  Raises UnknownCharacter.
+    `texts` are the targets of encoded texts, with boundary symbols.  V is the least probable symbol, and is
+    read as the vocabulary's replacement.  Raises CharseqError for NaN or infinite logits.
     """
-    ids = read_as(model, text, unknown)
-    if not model.vocabulary.boundary:
-        return ids
-    edge = np.zeros(1, ids.dtype)
-    return np.concatenate([edge, ids, edge])
-
-
-def read_as(model: Model, text: str, unknown: Unknown) -> Ids:
-    """A text, or a piece of one.  Raises UnknownCharacter."""
-    if unknown == "replace":
-        return model.vocabulary.encode_known(text)
-    return model.vocabulary.encode(model.vocabulary.readable(text, unknown))
-
-
-def surprises(model: Model, texts: Iterable[Ids], rows: int = ROWS) -> Iterator[Surprise]:
-    """Texts as `encoded` has them, each from the beginning, in order; those of like length side by side."""
     window = model.window
     if window is None:
-        yield from _each(model, texts, rows)
+        yield from _score_batches(model, texts, batch_size)
         return
     for text in texts:
-        yield _joined([*_in_windows(model, window, text, rows)])
+        yield _concatenate([*_score_windows(model, window, text, batch_size)])
 
 
-def _in_windows(model: Model, window: Window, text: Ids, rows: int = ROWS) -> Iterator[Surprise]:
-    """Yield the positions of a text window by window, those that belong to each."""
-    for number, read in enumerate(_each(model, window.cut(text), rows)):
-        yield _part(read, window.own(number))
+def score_stream(model: Model, pieces: Iterable[Ids]) -> Iterator[Surprisals]:
+    """Score one text that comes in pieces of any size, carrying the state.
 
-
-def _each(model: Model, texts: Iterable[Ids], rows: int) -> Iterator[Surprise]:
-    for part in _parts(texts):
-        order = sorted(range(len(part)), key=lambda place: -len(part[place]))
-        found: dict[int, Surprise] = {}
-        for start in range(0, len(order), rows):
-            group = order[start : start + rows]
-            found.update(zip(group, _side_by_side(model, [part[place] for place in group]), strict=True))
-        for place in range(len(part)):
-            yield found.pop(place)
-
-
-def surprise(model: Model, pieces: Iterable[Ids]) -> Iterator[Surprise]:
-    """One text, which comes in pieces of any size, the state carried from each to the next."""
+    Raises TextError for a model of lines, CharseqError for NaN or infinite logits.
+    """
     if model.vocabulary.boundary:
         raise TextError("a model of lines reads lines, not a text of them", hint="add --lines")
     if model.window:
         text = [*pieces]
-        yield from _in_windows(model, model.window, np.concatenate(text)) if text else ()
+        yield from _score_windows(model, model.window, np.concatenate(text)) if text else ()
         return
     reader = Reader(model.network, model.weights)
     last: Ids | None = None
-    for ids in _blocks(pieces):
-        read = ids if last is None else np.concatenate([last, ids])
+    for block in _blocks(pieces):
+        ids = block if last is None else np.concatenate([last, block])
         last = ids[-1:]
-        if len(read) > 1:
-            yield _part(_read(reader, model, read[None]), (0, slice(len(read) - 1)))
+        if len(ids) > 1:
+            yield _select(_score_block(reader, model, ids[None]), (0, slice(len(ids) - 1)))
+
+
+def _score_windows(
+    model: Model, window: Window, text: Ids, batch_size: int = BATCH_SIZE
+) -> Iterator[Surprisals]:
+    """Yield the surprisals of a text window by window, each position once."""
+    for number, surprisals in enumerate(_score_batches(model, window.cut(text), batch_size)):
+        yield _select(surprisals, window.own(number))
+
+
+def _score_batches(model: Model, texts: Iterable[Ids], batch_size: int) -> Iterator[Surprisals]:
+    """Yield the surprisals of texts in order; texts of similar length share a batch."""
+    for group in _groups(texts):
+        by_length = sorted(range(len(group)), key=lambda index: -len(group[index]))
+        scored: dict[int, Surprisals] = {}
+        for start in range(0, len(by_length), batch_size):
+            batch = by_length[start : start + batch_size]
+            scored.update(zip(batch, _score_batch(model, [group[index] for index in batch]), strict=True))
+        for index in range(len(group)):
+            yield scored.pop(index)
+
+
+def _groups(texts: Iterable[Ids]) -> Iterator[list[Ids]]:
+    """Yield the texts in groups of limited size."""
+    group: list[Ids] = []
+    symbols = 0
+    for text in texts:
+        group.append(text)
+        symbols += len(text)
+        if len(group) == SORTED_TEXTS or symbols > SORTED_SYMBOLS:
+            yield group
+            group, symbols = [], 0
+    if group:
+        yield group
 
 
 def _blocks(pieces: Iterable[Ids]) -> Iterator[Ids]:
-    """The same ids in blocks of one size, so that sums do not depend on where the pieces were cut."""
-    held: list[Ids] = []
+    """Yield the ids in blocks of one size, so that rounding does not depend on the pieces."""
+    waiting: list[Ids] = []
     length = 0
     for piece in pieces:
         start = 0
-        while len(piece) - start >= PLACES - length:
-            end = start + PLACES - length
-            yield np.concatenate([*held, piece[start:end]])
-            start, held, length = end, [], 0
-        held.append(piece[start:])
-        length += len(held[-1])
+        while len(piece) - start >= BLOCK_POSITIONS - length:
+            end = start + BLOCK_POSITIONS - length
+            yield np.concatenate([*waiting, piece[start:end]])
+            start, waiting, length = end, [], 0
+        waiting.append(piece[start:])
+        length += len(waiting[-1])
     if length:
-        yield np.concatenate(held)
+        yield np.concatenate(waiting)
 
 
-def _parts(texts: Iterable[Ids]) -> Iterator[list[Ids]]:
-    """Some texts at a time, none of the parts with very many symbols but where one text has them."""
-    part: list[Ids] = []
-    symbols = 0
-    for text in texts:
-        part.append(text)
-        symbols += len(text)
-        if len(part) == SORTED or symbols > SYMBOLS:
-            yield part
-            part, symbols = [], 0
-    if part:
-        yield part
-
-
-def _side_by_side(model: Model, texts: Sequence[Ids]) -> list[Surprise]:
-    """Texts in falling order of length, a symbol of each at once."""
+def _score_batch(model: Model, texts: Sequence[Ids]) -> list[Surprisals]:
+    """Score texts in falling order of length."""
     counts = [max(len(text) - 1, 0) for text in texts]
-    going = sum(count > 0 for count in counts)
-    reader = Reader(model.network, model.weights, max(going, 1))
-    blocks: list[list[Surprise]] = [[] for _ in texts]
-    length = max(1, PLACES // max(going, 1))
+    active = sum(count > 0 for count in counts)
+    reader = Reader(model.network, model.weights, max(active, 1))
+    blocks: list[list[Surprisals]] = [[] for _ in texts]
+    length = max(1, BLOCK_POSITIONS // max(active, 1))
     for start in range(0, counts[0], length):
-        going = sum(count > start for count in counts)
-        reader.keep(range(going))
-        ids = np.zeros((going, min(length, counts[0] - start) + 1), texts[0].dtype)
-        for row, text in enumerate(texts[:going]):
+        active = sum(count > start for count in counts)
+        reader.keep(range(active))
+        ids = np.zeros((active, min(length, counts[0] - start) + 1), texts[0].dtype)
+        for row, text in enumerate(texts[:active]):
             part = text[start : start + length + 1]
             ids[row, : len(part)] = part
-        read = _read(reader, model, ids)
-        for row in range(going):
-            blocks[row].append(_part(read, (row, slice(counts[row] - start))))
-    nothing = _of(np.zeros((0, len(model.vocabulary)), np.float32), texts[0][:0])
-    return [_joined(parts) if parts else nothing for parts in blocks]
+        surprisals = _score_block(reader, model, ids)
+        for row in range(active):
+            blocks[row].append(_select(surprisals, (row, slice(counts[row] - start))))
+    empty = _surprisals(np.zeros((0, len(model.vocabulary)), np.float32), texts[0][:0])
+    return [_concatenate(parts) if parts else empty for parts in blocks]
 
 
-def _read(reader: Reader, model: Model, ids: Ids) -> Surprise:
-    """Ids [B T+1], the last of which are not read -> what was thought of all but the first [B T]."""
+def _score_block(reader: Reader, model: Model, ids: Ids) -> Surprisals:
+    """Read ids [B T+1] but the last of each row, and score all but the first [B T]."""
     rows, length = ids.shape[0], ids.shape[1] - 1
-    step = max(1, NUMBERS // (rows * len(model.vocabulary)))
-    known = ids
-    if (ids == len(model.vocabulary)).any():
-        instead = model.vocabulary.symbols.index(model.vocabulary.replacement)
-        known = np.where(ids == len(model.vocabulary), instead, ids)
+    steps = max(1, BLOCK_LOGITS // (rows * len(model.vocabulary)))
+    read = model.vocabulary.replace_unknown(ids)
     parts = []
-    for start in range(0, length, step):
-        following = ids[:, start + 1 : start + 1 + step]
-        logits = reader.read_along(known[:, start : start + following.shape[1]].T).swapaxes(0, 1)
-        parts.append(_of(logits, following))
-    return _joined(parts, axis=1)
+    for start in range(0, length, steps):
+        targets = ids[:, start + 1 : start + 1 + steps]
+        logits = reader.read_along(read[:, start : start + targets.shape[1]].T).swapaxes(0, 1)
+        parts.append(_surprisals(logits, targets))
+    return _concatenate(parts, axis=1)
 
 
-def _of(logits: Floats, ids: Ids) -> Surprise:
-    """Logits [... V] and the symbols that came [...] -> what was thought of them [...]."""
+def _surprisals(logits: Floats, targets: Ids) -> Surprisals:
+    """Return the surprisals [...] of targets [...] under logits [... V]."""
     require_finite(logits)
     log_p = np.asarray(log_softmax(logits.astype(np.float64)), np.float64)
-    unknown = ids == logits.shape[-1]
-    nats = -np.take_along_axis(log_p, np.where(unknown, 0, ids)[..., None].astype(np.intp), -1)
+    unknown = targets == logits.shape[-1]
+    nats = -np.take_along_axis(log_p, np.where(unknown, 0, targets)[..., None].astype(np.intp), -1)
     if unknown.any():
         nats[unknown] = -log_p[unknown].min(-1, keepdims=True)
-    best = logits.argmax(-1)
     ranks = 1 + (log_p > -nats).sum(-1, dtype=np.int32)
     ranks[unknown] = logits.shape[-1]
-    return Surprise(ids, nats[..., 0], ranks, best.astype(ids.dtype))
+    return Surprisals(targets, nats[..., 0], ranks, logits.argmax(-1).astype(targets.dtype))
 
 
-def _part(read: Surprise, chosen: "slice | tuple[int, slice]") -> Surprise:
-    """Return some positions of what was read."""
-    return Surprise._make(field[chosen] for field in read)
+def _select(surprisals: Surprisals, positions: "slice | tuple[int, slice]") -> Surprisals:
+    """Return the surprisals at some positions."""
+    return Surprisals._make(field[positions] for field in surprisals)
 
 
-def _joined(parts: Sequence[Surprise], axis: int = 0) -> Surprise:
-    return Surprise._make(np.concatenate(field, axis) for field in zip(*parts, strict=True))
+def _concatenate(parts: Sequence[Surprisals], axis: int = 0) -> Surprisals:
+    return Surprisals._make(np.concatenate(field, axis) for field in zip(*parts, strict=True))

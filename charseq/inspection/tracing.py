@@ -85,16 +85,18 @@ class Subject:
     arrays: Mapping[str, Floats]
     """The parameters by name."""
     sequences: tuple[Ids, ...]
-    """The ids that are read of each text."""
+    """The ids that the network reads, for each text."""
+    targets: tuple[Ids, ...]
+    """The ids that the network predicts, for each text: from the second one on."""
 
     @classmethod
     def of(
         cls, network: Network, vocabulary: Vocabulary, arrays: Mapping[str, Floats], texts: Sequence[str]
     ) -> "Subject":
         """A network to be run over texts.  Raises UnknownCharacter."""
-        edge = [0] if vocabulary.boundary else []
-        read = (np.array([*edge, *vocabulary.encode(text)], np.int64) for text in texts)
-        return cls(network, vocabulary, arrays, tuple(read))
+        encoded = [vocabulary.encode_text(text, begin=True, end=True).ids.astype(np.int64) for text in texts]
+        read = tuple(ids[:-1] if vocabulary.boundary else ids for ids in encoded)
+        return cls(network, vocabulary, arrays, read, tuple(ids[1:] for ids in encoded))
 
     @property
     def weights(self) -> Weights:
@@ -233,8 +235,7 @@ def _read_out(subject: Subject, hs: Floats) -> list[Row]:
 
 def _targets(subject: Subject) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """The id to predict at each place [B T], and the place's weight: 0 where nothing comes after it."""
-    edge = [0] if subject.vocabulary.boundary else []
-    targets, counts = padded([np.array([*ids[1:], *edge], np.int64) for ids in subject.sequences])
+    targets, counts = padded(subject.targets)
     targets = np.pad(targets, ((0, 0), (0, subject.live.shape[1] - targets.shape[1])))
     return targets, (np.arange(targets.shape[1]) < counts[:, None]).astype(np.float32)
 

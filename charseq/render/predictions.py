@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, TextIO
 
-from charseq.inference.continuation import Step
-from charseq.inference.decoding import Answer
+from charseq.inference.requests import Answer, Step, prompt_ids
 from charseq.model.model_file import Model
 from charseq.render.visible import escaped, visible
 
@@ -122,7 +121,7 @@ class _Heat:
 
         vocabulary = self._model.vocabulary
         if not self._only_new:
-            for symbol in vocabulary.encode(answer.request.prompt):
+            for symbol in prompt_ids(self._model, answer.request)[int(vocabulary.boundary) :]:
                 yield Place(vocabulary.symbols[symbol], None)
         for step in answer.steps:
             yield Place(step.character, _bits(step))

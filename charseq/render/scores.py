@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
-from charseq.inference.scoring import Scored, Surprise, Total, read_as
+from charseq.inference.scoring import ScoredText, Surprisals, TotalScore
 from charseq.model.model_file import Model
 from charseq.render.visible import visible
 from charseq.text.units import Unknown
@@ -20,7 +20,7 @@ SURPRISING = 4.0
 class ScoreRenderer(Protocol):
     """Shows one text after the other."""
 
-    def show(self, scored: Scored) -> None:
+    def show(self, scored: ScoredText) -> None:
         """Show a text."""
 
 
@@ -47,7 +47,7 @@ class _JSONLines:
     def __init__(self, output: TextIO, model: Model) -> None:
         self._output, self._symbols = output, model.vocabulary.with_unknown
 
-    def show(self, scored: Scored) -> None:
+    def show(self, scored: ScoredText) -> None:
         write = self._output.write
         write('{"text": "')
         for piece in scored.pieces():
@@ -55,8 +55,8 @@ class _JSONLines:
         write(
             f'", "source": {json.dumps(scored.source or None)}, "number": {scored.number}, "per_character": ['
         )
-        total, between = Total(), ""
-        for part in scored.parts():
+        total, between = TotalScore(), ""
+        for part in scored.surprisals():
             total.add(part)
             for character in self._characters(part):
                 write(between + json.dumps(character, allow_nan=False))
@@ -65,9 +65,9 @@ class _JSONLines:
         write("], " + json.dumps(measures, allow_nan=False)[1:] + "\n")
         self._output.flush()
 
-    def _characters(self, part: Surprise) -> Iterator[dict[str, Any]]:
+    def _characters(self, part: Surprisals) -> Iterator[dict[str, Any]]:
         symbols = self._symbols
-        for symbol, bits, rank, best in part.places():
+        for symbol, bits, rank, best in part.positions():
             yield {
                 "character": symbols[symbol],
                 "bits": bits,
@@ -82,7 +82,7 @@ class _Totals:
     def __init__(self, output: TextIO) -> None:
         self._output, self._begun = output, False
 
-    def show(self, scored: Scored) -> None:
+    def show(self, scored: ScoredText) -> None:
         measures = [_shown(value) for value in _measures(scored.total).values()]
         if not self._begun:
             self._output.write("bits\tnats\tperplexity\tcharacters\tline\ttext\n")
@@ -98,12 +98,12 @@ class _Characters:
         self._output, self._unit, self._begun = output, model.vocabulary.unit, False
         self._symbols = model.vocabulary.with_unknown
 
-    def show(self, scored: Scored) -> None:
+    def show(self, scored: ScoredText) -> None:
         if not self._begun:
             self._output.write("line\tcharacter\tbits\trank\tlikeliest\n")
             self._begun = True
-        for part in scored.parts():
-            for symbol, bits, rank, best in part.places():
+        for part in scored.surprisals():
+            for symbol, bits, rank, best in part.positions():
                 self._output.write(
                     f"{scored.number}\t{self._shown(symbol)}\t{bits:.4f}\t{rank}\t{self._shown(best)}\n"
                 )
@@ -128,7 +128,7 @@ class _Heat:
         self._unknown: Unknown = unknown
         self._console.print(legend(self._console))
 
-    def show(self, scored: Scored) -> None:
+    def show(self, scored: ScoredText) -> None:
         from rich.text import Text
 
         from charseq.render.heat_map import heat
@@ -144,21 +144,22 @@ class _Heat:
         if not self._lines:
             self._console.print(Text(_sentence(scored.total), "bold"))
 
-    def _places(self, scored: Scored) -> "Iterator[Place]":
+    def _places(self, scored: ScoredText) -> "Iterator[Place]":
         from charseq.render.heat_map import Place
 
         symbols = self._model.vocabulary.with_unknown
         if not self._model.vocabulary.boundary:  # the first character was only read
             text = next(iter(scored.pieces()), "")
-            for symbol in read_as(self._model, text[:64], self._unknown)[:1].tolist():
+            first = self._model.vocabulary.encode_text(text[:64], unknown=self._unknown).targets[:1]
+            for symbol in first.tolist():
                 yield Place(symbols[symbol], None)
-        for part in scored.parts():
-            for symbol, bits, rank, best in part.places():
+        for part in scored.surprisals():
+            for symbol, bits, rank, best in part.positions():
                 likelier = rank > 1 and bits >= SURPRISING
                 yield Place(symbols[symbol], bits, symbols[best] if likelier else None)
 
 
-def _measures(total: Total) -> dict[str, Any]:
+def _measures(total: TotalScore) -> dict[str, Any]:
     return {
         "bits_per_character": total.bits_per_character,
         "nats_per_character": total.nats_per_character,
@@ -173,7 +174,7 @@ def _shown(value: float | int | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.4f}" if value < 1e6 else f"{value:.4g}"
 
 
-def _name(scored: Scored) -> str:
+def _name(scored: ScoredText) -> str:
     """A text or a line as it is; of a file that is one text, its name."""
     pieces = scored.pieces()
     if scored.source and not isinstance(pieces, list):
@@ -181,7 +182,7 @@ def _name(scored: Scored) -> str:
     return "".join(pieces).replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _sentence(total: Total) -> str:
+def _sentence(total: TotalScore) -> str:
     if total.bits_per_character is None:
         return "nothing to score: a character is scored by what stands before it"
     return (

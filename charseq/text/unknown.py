@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -29,7 +30,7 @@ FORMS: dict[Form, tuple[str, str]] = {
 
 
 class Symbols(Protocol):
-    """What is asked of a vocabulary here."""
+    """The part of a vocabulary that explanations use."""
 
     @property
     def unit(self) -> Unit:
@@ -68,8 +69,16 @@ class Interface:
             hints += [f"it knows {known}", *([self.unknown] if self.unknown else [])]
         return "; ".join(hints)
 
+    @contextmanager
+    def explaining(self, *, model: str = "", where: str = "") -> Iterator[None]:
+        """Raise every UnknownCharacter of the body as one with a hint for this interface."""
+        try:
+            yield
+        except UnknownCharacter as error:
+            raise self.explain(error, model=model, where=where) from None
+
     def explain(self, error: UnknownCharacter, *, model: str = "", where: str = "") -> UnknownCharacter:
-        """Return the error with a hint for this interface, the model's path and the place of the text."""
+        """Return the error with a hint for this interface, the model's path and the text's location."""
         hint = self.hint(error.known, error.cause)
         return UnknownCharacter(
             where + error.message,
@@ -93,10 +102,10 @@ PYTHON = Interface(
 
 
 def unknown_character(
-    vocabulary: Symbols, message: str, known: str, parts: Sequence[str], place: int
+    vocabulary: Symbols, message: str, known: str, parts: Sequence[str], position: int
 ) -> UnknownCharacter:
-    """Return the error for the unknown symbol at `place` of a text's symbols."""
-    sample = vocabulary.joined(parts[max(0, place - CONTEXT_SYMBOLS) : place + SAMPLE_SYMBOLS])
+    """Return the error for the unknown symbol at a position of a text's symbols."""
+    sample = vocabulary.joined(parts[max(0, position - CONTEXT_SYMBOLS) : position + SAMPLE_SYMBOLS])
     cause = cause_of(vocabulary, sample)
     return UnknownCharacter(message, hint=Interface().hint(known, cause), known=known, cause=cause)
 
@@ -115,11 +124,11 @@ def _candidates(vocabulary: Symbols, text: str) -> Iterator[tuple[str, Cause]]:
     """Yield changed texts, each with the cause that it would confirm."""
     if "\n" in text:
         yield _with_other_line_ends(vocabulary, text)
-    given = set(segments(text, vocabulary.unit))
+    original = set(segments(text, vocabulary.unit))
     for form, (description, normalization) in FORMS.items():
         changed = unicodedata.normalize(form, text)
-        # Composing alone makes unknown characters fewer; it helps only if it makes known ones.
-        if changed != text and vocabulary.knows_any(set(segments(changed, vocabulary.unit)) - given):
+        # Composing always leaves fewer unknown symbols; it helps only if it yields known ones.
+        if changed != text and vocabulary.knows_any(set(segments(changed, vocabulary.unit)) - original):
             yield changed, Cause(description, f"convert it to {form}", normalization)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.errors import ModelFileError, UnknownCharacter
+from charseq.text.code_points import PIECE, code_points, joined_texts
 from charseq.text.units import Normalization, Unit, Unknown, can_segment, normalized, segments
 from charseq.text.unknown import unknown_character
 
@@ -19,8 +20,20 @@ Ids = npt.NDArray[np.integer[Any]]
 BOUNDARY = ""
 """The symbol that opens and closes a line.  It sorts first, so where it is known its id is 0."""
 UNKNOWN = "\ufffd"
-PIECE = 1 << 16
-"""Characters looked up at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedText:
+    """A text as ids [N], boundary symbols included."""
+
+    ids: Ids
+    """The ids that the model reads."""
+    targets: Ids
+    """The ids to predict: V, which the model never predicts, in place of every replaced symbol."""
+    text: str
+    """The text that is read: the given one, or what is left of it after skipping and replacing."""
+    unknown: int
+    """Number of symbols that were skipped or replaced."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +76,10 @@ class Vocabulary:
         clusters: set[str] = {BOUNDARY} if boundary else set()
         met = np.zeros(sys.maxunicode + 1, np.bool_)
         alone = unit == "grapheme" or normalization != "none"
-        for text in texts if alone else _joined_to_pieces(texts):
+        for text in texts if alone else joined_texts(texts):
             parts = segments(normalized(text, normalization), unit)
             if isinstance(parts, str):
-                for codes in _code_points(parts):
+                for codes in code_points(parts):
                     met[codes] = True
             else:
                 clusters.update(parts)
@@ -97,36 +110,45 @@ class Vocabulary:
         return self.symbols[:1] == (BOUNDARY,)
 
     def encode(self, text: str) -> Ids:
-        """Turn a text of T symbols into ids [T], in the smallest unsigned type that holds V.
+        """Return the ids [T] of a text of T known symbols, in the smallest unsigned type that holds them.
 
-        Raises UnknownCharacter, which names the symbol, its code points and its place.
+        Raises UnknownCharacter.
+        """
+        return self.encode_text(text).ids
+
+    def encode_text(
+        self, text: str, *, unknown: Unknown = "error", begin: bool = False, end: bool = False
+    ) -> EncodedText:
+        """Normalize a text, split it into symbols, look up their ids, and treat the unknown ones.
+
+        `begin` and `end` add the boundary symbol before and after, if the model reads lines.  Under the
+        policy "error", raises UnknownCharacter, which names the first unknown symbol, its code points and
+        its position.  Each symbol is skipped or replaced by itself; the text is not split again.
         """
         parts = segments(normalized(text, self.normalization), self.unit)
-        if isinstance(parts, str):
-            return self._looked_up(text, parts, self._table)
-        found = [self._ids.get(part, -1) for part in parts]
-        if -1 in found:
-            raise self._unknown(text, parts, found.index(-1))
-        return np.array(found, dtype=self.dtype)
+        targets, first = self._look_up(parts, self._table if isinstance(parts, str) else None)
+        count = 0
+        if first is not None:
+            if unknown == "error":
+                raise self._unknown(text, parts, first)
+            is_unknown = targets == len(self)
+            count = int(np.count_nonzero(is_unknown))
+            if unknown == "skip" or not self.replacement:
+                targets = targets[~is_unknown]
+        if self.boundary and (begin or end):
+            edge = np.zeros(1, targets.dtype)
+            targets = np.concatenate([edge[:begin], targets, edge[:end]])
+        ids = self.replace_unknown(targets) if count else targets
+        ids = ids.astype(self.dtype, copy=False)
+        return EncodedText(ids, targets, self.decode(ids) if count else text, count)
 
-    def readable(self, text: str, unknown: Unknown) -> str:
-        """The text with unknown symbols as they are ("error"), skipped, or replaced by `replacement`.
-
-        Where symbols that then stand side by side make an unknown one, so is that: CR and LF, two halves of
-        a flag, a letter and its accent.
-        """
-        if unknown == "error":
-            return text
-        other, known = "" if unknown == "skip" else self.replacement, self._ids
-        for _ in range(len(text) + 1):
-            parts = segments(normalized(text, self.normalization), self.unit)
-            if all(part in known for part in parts):
-                break
-            text = self.joined(part if part in known else other for part in parts)
-        return text
+    def replace_unknown(self, ids: Ids) -> Ids:
+        """Return ids of any shape with the id of the replacement in place of V."""
+        is_unknown = ids == len(self)
+        return np.where(is_unknown, self._ids[self.replacement], ids) if is_unknown.any() else ids
 
     def unknown_in(self, text: str) -> int:
-        """How many symbols of a text are not known."""
+        """Return the number of unknown symbols in a text."""
         parts = segments(normalized(text, self.normalization), self.unit)
         return sum(part not in self._ids for part in parts)
 
@@ -141,70 +163,77 @@ class Vocabulary:
 
     @property
     def with_unknown(self) -> tuple[str, ...]:
-        """The symbols, and behind them what stands for an unknown one where it is shown."""
+        """The symbols and, as number V, U+FFFD, which displays an unknown symbol."""
         return (*self.symbols, UNKNOWN)
 
     @property
     def replacement(self) -> str:
-        """What stands for an unknown symbol: the first known one of U+FFFD, ?, _ and space, or the first."""
+        """The symbol that replaces an unknown one: the first known of U+FFFD, ?, _, space and all others.
+
+        Empty if no symbol is known.
+        """
         usual = (UNKNOWN, "?", "_", " ", *self.symbols[int(self.boundary) :])
         return next((symbol for symbol in usual if symbol in self._ids), "")
 
-    def encode_known(self, text: str) -> Ids:
-        """A text of T symbols as ids [T], V in place of each that is not known."""
-        parts = segments(normalized(text, self.normalization), self.unit)
-        if isinstance(parts, str):
-            found = [np.take(self._table, codes, mode="clip") for codes in _code_points(parts)]
-            return np.concatenate([*found, self._table[:0]])
-        return np.array([self._ids.get(part, len(self)) for part in parts], self._dtype_of_unknown)
-
     def encode_lines(self, lines: Sequence[str]) -> Ids:
-        """Turn lines into ids [N], with the boundary before, between and after them.
+        """Return the ids [N] of a corpus of lines: the boundary symbol before, between and after them.
 
-        Raises UnknownCharacter, as `encode` does.
+        Raises UnknownCharacter.
         """
         if self.unit == "grapheme":
             edge = np.zeros(1, self.dtype)
             return np.concatenate([edge, *(part for line in lines for part in (self.encode(line), edge))])
         text = "\n".join(["", *lines, ""])
         parts = segments(normalized(text, self.normalization), self.unit)
-        return self._looked_up(text, str(parts), self._line_table)
+        ids, first_unknown = self._look_up(parts, self._line_table)
+        if first_unknown is not None:
+            raise self._unknown(text, parts, first_unknown)
+        return ids.astype(self.dtype, copy=False)
 
     def decode(self, ids: Iterable[int] | Ids) -> str:
-        """Turn ids back into text; the boundary leaves nothing behind."""
+        """Return the text of ids [N]; boundary symbols become nothing."""
         if not isinstance(ids, np.ndarray) or self.unit == "grapheme":
             return self.joined(self.symbols[i] for i in ids)
-        there: Ids = ids[ids != 0] if self.boundary else ids
+        symbols: Ids = ids[ids != 0] if self.boundary else ids
         return self.joined(
-            self._codes[there[start : start + PIECE]].tobytes().decode(self._encoding, "surrogatepass")
-            for start in range(0, len(there), PIECE)
+            self._codes[symbols[start : start + PIECE]].tobytes().decode(self._encoding, "surrogatepass")
+            for start in range(0, len(symbols), PIECE)
         )
 
     def joined(self, symbols: Iterable[str]) -> str:
-        """Put symbols together to a text."""
+        """Return symbols as text; bytes are decoded as UTF-8."""
         text = "".join(symbols)
         return text.encode("latin-1").decode("utf-8", "surrogateescape") if self.unit == "byte" else text
 
     def one_hot(self, text: str) -> npt.NDArray[np.float32]:
-        """A text of T symbols as vectors [T V] with a single 1 each."""
+        """Return one-hot vectors [T V] of a text of T symbols.  Raises UnknownCharacter."""
         return np.eye(len(self), dtype=np.float32)[self.encode(text)]
 
-    def _looked_up(self, text: str, parts: str, table: Ids) -> Ids:
-        ids = np.empty(len(parts), table.dtype)
-        start = 0
-        for codes in _code_points(parts):
-            found = ids[start : start + len(codes)]
-            np.take(table, codes, out=found, mode="clip")  # the last entry stands for all codes beyond
-            if found.max(initial=0) == len(self):
-                raise self._unknown(text, parts, start + int(np.argmax(found)))
+    def _look_up(self, parts: Sequence[str], table: Ids | None) -> tuple[Ids, int | None]:
+        """Return the ids [N] of symbols, V for an unknown one, and the position of the first unknown one.
+
+        `table` has the id of every code point; None looks up grapheme clusters.
+        """
+        first: int | None = None
+        if table is None:
+            ids = np.array([self._ids.get(part, len(self)) for part in parts], self._dtype_of_unknown)
+            if len(ids) and ids.max() == len(self):
+                first = int(ids.argmax())
+            return ids, first
+        ids, start = np.empty(len(parts), table.dtype), 0
+        for codes in code_points(str(parts)):
+            piece = ids[start : start + len(codes)]
+            np.take(table, codes, out=piece, mode="clip")  # the last entry is V
+            if first is None and piece.max() == len(self):
+                first = start + int(piece.argmax())
             start += len(codes)
-        return ids.astype(self.dtype, copy=False)
+        return ids, first
 
     @cached_property
     def _table(self) -> Ids:
-        """The id of every code point up to the largest known; V where there is none, as at the end.
+        """The id of every code point up to the largest known one, V for an unknown one, and a last V.
 
-        Graphemes have no such table: a cluster may be several code points.
+        Grapheme clusters have no such table: a cluster may be several code points.
         """
         codes = [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
         table = np.full(max(codes, default=0) + 2, len(self), self._dtype_of_unknown)
@@ -213,7 +242,7 @@ class Vocabulary:
 
     @cached_property
     def _codes(self) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """The code point of every id, in one byte or four; the boundary has none, and stands as 0."""
+        """The code point of every id, in one byte or four; 0 for the boundary."""
         codes = [0] * self.boundary + [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
         return np.array(codes, "u1" if max(codes, default=0) < 0x80 else "<u4")
 
@@ -223,7 +252,7 @@ class Vocabulary:
 
     @cached_property
     def _line_table(self) -> Ids:
-        """The same with the end of a line as the boundary."""
+        """The same table with LF as the boundary."""
         table = np.full(max(len(self._table), ord("\n") + 2), len(self), self._table.dtype)
         table[: len(self._table)] = self._table
         table[ord("\n")] = 0
@@ -235,7 +264,7 @@ class Vocabulary:
 
     @property
     def listing(self) -> str:
-        """The symbols as a message tells them, the first of very many."""
+        """The symbols as shown in messages, at most 40."""
         return _listing(self.symbols[int(self.boundary) :])
 
     @cached_property
@@ -245,39 +274,16 @@ class Vocabulary:
 
     @property
     def _dtype_of_unknown(self) -> "np.dtype[Any]":
-        """The smallest unsigned type that holds every id, and V in place of an unknown symbol."""
+        """The smallest unsigned type that holds every id and V."""
         return np.dtype(np.min_scalar_type(len(self)))
 
-    def _unknown(self, text: str, parts: Sequence[str], place: int) -> UnknownCharacter:
-        part = parts[place]
-        points = " ".join(f"U+{ord(c):04X}" for c in part)
-        shown = f"byte 0x{ord(part):02X}" if self.unit == "byte" else f"{part!r} ({points})"
+    def _unknown(self, text: str, parts: Sequence[str], position: int) -> UnknownCharacter:
+        symbol = parts[position]
+        points = " ".join(f"U+{ord(c):04X}" for c in symbol)
+        shown = f"byte 0x{ord(symbol):02X}" if self.unit == "byte" else f"{symbol!r} ({points})"
         context = text if len(text) <= 40 else text[:40] + "..."
-        message = f"{shown}, {self.unit} {place + 1} of {context!r}, is not in the model's vocabulary"
-        return unknown_character(self, message, self.listing, parts, place)
-
-
-def _joined_to_pieces(texts: Iterable[str]) -> Iterator[str]:
-    """The same characters in fewer, longer texts: a million short ones take a million calls."""
-    waiting: list[str] = []
-    length = 0
-    for text in texts:
-        waiting.append(text)
-        length += len(text)
-        if length >= PIECE:
-            yield "".join(waiting)
-            waiting, length = [], 0
-    yield "".join(waiting)
-
-
-def _code_points(text: str) -> Iterator[npt.NDArray[np.unsignedinteger[Any]]]:
-    """The code points of a text, a piece at a time, each piece small enough to stay in the cache."""
-    for start in range(0, len(text), PIECE):
-        piece = text[start : start + PIECE]
-        if piece.isascii():
-            yield np.frombuffer(piece.encode("ascii"), np.uint8)
-        else:
-            yield np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), "<u4")
+        message = f"{shown}, {self.unit} {position + 1} of {context!r}, is not in the model's vocabulary"
+        return unknown_character(self, message, self.listing, parts, position)
 
 
 def _listing(symbols: Sequence[str], most: int = 40) -> str:

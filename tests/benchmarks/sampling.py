@@ -23,7 +23,8 @@ from torch.nn import functional
 
 from charseq import native
 from charseq.cells import CELLS
-from charseq.inference.continuation import Request, continuations
+from charseq.inference.continuation import continuations
+from charseq.inference.requests import Request
 from charseq.inference.sampling import Choice
 from charseq.model.model_file import Model
 from charseq.model.network import Network

@@ -23,9 +23,10 @@ from torch.nn import functional
 
 from charseq import native
 from charseq.inference.constraint import Constraint
-from charseq.inference.continuation import Request, continuations
+from charseq.inference.continuation import continuations
+from charseq.inference.requests import Request
 from charseq.inference.sampling import Choice
-from charseq.inference.scoring import encoded, surprise, surprises
+from charseq.inference.scoring import score_stream, score_texts
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
@@ -95,15 +96,15 @@ def rows_of(cell: str, hidden: int, options: argparse.Namespace) -> dict[str, li
 
     made = 199 * ROWS
     pairs: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {
-        "one text": (lambda: list(surprise(model, [text])), lambda: plain.one(text), len(text) - 1),
+        "one text": (lambda: list(score_stream(model, [text])), lambda: plain.one(text), len(text) - 1),
         "lines": (
-            lambda: list(surprises(model, lines)),
+            lambda: list(score_texts(model, lines)),
             lambda: plain.many(lines),
             sum(len(line) - 1 for line in lines),
         ),
         "64 texts by a pattern": (written(digits), written(None), made),
     }
-    assert len(list(surprises(model, [encoded(model, "!")]))) == 1  # everything is loaded
+    assert len(list(score_texts(model, [VOCABULARY.encode("!")]))) == 1  # everything is loaded
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in pairs}
     for _ in range(options.rounds):
         for name, (ours, other, count) in pairs.items():

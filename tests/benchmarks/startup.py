@@ -61,6 +61,7 @@ def seconds(arguments: Sequence[str], folder: str, variables: Mapping[str, str])
         cwd=folder,
         check=True,
         capture_output=True,
+        timeout=120,
         env={**os.environ, **variables},
     )
     return time.perf_counter() - started

@@ -183,8 +183,8 @@ if __name__ == "__main__":
         os.chdir(folder)
         prepare()
         run = [sys.executable, "-m", "charseq"]
-        subprocess.run([*run, *TRAINING], capture_output=True, check=True)
+        subprocess.run([*run, *TRAINING], capture_output=True, check=True, timeout=60)
         lines = [["train", *arguments] for arguments, *_ in OF_TRAIN.values()]
         for line in [*lines, *(shlex.split(line) for line, *_ in OTHERS.values())]:
-            done = subprocess.run([*run, *line], capture_output=True, text=True)
+            done = subprocess.run([*run, *line], capture_output=True, text=True, timeout=60)
             print(f"$ charseq {shlex.join(line)[:100]}\n{done.stderr}[{done.returncode}]\n")  # noqa: T201

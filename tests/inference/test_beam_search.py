@@ -7,7 +7,8 @@ import pytest
 from charseq.errors import UsageError
 from charseq.inference.beam_search import beams
 from charseq.inference.constraint import Constraint
-from charseq.inference.continuation import Request, continuation
+from charseq.inference.continuation import continuation
+from charseq.inference.requests import Request
 from charseq.inference.sampling import Choice
 from charseq.model.model_file import Model
 from charseq.model.network import Network

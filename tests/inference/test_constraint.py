@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from charseq.errors import UsageError
 from charseq.inference.constraint import Constraint
-from charseq.inference.continuation import Request, continuations
+from charseq.inference.continuation import continuations
+from charseq.inference.requests import Request
 from charseq.inference.sampling import Choice
 from charseq.text.vocabulary import Vocabulary
 from tests.support.models import gru_model, text_of

@@ -5,15 +5,8 @@ import numpy as np
 import pytest
 
 from charseq.errors import UnknownCharacter
-from charseq.inference.continuation import (
-    ROWS,
-    Request,
-    Step,
-    continuation,
-    continuations,
-    default_choice,
-    opening,
-)
+from charseq.inference.continuation import ROWS, continuation, continuations, default_choice
+from charseq.inference.requests import Request, Step, opening
 from charseq.inference.sampling import Choice
 from charseq.model.model_file import Model
 from charseq.model.network import Network

@@ -4,7 +4,7 @@ import pytest
 from charseq.cli.interactive import _answered
 from charseq.errors import UnknownCharacter
 from charseq.inference.explorer import Explorer, Mind
-from charseq.inference.scoring import encoded, surprises
+from charseq.inference.scoring import score_texts
 from charseq.render.explorer import screen
 from charseq.text.units import Unknown
 from tests.support.models import cycling_model, gru_model
@@ -35,7 +35,7 @@ def test_it_is_what_a_score_tells_of_the_same_text() -> None:
     explorer.write("abcab")
     assert explorer.mind is not None
     before = dict(explorer.mind.likeliest)
-    (found,) = surprises(of, [encoded(of, "abcabf")])
+    (found,) = score_texts(of, [of.vocabulary.encode("abcabf")])
     assert -np.log(before["f"]) == pytest.approx(found.nats[-1], abs=1e-6)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from charseq.errors import CharseqError, UsageError
-from charseq.inference.continuation import Request, Step, continuations
+from charseq.inference.continuation import continuations
 from charseq.inference.novelty import novel
+from charseq.inference.requests import Request, Step
 from charseq.inference.sampling import Choice
 from charseq.model.line_digests import digests, holds
 from charseq.model.model_file import Model, read

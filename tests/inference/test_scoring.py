@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charseq.errors import TextError
-from charseq.inference.scoring import Total, _blocks, encoded, surprise, surprises
+from charseq.inference.scoring import TotalScore, _blocks, score_stream, score_texts
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import NUMPY, log_softmax
 from charseq.model.stepper import Reader
@@ -14,6 +14,11 @@ from charseq.text.vocabulary import Ids
 from tests.support.models import gru_model
 
 TEXTS = ["abcdefgh", "a", "hgfedcba" * 9, "", "bad", "ab", "face" * 40]
+
+
+def encoded(of: Model, text: str) -> Ids:
+    """Return a text as it is scored, from a line's beginning to its end."""
+    return of.vocabulary.encode_text(text, begin=True, end=True).targets
 
 
 def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
@@ -31,7 +36,7 @@ def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
 @pytest.mark.parametrize("boundary", [False, True])
 def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
     of = gru_model(boundary=boundary)
-    found = list(surprises(of, [encoded(of, text) for text in TEXTS]))
+    found = list(score_texts(of, [encoded(of, text) for text in TEXTS]))
     assert len(found) == len(TEXTS)
     for text, one in zip(TEXTS, found, strict=True):
         assert len(one.nats) == max(len(text) + (1 if boundary else -1), 0)
@@ -49,9 +54,9 @@ def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
 @pytest.mark.parametrize("rows", [1, 2, 64])
 def test_a_score_does_not_depend_on_what_stands_beside_it(rows: int) -> None:
     of = gru_model()
-    together = surprises(of, [encoded(of, text) for text in TEXTS * 3], rows)
+    together = score_texts(of, [encoded(of, text) for text in TEXTS * 3], rows)
     for text, one in zip(TEXTS * 3, together, strict=True):
-        (alone,) = surprises(of, [encoded(of, text)])
+        (alone,) = score_texts(of, [encoded(of, text)])
         assert one.nats.tolist() == alone.nats.tolist()
 
 
@@ -59,11 +64,11 @@ def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
     of = gru_model()
     text = "".join("abcdefgh"[i * i % 8] for i in range(500)) + "hgab"
     ids = encoded(of, text)
-    (whole,) = surprises(of, [ids])
-    monkeypatch.setattr("charseq.inference.scoring.PLACES", 37)
-    monkeypatch.setattr("charseq.inference.scoring.NUMBERS", 100)
+    (whole,) = score_texts(of, [ids])
+    monkeypatch.setattr("charseq.inference.scoring.BLOCK_POSITIONS", 37)
+    monkeypatch.setattr("charseq.inference.scoring.BLOCK_LOGITS", 100)
     for cuts in ([], [1], [100, 101, 101, 333]):
-        parts = list(surprise(of, np.split(ids, cuts)))
+        parts = list(score_stream(of, np.split(ids, cuts)))
         assert len(parts) > 10
         assert np.concatenate([part.nats for part in parts]).tolist() == whole.nats.tolist()
         assert np.concatenate([part.ids for part in parts]).tolist() == ids[1:].tolist()
@@ -71,7 +76,7 @@ def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     of = gru_model()
-    monkeypatch.setattr("charseq.inference.scoring.SORTED", 3)
+    monkeypatch.setattr("charseq.inference.scoring.SORTED_TEXTS", 3)
     taken: list[str] = []
 
     def told() -> Iterator[Ids]:
@@ -79,7 +84,7 @@ def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
             taken.append(text)
             yield encoded(of, text)
 
-    found = surprises(of, told())
+    found = score_texts(of, told())
     next(found)
     assert len(taken) == 3
     assert len(list(found)) == 6
@@ -87,14 +92,14 @@ def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_text_of_several_lines_is_none_for_a_model_of_lines() -> None:
     with pytest.raises(TextError, match="lines"):
-        next(surprise(gru_model(boundary=True), [np.zeros(3, np.uint8)]))
+        next(score_stream(gru_model(boundary=True), [np.zeros(3, np.uint8)]))
 
 
 def test_measures_of_a_text() -> None:
     of = gru_model()
-    total = Total()
+    total = TotalScore()
     assert total.nats_per_character is total.bits_per_character is total.perplexity is None
-    (found,) = surprises(of, [encoded(of, "abcabc")])
+    (found,) = score_texts(of, [encoded(of, "abcabc")])
     total.add(found)
     assert total.characters == 5
     assert total.nats_per_character == pytest.approx(found.nats.mean())
@@ -105,12 +110,12 @@ def test_measures_of_a_text() -> None:
 def test_symbols_that_are_equally_likely_share_the_best_rank() -> None:
     of = gru_model()
     flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
-    (found,) = surprises(flat, [encoded(flat, "hgfa")])
+    (found,) = score_texts(flat, [encoded(flat, "hgfa")])
     assert found.ranks.tolist() == [1, 1, 1]
 
 
 def test_pieces_are_read_in_blocks_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.inference.scoring.PLACES", 5)
+    monkeypatch.setattr("charseq.inference.scoring.BLOCK_POSITIONS", 5)
     pieces = np.split(np.arange(17), [3, 7, 7, 8])
     assert [block.tolist() for block in _blocks(pieces)] == [
         [0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12, 13, 14], [15, 16]
@@ -121,8 +126,8 @@ def test_pieces_are_read_in_blocks_of_one_size(monkeypatch: pytest.MonkeyPatch) 
 
 def test_of_a_text_of_one_symbol_nothing_is_scored() -> None:
     of = gru_model()
-    assert list(surprise(of, [encoded(of, "a")])) == []
-    assert list(surprise(of, [])) == []
+    assert list(score_stream(of, [encoded(of, "a")])) == []
+    assert list(score_stream(of, [])) == []
 
 
 @pytest.mark.parametrize("places", [1, 3, 50])
@@ -131,9 +136,9 @@ def test_texts_of_any_length_are_scored_in_blocks_as_they_are_at_once(
 ) -> None:
     of = gru_model()
     texts = [encoded(of, text) for text in TEXTS]
-    whole = list(surprises(of, texts))
-    monkeypatch.setattr("charseq.inference.scoring.PLACES", places)
-    for at_once, in_blocks in zip(whole, surprises(of, texts), strict=True):
+    whole = list(score_texts(of, texts))
+    monkeypatch.setattr("charseq.inference.scoring.BLOCK_POSITIONS", places)
+    for at_once, in_blocks in zip(whole, score_texts(of, texts), strict=True):
         assert in_blocks.nats.tolist() == pytest.approx(at_once.nats.tolist(), abs=1e-6)
         assert in_blocks.ranks.tolist() == at_once.ranks.tolist()
 
@@ -146,5 +151,5 @@ def test_no_more_texts_are_read_side_by_side_than_asked(monkeypatch: pytest.Monk
         return Reader(network, weights, count)
 
     monkeypatch.setattr("charseq.inference.scoring.Reader", recorded)
-    assert len(list(surprises(of, [encoded(of, "abc")] * 5, 2))) == 5
+    assert len(list(score_texts(of, [encoded(of, "abc")] * 5, 2))) == 5
     assert rows == [2, 2, 1]

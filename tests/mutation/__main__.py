@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.mutation.areas import CORE, TESTS
+from tests.mutation.areas import CORE, ROOT, TESTS
 from tests.mutation.blocks import block_of
 from tests.mutation.draw import drawn
 from tests.mutation.mutants import Mutant
 from tests.mutation.reach import Reach, measure
 from tests.mutation.report import Verdict, score, survivors, table
 from tests.mutation.session import Job, Outcome
-from tests.mutation.workspace import ROOT, Workspace, run
+from tests.mutation.workspace import Workspace, run
 
 LEAST = 95.0
 """The percentage of mutants that tests must kill."""

@@ -1,5 +1,7 @@
 """The files of the core that are mutated, and the test files that may detect a mutant."""
 
+from pathlib import Path
+
 CORE = (
     "charseq/cells/__init__.py",
     "charseq/cells/cell.py",
@@ -31,65 +33,32 @@ CORE = (
     "charseq/runs/resume.py",
 )
 
-TESTS = tuple(
-    f"tests/test_{name}.py"
-    for name in (
-        "api",
-        "batches",
-        "beam",
-        "cells",
-        "cells_published",
-        "cells_registered",
-        "choice",
-        "cli_cells",
-        "cli_inspect_gradients",
-        "cli_inspect_shapes",
-        "cli_predict",
-        "cli_predict_bounds",
-        "cli_resume",
-        "cli_runs",
-        "cli_score",
-        "cli_train",
-        "conflicts",
-        "constraint",
-        "continuation",
-        "defaults",
-        "evaluation",
-        "explorer",
-        "first_weights",
-        "formats",
-        "model_file",
-        "model_file_writing",
-        "model_paths",
-        "native",
-        "network",
-        "novel",
-        "option_combinations",
-        "prediction_as_trained",
-        "reader",
-        "resigned",
-        "resume",
-        "resume_refused",
-        "runs",
-        "score",
-        "sequences",
-        "shapes",
-        "split",
-        "tiny_texts",
-        "training_device",
-        "training_fused",
-        "training_keeper",
-        "training_learner",
-        "training_loop",
-        "training_loss",
-        "training_material",
-        "training_native",
-        "training_optimizer",
-        "training_place",
-        "training_reports",
-        "training_watch",
-        "unknown",
-        "windows",
-    )
+FOLDERS = ("cells", "inference", "inspection", "model", "native", "runs", "settings", "text", "training")
+"""The folders of tests whose test files may detect a mutant."""
+
+COMMANDS = (
+    "cells",
+    "inspect_gradients",
+    "inspect_shapes",
+    "option_combinations",
+    "predict",
+    "predict_limits",
+    "resume",
+    "runs",
+    "score",
+    "train",
 )
-"""Tests in this process.  Tests of signals, terminals, pipes and output formats are left out."""
+"""The test files of commands that may detect a mutant."""
+
+ROOT = Path(__file__).parents[2]
+
+TESTS = (
+    "tests/test_api.py",
+    *(f"tests/cli/test_{name}.py" for name in COMMANDS),
+    *sorted(
+        str(path.relative_to(ROOT))
+        for folder in FOLDERS
+        for path in (ROOT / "tests" / folder).glob("test_*.py")
+    ),
+)
+"""Tests of signals, terminals, pipes and output formats are left out."""

@@ -5,8 +5,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from tests.mutation.areas import ROOT
 from tests.mutation.mutants import Mutant, mutants_of, required_keywords
-from tests.mutation.workspace import ROOT
 
 
 def drawn(paths: Sequence[str], count: int, seed: int) -> dict[str, list[Mutant]]:

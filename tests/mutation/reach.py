@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.mutation.areas import CORE, TESTS
+from tests.mutation.areas import CORE, ROOT, TESTS
 from tests.mutation.blocks import instrumented
 from tests.mutation.session import Job
-from tests.mutation.workspace import ROOT, Workspace, run
+from tests.mutation.workspace import Workspace, run
 
 LONGEST = 20.0
 """Seconds of a test from which on no mutant is tested with it."""
@@ -85,5 +85,6 @@ def _digest(test_file: str) -> str:
 
 def _files(test_file: str) -> Iterator[Path]:
     yield from (ROOT / "charseq").rglob("*.py")
-    yield from (path for path in (ROOT / "tests").glob("*.py") if not path.name.startswith("test_"))
+    yield ROOT / "tests/conftest.py"
+    yield from (ROOT / "tests/support").glob("*.py")
     yield ROOT / test_file

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mutation.areas import ROOT
 from tests.mutation.mutants import Mutant
-from tests.mutation.workspace import ROOT
 
 SURVIVORS = Path(__file__).with_name("survivors.md")
 ENTRY = re.compile(r"^- `(?P<path>.+?)`: `(?P<old>.+)` becomes `(?P<new>.+)`\. (?P<reason>.+)$")

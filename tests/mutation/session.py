@@ -87,7 +87,6 @@ def _run(job: Job, folder: Path) -> None:
     os.chdir(tree)
     faulthandler.enable(os.fdopen(os.dup(2), "w"))
     faulthandler.dump_traceback_later(COLLECTION_LIMIT, exit=True)
-    _fix_hypothesis()
     observer = _Observer(job.seconds)
     basetemp = f"--basetemp={folder / 'temporary'}"
     code = int(pytest.main([*ARGUMENTS, basetemp, *job.options, *job.tests], plugins=[observer]))
@@ -113,6 +112,9 @@ class _Observer:
         self._seconds, self._order = seconds, {name: number for number, name in enumerate(seconds)}
         self._reached: set[str] = set()
         setattr(builtins, REACHED, self._reached.add)
+
+    def pytest_configure(self) -> None:
+        _fix_hypothesis()  # after tests/conftest.py, which loads another profile
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         if self._order:

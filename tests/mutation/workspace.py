@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests.mutation.areas import ROOT
 from tests.mutation.session import Job, Outcome, finish, start
 
-ROOT = Path(__file__).parents[2]
 PAUSE = 0.02
 """Seconds between two looks at the running jobs."""
 

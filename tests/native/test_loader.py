@@ -87,7 +87,7 @@ def test_the_cell_table_in_c_agrees_with_the_python_cells() -> None:
 
 def in_a_new_process(code: str, environment: dict[str, str]) -> str:
     command = [sys.executable, "-c", f"import os; from charseq import native; native.share_cores(); {code}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.strip()
 
 

@@ -116,7 +116,7 @@ def test_killed_at_any_moment_a_training_leaves_a_model_that_loads_and_goes_on(c
             wait_for_lines(process, 1)
         time.sleep(0.3 * moments.random())
         process.kill()
-        process.communicate()
+        process.communicate(timeout=10)
         assert read(Path("run/model.safetensors")).learned
         for line in Path("run/log.ndjson").read_text().splitlines(keepends=True):
             if line.endswith("\n"):
@@ -146,7 +146,7 @@ def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(coun
             assert f"process {winner.pid}".encode() in errors or b"there is no model" in errors
         assert Path("mine/log.ndjson").stat().st_ino == before
         winner.kill()
-        winner.communicate()
+        winner.communicate(timeout=10)
         after = Forked("train", *arguments)
         wait_for_lines(after, 2)
         after.send_signal(signal.SIGTERM)
@@ -164,7 +164,7 @@ def test_of_four_trainings_that_begin_together_one_wins(count: int) -> None:
         (winner,) = [process for process in processes if process.poll() is None]
         for process in processes:
             if process is not winner:
-                _, errors = process.communicate()
+                _, errors = process.communicate(timeout=10)
                 assert process.returncode in (1, 2)
                 assert f"process {winner.pid}".encode() in errors or b"already holds a run" in errors
         wait_for_lines(winner, 2)

@@ -117,7 +117,10 @@ def test_no_socket_is_opened_and_no_process_started() -> None:
 def test_the_watch_sees_what_it_is_to_see() -> None:
     code = "import sys, tests.support.watched as w; sys.addaudithook(w.watch); import socket; socket.socket()"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=60,
     )
     assert done.returncode == 99
 

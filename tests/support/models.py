@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from charseq.inference.continuation import Step
+from charseq.inference.requests import Step
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw

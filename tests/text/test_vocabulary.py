@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charseq.errors import CharseqError, UnknownCharacter
+from charseq.text.units import Unknown
 from charseq.text.vocabulary import Vocabulary
 
 any_text = st.text(st.characters(codec=None, exclude_categories=[]), min_size=1)
@@ -120,6 +121,7 @@ def test_an_unknown_byte_is_named() -> None:
         Vocabulary.of(["ab"], unit="byte").encode("a\udcff")
 
 
+POLICIES: "tuple[Unknown, ...]" = ("skip", "replace")
 mixture = st.text(st.sampled_from("ab\r\n?\u0301é한\u1100\u1161🇰🇷👩\u200d\ud800"), max_size=12)
 
 
@@ -130,29 +132,29 @@ mixture = st.text(st.sampled_from("ab\r\n?\u0301é한\u1100\u1161🇰🇷👩\u2
     form=st.sampled_from(["none", "nfc", "nfd", "nfkc"]),
     boundary=st.booleans(),
 )
-def test_what_is_skipped_or_replaced_leaves_a_text_of_known_symbols(
+def test_skipping_and_replacing_leave_only_known_symbols(
     learned: str, text: str, unit: Any, form: Any, boundary: bool
 ) -> None:
     if unit == "byte":
         learned, text = learned.replace("\ud800", "\udcff"), text.replace("\ud800", "\udcff")
     vocabulary = Vocabulary.of([learned], unit=unit, normalization=form, boundary=boundary)
-    ids = vocabulary.encode_known(text)
-    assert int((ids == len(vocabulary)).sum()) == vocabulary.unknown_in(text)
-    vocabulary.encode(vocabulary.readable(text, "skip"))
+    skipped, replaced = (vocabulary.encode_text(text, unknown=policy) for policy in POLICIES)
+    assert skipped.unknown == replaced.unknown == vocabulary.unknown_in(text)
+    for found in (skipped, replaced):
+        assert all(vocabulary.symbols[i] for i in found.ids)
+        assert found.unknown or found.text == text
     if learned:
-        assert len(vocabulary.encode(vocabulary.readable(text, "replace"))) <= len(ids)
+        assert len(replaced.ids) == len(skipped.ids) + replaced.unknown
+        assert int((replaced.targets == len(vocabulary)).sum()) == replaced.unknown
+        known = replaced.ids[replaced.targets != len(vocabulary)]
+        assert known.tolist() == skipped.ids.tolist()
 
 
 def test_clusters_of_several_code_points_have_their_ids_beside_unknown_ones() -> None:
     vocabulary = Vocabulary.of(["e\u0301a"], unit="grapheme")
     assert vocabulary.symbols == ("a", "e\u0301")
-    assert vocabulary.encode_known("ae\u0301xe").tolist() == [0, 1, 2, 2]
-    assert vocabulary.encode_known("").tolist() == []
-
-
-def test_what_stands_side_by_side_only_after_a_symbol_was_skipped_is_skipped_if_unknown() -> None:
-    vocabulary = Vocabulary.of(["\r", "\n", "a"], unit="grapheme")
-    assert vocabulary.readable("a\rx\na", "skip") == "aa"
+    assert vocabulary.encode_text("ae\u0301xe", unknown="replace").targets.tolist() == [0, 1, 2, 2]
+    assert vocabulary.encode_text("", unknown="replace").targets.tolist() == []
 
 
 def test_symbols_that_are_not_sorted_are_refused() -> None:
