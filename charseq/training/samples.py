@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from charseq.inference.continuation import continuation, default_choice
+from charseq.inference.continuation import continuation, default_sampling
 from charseq.inference.requests import opening
 from charseq.model.model_file import Model
 from charseq.training.learner import Learner
@@ -73,6 +73,6 @@ class Sampler:
 
 def _written(model: Model, seed: int, number: int, length: int) -> str:
     begun = opening(model)
-    choice = default_choice(model)
-    steps = continuation(model, begun, choice, length=length, seed=seed, sample=number, top=None)
+    params = default_sampling(model)
+    steps = continuation(model, begun, params, length=length, seed=seed, sample=number, top=None)
     return begun + model.vocabulary.joined(step.character for step in steps)
