@@ -12,10 +12,8 @@ from charseq.inference.decoding import Decoding, Options, whole_number
 from charseq.inference.requests import Answer, Request, Step
 from charseq.inference.scoring import Surprisals, TotalScore, score_texts
 from charseq.model.model_file import Model, read
-from charseq.runs.folder import new_run, resumed_run
 from charseq.runs.model_paths import model_path
 from charseq.system.interrupt import Interrupt
-from charseq.system.suspension import running_time
 from charseq.text.sources import Given
 from charseq.text.units import Normalization, Unit, Unknown
 from charseq.text.unknown import PYTHON
@@ -224,58 +222,38 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     **settings: Any,
 ) -> "Iterator[Event]":
-    """Learn a text, several, or files, and yield every event; the last one is an End with the model's path.
+    """Train on texts or files, and yield every event; the last is an End with the path of the model.
 
-    `settings` are those of TrainSettings; what is left out is chosen from the text.
-    An interrupt (Ctrl-C, or that of a notebook) ends the run as `stop` does, and is raised once it is saved.
-    `resume` names a run to go on with, or "newest", whose text and settings need not be given again; of
-    these only epochs, time_limit, patience and device may change.  `save_every` is in seconds.  `stop` is
-    asked after every update, and ends the run, its model saved; so does reading no further events.  Raises
-    UsageError for what cannot be, CharseqError where the run cannot be written.
+    Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
+    So does a true result of `stop`, which is called after every update.  An interrupt (Ctrl-C, or that of a
+    notebook) is raised once the model is saved.
+    `settings` are fields of TrainSettings; the others are chosen from the text.  `resume` names a run to
+    resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience
+    and device may change.  `save_every` is in seconds.
+    Raises UsageError for invalid arguments, CharseqError where the run cannot be written.
     """
-    import io
-
     from charseq.native import threads
-    from charseq.runs.resume import named_run, resumption
-    from charseq.settings.defaults import choose
-    from charseq.training.torch_requirement import require_torch
-
-    require_torch()
-    from charseq.training.device import power_of
-    from charseq.training.loop import train as learn
+    from charseq.runs.prepare import prepare
+    from charseq.training.torch_requirement import power_of_device, require_torch
 
     if isinstance(save_every, bool) or not isinstance(save_every, int | float) or not save_every > 0:
-        raise UsageError(f"save_every is {save_every!r}", hint="it is a number of seconds above 0")
-    named = [files] if isinstance(files, str | Path) else files
-    given = Given(tuple(_several(text)), tuple(map(str, named)), lines, unit, normalize, vocabulary)
-    resumed = None
-    if resume is not None:
-        if out is not None or force:
-            raise UsageError("a run goes on in its own folder", hint="leave out and force away")
-        resumed = resumption(named_run(str(resume))).with_changes(settings).with_text(given)
-        given = resumed.given
-    interrupt, began = Interrupt(stop), running_time()
-    with given.opened(io.BytesIO()) as corpus:
-        known = given.vocabulary(corpus)
-        if resumed:
-            chosen, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
-        else:
-            power = partial(power_of, settings.get("device", "auto"))
-            chosen = choose(corpus, len(known), settings, power=power)
-            run = partial(new_run, chosen.cell, None if out is None else Path(out), force=force)
+        raise UsageError(f"save_every is {save_every!r}", hint="it must be a number of seconds above 0")
+    names = [files] if isinstance(files, str | Path) else files
+    interrupt = Interrupt(stop)
+    run = prepare(
+        Given(tuple(_several(text)), tuple(map(str, names)), lines, unit, normalize, vocabulary),
+        settings,
+        out=None if out is None else Path(out),
+        force=force,
+        resume=None if resume is None else str(resume),
+        power=partial(power_of_device, settings.get("device", "auto")),
+    )
+    with run as plan:
+        require_torch()
+        from charseq.training.loop import train as run_training
+
         try:
-            events = learn(
-                corpus,
-                known,
-                chosen,
-                run,
-                given=given,
-                resumed=resumed,
-                stop=interrupt,
-                save_every=save_every,
-                began=began,
-            )
-            with contextlib.closing(events):
+            with contextlib.closing(run_training(plan, stop=interrupt, save_every=save_every)) as events:
                 yield from interrupt.deferred(events)
         except RuntimeError as error:  # of CUDA, or of autograd where there is a GPU
             if threads.forked and "fork" in str(error):

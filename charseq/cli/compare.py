@@ -36,7 +36,8 @@ from charseq.errors import ExitStatus, UsageError
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
-    from charseq.comparison import Trial
+    from charseq.cli.signals import Stop
+    from charseq.comparison import Result, Trial
     from charseq.events import Event
     from charseq.render.comparison import ComparisonRenderer
     from charseq.settings.train_settings import TrainSettings
@@ -103,24 +104,24 @@ def compare(
             hint="begin at a smaller --seed",
         )
     source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
-        known = source.vocabulary(corpus)
-        planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
-        form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+        vocabulary_ = source.vocabulary(corpus)
+        planned = trials(corpus, len(vocabulary_), given, cells=cells_of(cells), seeds=seeds, match=match)
         if form != "json" and not given["stride"]:
             text_input.suggest_lines(corpus)
-        _compare(corpus, known, source, planned, form)
+        _compare(corpus, vocabulary_, source, planned, form)
 
 
 def _compare(
-    corpus: "AnyCorpus", known: "Vocabulary", given: "Given", planned: "Sequence[Trial]", form: Form
+    corpus: "AnyCorpus", vocabulary: "Vocabulary", source: "Given", planned: "Sequence[Trial]", form: Form
 ) -> None:
-    """Do all trainings, and show them."""
-    from charseq.comparison import Result, run
-    from charseq.events import End
+    """Run every training, show the results, and name the best run."""
+    from charseq.comparison import run
     from charseq.render.comparison import conditions
     from charseq.runs.folder import new_comparison, new_run
     from charseq.runs.model_paths import model_path
+    from charseq.runs.prepare import plan_run
     from charseq.text.encoding import symbols_in
     from charseq.training.torch_requirement import require_torch
 
@@ -128,28 +129,41 @@ def _compare(
     from charseq.training.loop import train
 
     if form != "json":
-        streams.report(conditions(planned, symbols_in(corpus, known), len(known), known.unit))
-    ended: list[Result] = []
+        symbols = symbols_in(corpus, vocabulary)
+        streams.report(conditions(planned, symbols, len(vocabulary), vocabulary.unit))
     folder = cache(new_comparison)
-    with stopping() as stop, _renderer(form, planned) as renderer:
-        stop.begun, stop.screen = True, renderer.screen
+    with stopping() as stop:
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
-            open_run = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
-            return train(corpus, known, settings, open_run, given=given, stop=stop)
+            open_folder = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
+            plan = plan_run(corpus, vocabulary, settings, open_folder=open_folder, source=source)
+            return train(plan, stop=stop)
 
-        for result, event in run(planned, trained):
-            if isinstance(event, End):
-                ended.append(result)
-            with streams.stop_on_broken_pipe(stop):
-                renderer.show(result, event)
-    if form != "json" and any(result.end and result.end.model for result in ended):
+        results = _show(run(planned, trained), planned, form, stop)
+    if form != "json" and any(result.end and result.end.model for result in results):
         best = visible(str(model_path(str(folder())).parent))
         streams.report(f"best: {best}   next: charseq predict")
     if stop():
         raise typer.Exit(stop.status)
-    if all(result.status == "diverged" for result in ended):
+    if all(result.status == "diverged" for result in results):
         raise typer.Exit(ExitStatus.FAILED)
+
+
+def _show(
+    events: "Iterator[tuple[Result, Event]]", planned: "Sequence[Trial]", form: Form, stop: "Stop"
+) -> "list[Result]":
+    """Show every event, and return the results of the trainings that ended."""
+    from charseq.events import End
+
+    results: list[Result] = []
+    with _renderer(form, planned) as renderer:
+        stop.begun, stop.screen = True, renderer.screen
+        for result, event in events:
+            if isinstance(event, End):
+                results.append(result)
+            with streams.stop_on_broken_pipe(stop):
+                renderer.show(result, event)
+    return results
 
 
 def _renderer(form: Form, planned: "Sequence[Trial]") -> "ComparisonRenderer":

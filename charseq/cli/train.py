@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import exclusive, refuse_split_of_nothing
+from charseq.cli.combinations import refuse_split_of_nothing
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import train as options
 from charseq.cli.options.settings import takes_settings
@@ -29,10 +29,9 @@ from charseq.cli.options.shared import (
     examples,
 )
 from charseq.cli.signals import stopping
-from charseq.errors import UsageError
 
 if TYPE_CHECKING:
-    from charseq.runs.resume import Resumption
+    pass
 
 EXAMPLES = [
     "charseq train --text hihello --cell lstm",
@@ -91,62 +90,30 @@ def train(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.training_run import Training, follow
-    from charseq.runs.folder import new_run, require_new, resumed_run, runs_folder
-    from charseq.settings.defaults import choose
-    from charseq.system.suspension import running_time
+    from charseq.cli.training_run import follow
+    from charseq.runs.prepare import prepare
+    from charseq.training.torch_requirement import power_of_device
 
     refuse_split_of_nothing(context)
-    exclusive(resume=resume, out=out)
-    exclusive(resume=resume, force=force)
-    if force and out is None:
-        raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    asked = {**given, "cell": cell, "patience": patience}
     source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
-    resumed = None
-    if resume is not None:
-        resumed = _resumption(resume, _given(context, asked)).with_text(source)
-        source = resumed.given
-    elif out is not None:
-        require_new(out, force=force)
-    else:
-        runs_folder()  # refused now rather than after torch was loaded
-    began = running_time()
-    with stopping() as stop, source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
-        known = source.vocabulary(corpus)
-        if resumed:
-            settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
-        else:
-            settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
-            from charseq.model.network import Network
-
-            Network.of(settings, len(known))
-            if form != "json" and not settings.stride:
-                text_input.suggest_lines(corpus)
-            run = partial(new_run, settings.cell, out, force=force)
-        training = Training(corpus, known, settings, run, source, resumed, save_every, began)
-        follow(training, form, require_accuracy, stop)
+    run = prepare(
+        source,
+        _given(context, {**given, "cell": cell, "patience": patience}),
+        out=out,
+        force=force,
+        resume=resume,
+        power=partial(power_of_device, given["device"]),
+        standard_input=sys.stdin.buffer,
+        report_mark=text_input.report_mark,
+    )
+    with stopping() as stop, run as plan:
+        if form != "json" and not plan.resumed and not plan.settings.stride:
+            text_input.suggest_lines(plan.corpus)
+        follow(plan, form, require_accuracy, stop, save_every=save_every)
 
 
 def _given(context: typer.Context, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Of some options those that someone gave, wherever."""
+    """Return the options that were given, on the command line, in the environment or in a file."""
     sources = {name: context.get_parameter_source(name) for name in asked}
     return {name: asked[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
-
-
-def _resumption(run: str, given: Mapping[str, Any]) -> "Resumption":
-    """The run to go on with, with the settings that are given anew."""
-    from charseq.runs.resume import named_run, resumption
-
-    return resumption(named_run(run)).with_changes(given)
-
-
-def _power_of(device: str) -> float:
-    """What the device can do; asked only where sizes depend on it, for it takes torch to know."""
-    from charseq.training.torch_requirement import require_torch
-
-    require_torch()
-    from charseq.training.device import power_of
-
-    return power_of(device)

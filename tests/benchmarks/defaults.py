@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from charseq.events import End, Epoch, Start
-from charseq.runs.folder import new_run
+from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose
 from charseq.text.corpus import AnyCorpus
 from charseq.text.sources import gather
@@ -31,8 +31,8 @@ def attempt(corpus: AnyCorpus, given: dict[str, Any]) -> tuple[Start, list[Epoch
     given = {"validation_split": "tail", **given}
     settings = choose(corpus, len(vocabulary), given, power=lambda: power_of("auto"))
     with tempfile.TemporaryDirectory() as folder:
-        run = lambda: new_run(settings.cell, Path(folder) / "run")  # noqa: E731 (named for what it opens)
-        start, *events, end = train(corpus, vocabulary, settings, run)
+        plan = plan_run(corpus, vocabulary, settings, out=Path(folder) / "run")
+        start, *events, end = train(plan)
     if not isinstance(start, Start) or not isinstance(end, End):
         raise TypeError(f"from {start} to {end}")
     return start, [event for event in events if isinstance(event, Epoch)], end

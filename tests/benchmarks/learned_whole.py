@@ -91,7 +91,7 @@ def attempt(trial: Trial) -> Outcome:
     from charseq.events import End
     from charseq.inference.continuation import continuation, default_sampling
     from charseq.model.model_file import read
-    from charseq.runs.folder import new_run
+    from charseq.runs.prepare import plan_run
     from charseq.settings.defaults import choose
     from charseq.text.corpus import Corpus
     from charseq.text.vocabulary import Vocabulary
@@ -103,7 +103,7 @@ def attempt(trial: Trial) -> Outcome:
     settings = choose(corpus, len(vocabulary), {"cell": trial.cell, "seed": trial.seed})
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        for event in train(corpus, vocabulary, settings, lambda: new_run(trial.cell, Path(folder) / "run")):
+        for event in train(plan_run(corpus, vocabulary, settings, out=Path(folder) / "run")):
             end = event
         model = read(Path(folder) / "run" / "model.safetensors")
     if not isinstance(end, End):

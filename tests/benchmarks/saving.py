@@ -19,7 +19,7 @@ from rich.table import Table
 
 from charseq import native
 from charseq.events import End
-from charseq.training.best_model import Keeper
+from charseq.training.best_model import BestModel
 
 TEXT = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(40_000))
 
@@ -29,20 +29,20 @@ def trained(hidden: int, layers: int, seconds: float, save_every: float) -> tupl
     import charseq
 
     took: list[float] = []
-    save = Keeper.save
+    save = BestModel.save
 
     def timed(*arguments: Any, **options: Any) -> None:
         began = time.perf_counter()
         save(*arguments, **options)
         took.append(time.perf_counter() - began)
 
-    Keeper.save = timed  # type: ignore[method-assign]
+    BestModel.save = timed  # type: ignore[method-assign]
     try:
         size = {"hidden_size": hidden, "layers": layers}
         plan: dict[str, Any] = {"cell": "gru", "time_limit": seconds, "average": 0.99, **size}
         *_, end = charseq.train(TEXT, out="run", force=True, save_every=save_every, **plan)
     finally:
-        Keeper.save = save  # type: ignore[method-assign]
+        BestModel.save = save  # type: ignore[method-assign]
     assert isinstance(end, End)
     return sum(took[:-1]), len(took) - 1, end.seconds
 

@@ -31,7 +31,7 @@ from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.settings.train_settings import KernelChoice, TrainSettings
 from charseq.text.batches import Batch
-from charseq.training.kernels.select import way_for
+from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.learner import Learner
 
@@ -112,7 +112,7 @@ def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelCh
     )
     network = Network.of(settings, SYMBOLS)
     on = torch.device(device)
-    way = way_for(network.cell, on, kernel)
+    way = select_path(network.cell, on, kernel)
     learner = Learner(network, network.draw(SeededDraw(0)), settings, way, on)
     read = ids.cpu().numpy()
     batch = Batch(

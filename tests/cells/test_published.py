@@ -11,7 +11,7 @@ from torch import Tensor
 from charseq.cells import CELLS
 from charseq.cells.cell import Cell, shape_of, unroll
 from charseq.model.numpy_ops import NUMPY
-from charseq.training.kernels.select import way_for
+from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
 from tests.support.command import SIZES
 
@@ -34,7 +34,7 @@ def both_ways(cell: Cell, w: dict[str, Tensor], xs: Tensor, state: Any = None) -
         state = cell.start(TORCH, len(xs), SIZES["H"], xs)
     arrays = {name: tensor.numpy() for name, tensor in w.items()}
     stepped, _ = unroll(cell, NUMPY, arrays, xs.numpy(), cell.state(*(f.numpy() for f in state)))
-    fast, _ = way_for(cell, torch.device("cpu"), "torch").unroll(cell, TORCH, w, xs, state)
+    fast, _ = select_path(cell, torch.device("cpu"), "torch").unroll(cell, TORCH, w, xs, state)
     return [torch.from_numpy(stepped), fast]
 
 

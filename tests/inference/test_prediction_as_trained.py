@@ -11,7 +11,7 @@ from charseq.events import Epoch, Start
 from charseq.inference.scoring import score_texts
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import Corpus
-from charseq.training.data import Material
+from charseq.training.data import TrainingData
 
 SENTENCE = "long for the wide and endless sea"
 VERSE = "".join(f"{n} men went to mow, went to mow a meadow, " for n in range(40))
@@ -72,7 +72,7 @@ def test_the_validation_loss_is_the_score_of_the_held_out_text(tmp_path: Path, m
     text, asked = LONGER[mode]
     settings, epoch, model = trained(tmp_path, text, {"cell": cell, **asked})
     corpus = Corpus((text,) if isinstance(text, str) else tuple(text), "lines" in asked)
-    held_out = Material(corpus, model.vocabulary, settings).held_out
+    held_out = TrainingData(corpus, model.vocabulary, settings).validation
     assert held_out is not None
     nats = np.concatenate([found.nats for found in score_texts(model.model, held_out.sequences)])
     assert nats.mean() == pytest.approx(epoch.validation_loss, abs=1e-4)

@@ -78,7 +78,7 @@ def test_every_cell_goes_on_from_its_carried_state(cell: str, dropout: float) ->
 def test_a_run_that_recovers_and_reports_goes_on_as_if_it_had_not_been_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("charseq.training.loop.PLACES_BETWEEN_REPORTS", 40)
+    monkeypatch.setattr("charseq.training.loop.POSITIONS_BETWEEN_REPORTS", 40)
     monkeypatch.setattr("charseq.training.divergence.UPDATES_BETWEEN_COPIES", 2)
     plan: dict[str, Any] = {
         "hidden_size": 9,
@@ -160,7 +160,7 @@ def test_a_time_limit_is_the_budget_of_the_whole_run() -> None:
     assert isinstance(events[-1], End)
     assert events[-1].status == "completed"
     assert 98.5 < events[-1].seconds < 100.5
-    with pytest.raises(UsageError, match="nothing left to do"):
+    with pytest.raises(UsageError, match="is complete"):
         resume_run((STREAM,))
     more = resume_run((STREAM,), time_limit=101)
     assert isinstance(more[0], Start)
@@ -171,9 +171,9 @@ def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
     texts, plan = CASES["strings"]
     train_run(texts, stop=never_stop, cell="gru", **plan)
     before = run_files()
-    with pytest.raises(UsageError, match="it has done 4 epochs of 4"):
+    with pytest.raises(UsageError, match="it has trained for 4 epochs, and --epochs is 4"):
         resume_run(texts)
-    with pytest.raises(UsageError, match="it has done 4 epochs of 3"):
+    with pytest.raises(UsageError, match="it has trained for 4 epochs, and --epochs is 3"):
         resume_run(texts, epochs=3)
     assert run_files() == before
 

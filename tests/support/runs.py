@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from charseq.events import Event
-from charseq.runs.folder import new_run, resumed_run
+from charseq.runs.folder import resumed_run
+from charseq.runs.prepare import plan_run
 from charseq.runs.resume import resumption
 from charseq.settings.defaults import choose
 from charseq.text.corpus import Corpus
@@ -40,8 +42,7 @@ def train_run(
     vocabulary = given.vocabulary(corpus)
     settings = choose(corpus, len(vocabulary), plan)
     shutil.rmtree(OUT, ignore_errors=True)
-    run = lambda: new_run(settings.cell, OUT)  # noqa: E731
-    return list(train(corpus, vocabulary, settings, run, given=given, stop=stop))
+    return list(train(plan_run(corpus, vocabulary, settings, out=OUT, source=given), stop=stop))
 
 
 def resume_run(
@@ -51,8 +52,15 @@ def resume_run(
     left = resumption(MODEL).with_changes(changes)
     corpus = Corpus(texts, left.given.lines)
     vocabulary = left.given.vocabulary(corpus)
-    run = lambda: resumed_run(left.folder, left.logged)  # noqa: E731
-    return list(train(corpus, vocabulary, left.settings, run, given=left.given, resumed=left, stop=stop))
+    plan = plan_run(
+        corpus,
+        vocabulary,
+        left.settings,
+        open_folder=partial(resumed_run, left.folder, left.logged),
+        source=left.given,
+        resumed=left,
+    )
+    return list(train(plan, stop=stop))
 
 
 def run_files() -> tuple[bytes, bytes]:

@@ -14,9 +14,10 @@ from charseq.api import TrainedModel
 from charseq.errors import UsageError
 from charseq.model.model_file import Model
 from charseq.model.network import Network
+from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose
 from charseq.text.sources import Given
-from charseq.training.data import Material
+from charseq.training.data import TrainingData
 from charseq.training.loop import train
 from tests.support.command import Command
 
@@ -106,7 +107,7 @@ def prepared(source: Given, standard_input: io.BytesIO, options: dict[str, Any])
         known = source.vocabulary(corpus)
         settings = choose(corpus, len(known), options)
         Network.of(settings, len(known))
-        Material(corpus, known, settings)
+        TrainingData(corpus, known, settings)
 
 
 def trained(source: Given, standard_input: io.BytesIO, options: dict[str, Any], saved: list[Model]) -> None:
@@ -116,7 +117,7 @@ def trained(source: Given, standard_input: io.BytesIO, options: dict[str, Any], 
         known = source.vocabulary(corpus)
         settings = choose(corpus, len(known), options)
         run: Any = Unwritten()
-        assert list(train(corpus, known, settings, lambda: run, given=source))
+        assert list(train(plan_run(corpus, known, settings, open_folder=lambda: run, source=source)))
     if saved:
         model = TrainedModel(saved[-1], Path("run"))
         assert len(list(model.predictions(length=2))) == 1

@@ -10,13 +10,13 @@ from torch import Tensor
 from charseq.cells import CELLS
 from charseq.cells.cell import Cell, shape_of, unroll
 from charseq.cells.ops import OneHot
-from charseq.training.kernels.select import BY_TORCH, way_for
+from charseq.training.kernels.select import BY_TORCH, select_path
 from charseq.training.kernels.torch_ops import TORCH
 from tests.support.command import SIZES
 
 CPU = torch.device("cpu")
-WAYS = {name: way_for(cell, CPU, "torch") for name, cell in CELLS.items()}
-FAST = {name: way.unroll for name, way in WAYS.items() if way.path == "fused"}
+PATHS = {name: select_path(cell, CPU, "torch") for name, cell in CELLS.items()}
+FAST = {name: way.unroll for name, way in PATHS.items() if way.path == "fused"}
 every_fused_cell = pytest.mark.parametrize("cell", [CELLS[name] for name in FAST], ids=FAST)
 starts = pytest.mark.parametrize("start", ["zero", "carried"])
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -96,10 +96,10 @@ def test_one_hot_vectors_need_not_be_written_out(cell: Cell, device: str) -> Non
 
 
 def test_the_way_that_is_taken_is_named() -> None:
-    assert way_for(CELLS["lstm"], CPU, "torch") == BY_TORCH["lstm"]
-    assert way_for(CELLS["mingru"], CPU, "torch")[:2] == ("fused", "scan")
-    assert way_for(CELLS["slstm"], CPU, "torch") == ("stepped", "step", unroll)
+    assert select_path(CELLS["lstm"], CPU, "torch") == BY_TORCH["lstm"]
+    assert select_path(CELLS["mingru"], CPU, "torch")[:2] == ("fused", "scan")
+    assert select_path(CELLS["slstm"], CPU, "torch") == ("stepped", "step", unroll)
 
 
 def test_a_cell_without_a_fast_path_goes_step_by_step_and_says_so() -> None:
-    assert way_for(replace(CELLS["gru"], name="mine"), CPU) == ("stepped", "step", unroll)
+    assert select_path(replace(CELLS["gru"], name="mine"), CPU) == ("stepped", "step", unroll)

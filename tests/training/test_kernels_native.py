@@ -14,7 +14,7 @@ from charseq.cells.cell import Cell, shape_of, unroll
 from charseq.cells.ops import OneHot
 from charseq.errors import UsageError
 from charseq.training.kernels import native as kernels
-from charseq.training.kernels.select import way_for
+from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="installed without a C compiler")
@@ -166,16 +166,16 @@ def test_other_types_are_refused() -> None:
 
 
 def test_it_is_taken_where_it_is_and_torch_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert way_for(CELLS["gru"], CPU)[:2] == ("fused", "native")
-    assert way_for(CELLS["mlstm"], CPU)[:2] == ("fused", "attention")
-    assert way_for(CELLS["gru"], torch.device("cuda"))[:2] == ("fused", "torch")
-    with pytest.raises(UsageError, match="not mlstm"):
-        way_for(CELLS["mlstm"], CPU, "native")
+    assert select_path(CELLS["gru"], CPU)[:2] == ("fused", "native")
+    assert select_path(CELLS["mlstm"], CPU)[:2] == ("fused", "attention")
+    assert select_path(CELLS["gru"], torch.device("cuda"))[:2] == ("fused", "torch")
+    with pytest.raises(UsageError, match="no kernel for mlstm"):
+        select_path(CELLS["mlstm"], CPU, "native")
     monkeypatch.setattr(kernels, "library", lambda: None)
-    assert way_for(CELLS["gru"], CPU)[:2] == ("fused", "torch")
-    assert way_for(CELLS["slstm"], CPU)[:2] == ("stepped", "step")
+    assert select_path(CELLS["gru"], CPU)[:2] == ("fused", "torch")
+    assert select_path(CELLS["slstm"], CPU)[:2] == ("stepped", "step")
     with pytest.raises(UsageError, match="no C compiler"):
-        way_for(CELLS["gru"], CPU, "native")
+        select_path(CELLS["gru"], CPU, "native")
 
 
 def dropped(part: float, seed: int, x: Tensor) -> Tensor:

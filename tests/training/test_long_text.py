@@ -72,7 +72,7 @@ def test_an_average_of_the_weights_is_what_is_measured_and_kept() -> None:
     learner.update(batch, None, 0.1)
     present = learner.parameters.copy()
     decay = 2 / 11  # of the first update
-    with learner.settled():
+    with learner.averaged_weights():
         for flat, before, after in zip(learner.parameters.flat, first, present, strict=True):
             torch.testing.assert_close(flat, decay * before + (1 - decay) * after)
     for flat, after in zip(learner.parameters.flat, present, strict=True):
