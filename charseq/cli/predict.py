@@ -250,8 +250,8 @@ def _tell_of_choice(path: Path, decoding: "Decoding", seed: int, *, newest: bool
     """Tell which model it is, and the seed where there is chance; of a greedy one people only are told."""
     if decoding.options.beam:
         streams.report(f"{visible(str(path))}: beam {decoding.options.beam}", "dim")
-    elif not decoding.choice.greedy:
-        warmth = f"temperature {decoding.choice.temperature:g}"
+    elif not decoding.sampling.greedy:
+        warmth = f"temperature {decoding.sampling.temperature:g}"
         streams.report(f"{visible(str(path))}: {warmth}, seed {seed}", "dim")
     elif newest and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")

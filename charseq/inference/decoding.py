@@ -8,10 +8,10 @@ from itertools import tee
 from charseq.errors import UsageError, cannot_combine
 from charseq.inference.beam_search import beams
 from charseq.inference.constraint import Constraint
-from charseq.inference.continuation import ROWS, continuations, default_choice
+from charseq.inference.continuation import BATCH_SIZE, continuations, default_sampling
 from charseq.inference.novelty import novel
 from charseq.inference.requests import DEFAULT_ALTERNATIVES, Answer, Request
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.model_file import Model
 
 
@@ -40,7 +40,7 @@ class Options:
     novel: bool = False
     top: int | None = None
     """How many alternatives each step tells; None tells the character alone."""
-    batch_size: int = ROWS
+    batch_size: int = BATCH_SIZE
 
     def __post_init__(self) -> None:
         """Look for options that cannot be, or that say opposite things."""
@@ -84,19 +84,19 @@ class Decoding:
     """Everything that is decided before there is a prompt."""
 
     options: Options
-    choice: Choice
+    sampling: SamplingParams
     constraint: Constraint | None = None
 
     @classmethod
     def of(cls, model: Model, options: Options) -> "Decoding":
         """What options come to with a model.  Raises UsageError where it has no such text."""
-        warmth = default_choice(model).temperature if options.temperature is None else options.temperature
+        warmth = default_sampling(model).temperature if options.temperature is None else options.temperature
         if options.greedy:
             warmth = 0.0
         constraint = None
         if options.allow is not None or options.pattern is not None:
             constraint = Constraint.of(model.vocabulary, allow=options.allow, pattern=options.pattern)
-        return cls(options, Choice(warmth, options.top_k, options.top_p, options.min_p), constraint)
+        return cls(options, SamplingParams(warmth, options.top_k, options.top_p, options.min_p), constraint)
 
     def answers(self, model: Model, requests: Sequence[Request]) -> Iterator[Answer]:
         """Continue every prompt, as many times as there are to be samples, in order.
@@ -114,11 +114,11 @@ class Decoding:
         continued = partial(
             continuations,
             model,
-            choice=self.choice,
+            params=self.sampling,
             until=until,
             constraint=self.constraint,
             top=options.top,
-            rows=options.batch_size,
+            batch_size=options.batch_size,
         )
         if options.novel:
             for request, steps in novel(model, requests, options.samples, continued):

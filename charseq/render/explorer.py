@@ -26,8 +26,8 @@ def screen(
     lines.append(Text(visible(told), "yellow"))
     lines += _bars(explorer, width, plain)
     lines.append(Text())
-    if explorer.mind is not None:
-        lines += _neurons(explorer.mind.h, width, height - len(lines) - 1, plain)
+    if explorer.output is not None:
+        lines += _neurons(explorer.output.h, width, height - len(lines) - 1, plain)
     lines = lines[:height] + [Text()] * (height - len(lines))
     for line in lines:
         line.truncate(width)
@@ -44,12 +44,12 @@ def _text(text: str, width: int, plain: bool) -> list[Text]:
 
 def _bars(explorer: Explorer, width: int, plain: bool) -> Iterator[Text]:
     """The ten likeliest symbols."""
-    if explorer.mind is None:
+    if explorer.output is None:
         yield Text("type a character to begin")
         for _ in range(TOP - 1):
             yield Text()
         return
-    found = explorer.mind.likeliest[:TOP]
+    found = explorer.output.probabilities[:TOP]
     shown = [
         "end of line" if not symbol else "space" if symbol == " " else piece(symbol) for symbol, _ in found
     ]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from charseq.inference.continuation import continuation, default_choice
+from charseq.inference.continuation import continuation, default_sampling
 from charseq.inference.requests import opening
 from charseq.model.model_file import Model
 from charseq.training.learner import Learner
@@ -79,6 +79,6 @@ class Sampler:
 
 def _generated(model: Model, seed: int, number: int, length: int) -> str:
     prompt = opening(model)
-    choice = default_choice(model)
-    steps = continuation(model, prompt, choice, length=length, seed=seed, sample=number, top=None)
+    params = default_sampling(model)
+    steps = continuation(model, prompt, params, length=length, seed=seed, sample=number, top=None)
     return prompt + model.vocabulary.joined(step.character for step in steps)

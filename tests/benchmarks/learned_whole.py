@@ -89,7 +89,7 @@ class Outcome(NamedTuple):
 def attempt(trial: Trial) -> Outcome:
     """Train with the defaults, then predict from the first character with the model file."""
     from charseq.events import End
-    from charseq.inference.continuation import continuation, default_choice
+    from charseq.inference.continuation import continuation, default_sampling
     from charseq.model.model_file import read
     from charseq.runs.prepare import plan_run
     from charseq.settings.defaults import choose
@@ -108,7 +108,7 @@ def attempt(trial: Trial) -> Outcome:
         model = read(Path(folder) / "run" / "model.safetensors")
     if not isinstance(end, End):
         raise TypeError(f"the run ended with {end}")
-    added = continuation(model, text[0], default_choice(model))
+    added = continuation(model, text[0], default_sampling(model))
     spelled = text[0] + "".join(step.character for step in added) == text
     return Outcome(trial, end.accuracy or 0.0, end.epochs, time.perf_counter() - started, spelled)
 

@@ -25,7 +25,7 @@ from charseq import native
 from charseq.cells import CELLS
 from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
@@ -79,7 +79,7 @@ def by_charseq(cell: str, hidden: int, rows: int) -> Write:
 
     def write(length: int) -> None:
         requests = [Request("!", sample=row, length=length) for row in range(rows)]
-        for steps in continuations(model, requests, Choice(TEMPERATURE), top=None):
+        for steps in continuations(model, requests, SamplingParams(TEMPERATURE), top=None):
             for _ in steps:
                 pass
 

@@ -25,7 +25,7 @@ from charseq import native
 from charseq.inference.constraint import Constraint
 from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.inference.scoring import score_stream, score_texts
 from charseq.model.model_file import Model
 from charseq.model.network import Network
@@ -92,7 +92,9 @@ def rows_of(cell: str, hidden: int, options: argparse.Namespace) -> dict[str, li
 
     def written(constraint: Constraint | None) -> Callable[[], object]:
         found = continuations
-        return lambda: [list(s) for s in found(model, requests, Choice(0.8), constraint=constraint, top=None)]
+        return lambda: [
+            list(s) for s in found(model, requests, SamplingParams(0.8), constraint=constraint, top=None)
+        ]
 
     made = 199 * ROWS
     pairs: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {

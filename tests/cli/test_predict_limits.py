@@ -242,7 +242,7 @@ def test_interactive_needs_a_terminal(hihello: Command) -> None:
         (["--pattern", "h{9}", "h"], "has 9 characters", "--length"),
         (["--allow", "xyz", "h"], "'xyz'", "ehilo"),
         (["--novel", "--greedy"], "always draw the same", "--greedy"),
-        (["--novel"], "--novel is for models of lines", "--lines"),
+        (["--novel"], "--novel requires a model of lines", "--lines"),
         (["--interactive", "h", "hi"], "one prompt at most", "none"),
         (["--min-p", "2"], "2", "at most 1"),
         (["--file", "none.txt"], "'none.txt'", "check the path"),

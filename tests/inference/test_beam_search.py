@@ -9,7 +9,7 @@ from charseq.inference.beam_search import beams
 from charseq.inference.constraint import Constraint
 from charseq.inference.continuation import continuation
 from charseq.inference.requests import Request
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import NUMPY, Floats, log_softmax
@@ -61,7 +61,7 @@ def test_the_end_of_a_line_counts() -> None:
 
 def test_a_beam_of_one_is_greedy() -> None:
     (beam,) = beams(gru_model(), Request("ab", length=25), 1)
-    assert list(beam.steps) == list(continuation(gru_model(), "ab", Choice(0.0), length=25))
+    assert list(beam.steps) == list(continuation(gru_model(), "ab", SamplingParams(0.0), length=25))
 
 
 def test_texts_end_as_others_do() -> None:

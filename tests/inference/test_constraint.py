@@ -10,7 +10,7 @@ from charseq.errors import UsageError
 from charseq.inference.constraint import Constraint
 from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.text.vocabulary import Vocabulary
 from tests.support.models import gru_model, text_of
 from tests.support.patterns import in_process
@@ -22,7 +22,7 @@ def following(constraint: Constraint, text: str, left: int, vocabulary: Vocabula
     """What may come after a text, with so many symbols left."""
     states = constraint.start(1)
     for symbol in vocabulary.encode(text):
-        states = constraint.after(states, np.array([symbol]))
+        states = constraint.advance(states, np.array([symbol]))
     (allowed,) = constraint.allowed(states, [left])
     return {vocabulary.symbols[i] for i in np.flatnonzero(allowed)}
 
@@ -117,9 +117,9 @@ def test_the_automaton_takes_what_a_regular_expression_matches_and_nothing_else(
         for left, symbol in zip(range(4, 0, -1), vocabulary.encode(text).tolist(), strict=False):
             begun = alive
             alive = begun and bool(constraint.allowed(states, [left])[0, symbol])
-            states = constraint.after(states, np.array([symbol])) if alive else states
+            states = constraint.advance(states, np.array([symbol])) if alive else states
         assert alive == any(match.startswith(text) for match in matching) or not text
-        assert (alive and constraint.is_whole(int(states[0]))) == (text in matching)
+        assert (alive and constraint.is_accepting(int(states[0]))) == (text in matching)
 
 
 def test_what_follows_a_match_and_is_none_yet_is_a_way() -> None:
@@ -153,7 +153,7 @@ def test_every_text_matches_as_a_whole_and_is_no_longer_than_asked(
     of = gru_model(boundary=boundary)
     constraint = Constraint.of(of.vocabulary, pattern=pattern)
     requests = [Request("a", sample=n, length=length) for n in range(3)]
-    for steps in continuations(of, requests, Choice(temperature, top_k), constraint=constraint):
+    for steps in continuations(of, requests, SamplingParams(temperature, top_k), constraint=constraint):
         text = text_of(list(steps))
         assert re.fullmatch(pattern, text)
         assert len(text) <= length
@@ -163,7 +163,7 @@ def test_a_pattern_longer_than_the_length_is_an_error_before_anything_is_written
     of = gru_model()
     constraint = Constraint.of(of.vocabulary, pattern="a{5}")
     with pytest.raises(UsageError, match="has 5 characters, and at most 3 are added"):
-        next(continuations(of, [Request("a", length=3)], Choice(1.0), constraint=constraint))
+        next(continuations(of, [Request("a", length=3)], SamplingParams(1.0), constraint=constraint))
 
 
 def test_what_may_not_be_written_is_not_and_the_rest_keeps_its_proportions() -> None:
@@ -171,7 +171,8 @@ def test_what_may_not_be_written_is_not_and_the_rest_keeps_its_proportions() -> 
     constraint = Constraint.of(of.vocabulary, allow="bd")
     requests = [Request("a", sample=n, length=1) for n in range(4000)]
     drawn = [
-        next(iter(steps)) for steps in continuations(of, requests, Choice(1.0), constraint=constraint, top=8)
+        next(iter(steps))
+        for steps in continuations(of, requests, SamplingParams(1.0), constraint=constraint, top=8)
     ]
     expected = dict(drawn[0].top)
     share = sum(step.character == "b" for step in drawn) / len(drawn)

@@ -5,30 +5,30 @@ import numpy as np
 import pytest
 
 from charseq.errors import UnknownCharacter
-from charseq.inference.continuation import ROWS, continuation, continuations, default_choice
+from charseq.inference.continuation import BATCH_SIZE, continuation, continuations, default_sampling
 from charseq.inference.requests import Request, Step, opening
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.stepper import Reader
 from charseq.text.vocabulary import Vocabulary
 from tests.support.models import cycling_model, gru_model, text_of
 
-SAMPLED = Choice(temperature=1.0)
+SAMPLED = SamplingParams(temperature=1.0)
 
 
-def run(of: Model, prompt: str, choice: Choice, **options: object) -> list[Step]:
-    return list(continuation(of, prompt, choice, **options))  # type: ignore[arg-type]
+def run(of: Model, prompt: str, params: SamplingParams, **options: object) -> list[Step]:
+    return list(continuation(of, prompt, params, **options))  # type: ignore[arg-type]
 
 
 def test_by_default_a_memorized_text_is_continued_greedily_and_any_other_sampled() -> None:
-    assert default_choice(gru_model()) == Choice(0.8)
-    assert default_choice(cycling_model("abc")) == Choice(0.0)
+    assert default_sampling(gru_model()) == SamplingParams(0.8)
+    assert default_sampling(cycling_model("abc")) == SamplingParams(0.0)
 
 
 def test_a_text_learned_whole_is_finished_and_then_left() -> None:
     trained = cycling_model("abcab")
-    greedy = default_choice(trained)
+    greedy = default_sampling(trained)
     assert text_of(run(trained, "a", greedy)) == "bcab"
     assert text_of(run(trained, "abca", greedy)) == "b"
     assert text_of(run(trained, "abcab", greedy)) == ""
@@ -36,29 +36,29 @@ def test_a_text_learned_whole_is_finished_and_then_left() -> None:
 
 def test_of_several_learned_texts_the_one_that_fits_ends_the_continuation() -> None:
     trained = cycling_model("ab", "bcabca")
-    greedy = default_choice(trained)
+    greedy = default_sampling(trained)
     assert text_of(run(trained, "a", greedy)) == "b"
     assert text_of(run(trained, "b", greedy)) == "cabca"
 
 
 def test_a_learned_text_that_begins_a_longer_one_does_not_end_it() -> None:
     trained = cycling_model("ab", "abcabc")
-    assert text_of(run(trained, "a", default_choice(trained))) == "bcabc"
+    assert text_of(run(trained, "a", default_sampling(trained))) == "bcabc"
 
 
 def test_length_counts_new_characters_and_goes_past_what_was_learned() -> None:
     trained = cycling_model("abc")
-    assert text_of(run(trained, "a", default_choice(trained), length=7)) == "bcabcab"
-    assert run(trained, "a", default_choice(trained), length=0) == []
+    assert text_of(run(trained, "a", default_sampling(trained), length=7)) == "bcabcab"
+    assert run(trained, "a", default_sampling(trained), length=0) == []
 
 
 def test_other_text_is_continued_by_200_characters() -> None:
-    assert len(run(gru_model(), "a", default_choice(gru_model()))) == 200
+    assert len(run(gru_model(), "a", default_sampling(gru_model()))) == 200
 
 
 def test_until_ends_with_the_string_once_it_is_written() -> None:
-    assert text_of(run(cycling_model(), "a", Choice(0.0), until=["ca"], length=50)) == "bca"
-    assert text_of(run(cycling_model(), "ca", Choice(0.0), until=["ca"], length=50)) == "bca"
+    assert text_of(run(cycling_model(), "a", SamplingParams(0.0), until=["ca"], length=50)) == "bca"
+    assert text_of(run(cycling_model(), "ca", SamplingParams(0.0), until=["ca"], length=50)) == "bca"
 
 
 @pytest.mark.parametrize("end", ["é", "€", "😀"])
@@ -70,7 +70,7 @@ def test_until_ends_with_a_character_of_several_bytes(end: str) -> None:
     arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
     arrays["layers.0.W_x"] = 5 * np.eye(len(order), dtype=np.float32)
     arrays["head.W"][np.roll(order, -1), order] = 9
-    steps = run(Model(network, vocabulary, arrays, opening="!"), "!", Choice(0.0), until=[end])
+    steps = run(Model(network, vocabulary, arrays, opening="!"), "!", SamplingParams(0.0), until=[end])
     assert len(steps) == size
     assert vocabulary.joined(step.character for step in steps) == end
 
@@ -83,16 +83,16 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_another() -> None:
 
 
 def test_temperature_0_and_top_k_1_are_both_greedy() -> None:
-    assert run(gru_model(), "a", Choice(0.0), length=30) == run(
-        gru_model(), "a", Choice(1.5, top_k=1), length=30
+    assert run(gru_model(), "a", SamplingParams(0.0), length=30) == run(
+        gru_model(), "a", SamplingParams(1.5, top_k=1), length=30
     )
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.5])
 @pytest.mark.parametrize("temperature", [1e-300, 1e-50, 1e-6])
 def test_the_smallest_temperatures_are_as_good_as_greedy(temperature: float, top_p: float) -> None:
-    cold = text_of(run(gru_model(), "a", Choice(temperature, top_p=top_p), length=30))
-    assert cold == text_of(run(gru_model(), "a", Choice(0.0), length=30))
+    cold = text_of(run(gru_model(), "a", SamplingParams(temperature, top_p=top_p), length=30))
+    assert cold == text_of(run(gru_model(), "a", SamplingParams(0.0), length=30))
 
 
 def test_a_step_tells_its_probability_and_the_likeliest_characters() -> None:
@@ -104,9 +104,9 @@ def test_a_step_tells_its_probability_and_the_likeliest_characters() -> None:
 
 
 def test_top_k_and_top_p_leave_the_unlikely_out() -> None:
-    for step in run(gru_model(), "a", Choice(2.0, top_k=2), length=60):
+    for step in run(gru_model(), "a", SamplingParams(2.0, top_k=2), length=60):
         assert step.character in [character for character, _ in step.top[:2]]
-    for step in run(gru_model(), "a", Choice(1.0, top_p=0.4), length=60, top=8):
+    for step in run(gru_model(), "a", SamplingParams(1.0, top_p=0.4), length=60, top=8):
         before = 0.0
         for character, probability in step.top:
             if character == step.character:
@@ -140,8 +140,12 @@ PROMPTS = ["a", "abc", "h", "gfedcba", "a", "", "c"]
 
 
 @pytest.mark.parametrize("boundary", [False, True])
-@pytest.mark.parametrize("choice", [Choice(0.0), SAMPLED, Choice(1.3, top_k=4), Choice(1.0, top_p=0.7)])
-def test_a_text_is_continued_the_same_whatever_stands_beside_it(boundary: bool, choice: Choice) -> None:
+@pytest.mark.parametrize(
+    "params", [SamplingParams(0.0), SAMPLED, SamplingParams(1.3, top_k=4), SamplingParams(1.0, top_p=0.7)]
+)
+def test_a_text_is_continued_the_same_whatever_stands_beside_it(
+    boundary: bool, params: SamplingParams
+) -> None:
     of = gru_model(boundary=boundary)
     requests = [
         Request(prompt, seed, sample=seed % 3, length=23)
@@ -150,18 +154,18 @@ def test_a_text_is_continued_the_same_whatever_stands_beside_it(boundary: bool, 
         if prompt or boundary
     ]
     until = ["ba", "hh"]
-    together = [text_of(list(steps)) for steps in continuations(of, requests, choice, until=until)]
-    assert len(requests) > ROWS
+    together = [text_of(list(steps)) for steps in continuations(of, requests, params, until=until)]
+    assert len(requests) > BATCH_SIZE
     for request, text in zip(requests, together, strict=True):
         assert text == text_of(
-            run(of, request.prompt, choice, seed=request.seed, sample=request.sample, length=23, until=until)
+            run(of, request.prompt, params, seed=request.seed, sample=request.sample, length=23, until=until)
         )
 
 
 def test_learned_texts_of_different_lengths_end_side_by_side() -> None:
     trained = cycling_model("ab", "bcabca")
     requests = [Request("a"), Request("b"), Request("ab"), Request("bcabca")]
-    found = [text_of(list(steps)) for steps in continuations(trained, requests, Choice(0.0))]
+    found = [text_of(list(steps)) for steps in continuations(trained, requests, SamplingParams(0.0))]
     assert found == ["b", "cabca", "", ""]
 
 
@@ -200,14 +204,14 @@ def test_little_is_made_before_its_turn_where_texts_are_long(monkeypatch: pytest
     monkeypatch.setattr(Reader, "read", noted)
 
     def first(length: int, top: int | None) -> None:
-        requests = [Request("a", sample=i, length=length) for i in range(ROWS)]
+        requests = [Request("a", sample=i, length=length) for i in range(BATCH_SIZE)]
         next(next(continuations(gru_model(), requests, SAMPLED, top=top)))
 
     for top, length in ((5, 40_000), (None, 3_000_000)):
         first(length, top)
         assert read.pop() == 1
     first(200, None)
-    assert read.pop() == ROWS
+    assert read.pop() == BATCH_SIZE
 
 
 def test_the_random_numbers_of_a_text_depend_on_its_prompt_seed_and_number_alone() -> None:

@@ -3,16 +3,16 @@ import pytest
 
 from charseq.cli.interactive import _answered
 from charseq.errors import UnknownCharacter
-from charseq.inference.explorer import Explorer, Mind
+from charseq.inference.explorer import Explorer, Output
 from charseq.inference.scoring import score_texts
 from charseq.render.explorer import screen
 from charseq.text.units import Unknown
 from tests.support.models import cycling_model, gru_model
 
 
-def mind(explorer: Explorer) -> Mind:
-    assert explorer.mind is not None
-    return explorer.mind
+def output(explorer: Explorer) -> Output:
+    assert explorer.output is not None
+    return explorer.output
 
 
 def shown(explorer: Explorer, *, width: int = 80, height: int = 24, plain: bool = False) -> list[str]:
@@ -24,7 +24,7 @@ def test_what_comes_next_is_told_after_every_key() -> None:
     explorer = Explorer(cycling_model())
     for typed, expected in (("a", "b"), ("b", "c"), ("c", "a")):
         explorer.add(typed)
-        likeliest = mind(explorer).likeliest
+        likeliest = output(explorer).probabilities
         assert likeliest[0][0] == expected
         assert sum(p for _, p in likeliest) == pytest.approx(1)
 
@@ -33,8 +33,8 @@ def test_it_is_what_a_score_tells_of_the_same_text() -> None:
     of = gru_model()
     explorer = Explorer(of)
     explorer.write("abcab")
-    assert explorer.mind is not None
-    before = dict(explorer.mind.likeliest)
+    assert explorer.output is not None
+    before = dict(explorer.output.probabilities)
     (found,) = score_texts(of, [of.vocabulary.encode("abcabf")])
     assert -np.log(before["f"]) == pytest.approx(found.nats[-1], abs=1e-6)
 
@@ -42,25 +42,25 @@ def test_it_is_what_a_score_tells_of_the_same_text() -> None:
 def test_backspace_forgets_the_last_character() -> None:
     explorer = Explorer(gru_model())
     explorer.write("ab")
-    once = mind(explorer)
+    once = output(explorer)
     explorer.add("f")
     explorer.shorten()
     assert explorer.text == "ab"
-    assert mind(explorer).likeliest == once.likeliest
-    assert np.array_equal(mind(explorer).h, once.h)
+    assert output(explorer).probabilities == once.probabilities
+    assert np.array_equal(output(explorer).h, once.h)
     for _ in range(4):
         explorer.shorten()
     assert explorer.text == ""
-    assert explorer.mind is None
+    assert explorer.output is None
 
 
 def test_an_unknown_character_leaves_everything_as_it_was() -> None:
     explorer = Explorer(gru_model())
     explorer.write("ab")
-    once = explorer.mind
+    once = explorer.output
     with pytest.raises(UnknownCharacter):
         explorer.add("z")
-    assert (explorer.text, explorer.mind) == ("ab", once)
+    assert (explorer.text, explorer.output) == ("ab", once)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_likeliest_is_taken_and_the_end_of_a_line_begins_anew() -> None:
     assert explorer.accept()
     assert explorer.text == "ab"
     lined = Explorer(gru_model(boundary=True))
-    assert lined.mind is not None
+    assert lined.output is not None
     for _ in range(500):
         if not lined.accept():
             break

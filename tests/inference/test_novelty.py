@@ -10,7 +10,7 @@ from charseq.errors import CharseqError, UsageError
 from charseq.inference.continuation import continuations
 from charseq.inference.novelty import novel
 from charseq.inference.requests import Request, Step
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.line_digests import digests, holds
 from charseq.model.model_file import Model, read
 from charseq.text.corpus import Corpus
@@ -25,7 +25,7 @@ def lined(*held: str) -> Model:
 
 
 def lines(of: Model, prompts: list[str], samples: int, seed: int = 0) -> list[str]:
-    continued = partial(continuations, of, choice=Choice(1.5), top=None)
+    continued = partial(continuations, of, params=SamplingParams(1.5), top=None)
     requests = [Request(prompt, seed, length=8) for prompt in prompts]
     return [r.prompt + text_of(steps) for r, steps in novel(of, requests, samples, continued)]
 
@@ -65,12 +65,12 @@ def test_what_a_prompt_gives_does_not_depend_on_the_others_or_on_how_many_are_wa
 
 
 def test_where_nothing_new_comes_an_error_tells_how_much_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.inference.novelty.DRAWS", 30)
+    monkeypatch.setattr("charseq.inference.novelty.MAX_REJECTED", 30)
     of = lined("ab")
-    continued = partial(continuations, of, choice=Choice(0.0), top=None)
+    continued = partial(continuations, of, params=SamplingParams(0.0), top=None)
     found = novel(of, [Request("", length=4)], 3, continued)
     assert len(next(found)[1]) <= 4
-    with pytest.raises(CharseqError, match=r"1 new lines were found .*, 2 less than wanted; the last 30"):
+    with pytest.raises(CharseqError, match=r"found 1 new lines .*, 2 too few; the last 30"):
         next(found)
 
 
@@ -91,7 +91,7 @@ def test_new_lines_are_told_as_they_come() -> None:
 def test_a_model_without_lines_or_without_their_digests_is_refused() -> None:
     for of in (gru_model("ab"), gru_model("ab", boundary=True)):
         with pytest.raises(UsageError, match="--novel"):
-            next(novel(of, [Request("a")], 1, partial(continuations, of, choice=Choice(1.0))))
+            next(novel(of, [Request("a")], 1, partial(continuations, of, params=SamplingParams(1.0))))
 
 
 def test_a_trained_model_leaves_its_training_lines_out(charseq: Command) -> None:

@@ -26,8 +26,8 @@ def accepted(constraint: Constraint, vocabulary: Vocabulary, text: str) -> bool:
     for left, symbol in zip(range(len(text), 0, -1), vocabulary.encode(text).tolist(), strict=True):
         if not constraint.allowed(states, [left])[0, symbol]:
             return False
-        states = constraint.after(states, np.array([symbol]))
-    return constraint.is_whole(int(states[0]))
+        states = constraint.advance(states, np.array([symbol]))
+    return constraint.is_accepting(int(states[0]))
 
 
 @given(pattern=st.text("ab()|*?.\\^$#x:", max_size=9))
@@ -93,7 +93,7 @@ def test_a_pattern_that_would_take_all_memory_or_time_is_refused_within_bounds(p
 
 
 def test_a_pattern_of_too_many_states_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.inference.automaton.ENTRIES", 500)
+    monkeypatch.setattr("charseq.inference.automaton.MAX_TRANSITIONS", 500)
     with pytest.raises(UsageError, match="too many states"):
         Constraint.of(LETTERS, pattern="a{100}")
     assert Constraint.of(LETTERS, pattern="a{40}").shortest == 40
@@ -120,7 +120,7 @@ def test_a_count_of_nothing_and_one_without_an_end_are_counts() -> None:
     ],
 )
 def test_an_ill_formed_pattern_is_refused_whatever_it_is_put_between(pattern: str) -> None:
-    with pytest.raises(UsageError, match=r"is no regular expression|is not in the syntax"):
+    with pytest.raises(UsageError, match=r"is not a regular expression|is not in the syntax"):
         Constraint.of(LETTERS, pattern=pattern)
 
 
@@ -163,7 +163,7 @@ def test_a_legal_pattern_is_taken_as_it_is_meant(pattern: str, text: str) -> Non
 
 
 def test_the_worker_reports_what_fails_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.inference.automaton.BYTES", "many")
+    monkeypatch.setattr("charseq.inference.automaton.MAX_BYTES", "many")
     with pytest.raises(CharseqError, match="cannot be compiled: TypeError"):
         Constraint.of(LETTERS, pattern="a")
 
@@ -181,8 +181,8 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         (r"\p{Foo}", "is not in the syntax of --pattern"),
         (r"a(?<!b)", "is not in the syntax of --pattern"),
         (r"\bmo", r"has \b, or another word boundary"),
-        ("a)", "is no regular expression: unbalanced parenthesis at position 1"),
-        ("[b-a]", "is no regular expression: bad character range b-a at position 1"),
+        ("a)", "is not a regular expression: unbalanced parenthesis at position 1"),
+        ("[b-a]", "is not a regular expression: bad character range b-a at position 1"),
     ],
 )
 def test_the_reason_for_a_refusal_is_true_of_this_syntax(pattern: str, reason: str) -> None:

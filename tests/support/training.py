@@ -8,7 +8,7 @@ import torch
 
 from charseq.cells.cell import unroll
 from charseq.events import End, Epoch, Event
-from charseq.inference.continuation import continuation, default_choice
+from charseq.inference.continuation import continuation, default_sampling
 from charseq.model.model_file import Model, read
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
@@ -59,7 +59,7 @@ def model(out: str = "out") -> Model:
 
 def greedily(prompt: str, out: str = "out") -> str:
     trained = model(out)
-    return prompt + "".join(s.character for s in continuation(trained, prompt, default_choice(trained)))
+    return prompt + "".join(s.character for s in continuation(trained, prompt, default_sampling(trained)))
 
 
 def learner_of(corpus: Corpus, **given: Any) -> Learner:

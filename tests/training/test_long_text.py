@@ -12,7 +12,7 @@ import torch
 from charseq.cells import CELLS
 from charseq.events import Progress, Start
 from charseq.inference.continuation import continuation
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.numpy_ops import NUMPY, SeededDraw, log_softmax
 from charseq.text.batches import Windows
 from charseq.text.corpus import Corpus
@@ -184,7 +184,10 @@ def test_lines_learn_where_they_begin_and_end() -> None:
     events = events_of(*names, lines=True, cell="lstm", epochs=600, patience=0, hidden_size=32)
     trained = model()
     assert trained.vocabulary.boundary
-    made = {"".join(s.character for s in continuation(trained, "", Choice(0.5), sample=i)) for i in range(20)}
+    made = {
+        "".join(s.character for s in continuation(trained, "", SamplingParams(0.5), sample=i))
+        for i in range(20)
+    }
     assert made <= set(names)
     assert len(made) > 1
     assert isinstance(events[0], Start)
