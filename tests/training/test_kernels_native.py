@@ -14,6 +14,7 @@ from charseq.cells.cell import Cell, shape_of, unroll
 from charseq.cells.ops import OneHot
 from charseq.errors import UsageError
 from charseq.training.kernels import native as kernels
+from charseq.training.kernels import select
 from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
 
@@ -23,7 +24,7 @@ CPU = torch.device("cpu")
 SMALL = {"B": 2, "T": 3, "I": 5, "H": 7}
 ODD = {"B": 19, "T": 5, "I": 11, "H": 67}
 """Rows that fill no tile, and columns that fill no panel."""
-every_cell = pytest.mark.parametrize("cell", [CELLS[name] for name in native.KERNELS], ids=native.KERNELS)
+every_cell = pytest.mark.parametrize("cell", [CELLS[name] for name in native.kernels()], ids=native.kernels())
 sizes = pytest.mark.parametrize("sizes", [SMALL, ODD, {**ODD, "B": 1}], ids=["small", "odd", "one row"])
 starts = pytest.mark.parametrize("start", ["zero", "carried"])
 inputs = pytest.mark.parametrize("one_hot", [False, True], ids=["vectors", "one-hot"])
@@ -33,7 +34,7 @@ BUILDS = [name for name in native.BUILDS if native.can_run(name)]
 @pytest.fixture(params=BUILDS, ids=lambda name: native.BUILDS[name].rpartition(".")[2])
 def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
     """Every build that this processor can run, in turn."""
-    opened = native.opened(request.param)
+    opened = native.open_build(request.param)
     assert opened is not None
     monkeypatch.setattr(kernels, "library", lambda: opened)
     return opened
@@ -171,10 +172,11 @@ def test_it_is_taken_where_it_is_and_torch_where_it_is_not(monkeypatch: pytest.M
     assert select_path(CELLS["gru"], torch.device("cuda"))[:2] == ("fused", "torch")
     with pytest.raises(UsageError, match="no kernel for mlstm"):
         select_path(CELLS["mlstm"], CPU, "native")
-    monkeypatch.setattr(kernels, "library", lambda: None)
+    for module in (kernels, select):
+        monkeypatch.setattr(module, "kernels", dict)
     assert select_path(CELLS["gru"], CPU)[:2] == ("fused", "torch")
     assert select_path(CELLS["slstm"], CPU)[:2] == ("stepped", "step")
-    with pytest.raises(UsageError, match="no C compiler"):
+    with pytest.raises(UsageError, match="without a C compiler"):
         select_path(CELLS["gru"], CPU, "native")
 
 

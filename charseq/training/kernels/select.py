@@ -16,7 +16,7 @@ from charseq.cells.ops import UNTAPPED, OneHot, Ops
 from charseq.errors import UsageError
 from charseq.events import Kernel, Path
 from charseq.model.network import Unroll
-from charseq.native import KERNELS
+from charseq.native import kernels
 from charseq.settings.train_settings import KernelChoice
 from charseq.training.kernels import native
 from charseq.training.kernels.normalized import rnn_norm
@@ -91,7 +91,7 @@ BY_TORCH = {
 
 def select_path(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> UnrollPath:
     """Return the fastest path for a cell.  Raises UsageError where `native` is chosen and not available."""
-    able = device.type == "cpu" and native.is_there(cell)
+    able = device.type == "cpu" and native.is_available(cell)
     if choice == "native" and not able:
         raise UsageError(f"--kernel native: {_why_not(cell, device)}", hint="use --kernel auto or torch")
     if able and choice != "torch":
@@ -104,9 +104,9 @@ def select_path(cell: Cell, device: torch.device, choice: KernelChoice = "auto")
 def _why_not(cell: Cell, device: torch.device) -> str:
     if device.type != "cpu":
         return f"it runs on CPUs only, and the device is {device}"
-    if cell.name not in KERNELS:
-        return f"it has no kernel for {cell.name}; it has {', '.join(KERNELS)}"
-    return "charseq was installed without a C compiler, so it has no native kernels"
+    if not kernels():
+        return "charseq was installed without a C compiler, so it has no native kernels"
+    return f"it has no kernel for {cell.name}; it has {', '.join(kernels())}"
 
 
 def _dense(xs: Inputs) -> Tensor:
