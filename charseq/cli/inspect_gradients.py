@@ -32,7 +32,7 @@ from charseq.cli.trained_model import trained_model
 from charseq.errors import TextError
 
 if TYPE_CHECKING:
-    from charseq.inspection.gradient_flow import Reach
+    from charseq.inspection.gradient_flow import GradientFlow
 
 EXAMPLES = [
     "charseq inspect-gradients 'the quick brown fox jumps over the lazy dog'",
@@ -119,23 +119,23 @@ def inspect_gradients(
     from charseq.text.vocabulary import Vocabulary
     from charseq.training.torch_requirement import require_torch
 
-    reaches: Iterable[Reach]
+    flows: Iterable[GradientFlow]
     if model is not None:
         learned = _one(found or trained.learned)
 
         require_torch("inspect-gradients")
-        from charseq.training.gradient_flow import trained_reach
+        from charseq.training.gradient_flow import trained_flow
 
         with INSPECTION.explaining(model=str(path)):
-            reaches = [trained_reach(trained, learned, about=f"trained, {model}")]
+            flows = [trained_flow(trained, learned, about=f"trained, {model}")]
     else:
         names = cells_of(cells)
         vocabulary = Vocabulary.of([_one(found)], unit=unit, normalization=normalize)
 
         require_torch("inspect-gradients")
-        from charseq.training.gradient_flow import fresh_reaches
+        from charseq.training.gradient_flow import untrained_flows
 
-        reaches = fresh_reaches(
+        flows = untrained_flows(
             names,
             vocabulary,
             found[0],
@@ -144,7 +144,7 @@ def inspect_gradients(
             textbook=first_weights != "charseq",
             seed=seed,
         )
-    show(reaches, form, sys.stdout)
+    show(flows, form, sys.stdout)
     if model is None:
         streams.report_seed(first_weights or "textbook", seed, in_caption=form == "table")
 

@@ -33,7 +33,7 @@ from charseq.errors import TextError, UsageError, cannot_combine
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from charseq.inspection.tracing import Row, Subject
+    from charseq.inspection.tracing import TracedTensor, TraceInput
     from charseq.model.model_file import Model
 
 EXAMPLES = [
@@ -118,14 +118,14 @@ def inspect_shapes(
         example=EXAMPLES[0],
     )
     if model is not None:
-        subject, rows = _trained(path, trained, found, weights=weights)
+        inputs, rows = _trained(path, trained, found, weights=weights)
         about = f"trained, {model}"
     else:
         known = {"unit": unit, "normalization": normalize}
         vocabulary = text_input.checked(vocabulary, "--vocabulary", unit)
-        subject, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
+        inputs, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
         about = f"fresh weights, seed {seed}"
-    rows = _selected(rows, subject.arrays, step, layer)
+    rows = _selected(rows, inputs.arrays, step, layer)
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     if form == "table":
@@ -134,12 +134,12 @@ def inspect_shapes(
         from charseq.render.shapes_table import ShapesTable
 
         headed = head is not None or model is not None
-        ShapesTable(Console(), subject, about, values=values, explain=explain, headed=headed).show(rows)
+        ShapesTable(Console(), inputs, about, values=values, explain=explain, headed=headed).show(rows)
     else:
         from charseq.render.shapes import show_json, show_plain
 
         show = show_json if form == "json" else show_plain
-        show(rows, subject, values=values, explain=explain, output=sys.stdout)
+        show(rows, inputs, values=values, explain=explain, output=sys.stdout)
     if model is None:
         streams.report_seed("fresh", seed, in_caption=form == "table")
 
@@ -152,10 +152,10 @@ def _fresh(
     seed: int,
     *,
     weights: bool,
-) -> "tuple[Subject, Sequence[Row]]":
+) -> "tuple[TraceInput, Sequence[TracedTensor]]":
     """A network with first weights, run over texts whose symbols, and `more`, are its vocabulary."""
     from charseq.cells import cell_named
-    from charseq.inspection.tracing import Subject, trace, trace_both_ways, weights_of
+    from charseq.inspection.tracing import TraceInput, parameter_tensors, trace, trace_bidirectional
     from charseq.model.network import Network
     from charseq.model.numpy_ops import SeededDraw
     from charseq.text.vocabulary import Vocabulary
@@ -174,31 +174,31 @@ def _fresh(
     if network.layer_norm:
         network.require_layer_norm()
     draw = SeededDraw(seed)
-    subject = Subject.of(network, vocabulary, network.draw(draw), strings)
+    inputs = TraceInput.of(network, vocabulary, network.draw(draw), strings)
     if not both_ways:
-        shown = weights_of(subject, head=head is not None) if weights else ()
-        return subject, (*shown, *trace(subject, read_out=head is not None))
+        shown = parameter_tensors(inputs, head=head is not None) if weights else ()
+        return inputs, (*shown, *trace(inputs, read_out=head is not None))
     backward = network.draw(draw)
     shown = ()
     if weights:
-        shown = weights_of(subject, head=False, direction="forward")
-        shown += weights_of(subject.backwards(backward), head=False, direction="backward")
-    return subject, (*shown, *trace_both_ways(subject, backward))
+        shown = parameter_tensors(inputs, head=False, direction="forward")
+        shown += parameter_tensors(inputs.reversed(backward), head=False, direction="backward")
+    return inputs, (*shown, *trace_bidirectional(inputs, backward))
 
 
 def _trained(
     path: "Path", trained: "Model", strings: Sequence[str], *, weights: bool
-) -> "tuple[Subject, Sequence[Row]]":
+) -> "tuple[TraceInput, Sequence[TracedTensor]]":
     """A trained network, run over texts, or by default over what it learned."""
-    from charseq.inspection.tracing import Subject, trace, weights_of
+    from charseq.inspection.tracing import TraceInput, parameter_tensors, trace
     from charseq.text.unknown import INSPECTION
 
     strings = strings or trained.learned
     _require_text(strings)
     with INSPECTION.explaining(model=str(path)):
-        subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, strings)
-    shown = weights_of(subject, head=True) if weights else ()
-    return subject, (*shown, *trace(subject, read_out=True))
+        inputs = TraceInput.of(trained.network, trained.vocabulary, trained.arrays, strings)
+    shown = parameter_tensors(inputs, head=True) if weights else ()
+    return inputs, (*shown, *trace(inputs, read_out=True))
 
 
 def _require_text(strings: Sequence[str]) -> None:
@@ -209,8 +209,8 @@ def _require_text(strings: Sequence[str]) -> None:
 
 
 def _selected(
-    rows: "Sequence[Row]", parameters: Collection[str], step: int | None, layer: int | None
-) -> "list[Row]":
+    rows: "Sequence[TracedTensor]", parameters: Collection[str], step: int | None, layer: int | None
+) -> "list[TracedTensor]":
     """The rows of one step and one layer, where they are asked for; a parameter belongs to every step."""
     for name, wanted in (("step", step), ("layer", layer)):
         there = [getattr(row, name) for row in rows if getattr(row, name) is not None]

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from charseq.inspection.gradient_flow import Reach
+from charseq.inspection.gradient_flow import GradientFlow
 from charseq.render.marked import piece
 from charseq.render.visible import visible
 
@@ -17,41 +17,39 @@ ROWS = 5
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "  ..::###"
 DECADES = 8
-"""How far below the largest norm a chart reaches at most."""
+"""Orders of magnitude below the largest norm that a chart shows at most."""
 LABEL_WIDTH = 7
 WIDEST_BAR = 3
 FAINT, VANISHED = 0.1, 0.001
 """Parts of the last step's gradient below which a bar is yellow, and red."""
 
 
-def show(reaches: Iterable[Reach], form: Literal["table", "plain", "json"], output: TextIO) -> None:
-    """Show how far back every network reaches, as it is computed."""
+def show(flows: Iterable[GradientFlow], form: Literal["table", "plain", "json"], output: TextIO) -> None:
+    """Show the gradient norms of every network as they are computed."""
     if form == "table":
-        _show_charts(list(reaches))
+        _show_charts(list(flows))
         return
     if form == "plain":
         output.write("cell\tstep\tcharacter\tnorm\n")
-    for reach in reaches:
+    for flow in flows:
         if form == "json":
-            record = {"cell": reach.cell, "loss": reach.loss, "norms": reach.norms, "about": reach.about}
-            record |= {"text": "".join(reach.symbols), "seed": reach.seed}
+            record = {"cell": flow.cell, "loss": flow.loss, "norms": flow.norms, "about": flow.description}
+            record |= {"text": "".join(flow.symbols), "seed": flow.seed}
             output.write(json.dumps(record, allow_nan=False) + "\n")
         else:
-            for step, (symbol, norm) in enumerate(zip(reach.symbols, reach.norms, strict=False)):
-                output.write(f"{reach.cell}\t{step}\t{visible(symbol)}\t{norm:.6g}\n")
+            for step, (symbol, norm) in enumerate(zip(flow.symbols, flow.norms, strict=False)):
+                output.write(f"{flow.cell}\t{step}\t{visible(symbol)}\t{norm:.6g}\n")
         output.flush()
 
 
-def _show_charts(reaches: Sequence[Reach]) -> None:
+def _show_charts(flows: Sequence[GradientFlow]) -> None:
     console = Console()
-    charts = _Charts(reaches, console.width, ascii_only=not _can_show(BLOCKS, console.encoding))
-    console.print(Text(f"{reaches[0].about}; gradient norms, logarithmic", "dim"))
-    for reach in reaches:
-        title = Text(reach.cell, "bold").append(
-            f"  loss {reach.loss:.3f}, {_arriving(reach)}", "not bold dim"
-        )
+    charts = _Charts(flows, console.width, ascii_only=not _can_show(BLOCKS, console.encoding))
+    console.print(Text(f"{flows[0].description}; gradient norms, logarithmic", "dim"))
+    for flow in flows:
+        title = Text(flow.cell, "bold").append(f"  loss {flow.loss:.3f}, {_arriving(flow)}", "not bold dim")
         console.print(title)
-        for line in charts.lines(reach):
+        for line in charts.lines(flow):
             console.print(line, no_wrap=True)
     for line in charts.legend():
         console.print(line)
@@ -60,28 +58,28 @@ def _show_charts(reaches: Sequence[Reach]) -> None:
 class _Charts:
     """Bars over steps, on a logarithmic scale that all charts share."""
 
-    def __init__(self, reaches: Sequence[Reach], width: int, *, ascii_only: bool) -> None:
-        self._symbols = reaches[0].symbols
-        self._steps = len(reaches[0].norms)
+    def __init__(self, flows: Sequence[GradientFlow], width: int, *, ascii_only: bool) -> None:
+        self._symbols = flows[0].symbols
+        self._steps = len(flows[0].norms)
         self._blocks = ASCII_BLOCKS if ascii_only else BLOCKS
         room = max(8, width - LABEL_WIDTH - 1)
         self._a_column = math.ceil(self._steps / room)
         self._bar = max(1, min(WIDEST_BAR, room // self._steps))
-        norms = [norm for reach in reaches for norm in reach.norms if norm > 0] or [1.0]
+        norms = [norm for flow in flows for norm in flow.norms if norm > 0] or [1.0]
         self._top = math.ceil(math.log10(max(norms)))
         self._bottom = max(min(math.floor(math.log10(min(norms))), self._top - 1), self._top - DECADES)
 
-    def lines(self, reach: Reach) -> Iterator[Text]:
+    def lines(self, flow: GradientFlow) -> Iterator[Text]:
         """The chart of one network, from the top row to the lowest."""
-        norms = [max(reach.norms[i : i + self._a_column]) for i in range(0, self._steps, self._a_column)]
+        norms = [max(flow.norms[i : i + self._a_column]) for i in range(0, self._steps, self._a_column)]
         for row in range(ROWS - 1, -1, -1):
             label = {ROWS - 1: f"1e{self._top:+03d}", 0: f"1e{self._bottom:+03d}"}.get(row, "")
-            below = "<" if row == 0 and min(reach.norms) < 10.0**self._bottom else ""
+            below = "<" if row == 0 and min(flow.norms) < 10.0**self._bottom else ""
             line = Text((below + label).rjust(LABEL_WIDTH - 1) + " ", "dim")
             for norm in norms:
                 part = self._height(norm) * ROWS - row
                 block = self._blocks[round(min(max(part, 0.0), 1.0) * (len(self._blocks) - 1))]
-                line.append((block * max(1, self._bar - 1)).ljust(self._bar), _style(norm, reach.norms[-1]))
+                line.append((block * max(1, self._bar - 1)).ljust(self._bar), _style(norm, flow.norms[-1]))
             yield line
 
     def legend(self) -> Iterator[Text]:
@@ -104,8 +102,8 @@ class _Charts:
         return min(max(part, 1 / (ROWS * (len(self._blocks) - 1))), 1.0)
 
 
-def _arriving(reach: Reach) -> str:
-    part = reach.arriving
+def _arriving(flow: GradientFlow) -> str:
+    part = flow.share_at_first_step
     if part == 0:
         return "nothing of the last step's gradient arrives at the first"
     shown = f"{part:.0%}" if part >= 0.01 else f"{part:.0e}"

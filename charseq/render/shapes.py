@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.inspection.equations import equation_of
-from charseq.inspection.tracing import Row, Subject
+from charseq.inspection.tracing import TracedTensor, TraceInput
 
 
-def show_json(rows: Sequence[Row], subject: Subject, *, values: bool, explain: bool, output: TextIO) -> None:
+def show_json(
+    rows: Sequence[TracedTensor], inputs: TraceInput, *, values: bool, explain: bool, output: TextIO
+) -> None:
     """One JSON object a tensor."""
     for row in rows:
         record: dict[str, Any] = {
@@ -24,13 +26,15 @@ def show_json(rows: Sequence[Row], subject: Subject, *, values: bool, explain: b
         if row.direction:
             record["direction"] = row.direction
         if explain:
-            record["equation"] = equation_of(row, subject)
+            record["equation"] = equation_of(row, inputs)
         if values:
             record["values"] = row.values.tolist()
         output.write(json.dumps(record, allow_nan=False) + "\n")
 
 
-def show_plain(rows: Sequence[Row], subject: Subject, *, values: bool, explain: bool, output: TextIO) -> None:
+def show_plain(
+    rows: Sequence[TracedTensor], inputs: TraceInput, *, values: bool, explain: bool, output: TextIO
+) -> None:
     """One line a tensor, its fields between tabs, below one line of their names."""
     both_ways = any(row.direction for row in rows)
     names = ["name", "layer", "step", "axes", "shape"]
@@ -42,13 +46,13 @@ def show_plain(rows: Sequence[Row], subject: Subject, *, values: bool, explain: 
         if both_ways:
             fields.append(row.direction or "-")
         if explain:
-            fields.append(equation_of(row, subject))
+            fields.append(equation_of(row, inputs))
         if values:
             fields.append(json.dumps(_rounded(row).tolist()))
         output.write("\t".join(fields) + "\n")
 
 
-def _rounded(row: Row) -> "npt.NDArray[Any]":
+def _rounded(row: TracedTensor) -> "npt.NDArray[Any]":
     """Return values with four decimals; ids stay whole numbers."""
     values = np.asarray(row.values)
     return values if np.issubdtype(values.dtype, np.integer) else np.round(values.astype(float), 4)

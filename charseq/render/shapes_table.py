@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charseq.inspection.equations import equation_of, parameter_count
-from charseq.inspection.tracing import AXES, Row, Subject
+from charseq.inspection.tracing import AXES, TracedTensor, TraceInput
 from charseq.render.columns import joined
 from charseq.render.shapes import shape_text
 from charseq.render.tensors import PAST_THE_END, named, read_at, values_text
@@ -24,18 +24,18 @@ class ShapesTable:
     """Rows under a heading a step, the columns of all of them in line."""
 
     def __init__(
-        self, console: Console, subject: Subject, about: str, *, values: bool, explain: bool, headed: bool
+        self, console: Console, inputs: TraceInput, about: str, *, values: bool, explain: bool, headed: bool
     ) -> None:
-        self._console, self._subject, self._about = console, subject, about
+        self._console, self._inputs, self._about = console, inputs, about
         self._values, self._explain, self._headed = values, explain, headed
-        self._symbols = symbols = subject.vocabulary.symbols
+        self._symbols = symbols = inputs.vocabulary.symbols
         self._both_ways = False
         self._detailed = values or explain
         self._wide = console.width >= WIDE
         self._lettered = (values or explain) and not (self._wide and values != explain)
-        self._read = [[symbols[i] for i in ids] for ids in subject.sequences]
+        self._read = [[symbols[i] for i in ids] for ids in inputs.sequences]
 
-    def show(self, rows: Sequence[Row]) -> None:
+    def show(self, rows: Sequence[TracedTensor]) -> None:
         """Print the caption, then every row, group by group."""
         if not rows:
             return
@@ -44,15 +44,15 @@ class ShapesTable:
         self._name_width = max(len(row.name) for row in rows) + INDENT
         self._axes_width = max(len(self._axes(row)) for row in rows)
         self._shape_width = max(len(shape_text(row.shape)) for row in rows)
-        self._equations_width = max(len(equation_of(row, self._subject)) for row in rows)
+        self._equations_width = max(len(equation_of(row, self._inputs)) for row in rows)
         for heading, group in groupby(rows, self._heading):
             self._console.print(self._group(heading, list(group)))
-        if len(set(self._subject.lengths)) > 1:
+        if len(set(self._inputs.lengths)) > 1:
             note = f"{PAST_THE_END} is past a text's end; what a step computes there goes no further"
             self._console.print(Text(note, "dim"))
 
     def _caption(self) -> RenderableType:
-        network, vocabulary = self._subject.network, self._subject.vocabulary
+        network, vocabulary = self._inputs.network, self._inputs.vocabulary
         known = [f"{i} {named(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MOST_SYMBOLS])]
         known += ["..."] * (len(vocabulary) > MOST_SYMBOLS)
         width = self._console.width
@@ -63,7 +63,7 @@ class ShapesTable:
         )
         lines = [title, Text(joined(f"vocabulary of {len(vocabulary)}: ", known, "  ", width), "dim")]
         if self._lettered:
-            sizes = self._subject.sizes.items()
+            sizes = self._inputs.sizes.items()
             legend = [f"{letter} {AXES[letter]} {size}" for letter, size in sizes]
             lines.append(Text(joined("axes: ", legend, ", ", width), "dim"))
         if self._explain:
@@ -73,9 +73,9 @@ class ShapesTable:
                 lines.append(Text("  and as many again for the other direction"))
         return Group(*lines)
 
-    def _heading(self, row: Row) -> str:
+    def _heading(self, row: TracedTensor) -> str:
         parts: list[str] = [row.direction] if row.direction else []
-        if row.layer is not None and self._subject.network.layers > 1:
+        if row.layer is not None and self._inputs.network.layers > 1:
             parts.append(f"layer {row.layer}")
         if row.step is None:
             return ", ".join(parts)
@@ -85,7 +85,7 @@ class ShapesTable:
         verb = f"above {shown}" if row.layer else f"reading {shown}"
         return ", ".join([*parts, f"step {row.step}, {counted}{verb}"])
 
-    def _group(self, heading: str, rows: Sequence[Row]) -> RenderableType:
+    def _group(self, heading: str, rows: Sequence[TracedTensor]) -> RenderableType:
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=self._name_width, no_wrap=True)
         table.add_column(width=self._axes_width, no_wrap=True, style="dim")
@@ -104,13 +104,13 @@ class ShapesTable:
             return Group(Text(), table) if self._detailed and rows[0].name != "input" else table
         return Group(Text("\n" * self._detailed + heading, "bold yellow"), table)
 
-    def _axes(self, row: Row) -> str:
-        return row.letters if self._lettered else ", ".join(row.axes)
+    def _axes(self, row: TracedTensor) -> str:
+        return row.symbolic_axes if self._lettered else ", ".join(row.axes)
 
-    def _said(self, row: Row) -> Iterator[Text]:
+    def _said(self, row: TracedTensor) -> Iterator[Text]:
         """The equation and the values: side by side where there is room, else one beneath the other."""
         if self._explain:
-            yield Text(equation_of(row, self._subject), "italic")
+            yield Text(equation_of(row, self._inputs), "italic")
         if self._values:
             yield values_text(row, self._read_by(row), self._symbols, self._room())
 
@@ -120,7 +120,7 @@ class ShapesTable:
             taken += self._equations_width + 2
         return max(20, self._console.width - taken)
 
-    def _read_by(self, row: Row) -> "list[list[str]]":
+    def _read_by(self, row: TracedTensor) -> "list[list[str]]":
         """What stands at each place of the texts, in the order in which the row's direction reads it."""
         if row.direction == "backward" and row.step is not None:
             return [text[::-1] for text in self._read]

@@ -7,7 +7,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from charseq.inspection.tracing import Row
+from charseq.inspection.tracing import TracedTensor
 from charseq.model.numpy_ops import Floats
 from charseq.render.marked import piece
 
@@ -21,14 +21,14 @@ LABEL_LENGTH = 8
 """Of a text that names its row of a batch."""
 
 
-def values_text(row: Row, read: Sequence[Sequence[str]], symbols: Sequence[str], width: int) -> Text:
+def values_text(row: TracedTensor, read: Sequence[Sequence[str]], symbols: Sequence[str], width: int) -> Text:
     """The values of a row in at most `width` cells; a big tensor is summed up in one line.
 
     Every line is one place: of a batch, or over a sequence, it begins with the symbol that was `read` there,
     and a blank line stands between two texts.  Over the values of a vocabulary stand its symbols.  Zeros are
     dim.
     """
-    values = row.values[..., None] if row.letters in ("", "B", "B T") else row.values
+    values = row.values[..., None] if row.symbolic_axes in ("", "B", "B T") else row.values
     values = values[None] if values.ndim == 1 else values
     labels = _labels(row, read, math.prod(values.shape[:-1]))
     numbers = _targets(row, read, symbols) if row.name == "targets" else _numbers(values)
@@ -38,10 +38,10 @@ def values_text(row: Row, read: Sequence[Sequence[str]], symbols: Sequence[str],
     if values.size > MOST_VALUES or len(labels) * math.ceil(across / a_line) > MOST_LINES:
         return _summed_up(values)
     shown = Text()
-    if across == len(symbols) <= a_line and (row.letters.endswith("V") or row.name == "input"):
+    if across == len(symbols) <= a_line and (row.symbolic_axes.endswith("V") or row.name == "input"):
         heads = GAP.join(named(symbol).rjust(wide) for symbol in symbols)
         shown.append(" " * cell_len(labels[0]) + heads + "\n", "bold")
-    texts = values.shape[0] if row.letters.startswith("B T") else 1
+    texts = values.shape[0] if row.symbolic_axes.startswith("B T") else 1
     zeros = (values == 0).reshape(-1, across)
     for i, (label, line) in enumerate(zip(labels, numbers.reshape(-1, across), strict=True)):
         if i:
@@ -65,7 +65,7 @@ def named(symbol: str) -> str:
 
 
 def _targets(
-    row: Row, read: Sequence[Sequence[str]], symbols: Sequence[str]
+    row: TracedTensor, read: Sequence[Sequence[str]], symbols: Sequence[str]
 ) -> "np.ndarray[tuple[int, ...], np.dtype[np.str_]]":
     """The ids to predict [B T 1] with their symbols; a dash where nothing follows."""
     closed = symbols[:1] == ("",)  # a line ends in a boundary, which is predicted, too
@@ -90,12 +90,12 @@ def _numbers(values: Floats) -> "np.ndarray[tuple[int, ...], np.dtype[np.str_]]"
     return np.array([text.rjust(widest) for text in texts]).reshape(values.shape)
 
 
-def _labels(row: Row, read: Sequence[Sequence[str]], count: int) -> list[str]:
+def _labels(row: TracedTensor, read: Sequence[Sequence[str]], count: int) -> list[str]:
     """What stands before each of `count` lines: the symbol read there where a line is one place of a text."""
     places = range(max(map(len, read)))
-    if row.letters.startswith(("B T", "BT")):
+    if row.symbolic_axes.startswith(("B T", "BT")):
         labels = [symbol for text in read for symbol in (read_at([text], t)[0] for t in places)]
-    elif row.letters.startswith("B") and count == len(read) > 1:
+    elif row.symbolic_axes.startswith("B") and count == len(read) > 1:
         whole = ["".join(map(named, text)) for text in read]
         labels = read_at(read, row.step) if row.step is not None else [t[:LABEL_LENGTH] for t in whole]
     else:

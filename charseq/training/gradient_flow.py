@@ -12,7 +12,7 @@ from charseq.cells.cell import Cell, State
 from charseq.cells.initializers import Draw, Orthogonal, uniform
 from charseq.cells.ops import UNTAPPED, Ops
 from charseq.errors import TextError
-from charseq.inspection.gradient_flow import Reach
+from charseq.inspection.gradient_flow import GradientFlow
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import Floats, SeededDraw, require_finite
@@ -23,7 +23,7 @@ MAX_SYMBOLS = 10_000
 """Longest text, in symbols, whose gradients are computed."""
 
 
-def fresh_reaches(
+def untrained_flows(
     cells: Sequence[str],
     vocabulary: Vocabulary,
     text: str,
@@ -32,7 +32,7 @@ def fresh_reaches(
     layers: int,
     textbook: bool,
     seed: int,
-) -> Iterator[Reach]:
+) -> Iterator[GradientFlow]:
     """Yield the gradient flow of each cell with initial weights.  Raises TextError."""
     ids = _checked_length(vocabulary.encode(text))
     symbols = tuple(vocabulary.symbols[i] for i in ids)
@@ -42,16 +42,16 @@ def fresh_reaches(
         network = Network(cell, len(vocabulary), hidden_size, layers)
         draw = SeededDraw(seed, steps=len(ids))
         arrays = textbook_weights(network, draw) if textbook else network.draw(draw, to_count=True)
-        yield Reach(cell, about, symbols, *reach_of(network, arrays, ids), seed=seed)
+        yield GradientFlow(cell, about, symbols, *loss_and_norms(network, arrays, ids), seed=seed)
 
 
-def trained_reach(model: Model, text: str, about: str) -> Reach:
+def trained_flow(model: Model, text: str, about: str) -> GradientFlow:
     """Return the gradient flow of a trained network.  Raises TextError, UnknownCharacter."""
     vocabulary, network = model.vocabulary, model.network
     ids = _checked_length(vocabulary.encode_text(text, begin=True).ids)
     symbols = tuple(vocabulary.symbols[i] for i in ids)
     about = f"{_size(network.layers, network.hidden_size)}, {about}"
-    return Reach(network.cell_name, about, symbols, *reach_of(network, model.arrays, ids))
+    return GradientFlow(network.cell_name, about, symbols, *loss_and_norms(network, model.arrays, ids))
 
 
 def textbook_weights(network: Network, draw: Draw) -> dict[str, Floats]:
@@ -67,7 +67,9 @@ def textbook_weights(network: Network, draw: Draw) -> dict[str, Floats]:
     return arrays
 
 
-def reach_of(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> tuple[float, tuple[float, ...]]:
+def loss_and_norms(
+    network: Network, arrays: Mapping[str, Floats], ids: Ids
+) -> tuple[float, tuple[float, ...]]:
     """Return the loss of the last of ids [T + 1] in nats, and its T gradient norms.
 
     Each norm is that of the gradient with respect to the state after one step: every layer, all fields.  It

@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 from charseq.cells import CELLS
-from charseq.inspection.tracing import Recorder, Row, Subject, trace, trace_both_ways
+from charseq.inspection.tracing import Recorder, TracedTensor, TraceInput, trace, trace_bidirectional
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.text.vocabulary import Vocabulary
 
 
-def subject_of(*texts: str, cell: str = "lstm", lines: bool = False, **plan: Any) -> Subject:
+def input_of(*texts: str, cell: str = "lstm", lines: bool = False, **plan: Any) -> TraceInput:
     vocabulary = Vocabulary.of(["helo"], boundary=lines)
     network = Network(cell, len(vocabulary), **{"hidden_size": 2, **plan})
-    return Subject.of(network, vocabulary, network.draw(SeededDraw(0)), texts)
+    return TraceInput.of(network, vocabulary, network.draw(SeededDraw(0)), texts)
 
 
-def rows_of(*texts: str, read_out: bool = False, **plan: Any) -> tuple[Row, ...]:
-    return trace(subject_of(*texts, **plan), read_out=read_out)
+def rows_of(*texts: str, read_out: bool = False, **plan: Any) -> tuple[TracedTensor, ...]:
+    return trace(input_of(*texts, **plan), read_out=read_out)
 
 
-def named(rows: tuple[Row, ...], name: str) -> list[Row]:
+def named(rows: tuple[TracedTensor, ...], name: str) -> list[TracedTensor]:
     return [row for row in rows if row.name == name]
 
 
@@ -99,7 +99,7 @@ def test_a_tensor_that_belies_its_axes_is_found() -> None:
         recorder("r", np.zeros((3, 2)), "B H")
 
 
-def values(rows: tuple[Row, ...], name: str) -> Any:
+def values(rows: tuple[TracedTensor, ...], name: str) -> Any:
     (row,) = named(rows, name)
     return row.values
 
@@ -165,13 +165,13 @@ def test_the_loss_is_the_weighted_mean_over_the_places_that_have_a_next_characte
 
 def test_the_lessons_cost_is_what_it_says() -> None:
     """The lesson's figure: logits of two classes, target 1 1 1 at equal weights, 0.596759."""
-    subject = Subject.of(
+    inputs = TraceInput.of(
         Network("none", 2, 2, head="none"),
         Vocabulary.of(["ab"]),
         {"layers.0.W_x": np.array([[0.2, 0.6], [0.7, 0.2]]), "layers.0.b_x": np.zeros(2)},
         ("abbb",),
     )
-    rows = trace(subject, read_out=True)
+    rows = trace(inputs, read_out=True)
     np.testing.assert_allclose(values(rows, "logits")[0, :2], [[0.2, 0.7], [0.6, 0.2]])
     costs = values(rows, "losses")[0]
     third = np.log(np.exp(0.2) + np.exp(0.9)) - 0.9
@@ -191,12 +191,12 @@ def test_a_line_is_read_from_its_boundary_and_predicted_to_it() -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_bidirectional_run_gives_two_outputs_and_both_joined(cell: str) -> None:
-    subject = subject_of("hello", "eol", cell=cell, layers=2)
-    backward = subject.network.draw(SeededDraw(1))
-    rows = trace_both_ways(subject, backward)
-    forward = trace(subject)
+    inputs = input_of("hello", "eol", cell=cell, layers=2)
+    backward = inputs.network.draw(SeededDraw(1))
+    rows = trace_bidirectional(inputs, backward)
+    forward = trace(inputs)
     np.testing.assert_array_equal(values(rows, "output.forward"), values(forward, "output"))
-    reversed_texts = Subject.of(subject.network, subject.vocabulary, backward, ("olleh", "loe"))
+    reversed_texts = TraceInput.of(inputs.network, inputs.vocabulary, backward, ("olleh", "loe"))
     other = values(trace(reversed_texts), "output")
     there = values(rows, "output.backward")
     np.testing.assert_allclose(there[0], other[0, ::-1], atol=1e-6)
