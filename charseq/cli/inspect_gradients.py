@@ -114,7 +114,8 @@ def inspect_gradients(
     )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
-    from charseq.render.gradients import show
+    from charseq.render.base import renderer_for
+    from charseq.render.gradients import GRADIENTS
     from charseq.text.unknown import INSPECTION
     from charseq.text.vocabulary import Vocabulary
     from charseq.training.torch_requirement import require_torch
@@ -144,7 +145,9 @@ def inspect_gradients(
             textbook=first_weights != "charseq",
             seed=seed,
         )
-    show(flows, form, sys.stdout)
+    with renderer_for(form, GRADIENTS, sys.stdout) as renderer:
+        for flow in flows:
+            renderer.show(flow)
     if model is None:
         streams.report_seed(first_weights or "textbook", seed, in_caption=form == "table")
 

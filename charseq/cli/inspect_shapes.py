@@ -128,18 +128,16 @@ def inspect_shapes(
     rows = _selected(rows, inputs.arrays, step, layer)
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    if form == "table":
-        from rich.console import Console
+    from charseq.render.base import renderer_for
+    from charseq.render.shapes import shape_view
 
-        from charseq.render.shapes_table import ShapesTable
-
-        headed = head is not None or model is not None
-        ShapesTable(Console(), inputs, about, values=values, explain=explain, headed=headed).show(rows)
-    else:
-        from charseq.render.shapes import show_json, show_plain
-
-        show = show_json if form == "json" else show_plain
-        show(rows, inputs, values=values, explain=explain, output=sys.stdout)
+    has_head = head is not None or model is not None
+    view = shape_view(
+        inputs, about, values=values, explain=explain, has_head=has_head, bidirectional=bidirectional
+    )
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for row in rows:
+            renderer.show(row)
     if model is None:
         streams.report_seed("fresh", seed, in_caption=form == "table")
 

@@ -18,7 +18,6 @@ from charseq.cli.options import predict as options
 from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
-    Form,
     FormatOption,
     JSONOption,
     ModelOption,
@@ -28,6 +27,7 @@ from charseq.cli.options.shared import (
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import UnknownCharacter, UsageError, cannot_combine
+from charseq.render.base import Form, renderer_for
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def predict(
     native.share_cores()
     from charseq.cli.prompts import Prompt, Reading, gathered
     from charseq.inference.decoding import Decoding, Options
-    from charseq.render.predictions import renderer_for
+    from charseq.render.predictions import prediction_view
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, form)
@@ -152,17 +152,16 @@ def predict(
     if first is None:
         text_input.report_empty([*filter("-".__eq__, given), *files], "predict")
         return
-    renderer = renderer_for(
-        form, sys.stdout, trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities
-    )
-    for requests, changed in chain([first], batches):
-        if changed:
-            done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
-            streams.report_unknown(changed, done)
-        for answer in decoding.answers(trained, requests):
-            renderer.show(answer)
-            if answer.log_probability is not None and form == "table":
-                streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
+    view = prediction_view(trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities)
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for requests, changed in chain([first], batches):
+            if changed:
+                done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
+                streams.report_unknown(changed, done)
+            for answer in decoding.answers(trained, requests):
+                renderer.show(answer)
+                if answer.log_probability is not None and form == "table":
+                    streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
 def _refuse_unused(context: typer.Context, form: Form) -> None:
