@@ -102,7 +102,9 @@ def compare(
             f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
             hint="begin at a smaller --seed",
         )
-    source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    source = text_input.text_source(
+        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+    )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
         vocabulary_ = source.vocabulary(corpus)

@@ -104,7 +104,7 @@ def inspect_gradients(
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
     positional = [] if given is None else [given]
-    found = text_input.inspected(
+    found = text_input.texts_to_inspect(
         positional,
         text,
         file,
@@ -154,7 +154,7 @@ def inspect_gradients(
 
 def _one(strings: Sequence[str]) -> str:
     if not strings:
-        raise text_input.none_given(EXAMPLE)
+        raise text_input.missing_text(EXAMPLE)
     if len(strings) != 1:
         raise TextError(
             f"gradients are followed through one text, and there are {len(strings)}",

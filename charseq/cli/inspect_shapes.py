@@ -109,7 +109,7 @@ def inspect_shapes(
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
-    found = text_input.inspected(
+    found = text_input.texts_to_inspect(
         given,
         text,
         file,
@@ -122,7 +122,7 @@ def inspect_shapes(
         about = f"trained, {model}"
     else:
         known = {"unit": unit, "normalization": normalize}
-        vocabulary = text_input.checked(vocabulary, "--vocabulary", unit)
+        vocabulary = text_input.checked_option(vocabulary, "--vocabulary", unit)
         inputs, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
         about = f"fresh weights, seed {seed}"
     rows = _selected(rows, inputs.arrays, step, layer)
@@ -201,7 +201,7 @@ def _trained(
 
 def _require_text(strings: Sequence[str]) -> None:
     if not strings:
-        raise text_input.none_given(EXAMPLES[0])
+        raise text_input.missing_text(EXAMPLES[0])
     if "" in strings:
         raise TextError("one of the texts is empty", hint="a text needs at least one character")
 

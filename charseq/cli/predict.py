@@ -97,7 +97,7 @@ def predict(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.prompts import Prompt, Reading, gathered
+    from charseq.cli.prompts import Prompt, PromptFormat, read_prompts
     from charseq.inference.decoding import Decoding, Options
     from charseq.render.predictions import prediction_view
 
@@ -122,9 +122,9 @@ def predict(
     unit = trained.vocabulary.unit
     asked = replace(
         asked,
-        until=[text_input.checked(string, "--until", unit) for string in asked.until],
-        allow=None if allow is None else text_input.checked(allow, "--allow", unit),
-        pattern=None if pattern is None else text_input.checked(pattern, "--pattern", "character"),
+        until=[text_input.checked_option(string, "--until", unit) for string in asked.until],
+        allow=None if allow is None else text_input.checked_option(allow, "--allow", unit),
+        pattern=None if pattern is None else text_input.checked_option(pattern, "--pattern", "character"),
     )
     with streams.immediate_interrupt():  # a pattern may take long
         decoding = Decoding.of(trained, asked)
@@ -140,13 +140,13 @@ def predict(
     if form != "json":
         _tell_of_choice(path, decoding, seed, newest=model is None)
     line_ends = trained.vocabulary.knows_line_ends
-    reading = Reading(unit, lines, escapes, json_input, line_ends)
+    prompt_format = PromptFormat(unit, lines, escapes, json_input, line_ends)
     requests_of = partial(_requests, trained, path, unknown=unknown, seed=seed, length=length)
     source = iter([[Prompt("")]])
     if given or files:
-        arguments = gathered([prompt for prompt in given if prompt != "-"], [], reading)
+        arguments = read_prompts([prompt for prompt in given if prompt != "-"], [], prompt_format)
         deque(requests_of(arguments), maxlen=0)  # raise errors before anything is written
-        source = gathered(given, files, reading)
+        source = read_prompts(given, files, prompt_format)
     batches = requests_of(source)
     first = next(batches, None)
     if first is None:

@@ -99,8 +99,8 @@ def score(
     from charseq.cli.score_input import ScoreInput
     from charseq.render.scores import score_view
 
-    if not text_input.any_given(given, text, file):
-        raise text_input.none_given(EXAMPLES[0], " to score")
+    if not text_input.names_text(given, text, file):
+        raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     strings, files = _sources(given, text, file, trained.vocabulary.unit)
