@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from charseq.cli.interactive import _answered
+from charseq.cli.interactive import handle_key
 from charseq.errors import UnknownCharacter
 from charseq.inference.explorer import Explorer, Output
 from charseq.inference.scoring import score_texts
@@ -74,7 +74,7 @@ def test_an_unknown_character_leaves_everything_as_it_was() -> None:
 def test_an_unknown_key_is_answered_as_unknown_says(unknown: Unknown, text: str, message: str) -> None:
     explorer = Explorer(cycling_model())
     explorer.write("ab")
-    assert _answered(explorer, "z", unknown) == message
+    assert handle_key(explorer, "z", unknown) == message
     assert explorer.text == text
 
 
