@@ -8,7 +8,7 @@ import torch
 
 from charseq.cells import CELLS, cell_named
 from charseq.cells.cell import Cell, factors, shape_of, unroll
-from charseq.cells.minimal import positive
+from charseq.cells.minimal import candidate
 from charseq.errors import UsageError
 from charseq.model.numpy_ops import NUMPY, SeededDraw
 from charseq.training.kernels.torch_ops import TORCH
@@ -106,7 +106,7 @@ def test_a_cell_starts_from_zero(cell: Cell) -> None:
 def test_first_weights_have_the_declared_shapes_and_depend_on_the_seed(cell: Cell) -> None:
     for param in cell.params.values():
         shape = shape_of(param.axes, SIZES)
-        for init in filter(None, (param.init, param.init_to_count)):
+        for init in filter(None, (param.init, param.init_to_memorize)):
             one, same, other = (init(SeededDraw(seed), shape, SIZES["H"]) for seed in (1, 1, 2))
             assert one.shape == shape
             assert one.dtype == np.float32
@@ -138,4 +138,4 @@ def test_an_axis_is_a_number_and_capital_letters(axis: str) -> None:
 def test_the_continuous_function_of_the_minimal_cells_is_never_negative() -> None:
     x = np.array([-1.0, -1e-9, 0.0, 1.0])
     expected = [1 / (1 + math.e), 0.5, 0.5, 1.5]
-    np.testing.assert_allclose(positive(NUMPY, x), expected, atol=1e-9)
+    np.testing.assert_allclose(candidate(NUMPY, x), expected, atol=1e-9)

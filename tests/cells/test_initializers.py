@@ -53,7 +53,7 @@ RECURRENT: dict[str, tuple[Sequence[float], Sequence[float]]] = {
 
 def first(cell: str, name: str, *, whole: bool = False) -> Matrix:
     param = CELLS[cell].params[name]
-    init = (param.init_to_count if whole else None) or param.init
+    init = (param.init_to_memorize if whole else None) or param.init
     drawn: Matrix = init(SeededDraw(1, steps=STEPS), shape_of(param.axes, SIZES), SIZES["H"])
     return drawn
 
@@ -66,7 +66,7 @@ def test_every_bias_of_a_gate_is_in_the_table() -> None:
         if name.startswith("b_") and "H" in param.axes
     }
     assert units == set(BIASES)
-    assert {cell for cell, name in BIASES if CELLS[cell].params[name].init_to_count} == set(SLOW)
+    assert {cell for cell, name in BIASES if CELLS[cell].params[name].init_to_memorize} == set(SLOW)
 
 
 @pytest.mark.parametrize(("cell", "name"), BIASES)

@@ -61,7 +61,7 @@ def test_a_model_whose_cell_is_no_longer_installed_says_which(charseq: Command, 
     sys.path.remove(str(site))
     result = charseq("predict", "h")
     assert result.status == 2
-    assert "there is no cell 'leaky'" in result.errors
+    assert "unknown cell 'leaky'" in result.errors
     assert "install the package" in result.errors
 
 
