@@ -22,7 +22,7 @@ def encoded(of: Model, text: str) -> Ids:
 
 
 def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
-    """Return surprisal in nats, rank and most probable symbol of all but the first, by the unrolled network."""
+    """Return nats, ranks and most probable symbols of all positions but the first, unrolled."""
     network, weights = of.network, of.weights
     xs = network.embed(NUMPY, weights, ids[None, :-1].astype(np.intp))
     hs, _ = network.run(NUMPY, weights, xs, network.start(NUMPY, weights, 1))
