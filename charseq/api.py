@@ -1,4 +1,4 @@
-"""charseq from Python: train, load, predict, score.  Only `train` imports torch, for its first event."""
+"""The Python interface: train, load, predict and score.  Only iterating `train` imports torch."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class PredictOptions(TypedDict, total=False):
-    """What `predict` takes beside prompts; each is an option of `charseq predict`, with its default."""
+    """Options of `predict` and `predictions`, with the meanings and defaults of `charseq predict`."""
 
     greedy: bool
     temperature: float | None
@@ -41,44 +41,50 @@ class PredictOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Prediction:
-    """A prompt and what was added to it; as a string, both."""
+    """A prompt and its continuation; `str()` joins them."""
 
     prompt: str
+    """The prompt as the model reads it."""
     text: str
-    """What was added."""
+    """The generated text, without the prompt."""
     steps: tuple[Step, ...] = field(repr=False)
-    """Each character, its probability, and the likeliest ones with theirs."""
+    """The generated characters, their probabilities, and the most probable characters with theirs."""
     seed: int
     sample: int
+    """The number of the continuation of this prompt, from 0."""
     log_probability: float | None
-    """Of all that was added, in nats, where `beam` searched for it."""
+    """Of the whole continuation, in nats; None without `beam`."""
 
     def __str__(self) -> str:
-        """The prompt, continued."""
+        """Return the prompt and its continuation."""
         return self.prompt + self.text
 
 
 class Character(NamedTuple):
-    """One character of a text that was scored."""
+    """The score of one character of a text."""
 
     character: str
-    """The end of a line is an empty one."""
+    """Empty for the end of a line."""
     bits: float
+    """The surprisal: the negative base-2 logarithm of the character's probability."""
     rank: int
-    """1 where none was thought likelier."""
+    """1 plus the number of more probable characters."""
     likeliest: str
+    """The most probable character."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """How surprising a text is, in all and character by character.
+    """The cross-entropy of a text under a model, and the surprisal of each character.
 
-    The first character of a text has nothing before it, and does not count; a line counts from its first
-    character to its end.  Where nothing counts, the measures are None.
+    The first character of a text has no context and is not scored.  A model of lines scores a line from its
+    first character to its end.  The measures are None if no character is scored.
     """
 
     text: str
+    """The original text."""
     characters: int
+    """Number of scored characters."""
     nats_per_character: float | None
     bits_per_character: float | None
     perplexity: float | None
@@ -86,18 +92,18 @@ class Score:
 
 
 class TrainedModel:
-    """A trained network, and what it was trained to know."""
+    """A trained model, and the path of its file."""
 
     def __init__(self, model: Model, path: Path) -> None:
         self.model, self.path = model, path
 
     def __repr__(self) -> str:
-        """What it is, and where it is from."""
+        """Return the cell, the size of the vocabulary, and the path."""
         return f"<TrainedModel {self.model.network.cell_name} of {len(self.vocabulary)} symbols, {self.path}>"
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The symbols, and the way between texts and ids."""
+        """The symbols that the model knows; `encode` and `decode` convert text to ids and back."""
         return self.model.vocabulary
 
     def predict(
@@ -109,14 +115,18 @@ class TrainedModel:
         unknown: Unknown = "error",
         **options: Unpack[PredictOptions],
     ) -> Prediction:
-        """Continue one prompt; without any, as the text began, or by a new line.
+        """Continue one prompt; an empty one begins as the training text does, or with a new line.
 
-        Raises UnknownCharacter, UsageError, CharseqError where no new line is found.
+        `length` is the maximum number of characters to generate; None ends at the end of a memorized text,
+        else after 200.  `unknown` is "error", "skip" or "replace": what to do with unknown characters of the
+        prompt.  Raises UnknownCharacter, UsageError, and CharseqError if `novel` finds no new line.
         """
         if "samples" in options or "top" in options:
-            raise UsageError("predict makes one text", hint="predictions makes more, and tells alternatives")
-        (found,) = self.predictions([prompt], length=length, seed=seed, unknown=unknown, **options)
-        return found
+            raise UsageError(
+                "predict makes one continuation, and has no samples or top", hint="call predictions instead"
+            )
+        (prediction,) = self.predictions([prompt], length=length, seed=seed, unknown=unknown, **options)
+        return prediction
 
     def predictions(
         self,
@@ -129,9 +139,11 @@ class TrainedModel:
         unknown: Unknown = "error",
         **options: Unpack[PredictOptions],
     ) -> Iterator[Prediction]:
-        """Continue prompts side by side, each `samples` times, in order; a step tells `top` alternatives.
+        """Continue every prompt `samples` times, many prompts together, and yield the results in order.
 
-        What one is continued by does not depend on the others.  Raises as `predict` does.
+        A step lists the `top` most probable characters.  The continuation of a prompt does not depend on the
+        other prompts.  Other arguments and errors are those of `predict`; errors in arguments are raised at
+        the call.
         """
         whole_number("seed", seed)
         whole_number("length", 0 if length is None else length)
@@ -143,14 +155,21 @@ class TrainedModel:
         return map(self._predicted, decoding.answers(self.model, requests))
 
     def score(self, text: str, *, unknown: Unknown = "error") -> Score:
-        """Tell how surprising a text is.  Raises UnknownCharacter."""
-        (found,) = self.scores([text], unknown=unknown)
-        return found
+        """Score a text.
+
+        `unknown` is "error", "skip" or "replace": unknown characters raise UnknownCharacter, are left out of
+        the score, or count as the least probable character.
+        """
+        (score,) = self.scores([text], unknown=unknown)
+        return score
 
     def scores(
         self, texts: Iterable[str], *, unknown: Unknown = "error", batch_size: int = 64
     ) -> Iterator[Score]:
-        """Score texts side by side, in order.  Raises UnknownCharacter."""
+        """Score texts, `batch_size` of them together, and yield the results in order.
+
+        The score of a text does not depend on the other texts.  Errors are raised at the call, as by `score`.
+        """
         checked = [_checked(text, unknown) for text in _several(texts)]
         encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True)
         with PYTHON.explaining():
@@ -186,25 +205,25 @@ class TrainedModel:
 
 
 def _several(texts: Iterable[str]) -> Iterable[str]:
-    """Texts; one alone is no iterable of its characters."""
+    """Return texts as an iterable; one string is one text, not an iterable of characters."""
     return [texts] if isinstance(texts, str) else texts
 
 
 def _checked(text: str, unknown: Unknown) -> str:
     if not isinstance(text, str):
-        raise UsageError(f"{text!r} is no string", hint="give one, or several to predictions or scores")
+        raise UsageError(f"{text!r} is not a string", hint="pass one, or several to predictions or scores")
     if unknown not in get_args(Unknown):
-        raise UsageError(f"unknown is {unknown!r}", hint=f"it is one of {', '.join(get_args(Unknown))}")
+        raise UsageError(f"unknown is {unknown!r}", hint=f"it must be one of {', '.join(get_args(Unknown))}")
     return text
 
 
 def load(path: str | Path | None = None) -> TrainedModel:
-    """The model of a run's folder or a model file; of the newest run, where none is named.
+    """Load the model of a run's folder, or a model file; by default that of the newest run.
 
-    Raises ModelFileError, which says what is wrong with it.
+    Raises ModelFileError, which names the fault.
     """
-    found = model_path(None if path is None else str(path))
-    return TrainedModel(read(found), found)
+    file = model_path(None if path is None else str(path))
+    return TrainedModel(read(file), file)
 
 
 def train(

@@ -147,11 +147,11 @@ def test_what_cannot_be_is_an_error(hihello: charseq.TrainedModel, options: dict
 def test_other_types_than_strings_are_an_error(hihello: charseq.TrainedModel) -> None:
     other: Any
     for other in (3, None, b"h", ["h"]):
-        with pytest.raises(UsageError, match="is no string"):
+        with pytest.raises(UsageError, match="is not a string"):
             hihello.predict(other)
-        with pytest.raises(UsageError, match="is no string"):
+        with pytest.raises(UsageError, match="is not a string"):
             hihello.score(other)
-    with pytest.raises(UsageError, match="makes one text"):
+    with pytest.raises(UsageError, match="makes one continuation"):
         hihello.predict("h", samples=2)  # type: ignore[call-arg]
 
 

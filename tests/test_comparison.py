@@ -61,8 +61,8 @@ def test_a_misspelt_cell_is_met_before_anything_is_trained() -> None:
         planned("rnn", "ltsm")
 
 
-def ended(loss: float | None, first_right: int | None = None, status: EndStatus = "completed") -> Result:
-    result = Result(Trial(TrainSettings(), 1), first_right=first_right)
+def ended(loss: float | None, first_correct: int | None = None, status: EndStatus = "completed") -> Result:
+    result = Result(Trial(TrainSettings(), 1), first_correct_epoch=first_correct)
     result.end = End(status, "m", 1, 1, loss, 0.5, None, 2.0)
     return result
 

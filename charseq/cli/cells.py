@@ -27,10 +27,13 @@ def cells(
     A package may bring cells of its own; they stand below charseq's.
     """
     from charseq.cells import all_cells
-    from charseq.render.cells import show
+    from charseq.render.base import renderer_for
+    from charseq.render.cells import CELLS
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    found, broken = all_cells()
-    show(found, form=form, output=sys.stdout)
+    cells, broken = all_cells()
+    with renderer_for(form, CELLS, sys.stdout) as renderer:
+        for cell in cells:
+            renderer.show(cell)
     for error in broken:
         streams.report(f"left out: {error.message}", "yellow")

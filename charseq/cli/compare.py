@@ -18,7 +18,6 @@ from charseq.cli.options.shared import (
     CellsOption,
     DebugOption,
     FileOption,
-    Form,
     FormatOption,
     JSONOption,
     LinesOption,
@@ -33,13 +32,13 @@ from charseq.cli.options.shared import (
 )
 from charseq.cli.signals import stopping
 from charseq.errors import ExitStatus, UsageError
+from charseq.render.base import Form, renderer_for
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
     from charseq.cli.signals import Stop
     from charseq.comparison import Result, Trial
     from charseq.events import Event
-    from charseq.render.comparison import ComparisonRenderer
     from charseq.settings.train_settings import TrainSettings
     from charseq.text.corpus import AnyCorpus
     from charseq.text.sources import Given
@@ -103,7 +102,9 @@ def compare(
             f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
             hint="begin at a smaller --seed",
         )
-    source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    source = text_input.text_source(
+        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+    )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
         vocabulary_ = source.vocabulary(corpus)
@@ -154,25 +155,14 @@ def _show(
 ) -> "list[Result]":
     """Show every event, and return the results of the trainings that ended."""
     from charseq.events import End
+    from charseq.render.comparison import comparison_view
 
     results: list[Result] = []
-    with _renderer(form, planned) as renderer:
+    with renderer_for(form, comparison_view(planned), sys.stdout) as renderer:
         stop.begun, stop.screen = True, renderer.screen
         for result, event in events:
             if isinstance(event, End):
                 results.append(result)
             with streams.stop_on_broken_pipe(stop):
-                renderer.show(result, event)
+                renderer.show((result, event))
     return results
-
-
-def _renderer(form: Form, planned: "Sequence[Trial]") -> "ComparisonRenderer":
-    from charseq.render.comparison import JSONLines, PlainLines
-
-    if form == "table":
-        from rich.console import Console
-
-        from charseq.render.comparison_table import ComparisonTable
-
-        return ComparisonTable(Console(), planned)
-    return JSONLines(sys.stdout, planned) if form == "json" else PlainLines(sys.stdout, planned)

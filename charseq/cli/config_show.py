@@ -46,8 +46,8 @@ def show(
 
     Flags of a command line win over all of these.
     """
-    from charseq.render.config import Setting
-    from charseq.render.config import show as shown
+    from charseq.render.base import renderer_for
+    from charseq.render.config import CONFIGURATION, Setting
 
     every = {
         " ".join(path): (path, command)
@@ -64,7 +64,10 @@ def show(
         for parameter in _options(command):
             value, source = _found(inner, parameter, str(config))
             settings.append(Setting(name, parameter.opts[0].removeprefix("--"), value, source))
-    shown(settings, form=chosen_format(format, json=json, terminal=sys.stdout.isatty()), output=sys.stdout)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    with renderer_for(form, CONFIGURATION, sys.stdout) as renderer:
+        for setting in settings:
+            renderer.show(setting)
 
 
 def _named(words: Sequence[str], every: Collection[str]) -> list[str]:

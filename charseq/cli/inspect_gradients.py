@@ -104,7 +104,7 @@ def inspect_gradients(
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
     positional = [] if given is None else [given]
-    found = text_input.inspected(
+    found = text_input.texts_to_inspect(
         positional,
         text,
         file,
@@ -114,7 +114,8 @@ def inspect_gradients(
     )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
 
-    from charseq.render.gradients import show
+    from charseq.render.base import renderer_for
+    from charseq.render.gradients import GRADIENTS
     from charseq.text.unknown import INSPECTION
     from charseq.text.vocabulary import Vocabulary
     from charseq.training.torch_requirement import require_torch
@@ -144,14 +145,16 @@ def inspect_gradients(
             textbook=first_weights != "charseq",
             seed=seed,
         )
-    show(flows, form, sys.stdout)
+    with renderer_for(form, GRADIENTS, sys.stdout) as renderer:
+        for flow in flows:
+            renderer.show(flow)
     if model is None:
         streams.report_seed(first_weights or "textbook", seed, in_caption=form == "table")
 
 
 def _one(strings: Sequence[str]) -> str:
     if not strings:
-        raise text_input.none_given(EXAMPLE)
+        raise text_input.missing_text(EXAMPLE)
     if len(strings) != 1:
         raise TextError(
             f"gradients are followed through one text, and there are {len(strings)}",

@@ -109,7 +109,7 @@ def inspect_shapes(
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
-    found = text_input.inspected(
+    found = text_input.texts_to_inspect(
         given,
         text,
         file,
@@ -122,24 +122,22 @@ def inspect_shapes(
         about = f"trained, {model}"
     else:
         known = {"unit": unit, "normalization": normalize}
-        vocabulary = text_input.checked(vocabulary, "--vocabulary", unit)
+        vocabulary = text_input.checked_option(vocabulary, "--vocabulary", unit)
         inputs, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
         about = f"fresh weights, seed {seed}"
     rows = _selected(rows, inputs.arrays, step, layer)
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    if form == "table":
-        from rich.console import Console
+    from charseq.render.base import renderer_for
+    from charseq.render.shapes import shape_view
 
-        from charseq.render.shapes_table import ShapesTable
-
-        headed = head is not None or model is not None
-        ShapesTable(Console(), inputs, about, values=values, explain=explain, headed=headed).show(rows)
-    else:
-        from charseq.render.shapes import show_json, show_plain
-
-        show = show_json if form == "json" else show_plain
-        show(rows, inputs, values=values, explain=explain, output=sys.stdout)
+    has_head = head is not None or model is not None
+    view = shape_view(
+        inputs, about, values=values, explain=explain, has_head=has_head, bidirectional=bidirectional
+    )
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for row in rows:
+            renderer.show(row)
     if model is None:
         streams.report_seed("fresh", seed, in_caption=form == "table")
 
@@ -203,7 +201,7 @@ def _trained(
 
 def _require_text(strings: Sequence[str]) -> None:
     if not strings:
-        raise text_input.none_given(EXAMPLES[0])
+        raise text_input.missing_text(EXAMPLES[0])
     if "" in strings:
         raise TextError("one of the texts is empty", hint="a text needs at least one character")
 

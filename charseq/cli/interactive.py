@@ -45,12 +45,12 @@ def interact(model: Model, name: str, prompt: str, unknown: Unknown) -> None:
     explorer = Explorer(model)
     changed = explorer.write(prompt, unknown)
     console = Console(highlight=False)
-    plain = "utf" not in (sys.stdout.encoding or "").lower()
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
     told = f"{changed:,} unknown character{'s' * (changed != 1)} {_done(model, unknown)}" if changed else ""
     with console.screen() as shown, _keys() as keys:
         while True:
             width, height = console.size
-            lines = screen(explorer, name, told, width=width, height=height, plain=plain)
+            lines = screen(explorer, name, told, width=width, height=height, ascii_only=ascii_only)
             shown.update(Group(*lines))
             for key in next(keys):
                 if key in QUIT:

@@ -18,7 +18,6 @@ from charseq.cli.options import predict as options
 from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
-    Form,
     FormatOption,
     JSONOption,
     ModelOption,
@@ -28,6 +27,7 @@ from charseq.cli.options.shared import (
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import UnknownCharacter, UsageError, cannot_combine
+from charseq.render.base import Form, renderer_for
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ def predict(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.prompts import Prompt, Reading, gathered
+    from charseq.cli.prompts import Prompt, PromptFormat, read_prompts
     from charseq.inference.decoding import Decoding, Options
-    from charseq.render.predictions import renderer_for
+    from charseq.render.predictions import prediction_view
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, form)
@@ -122,9 +122,9 @@ def predict(
     unit = trained.vocabulary.unit
     asked = replace(
         asked,
-        until=[text_input.checked(string, "--until", unit) for string in asked.until],
-        allow=None if allow is None else text_input.checked(allow, "--allow", unit),
-        pattern=None if pattern is None else text_input.checked(pattern, "--pattern", "character"),
+        until=[text_input.checked_option(string, "--until", unit) for string in asked.until],
+        allow=None if allow is None else text_input.checked_option(allow, "--allow", unit),
+        pattern=None if pattern is None else text_input.checked_option(pattern, "--pattern", "character"),
     )
     with streams.immediate_interrupt():  # a pattern may take long
         decoding = Decoding.of(trained, asked)
@@ -140,29 +140,28 @@ def predict(
     if form != "json":
         _tell_of_choice(path, decoding, seed, newest=model is None)
     line_ends = trained.vocabulary.knows_line_ends
-    reading = Reading(unit, lines, escapes, json_input, line_ends)
+    prompt_format = PromptFormat(unit, lines, escapes, json_input, line_ends)
     requests_of = partial(_requests, trained, path, unknown=unknown, seed=seed, length=length)
     source = iter([[Prompt("")]])
     if given or files:
-        arguments = gathered([prompt for prompt in given if prompt != "-"], [], reading)
+        arguments = read_prompts([prompt for prompt in given if prompt != "-"], [], prompt_format)
         deque(requests_of(arguments), maxlen=0)  # raise errors before anything is written
-        source = gathered(given, files, reading)
+        source = read_prompts(given, files, prompt_format)
     batches = requests_of(source)
     first = next(batches, None)
     if first is None:
         text_input.report_empty([*filter("-".__eq__, given), *files], "predict")
         return
-    renderer = renderer_for(
-        form, sys.stdout, trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities
-    )
-    for requests, changed in chain([first], batches):
-        if changed:
-            done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
-            streams.report_unknown(changed, done)
-        for answer in decoding.answers(trained, requests):
-            renderer.show(answer)
-            if answer.log_probability is not None and form == "table":
-                streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
+    view = prediction_view(trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities)
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for requests, changed in chain([first], batches):
+            if changed:
+                done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
+                streams.report_unknown(changed, done)
+            for answer in decoding.answers(trained, requests):
+                renderer.show(answer)
+                if answer.log_probability is not None and form == "table":
+                    streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
 def _refuse_unused(context: typer.Context, form: Form) -> None:

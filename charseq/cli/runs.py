@@ -33,7 +33,8 @@ def runs(
     if context.invoked_subcommand:
         _pass_on(context, context.invoked_subcommand)
         return
-    from charseq.render.runs import show_list
+    from charseq.render.base import renderer_for
+    from charseq.render.runs import RUNS
     from charseq.runs.folder import all_runs, runs_folder
     from charseq.runs.history import summary
 
@@ -42,7 +43,9 @@ def runs(
     if not found:
         streams.report(f"there is no run in {str(runs_folder())!r}; charseq train makes one", "dim")
         return
-    show_list(found, form=form, output=sys.stdout)
+    with renderer_for(form, RUNS, sys.stdout) as renderer:
+        for run in found:
+            renderer.show(run)
 
 
 def _pass_on(context: typer.Context, command: str) -> None:
@@ -75,10 +78,11 @@ def show(
 ) -> None:
     """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
     from charseq.model.model_file import describe
-    from charseq.render.model import show_model
+    from charseq.render.base import renderer_for
+    from charseq.render.model import model_view
     from charseq.runs.model_paths import model_path
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     path = model_path(run)
-    told = describe(path, verify=verify)
-    show_model(path, told, verified=verify, form=form, output=sys.stdout)
+    with renderer_for(form, model_view(path, verified=verify), sys.stdout) as renderer:
+        renderer.show(describe(path, verify=verify))

@@ -23,6 +23,7 @@ from charseq.cli.options.shared import (
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import RequirementNotMet, UsageError
+from charseq.render.base import renderer_for
 from charseq.render.visible import visible
 
 if TYPE_CHECKING:
@@ -96,10 +97,10 @@ def score(
 
     native.share_cores()
     from charseq.cli.score_input import ScoreInput
-    from charseq.render.scores import renderer_for
+    from charseq.render.scores import score_view
 
-    if not text_input.any_given(given, text, file):
-        raise text_input.none_given(EXAMPLES[0], " to score")
+    if not text_input.names_text(given, text, file):
+        raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     strings, files = _sources(given, text, file, trained.vocabulary.unit)
@@ -112,15 +113,14 @@ def score(
         if files and not lines:
             raise UsageError("--sort ranks texts and lines, not files", hint="add --lines")
         scores = iter(sorted(map(source.without_surprisals, scores), key=_by(sort)))
-    renderer = renderer_for(
-        form, sys.stdout, trained, lines=lines, per_character=per_character, unknown=unknown
-    )
+    view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown)
     seen = past = 0
-    for scored in scores:
-        seen += 1
-        if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
-            past += 1
-            renderer.show(scored)
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for scored in scores:
+            seen += 1
+            if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
+                past += 1
+                renderer.show(scored)
     if source.unknown_characters:
         done = "skipped" if unknown == "skip" else "taken for the least likely"
         streams.report_unknown(source.unknown_characters, done)

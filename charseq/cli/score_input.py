@@ -44,7 +44,7 @@ class ScoreInput:
         lines = [line for text in texts for line in lines_of(text)]
         yield from self._batch("", list(enumerate(lines, 1)))
         for name in files:
-            for batch in text_input.lines_as_they_come(
+            for batch in text_input.arriving_lines(
                 name, unit=self.model.vocabulary.unit, remedy=text_input.BYTES_REMEDY
             ):
                 self.has_lines = True
@@ -59,7 +59,7 @@ class ScoreInput:
         vocabulary = self.model.vocabulary
         for name in files:
             source = Given(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
-            text_input.tell_who_types(source.files)
+            text_input.report_typing(source.files)
             with source.opened(
                 sys.stdin.buffer, may_be_empty=True, report_mark=text_input.report_mark
             ) as corpus:

@@ -96,7 +96,9 @@ def train(
 
     refuse_split_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    source = text_input.text_source(
+        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+    )
     run = prepare(
         source,
         _given(context, {**given, "cell": cell, "patience": patience}),

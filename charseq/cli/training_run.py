@@ -8,11 +8,13 @@ from pathlib import Path
 import typer
 
 from charseq.cli import streams
-from charseq.cli.options.shared import Form
 from charseq.cli.signals import Stop
 from charseq.errors import ExitStatus, RequirementNotMet
 from charseq.events import End, Event, Start
-from charseq.render.training import JSONLines, PlainLines, Renderer, outcome, summary, warnings
+from charseq.render.base import Form, renderer_for
+from charseq.render.training import TRAINING
+from charseq.render.training_outcome import outcome
+from charseq.render.training_summary import summary, warnings
 from charseq.render.visible import visible
 from charseq.runs.prepare import RunPlan
 from charseq.text.sources import STANDARD_INPUT, Given
@@ -51,7 +53,7 @@ def _resuming(model: str, given: Given) -> str:
 def _show(events: Iterator[Event], form: Form, stop: Stop) -> Event | None:
     """Show every event, and return the last one; a closed pipe stops and saves the run."""
     event = None
-    with _renderer(form) as renderer:
+    with renderer_for(form, TRAINING, sys.stdout) as renderer:
         stop.screen = renderer.screen
         for event in events:
             stop.begun = True
@@ -62,16 +64,6 @@ def _show(events: Iterator[Event], form: Form, stop: Stop) -> Event | None:
             with streams.stop_on_broken_pipe(stop):
                 renderer.show(event)
     return event
-
-
-def _renderer(form: Form) -> Renderer:
-    if form == "table":
-        from rich.console import Console
-
-        from charseq.render.training_table import TrainingTable
-
-        return TrainingTable(Console())
-    return JSONLines(sys.stdout) if form == "json" else PlainLines(sys.stdout)
 
 
 def _finish(end: End, stop: Stop, require_accuracy: float | None) -> None:

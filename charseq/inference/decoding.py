@@ -1,4 +1,4 @@
-"""How continuations are found: one symbol after the other, or by a search; freely, or within bounds."""
+"""Generate continuations as options ask: sampled or by beam search, constrained, or novel lines only."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Decoding:
-    """Everything that is decided before there is a prompt."""
+    """How prompts are continued: options with the model's defaults, and the compiled constraint."""
 
     options: Options
     sampling: SamplingParams
@@ -89,29 +89,32 @@ class Decoding:
 
     @classmethod
     def of(cls, model: Model, options: Options) -> "Decoding":
-        """What options come to with a model.  Raises UsageError where it has no such text."""
-        warmth = default_sampling(model).temperature if options.temperature is None else options.temperature
+        """Resolve options for a model.  Raises UsageError if no text satisfies the constraint."""
+        temperature = options.temperature
+        if temperature is None:
+            temperature = default_sampling(model).temperature
         if options.greedy:
-            warmth = 0.0
+            temperature = 0.0
         constraint = None
         if options.allow is not None or options.pattern is not None:
             constraint = Constraint.of(model.vocabulary, allow=options.allow, pattern=options.pattern)
-        return cls(options, SamplingParams(warmth, options.top_k, options.top_p, options.min_p), constraint)
+        sampling = SamplingParams(temperature, options.top_k, options.top_p, options.min_p)
+        return cls(options, sampling, constraint)
 
     def answers(self, model: Model, requests: Sequence[Request]) -> Iterator[Answer]:
-        """Continue every prompt, as many times as there are to be samples, in order.
+        """Continue every prompt `samples` times, and yield the answers in order.
 
-        Raises UnknownCharacter, UsageError, CharseqError where no new line is found.
+        Raises UnknownCharacter, UsageError, and CharseqError if too few new lines are found.
         """
         options, until = self.options, tuple(self.options.until)
         if options.beam:
             top = DEFAULT_ALTERNATIVES if options.top is None else options.top
             for request in requests:
-                found = beams(model, request, options.beam, until=until, constraint=self.constraint, top=top)
-                for sample, beam in enumerate(found[: options.samples]):
+                best = beams(model, request, options.beam, until=until, constraint=self.constraint, top=top)
+                for sample, beam in enumerate(best[: options.samples]):
                     yield Answer(request._replace(sample=sample), beam.steps, beam.log_probability)
             return
-        continued = partial(
+        continue_all = partial(
             continuations,
             model,
             params=self.sampling,
@@ -121,10 +124,10 @@ class Decoding:
             batch_size=options.batch_size,
         )
         if options.novel:
-            for request, steps in novel(model, requests, options.samples, continued):
+            for request, steps in novel(model, requests, options.samples, continue_all):
                 yield Answer(request, steps)
         else:
-            every, again = tee(
+            repeated, again = tee(
                 request._replace(sample=n) for request in requests for n in range(options.samples)
             )
-            yield from map(Answer, every, continued(again))
+            yield from map(Answer, repeated, continue_all(again))

@@ -9,8 +9,8 @@ Add a cell
 1. Add it in Python, as charseq/cells/__init__.py says.  Its step is the definition that tests compare with.
 2. Write <name>_forward: one step of one row, with the gate order of the Python cell.  Store in `saved` what
    the backward pass needs besides the states before and after the step.
-3. Write <name>_backward: replace `saved` by dL/dx_gates and dL/dh_gates, and d by dL/d(prev), as cells.h
-   says.  Set dh to 0 if h_prev is read through W_h only.
+3. Write <name>_backward: replace `saved` by the gradients of the gates, and d by dL/d(prev), as cells.h says.
+   Set dh to 0 if h_prev is read through W_h only.
 4. Add an entry to CELLS.  Python reads names and sizes from it.
 5. Build: python -c "from setuptools import setup; setup()" build_ext --inplace
 6. Run tests/training/test_kernels_native.py, which tests every entry of CELLS. */
@@ -130,14 +130,14 @@ static void lstm_backward(long H, float *restrict saved, State prev, State next,
 
 /* gru: n = tanh(x_n + r h_n) with h_n = W_hn h_prev + b_hn, and h = (1 - z) n + z h_prev.
 
-The gradients of x_n and h_n differ, so dx_gates (r, z, n) and dh_gates (r, z, n) are both stored. */
+The gradients of x_n and h_n differ, so h_n is a separate block. */
 
 static void gru_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
                         const float *restrict h_bias, float *restrict saved, State prev, State next) {
     const float *x_r = x_gates, *x_z = x_gates + H, *x_n = x_gates + 2 * H;
     const float *h_r = h_gates, *h_z = h_gates + H, *W_h_n = h_gates + 2 * H;
     float *restrict r = saved, *restrict z = saved + H;
-    float *restrict n = saved + 2 * H, *restrict h_n = saved + 5 * H;
+    float *restrict n = saved + 2 * H, *restrict h_n = saved + 3 * H;
     float *restrict h_prev = prev[0], *restrict h = next[0];
     FOR_UNITS {
         r[j] = sigmoid_approx(x_r[j] + h_r[j]);
@@ -149,16 +149,16 @@ static void gru_forward(long H, const float *restrict x_gates, const float *rest
 }
 
 static void gru_backward(long H, float *restrict saved, State prev, State next, State d) {
-    float *restrict r = saved, *restrict z = saved + H, *restrict n = saved + 2 * H;
-    float *restrict dh_r = saved + 3 * H, *restrict dh_z = saved + 4 * H, *restrict h_n = saved + 5 * H;
+    float *restrict r = saved, *restrict z = saved + H;
+    float *restrict n = saved + 2 * H, *restrict h_n = saved + 3 * H;
     float *restrict h_prev = prev[0], *restrict dh = d[0];
     FOR_UNITS {
-        float dh_prev = dh[j] * z[j];                               /* dh_prev = dh z, without W_h */
-        float da_n = dh[j] * (1 - z[j]) * (1 - n[j] * n[j]);        /* da_n = dh (1 - z) (1 - n^2) */
-        z[j] = dh_z[j] = dh_prev * (h_prev[j] - n[j]) * (1 - z[j]); /* da_z = dh (h_prev - n) z (1 - z) */
+        float dh_prev = dh[j] * z[j];                        /* dh_prev = dh z */
+        float da_n = dh[j] * (1 - z[j]) * (1 - n[j] * n[j]); /* da_n = dh (1 - z) (1 - n^2) */
+        z[j] = dh_prev * (h_prev[j] - n[j]) * (1 - z[j]);    /* da_z = dh (h_prev - n) z (1 - z) */
         n[j] = da_n;
-        float dh_n = da_n * r[j];                                   /* dh_n = da_n r */
-        r[j] = dh_r[j] = dh_n * h_n[j] * (1 - r[j]);                /* da_r = da_n h_n r (1 - r) */
+        float dh_n = da_n * r[j];                            /* dh_n = da_n r */
+        r[j] = dh_n * h_n[j] * (1 - r[j]);                   /* da_r = da_n h_n r (1 - r) */
         h_n[j] = dh_n;
         dh[j] = dh_prev;
     }
@@ -306,7 +306,7 @@ const Cell CELLS[] = {
         .forward = lstm_forward, .backward = lstm_backward,
     },
     {
-        .name = "gru", .x_blocks = 3, .h_blocks = 3, .saved_blocks = 6, .h_bias_blocks = 1, .states = 1,
+        .name = "gru", .x_blocks = 3, .h_blocks = 3, .separate_blocks = 1, .saved_blocks = 4, .states = 1,
         .forward = gru_forward, .backward = gru_backward,
     },
     {

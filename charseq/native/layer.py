@@ -100,12 +100,12 @@ class Layer:
 
 
 def _biases(kernel: Kernel, w: Mapping[str, Floats], hidden: int) -> tuple[Floats, Floats | None]:
-    """Add b_h to b_x -> the bias of x_gates, and the blocks of b_h that the kernel adds itself."""
+    """Return the bias of x_gates, and the part of b_h for the kernel's separate blocks."""
     if "b_h" not in w:
         return w["b_x"], None
-    if not kernel.h_bias_blocks:
+    if not kernel.separate_blocks:
         return w["b_x"] + w["b_h"], None
-    added = len(w["b_h"]) - kernel.h_bias_blocks * hidden
+    added = len(w["b_h"]) - kernel.separate_blocks * hidden
     bias = w["b_x"].copy()
     bias[:added] += w["b_h"][:added]
     return bias, contiguous(w["b_h"][added:])

@@ -19,7 +19,7 @@ typedef struct {
     const float *x_gates;        /* [V x_blocks*H] with ids, else [T B x_blocks*H] */
     const float *W_h;            /* [h_blocks*H H]; NULL if h_blocks is 0 */
     const float *packed_W_h;     /* W_h from charseq_pack; NULL: charseq_forward packs it */
-    const float *h_bias;         /* [h_bias_blocks*H]; NULL if that is 0 */
+    const float *h_bias;         /* [separate_blocks*H]; NULL if that is 0 */
     float *states[MAX_STATES];   /* [T+1 B H] per field; the first step holds the initial state */
     float *saved;                /* [T B saved_blocks*H], for the backward pass; NULL without one */
     float *d_outputs;            /* [T B H], dL/dh from the layer above */

@@ -26,8 +26,8 @@ class Kernel(NamedTuple):
     number: int
     x_blocks: int
     h_blocks: int
+    separate_blocks: int
     saved_blocks: int
-    h_bias_blocks: int
     states: int
 
 
@@ -38,8 +38,8 @@ class _Cell(ctypes.Structure):
         ("name", ctypes.c_char_p),
         ("x_blocks", ctypes.c_long),
         ("h_blocks", ctypes.c_long),
+        ("separate_blocks", ctypes.c_long),
         ("saved_blocks", ctypes.c_long),
-        ("h_bias_blocks", ctypes.c_long),
         ("states", ctypes.c_long),
     ]
 
@@ -82,7 +82,7 @@ def kernels() -> dict[str, Kernel]:
 def _cell_table(loaded: ctypes.CDLL) -> Iterator[tuple[str, Kernel]]:
     number = 0
     while name := (cell := loaded.charseq_cell(number).contents).name:
-        sizes = (cell.x_blocks, cell.h_blocks, cell.saved_blocks, cell.h_bias_blocks, cell.states)
+        sizes = (cell.x_blocks, cell.h_blocks, cell.separate_blocks, cell.saved_blocks, cell.states)
         yield name.decode(), Kernel(number, *sizes)
         number += 1
 

@@ -81,13 +81,16 @@ static void add_up_by_id(const Recurrence *r, const Cell *cell, Range columns) {
 int charseq_backward(const Recurrence *r) {
     const Cell *cell = &CELLS[r->cell];
     const long T = r->T, B = r->B, H = r->H;
-    const long depth = cell->h_blocks * H, width = panels_for(H) * PANEL, stride = cell->saved_blocks * H;
-    float *packed_W_h = allocate(width * depth), *scratch = allocate(B * width);
-    if (!packed_W_h || !scratch) {
-        free(packed_W_h), free(scratch);
+    const long separate = cell->separate_blocks * H, added = cell->h_blocks * H - separate;
+    const long width = panels_for(H) * PANEL, stride = cell->saved_blocks * H;
+    float *W_added = allocate(width * (added + separate)), *W_separate = W_added + width * added; /* packed */
+    float *scratch = allocate(B * width);
+    if (!W_added || !scratch) {
+        free(W_added), free(scratch);
         return 1;
     }
-    if (depth) pack(H, depth, 1, r->W_h, packed_W_h, r->threads);
+    if (added) pack(H, added, 1, r->W_h, W_added, r->threads);
+    if (separate) pack(H, separate, 1, r->W_h + added * H, W_separate, r->threads);
 #pragma omp parallel num_threads(r->threads)
     {
         long thread = omp_get_thread_num(), threads = omp_get_num_threads();
@@ -108,13 +111,15 @@ int charseq_backward(const Recurrence *r) {
                 cell->backward(H, saved + (b - rows.first) * stride, prev, next, d);
             }
             /* h_gates = W_h h_prev, so dh_prev += W_h^T dh_gates */
-            if (depth) gemm(row_count, panels, depth, saved + stride - depth, stride, packed_W_h, dh, width);
+            const float *d_separate = saved + cell->x_blocks * H;
+            if (added) gemm(row_count, panels, added, saved, stride, W_added, dh, width);
+            if (separate) gemm(row_count, panels, separate, d_separate, stride, W_separate, dh, width);
         }
         for (long b = 0; b < row_count; b++)
             memcpy(r->d_states[0] + (rows.first + b) * H, dh + b * width, sizeof(float) * H);
 #pragma omp barrier
         if (r->ids) add_up_by_id(r, cell, range_of(cell->x_blocks * H, thread, threads));
     }
-    free(packed_W_h), free(scratch);
+    free(W_added), free(scratch);
     return 0;
 }

@@ -12,8 +12,8 @@ from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
 
 SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-norm"
 CELL_REASONS = {
-    True: f"{SHORT_TEXT_CELL} memorized strings most reliably in benchmarks",
-    False: f"{LONG_TEXT_CELL} with layer norm was best on longer text in benchmarks; its state is bounded",
+    True: f"{SHORT_TEXT_CELL}, because it memorized strings most reliably in benchmarks",
+    False: f"{LONG_TEXT_CELL}, because it was best on longer text in benchmarks",
 }
 """Why, by whether a text is learned whole."""
 

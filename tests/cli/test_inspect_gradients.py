@@ -103,12 +103,12 @@ def test_the_chart_falls_to_the_left_and_fits_the_screen(charseq: Command) -> No
     assert heights == sorted(heights)
     assert heights[0] == 1 < heights[-1] == 5
     assert lines[7][7:].rstrip() == PANGRAM[:-1]
-    assert "of the last step's gradient arrives at the first" in lines[1]
+    assert "of the last step's gradient reaches the first step" in lines[1]
 
 
 def test_a_long_text_shares_columns(charseq: Command) -> None:
     result = charseq("inspect-gradients", "ab" * 150, "--cells", "rnn", "--format", "table")
-    assert "299 steps, 5 to a column" in result.output
+    assert "299 steps; each bar is the maximum of 5 steps" in result.output
     assert max(map(len, result.output.splitlines())) <= 80
 
 

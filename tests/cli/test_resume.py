@@ -31,7 +31,7 @@ def test_the_command_goes_on_with_the_newest_run_or_one_that_is_named(charseq: C
             charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3", "--out", "other", "--force")
     result = charseq("train", "--resume=runs/0001-rnn", "--epochs", "6")
     assert result.status == 0
-    assert "going on with runs/0001-rnn after 5 epochs" in result.errors
+    assert "resuming runs/0001-rnn after 5 epochs" in result.errors
 
 
 @pytest.mark.parametrize(

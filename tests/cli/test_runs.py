@@ -22,7 +22,7 @@ def trained(charseq: Command) -> Command:
 def test_runs_are_listed_the_oldest_first(trained: Command) -> None:
     head, *rows = (line.split("\t") for line in trained("runs").output.splitlines())
     assert head == [
-        "run", "cell", "size", "characters", "status", "epochs", "loss", "right", "validation", "changed"
+        "run", "cell", "size", "characters", "status", "epochs", "loss", "accuracy", "validation", "changed"
     ]  # fmt: skip
     assert [row[:6] for row in rows] == [
         ["runs/0001-lstm", "lstm", "1 x 5", "7", "completed", "3"],

@@ -47,16 +47,7 @@ def test_on_a_terminal_the_table_stands_with_colours_and_the_cursor_comes_back()
     shown = [line.rstrip() for line in screen.display]
     assert status == 0
     header = next(i for i, line in enumerate(shown) if line.startswith("epoch"))
-    assert shown[header].split() == [
-        "epoch",
-        "loss",
-        "right",
-        "predicted",
-        "ids",
-        "true",
-        "ids",
-        "prediction",
-    ]
+    assert shown[header] == "epoch    loss  correct  predicted ids  target ids   prediction"
     last = next(line for line in shown if line.lstrip().startswith("50 "))
     assert last.split()[2:] == ["6/6", *"210334", *"210334", "ihello"]
     assert any(line.startswith("model: runs/0001-lstm/model.safetensors") for line in shown)
@@ -137,7 +128,7 @@ class Terminal:
 def test_interactive_answers_every_key_on_80x24(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--cell", "lstm")
     terminal = Terminal("predict", "--interactive", "h")
-    assert "all 128 neurons" in "".join(terminal.wait_for("neurons"))
+    terminal.wait_for("128 units")
     terminal.press(b"ih")
     lines = terminal.wait_for("hih▏")
     assert lines[7].startswith(" e  0.9")
@@ -202,7 +193,7 @@ def test_on_a_terminal_a_score_is_a_text_in_colours(charseq: Command) -> None:
     status, sent, screen = on_a_terminal("score", "hihello", "hillo", "\x1b[2Jh", "--unknown", "skip")
     shown = [line.rstrip() for line in screen.display]
     assert status == 0
-    assert shown[1].startswith("bits of surprise:")
+    assert shown[1].startswith("surprisal in bits:")
     assert shown[2] == "hihello"
     assert shown[4:6] == ["hillo", "  hel"[:4] + shown[5][4:]]
     assert b"48;5;160" in sent

@@ -15,8 +15,8 @@ def output(explorer: Explorer) -> Output:
     return explorer.output
 
 
-def shown(explorer: Explorer, *, width: int = 80, height: int = 24, plain: bool = False) -> list[str]:
-    lines = screen(explorer, "a model", "said", width=width, height=height, plain=plain)
+def shown(explorer: Explorer, *, width: int = 80, height: int = 24, ascii_only: bool = False) -> list[str]:
+    lines = screen(explorer, "a model", "said", width=width, height=height, ascii_only=ascii_only)
     return [line.plain for line in lines]
 
 
@@ -107,14 +107,14 @@ def test_the_screen_has_the_text_the_ten_likeliest_and_every_neuron() -> None:
     lines = shown(explorer)
     assert "ab▏" in lines
     assert any(line.startswith(" c  0.99") and "█" * 40 in line for line in lines)
-    place = next(i for i, line in enumerate(lines) if "all 3 neurons" in line)
-    assert len(lines[place + 1].strip()) == 3
+    heading = next(i for i, line in enumerate(lines) if "3 units" in line)
+    assert len(lines[heading + 1].strip()) == 3
 
 
 def test_in_ascii_all_signs_are() -> None:
     explorer = Explorer(gru_model())
     explorer.write("abc")
-    assert "".join(shown(explorer, plain=True)).isascii()
+    assert "".join(shown(explorer, ascii_only=True)).isascii()
 
 
 def test_symbols_that_cannot_be_seen_have_names() -> None:

@@ -19,8 +19,8 @@ from charseq import api
 from charseq.errors import CharseqError, ModelFileError
 from charseq.model import tensor_file
 from charseq.model.model_file import describe, read, read_state
-from charseq.render.model import show_model
-from charseq.render.runs import Form
+from charseq.render.base import Form, renderer_for
+from charseq.render.model import model_view
 from tests.support.command import Command
 
 MODEL = Path("run/model.safetensors")
@@ -126,7 +126,8 @@ def predicted_and_scored() -> None:
 def shown() -> None:
     described = describe(MODEL, verify=True)
     for form in FORMS:
-        show_model(MODEL, described, verified=True, form=form, output=io.StringIO())
+        with renderer_for(form, model_view(MODEL, verified=True), io.StringIO()) as renderer:
+            renderer.show(described)
 
 
 def resumed(**changes: Any) -> None:

@@ -45,11 +45,11 @@ def test_a_table_with_room_has_every_column_and_a_gap_of_two() -> None:
 def test_a_narrow_screen_leaves_the_least_important_columns_out() -> None:
     rows = [["name", "12345678", "87654321"]]
     assert shown(["n", "first", "last"], rows, 15, droppable=["last", "first"]) == [
-        "n     first",
+        "n     first …",
         "name  12345678",
     ]
     assert shown(["n", "first", "last"], rows, 15, droppable=["first", "last"]) == [
-        "n     last",
+        "n     last …",
         "name  87654321",
     ]
 
@@ -109,7 +109,7 @@ def test_the_list_of_runs_keeps_every_name_whole(charseq: Command, name: str) ->
     assert any(line.startswith("runs/0001-lstm ") for line in lines)
     assert all(len(line) <= 80 or name in line for line in lines)
     assert "diverged," in " ".join(lines)
-    assert not any("…" in line for line in lines)
+    assert not any("…" in line for line in lines[1:])
 
 
 def test_a_name_of_moderate_length_leaves_room_for_the_loss(charseq: Command) -> None:
@@ -176,7 +176,7 @@ def test_a_comparison_breaks_no_number() -> None:
                 seconds=3700.0 + 100 * trial.settings.seed, passes=9.0,
             )  # fmt: skip
             result = Result(trial, end, 1234 + trial.settings.seed, [1_234_567.0 + trial.settings.seed])
-            table.show(result, end)
+            table.show((result, end))
     lines = output.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert "…" not in output.getvalue()

@@ -9,10 +9,9 @@ import typer
 
 from charseq.cli import completions
 from charseq.errors import UsageError, cannot_combine
+from charseq.render.base import Form
 
 Format = Literal["auto", "table", "plain", "json"]
-Form = Literal["table", "plain", "json"]
-"""A format that was decided on."""
 
 LARGEST_COUNT = 10**9
 LONGEST_TIME = 10 * 365.25 * 24 * 3600

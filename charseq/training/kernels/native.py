@@ -52,13 +52,14 @@ def unroll(
 
 
 def _biases(kernel: Kernel, w: Mapping[str, Tensor], hidden: int) -> tuple[Tensor, Tensor | None]:
-    """Add b_h to b_x -> the bias of x_gates, and the blocks of b_h that the kernel adds itself."""
+    """Return the bias of x_gates, and the part of b_h for the kernel's separate blocks."""
     if "b_h" not in w:
         return w["b_x"], None
-    if not kernel.h_bias_blocks:
+    if not kernel.separate_blocks:
         return w["b_x"] + w["b_h"], None
-    rest = kernel.h_bias_blocks * hidden
-    return w["b_x"] + functional.pad(w["b_h"][:-rest], (0, rest)), w["b_h"][-rest:]
+    separate = kernel.separate_blocks * hidden
+    added = functional.pad(w["b_h"][:-separate], (0, separate))
+    return w["b_x"] + added, w["b_h"][-separate:]
 
 
 class _Recurrence(torch.autograd.Function):
@@ -113,11 +114,18 @@ class _Recurrence(torch.autograd.Function):
         _run("charseq_backward", call)
         d_w_h = d_h_bias = None
         if kernel.h_blocks:
-            d_h_gates = saved.view(steps * rows, -1)[:, -kernel.h_blocks * hidden :]
-            d_w_h = d_h_gates.t() @ fields[0][:-1].view(steps * rows, hidden)
-        if kernel.h_bias_blocks:
-            d_h_bias = saved[..., -kernel.h_bias_blocks * hidden :].sum((0, 1))
+            d_w_h, d_h_bias = _hidden_gradients(kernel, saved.flatten(0, 1), fields[0][:-1].flatten(0, 1))
         return None, None, None, d_x_gates, d_w_h, d_h_bias, *d_states
+
+
+def _hidden_gradients(kernel: Kernel, d_gates: Tensor, h_prev: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Gradients of the gates [TB G], h[t-1] [TB H] -> those of W_h [G H] and h_bias."""
+    hidden, separate = h_prev.shape[1], kernel.separate_blocks
+    d_w_h = d_gates[:, : (kernel.h_blocks - separate) * hidden].t() @ h_prev
+    if not separate:
+        return d_w_h, None
+    d_separate = d_gates[:, kernel.x_blocks * hidden : (kernel.x_blocks + separate) * hidden]
+    return torch.cat([d_w_h, d_separate.t() @ h_prev]), d_separate.sum(0)
 
 
 def dropout(hs: Tensor, p: float, random: torch.Generator) -> Tensor:
