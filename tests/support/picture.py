@@ -16,12 +16,13 @@ from rich.text import Text
 
 import charseq
 from charseq.events import End, Event, Start
-from charseq.render.training import outcome, summary
+from charseq.render.training_outcome import outcome
+from charseq.render.training_summary import summary
 from charseq.render.training_table import TrainingTable
 
 PICTURE = Path(__file__).parent.parent / "readme" / "training.svg"
 COMMAND = "charseq train --text hihello --cell lstm"
-COLUMNS = 92
+COLUMNS = 80
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 SVG_FORMAT = re.sub(r"@font-face \{\{.*?\n    \}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.S).replace(
     "Fira Code, monospace", FONTS
