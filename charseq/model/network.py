@@ -36,7 +36,7 @@ class Slot(NamedTuple):
 
     def fill(self, draw: Draw, *, to_count: bool) -> Array:
         """The parameter's first value."""
-        init = self.param.init_to_count if to_count else None
+        init = self.param.init_to_memorize if to_count else None
         return (init or self.param.init)(draw, self.shape, self.hidden)
 
 

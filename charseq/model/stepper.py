@@ -192,7 +192,7 @@ class _Stepped:
         if x.ndim == 1:
             w_x = self._w["W_x"]
             one_hot = OneHot(NUMPY, x, w_x, w_x.shape[1])
-            x = one_hot if self._cell.name in CELLS else one_hot.written()
+            x = one_hot if self._cell.name in CELLS else one_hot.dense()
         self.state = self._cell.step(NUMPY, self._w, x, self._kind(*self.state))
         return self.state[0]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from charseq.cells.cell import State, beside
+from charseq.cells.cell import State, expand_rows
 from charseq.model.network import Network
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.batches import Batch, padded
@@ -187,7 +187,9 @@ class Learner:
         (fresh,) = self._moved(batch.fresh)
         starts = self.initial_states(len(batch.fresh))
         return tuple(
-            type(s)(*(torch.where(beside(fresh, f), first, f) for first, f in zip(start, s, strict=True)))
+            type(s)(
+                *(torch.where(expand_rows(fresh, f), first, f) for first, f in zip(start, s, strict=True))
+            )
             for start, s in zip(starts, states, strict=True)
         )
 

@@ -111,7 +111,7 @@ def _why_not(cell: Cell, device: torch.device) -> str:
 
 def _dense(xs: Inputs) -> Tensor:
     """Return dense inputs, as torch's kernels require."""
-    return xs.written() if isinstance(xs, OneHot) else xs
+    return xs.dense() if isinstance(xs, OneHot) else xs
 
 
 def _flat(w: Mapping[str, Tensor]) -> list[Tensor]:
