@@ -1,6 +1,6 @@
 """How reliably short strings are learned whole with the defaults: strings x cells x seeds.
 
-python -m tests.benchmarks.learned_whole --seeds 100
+python -m tests.benchmarks.memorization --seeds 100
 """
 
 import argparse
