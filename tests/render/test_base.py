@@ -60,4 +60,4 @@ def test_lines_are_written_at_once() -> None:
     output = io.TextIOWrapper(io.BytesIO(), write_through=False)
     with renderer_for("plain", VIEW, output) as renderer:
         renderer.show(1)
-        assert output.buffer.getvalue() == b"number\n1\n"  # type: ignore[attr-defined]
+        assert output.buffer.getvalue() == b"number\n1\n"
