@@ -75,6 +75,8 @@ def quiet_when_unheard(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:  # caught here, for typer would make it status 1
             abandon(sys.stdout)
         except KeyboardInterrupt:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()  # what an interrupted print has left: it would follow the line's end
             if sys.stderr.isatty():  # which has written ^C
                 print(file=sys.stderr)  # noqa: T201
             raise
