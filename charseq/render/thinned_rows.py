@@ -6,7 +6,7 @@ from collections.abc import Callable
 from charseq.events import Epoch
 
 NEWEST_ROWS = 4
-"""The number of newest epochs that are kept."""
+"""The number of newest epochs that are saved for the table."""
 
 
 class ThinnedRows:

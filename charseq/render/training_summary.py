@@ -73,7 +73,7 @@ def _text(start: Start) -> str:
 
 
 def _held_out(start: Start) -> str:
-    """Describe the size and the place of the validation text."""
+    """Describe the size and the position of the validation text."""
     settings, pieces = start.settings, start.validation_sequences
     if not pieces:
         return "nothing held out"

@@ -98,6 +98,7 @@ def test_the_screen_fits(width: int, height: int) -> None:
     explorer.write("abc가\nd" * 60)
     found = screen(explorer, "m" * 300, "t" * 300, width=width, height=height)
     assert len(found) == height
+    assert found[0].plain.endswith("m…")
     assert max(line.cell_len for line in found) <= width
 
 
