@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from charseq.cli.interactive import _answered
+from charseq.cli.interactive import handle_key
 from charseq.errors import UnknownCharacter
 from charseq.inference.explorer import Explorer, Output
 from charseq.inference.scoring import score_texts
@@ -74,7 +74,7 @@ def test_an_unknown_character_changes_nothing() -> None:
 def test_an_unknown_key_is_treated_by_the_policy(unknown: Unknown, text: str, message: str) -> None:
     explorer = Explorer(cycling_model())
     explorer.write("ab")
-    assert _answered(explorer, "z", unknown) == message
+    assert handle_key(explorer, "z", unknown) == message
     assert explorer.text == text
 
 
@@ -98,6 +98,7 @@ def test_the_screen_fits(width: int, height: int) -> None:
     explorer.write("abc가\nd" * 60)
     found = screen(explorer, "m" * 300, "t" * 300, width=width, height=height)
     assert len(found) == height
+    assert found[0].plain.endswith("m…")
     assert max(line.cell_len for line in found) <= width
 
 
