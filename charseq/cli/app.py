@@ -28,7 +28,7 @@ from charseq.cli import (
     train,
 )
 from charseq.cli.options.shared import DebugOption, examples
-from charseq.errors import CharseqError, ExitStatus
+from charseq.errors import CharseqError, ExitCode
 from charseq.render.visible import visible
 from charseq.suggestions import did_you_mean
 from charseq.system.file_errors import reason, remedy
@@ -110,29 +110,29 @@ def run(arguments: Sequence[str]) -> int:
         return int(status or 0)
     except CharseqError as error:
         _say(error.message, error.hint, error)
-        return error.status
+        return error.exit_code
     except KeyboardInterrupt:
-        return ExitStatus.INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         streams.redirect_to_null(sys.stdout)
-        return ExitStatus.DONE
+        return ExitCode.DONE
     except SystemExit as end:  # typer and rich make one of a pipe that was closed
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         streams.redirect_to_null(sys.stdout)
-        return ExitStatus.DONE
+        return ExitCode.DONE
     except OSError as error:
         streams.redirect_to_null(sys.stdout)
         _say(*_told(error), error)
-        return ExitStatus.FAILED
+        return ExitCode.FAILED
     except Exception as error:
         if isinstance(error, PARSER_ERROR):
             return _parser_error(error, arguments)
         if _is_lack_of_memory(error):
             _say("there is not enough memory for this", "make the network or the batch smaller", error)
-            return ExitStatus.FAILED
+            return ExitCode.FAILED
         _say(f"a bug in charseq: {type(error).__name__}: {error}", "please report it, with --debug", error)
-        return ExitStatus.BUG
+        return ExitCode.BUG
 
 
 @contextlib.contextmanager
@@ -174,7 +174,7 @@ def _parser_error(error: Exception, arguments: Sequence[str]) -> int:
     context: Any = getattr(error, "ctx", None)
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     if not message.strip() or type(error).__name__ == "NoArgsIsHelpError":
-        return ExitStatus.USAGE
+        return ExitCode.USAGE
     command = getattr(context, "command_path", "charseq")
     for theirs, ours in WORDS:
         message = re.sub(theirs, ours, message)
@@ -190,7 +190,7 @@ def _parser_error(error: Exception, arguments: Sequence[str]) -> int:
     if message.startswith("unexpected") and any(p.name == "text" for p in context.command.params):
         hint = f"a text is given by --text, a file by --file; {hint}"
     _say(message[:1].lower() + message[1:], hint, error)
-    return ExitStatus.USAGE
+    return ExitCode.USAGE
 
 
 def _suggestion(error: Any, arguments: Sequence[str]) -> str:
