@@ -29,7 +29,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "a fraction for a number": (["--text", "ab", "--layers", "1.5"], "'1.5' is not a whole number", "--help"),
     "nan": (["--text", "ab", "--learning-rate", "nan"], "nan", "above 0"),
     "infinity": (["--text", "ab", "--learning-rate", "inf"], "inf", "finite"),
-    "a dropout of all": (["--text", "ab", "--dropout", "1"], "1", "at most 0.95"),
+    "a dropout of all": (["--text", "ab", "--dropout", "1"], "1", "from 0 to 0.95"),
     "a duration of nothing": (["--text", "ab", "--time-limit", "0s"], "'0s'", "2m"),
     "a duration of ages": (["--text", "ab", "--time-limit", "9" * 400 + "h"], "more than ten years", "2m"),
     "a duration in words": (["--text", "ab", "--time-limit", "soon"], "'soon'", "2m"),
@@ -46,7 +46,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "a batch past all bounds": (["--text", "ab", "--batch-size", "1" + "0" * 20], "100000", "range"),
     "a stride past all bounds": (["--text", "ab", "--stride", "1" + "0" * 20], "100000", "range"),
     "an embedding past all bounds": (["--text", "ab", "--embedding-size", "1" + "0" * 20], "10000", "range"),
-    "out without a name": (["--text", "ab", "--out", ""], "'--out': it is empty", "leave the option out"),
+    "out without a name": (["--text", "ab", "--out", ""], "'--out': the value is empty", "leave the option out"),
     "force without out": (["--text", "ab", "--force"], "--force", "--out"),
     "validation of too little": (
         ["--text", "abcde", "--validation", "0.1"],
@@ -109,7 +109,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
     "a run as another run": ("train --resume out --cell gru", 2, "--cell gru", "train anew"),
     "a folder that holds a run": ("train --text ab --out out", 2, "'out' already holds a run", "--force"),
     "a file for a folder": ("train --text ab --out text.txt", 2, "'text.txt' is not a folder", "--out"),
-    "a saving that never is": ("train --text ab --save-every 0s", 2, "'0s' is no time at all", "2m"),
+    "a saving that never is": ("train --text ab --save-every 0s", 2, "'0s' must be greater than zero", "2m"),
     "a configuration that is not there": ("train --text ab --config no.toml", 2, "no.toml", "--config"),
     "a configuration that is none": ("train --text ab --config text.txt", 2, "is not TOML", "epochs = 50"),
     "no permission": (
@@ -118,7 +118,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "cannot make a run",
         "--out",
     ),
-    "an accuracy past all": ("train --text ab --require-accuracy 2", 2, "2", "at most 1"),
+    "an accuracy past all": ("train --text ab --require-accuracy 2", 2, "2", "from 0 to 1"),
     "an accuracy that is not met": (
         "train --text hihello --epochs 1 --learning-rate 0.0001 --require-accuracy 1 --out low",
         3,
