@@ -60,14 +60,15 @@ static void rnn_relu_backward(long H, float *restrict saved, State prev, State n
     }
 }
 
-/* rnn-norm: s = relu(a), h = scale s with scale = NORM / sqrt(s . s + 1e-5). */
+/* rnn-norm: s = relu(a), h = scale s with scale = NORM / sqrt(s . s + NORM_FLOOR). */
 
 #define NORM 0.5f
+#define NORM_FLOOR 1e-5f
 
 static void rnn_norm_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
                              const float *restrict h_bias, float *restrict saved, State prev, State next) {
     float *restrict h = next[0];
-    float s_s = 1e-5f;
+    float s_s = NORM_FLOOR;
 #pragma omp simd reduction(+ : s_s)
     for (long j = 0; j < H; j++) {
         float a = x_gates[j] + h_gates[j];

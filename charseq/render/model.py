@@ -29,7 +29,7 @@ def model_view(path: Path, *, verified: bool) -> View[Description]:
         from charseq.render.columns import print_columns
 
         for description in descriptions:
-            fields = rows(description)
+            fields = _rows(record(description), separators=True)
             print_columns(Console(file=output), ("field", "value"), fields, foldable=["value"])
 
     return View(
@@ -71,13 +71,17 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
     }
 
 
-def _rows(record: dict[str, Any]) -> list[list[str]]:
+def _rows(record: dict[str, Any], *, separators: bool = False) -> list[list[str]]:
     settings, shapes = record.pop("settings"), record.pop("tensors")
     record["symbols"] = _shortened("".join(record["symbols"]))
     record["learned"] = list(map(_shortened, record["learned"]))
     return [
-        *([name, _value_text(value)] for name, value in record.items()),
-        *([f"setting {name}", _value_text(v)] for name, v in settings.items() if name not in record),
+        *([name, _value_text(value, separators)] for name, value in record.items()),
+        *(
+            [f"setting {name}", _value_text(value, separators)]
+            for name, value in settings.items()
+            if name not in record
+        ),
         *([f"tensor {name}", " x ".join(map(str, shape))] for name, shape in shapes.items()),
     ]
 
@@ -86,11 +90,13 @@ def _shortened(text: str) -> str:
     return text[:MAX_CHARACTERS] + ("..." if len(text) > MAX_CHARACTERS else "")
 
 
-def _value_text(value: Any) -> str:
+def _value_text(value: Any, separators: bool) -> str:
     if value is None or value == []:
         return "-"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and separators:
+        return f"{value:,}"
     if isinstance(value, list):
         return visible(", ".join(map(str, value)))
     return measure(value) if isinstance(value, float) else visible(str(value))

@@ -19,7 +19,7 @@ MAX_SYMBOLS = 40
 """The number of symbols of the vocabulary in the caption."""
 MAX_TEXTS = 8
 """The number of texts whose symbols are in the heading of a step."""
-INDENT = 2
+INDENT, GAP = 2, 2
 WIDE = 120
 """The width of a console, in columns, for values beside equations, or the names of axes beside either."""
 MIN_VALUES_WIDTH = 20
@@ -45,11 +45,14 @@ class ShapesTable:
         if not rows:
             return
         self._is_bidirectional = any(row.direction for row in rows)
-        self._console.print(self._caption())
         self._name_width = max(len(row.name) for row in rows) + INDENT
-        self._axes_width = max(len(self._axes(row)) for row in rows)
         self._shape_width = max(len(shape_text(row.shape)) for row in rows)
         self._equations_width = max(len(equation_of(row, self._inputs)) for row in rows)
+        names_width = max(len(", ".join(row.axes)) for row in rows)
+        if self._name_width + names_width + self._shape_width + 2 * GAP > self._console.width:
+            self._uses_letters = True
+        self._axes_width = max(len(self._axes(row)) for row in rows)
+        self._console.print(self._caption())
         for heading, group in groupby(rows, self._heading):
             self._console.print(self._group(heading, list(group)))
         if len(set(self._inputs.lengths)) > 1:
@@ -92,7 +95,7 @@ class ShapesTable:
         return ", ".join([*words, f"step {row.step}, {order}{verb} {shown}"])
 
     def _group(self, heading: str, rows: Sequence[TracedTensor]) -> RenderableType:
-        table = Table.grid(padding=(0, 2, 0, 0))
+        table = Table.grid(padding=(0, GAP, 0, 0))
         table.add_column(width=self._name_width, no_wrap=True)
         table.add_column(width=self._axes_width, no_wrap=True, style="dim")
         table.add_column(width=self._shape_width, no_wrap=True, style="cyan")
@@ -121,9 +124,9 @@ class ShapesTable:
             yield values_text(row, self._texts_of(row), self._symbols, self._values_width())
 
     def _values_width(self) -> int:
-        used = self._name_width + self._axes_width + self._shape_width + 6
+        used = self._name_width + self._axes_width + self._shape_width + 3 * GAP
         if self._explain and self._is_wide:
-            used += self._equations_width + 2
+            used += self._equations_width + GAP
         return max(MIN_VALUES_WIDTH, self._console.width - used)
 
     def _texts_of(self, row: TracedTensor) -> list[list[str]]:

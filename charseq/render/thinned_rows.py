@@ -6,7 +6,7 @@ from collections.abc import Callable
 from charseq.events import Epoch
 
 NEWEST_ROWS = 4
-"""The number of newest epochs that are kept."""
+"""The number of newest epochs that are saved for the table."""
 
 
 class ThinnedRows:
@@ -27,15 +27,19 @@ class ThinnedRows:
             self._first_correct.append(row)
         self._newest.append(row)
 
-    def fitting(self, lines: int, height: Callable[[Epoch], int]) -> list[Epoch]:
-        """Return the rows that fit into `lines`, in order, and always the first and the last one."""
+    def fitting(self, lines: int, height: Callable[[Epoch, bool], int]) -> list[Epoch]:
+        """Return the rows that fit into `lines`, in order, and always the first and the last one.
+
+        `height` returns the number of lines of a row, given whether it is the last.
+        """
         newest_first = [*reversed(self._newest)]
         candidates = [
             *newest_first[:1], *self._round[:1], *self._first_correct, *self._round, *newest_first
         ]  # fmt: skip
         chosen: dict[float, Epoch] = {}
         for row in candidates:
-            if row.passes not in chosen and (len(chosen) < 2 or height(row) <= lines):
+            needed = height(row, not chosen)
+            if row.passes not in chosen and (len(chosen) < 2 or needed <= lines):
                 chosen[row.passes] = row
-                lines -= height(row)
+                lines -= needed
         return [chosen[passes] for passes in sorted(chosen)]

@@ -69,12 +69,11 @@ def _text(start: Start) -> str:
         return text + f", in windows of {settings.sequence_length} with a stride of {settings.stride}"
     if settings.whole:
         return text + ", to memorize"
-    batches = f"batches of {settings.batch_size} x {settings.sequence_length}"
-    return f"{text}, {batches}, {_held_out(start)}"
+    return f"{text}, {_held_out(start)}"
 
 
 def _held_out(start: Start) -> str:
-    """Describe the size and the place of the validation text."""
+    """Describe the size and the position of the validation text."""
     settings, pieces = start.settings, start.validation_sequences
     if not pieces:
         return "nothing held out"
@@ -94,7 +93,10 @@ def _duration(settings: TrainSettings) -> str:
     if settings.until_learned or settings.patience:
         text = f"at most {text}"
     text += ", until memorized" if settings.until_learned else ""
-    return text + (f", patience {settings.patience}" if settings.patience else "")
+    text += f", patience {settings.patience}" if settings.patience else ""
+    if settings.whole:
+        return text
+    return f"{text}, batch size {settings.batch_size}, sequence length {settings.sequence_length}"
 
 
 def _conflict(start: Start) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """A training run as a live table: a row for each epoch, a generated sample, and a progress bar."""
 
 import time
+from functools import partial
 
 from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -77,8 +78,8 @@ class TrainingTable(Renderer[Event]):
     def _table(self, drawing: "TrainingDrawing", last_lines: int) -> RenderableType:
         lines = self._console.height - OTHER_LINES if self._console.is_terminal else LINES_IN_A_PIPE
         sample = drawing.sample(self._sample) if self._sample is not None else []
-        lines -= len(sample) + (2 * last_lines if drawing.is_long else 0)
-        return Group(drawing.table(self._rows.fitting(lines, drawing.height), last_lines), *sample)
+        rows = self._rows.fitting(lines - len(sample), partial(drawing.height, last_lines=last_lines))
+        return Group(drawing.table(rows, last_lines), *sample)
 
 
 class TrainingDrawing:
@@ -113,14 +114,9 @@ class TrainingDrawing:
         lines = text.wrap(self._console, self._console.width, overflow="fold")
         return [Text("generated sample:", "dim"), *lines[:SAMPLE_LINES]]
 
-    @property
-    def is_long(self) -> bool:
-        """Whether the last row, which is shown at length, takes more lines than the others."""
-        return self._start.characters > self._console.width - NUMBERS_WIDTH
-
-    def height(self, row: Epoch) -> int:
-        """Return the number of lines of a row that is not the last."""
-        return self._prediction(row, 1).plain.count("\n") + 1
+    def height(self, row: Epoch, is_last: bool, *, last_lines: int) -> int:
+        """Return the number of lines of a row."""
+        return self._prediction(row, last_lines if is_last else 1).plain.count("\n") + 1
 
     def progress(self, event: Epoch | Progress) -> RenderableType:
         """Return a bar with the progress, the speed and the remaining time."""

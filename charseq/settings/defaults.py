@@ -55,7 +55,7 @@ RECIPES = {
     "minlstm": MINIMAL,
     "mlstm": replace(MINIMAL, learning_rate=0.01),
 }
-"""Recipes by cell; tests/benchmarks/learned_whole.py measures how reliably short text is learned with them.
+"""Recipes by cell; tests/benchmarks/memorization.py measures how reliably short text is learned with them.
 
 Plain networks have to learn with small steps first, while their state is still another at every step; gates
 find the way back.  A state without bound (rnn-relu), or of a fixed small norm (rnn-norm), needs its output

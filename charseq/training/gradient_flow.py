@@ -104,7 +104,7 @@ def loss_and_norms(
 
 
 def _size(layers: int, hidden_size: int) -> str:
-    return f"{layers} layer{'s' * (layers > 1)} of {hidden_size} hidden"
+    return f"{layers} layer{'s' * (layers > 1)} of {hidden_size} hidden units"
 
 
 def _checked_length(ids: Ids) -> Ids:

@@ -213,10 +213,10 @@ def test_probabilities_stand_beneath_the_characters_where_there_is_no_colour(sum
     assert re.fullmatch(r"  \d{6}", digits)
 
 
-def test_interactive_needs_a_terminal(hihello: Command) -> None:
+def test_interactive_requires_a_terminal(hihello: Command) -> None:
     result = hihello("predict", "--interactive")
     assert result.status == 2
-    assert "--interactive needs a terminal" in result.errors
+    assert "--interactive requires a terminal" in result.errors
 
 
 @pytest.mark.parametrize(

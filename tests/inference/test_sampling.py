@@ -51,7 +51,7 @@ def test_top_k_keeps_the_first_of_equally_probable_symbols() -> None:
     assert kept(top_k(logits, 2)) == [{0, 1}, {0, 1}]
 
 
-def test_top_k_masks_nothing_anew_if_fewer_symbols_are_allowed() -> None:
+def test_top_k_keeps_the_allowed_symbols_if_they_are_fewer() -> None:
     assert kept(top_k(np.array([[-np.inf, 1.0, -np.inf, 2.0]], np.float32), 3)) == [{1, 3}]
 
 

@@ -124,10 +124,9 @@ def predicted_and_scored() -> None:
 
 
 def shown() -> None:
-    described = describe(MODEL, verify=True)
     for form in FORMS:
         with renderer_for(form, model_view(MODEL, verified=True), io.StringIO()) as renderer:
-            renderer.show(described)
+            renderer.show(describe(MODEL, verify=True))
 
 
 def resumed(**changes: Any) -> None:
