@@ -46,7 +46,11 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "a batch past all bounds": (["--text", "ab", "--batch-size", "1" + "0" * 20], "100000", "range"),
     "a stride past all bounds": (["--text", "ab", "--stride", "1" + "0" * 20], "100000", "range"),
     "an embedding past all bounds": (["--text", "ab", "--embedding-size", "1" + "0" * 20], "10000", "range"),
-    "out without a name": (["--text", "ab", "--out", ""], "'--out': the value is empty", "leave the option out"),
+    "out without a name": (
+        ["--text", "ab", "--out", ""],
+        "'--out': the value is empty",
+        "leave the option out",
+    ),
     "force without out": (["--text", "ab", "--force"], "--force", "--out"),
     "validation of too little": (
         ["--text", "abcde", "--validation", "0.1"],
@@ -105,7 +109,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
     "shapes of a cell that is none": ("inspect-shapes ab --cell x", 2, "unknown cell 'x'", "the cells are"),
     "a run that is none": ("runs show nowhere", 2, "there is no model 'nowhere'", "charseq train"),
     "a run to go on with that is none": ("train --resume nowhere", 2, "there is no model 'nowhere'", "train"),
-    "a run to go on with that is over": ("train --resume out", 2, "nothing left to do in 'out'", "--epochs"),
+    "a run to go on with that is over": ("train --resume out", 2, "'out' is complete", "--epochs"),
     "a run as another run": ("train --resume out --cell gru", 2, "--cell gru", "train anew"),
     "a folder that holds a run": ("train --text ab --out out", 2, "'out' already holds a run", "--force"),
     "a file for a folder": ("train --text ab --out text.txt", 2, "'text.txt' is not a folder", "--out"),
