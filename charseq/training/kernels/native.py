@@ -120,12 +120,17 @@ class _Recurrence(torch.autograd.Function):
 
 def _hidden_gradients(kernel: Kernel, d_gates: Tensor, h_prev: Tensor) -> tuple[Tensor, Tensor | None]:
     """Gradients of the gates [TB G], h[t-1] [TB H] -> those of W_h [G H] and h_bias."""
-    hidden, separate = h_prev.shape[1], kernel.separate_blocks
-    d_w_h = d_gates[:, : (kernel.h_blocks - separate) * hidden].t() @ h_prev
-    if not separate:
-        return d_w_h, None
-    d_separate = d_gates[:, kernel.x_blocks * hidden : (kernel.x_blocks + separate) * hidden]
-    return torch.cat([d_w_h, d_separate.t() @ h_prev]), d_separate.sum(0)
+    hidden = h_prev.shape[1]
+    added = (kernel.h_blocks - kernel.separate_blocks) * hidden
+    d_added = d_gates[:, :added]
+    if not kernel.separate_blocks:
+        return d_added.t() @ h_prev, None
+    separate = kernel.separate_blocks * hidden
+    d_separate = d_gates[:, kernel.x_blocks * hidden :][:, :separate]
+    d_w_h = h_prev.new_empty(added + separate, hidden)
+    torch.mm(d_added.t(), h_prev, out=d_w_h[:added])
+    torch.mm(d_separate.t(), h_prev, out=d_w_h[added:])
+    return d_w_h, d_separate.sum(0)
 
 
 def dropout(hs: Tensor, p: float, random: torch.Generator) -> Tensor:
