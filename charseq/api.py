@@ -1,18 +1,20 @@
 """The Python interface: train, load, predict and score.  Only iterating `train` imports torch."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, get_args
 
 from charseq.errors import CharseqError, UsageError
-from charseq.inference.decoding import Decoding, Options, whole_number
+from charseq.inference.decoding import Decoding
 from charseq.inference.requests import Answer, Request, Step
 from charseq.inference.scoring import Surprisals, TotalScore, score_texts
 from charseq.model.model_file import Model, read
 from charseq.runs.model_paths import model_path
+from charseq.settings.generation_settings import GenerationSettings
 from charseq.system.interrupt import Interrupt
 from charseq.text.sources import TextSource
 from charseq.text.units import Normalization, Unit, Unknown
@@ -23,20 +25,47 @@ if TYPE_CHECKING:
     from charseq.events import Event
 
 
-class PredictOptions(TypedDict, total=False):
-    """Options of `predict` and `predictions`, with the meanings and defaults of `charseq predict`."""
+P = ParamSpec("P")
+A = TypeVar("A")
+R = TypeVar("R")
 
-    greedy: bool
-    temperature: float | None
-    top_k: int
-    top_p: float
-    min_p: float
-    beam: int
-    until: tuple[str, ...] | list[str]
-    allow: str | None
-    pattern: str | None
-    novel: bool
-    batch_size: int
+
+@dataclass(frozen=True)
+class PredictArguments(GenerationSettings):
+    """The arguments of `predict`: a prompt, and the generation settings."""
+
+    prompt: str = ""
+    _: KW_ONLY
+    unknown: Unknown = "error"
+
+
+@dataclass(frozen=True)
+class PredictionsArguments(GenerationSettings):
+    """The arguments of `predictions`: prompts, and the generation settings."""
+
+    prompts: Iterable[str] = ("",)
+    _: KW_ONLY
+    unknown: Unknown = "error"
+
+
+def _takes(
+    arguments: Callable[P, A],
+) -> Callable[[Callable[["TrainedModel", A], R]], Callable[Concatenate["TrainedModel", P], R]]:
+    """Let a method of one dataclass accept the fields of that class as its arguments."""
+
+    def decorate(
+        method: Callable[["TrainedModel", A], R],
+    ) -> Callable[Concatenate["TrainedModel", P], R]:
+        @wraps(method)
+        def call(self: "TrainedModel", /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return method(self, arguments(*args, **kwargs))
+
+        own, fields = inspect.signature(method), inspect.signature(arguments)
+        parameters = [*list(own.parameters.values())[:1], *fields.parameters.values()]
+        call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return call
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -106,52 +135,39 @@ class TrainedModel:
         """The symbols that the model knows; `encode` and `decode` convert text to ids and back."""
         return self.model.vocabulary
 
-    def predict(
-        self,
-        prompt: str = "",
-        *,
-        length: int | None = None,
-        seed: int = 0,
-        unknown: Unknown = "error",
-        **options: Unpack[PredictOptions],
-    ) -> Prediction:
+    @_takes(PredictArguments)
+    def predict(self, arguments: PredictArguments) -> Prediction:
         """Continue one prompt; an empty one begins as the training text does, or with a new line.
 
-        `length` is the maximum number of characters to generate; None ends at the end of a memorized text,
-        else after 200.  `unknown` is "error", "skip" or "replace": what to do with unknown characters of the
-        prompt.  Raises UnknownCharacter, UsageError, and CharseqError if `novel` finds no new line.
+        The arguments are the prompt, `unknown`, and the fields of GenerationSettings, which are the options
+        of `charseq predict`.  `unknown` is "error", "skip" or "replace": what to do with unknown characters
+        of the prompt.  Raises UnknownCharacter, UsageError, and CharseqError if `novel` finds no new line.
         """
-        if "samples" in options or "top" in options:
-            raise UsageError(
-                "predict makes one continuation, and has no samples or top", hint="call predictions instead"
-            )
-        (prediction,) = self.predictions([prompt], length=length, seed=seed, unknown=unknown, **options)
+        if arguments.samples != 1:
+            raise UsageError("predict makes one continuation", hint="call predictions for several samples")
+        (prediction,) = self._predict([arguments.prompt], arguments, arguments.unknown)
         return prediction
 
-    def predictions(
-        self,
-        prompts: Iterable[str] = ("",),
-        *,
-        samples: int = 1,
-        length: int | None = None,
-        seed: int = 0,
-        top: int = 5,
-        unknown: Unknown = "error",
-        **options: Unpack[PredictOptions],
-    ) -> Iterator[Prediction]:
+    @_takes(PredictionsArguments)
+    def predictions(self, arguments: PredictionsArguments) -> Iterator[Prediction]:
         """Continue every prompt `samples` times, many prompts together, and yield the results in order.
 
         A step lists the `top` most probable characters.  The continuation of a prompt does not depend on the
         other prompts.  Other arguments and errors are those of `predict`; errors in arguments are raised at
         the call.
         """
-        whole_number("seed", seed)
-        whole_number("length", 0 if length is None else length)
-        decoding = Decoding.of(self.model, Options(**options, samples=samples, top=top))
-        checked = [_checked(prompt, unknown) for prompt in _several(prompts)]
+        return self._predict(_several(arguments.prompts), arguments, arguments.unknown)
+
+    def _predict(
+        self, prompts: Iterable[str], settings: GenerationSettings, unknown: Unknown
+    ) -> Iterator[Prediction]:
+        decoding = Decoding.of(self.model, settings)
+        checked = [_checked(prompt, unknown) for prompt in prompts]
         with PYTHON.explaining():
             encoded = [self.vocabulary.encode_text(p, unknown=unknown, begin=True) for p in checked]
-        requests = [Request.of(self.model, prompt, seed=seed, length=length) for prompt in encoded]
+        requests = [
+            Request.of(self.model, prompt, seed=settings.seed, length=settings.length) for prompt in encoded
+        ]
         return map(self._predicted, decoding.answers(self.model, requests))
 
     def score(self, text: str, *, unknown: Unknown = "error") -> Score:

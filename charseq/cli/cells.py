@@ -5,15 +5,16 @@ import sys
 import typer
 
 from charseq.cli import streams
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, examples
+from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format
 
 EXAMPLES = ["charseq cells", "charseq cells --json"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("cells", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(cells))
+    add_command(app, "cells", cells, EXAMPLES)
 
 
 def cells(
@@ -22,9 +23,9 @@ def cells(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """List the cells: name, state, parameters, source, what each is for.
+    """List the cells: name, state, parameters, source and purpose.
 
-    A package may bring cells of its own; they stand below charseq's.
+    Cells of installed packages follow those of charseq.
     """
     from charseq.cells import all_cells
     from charseq.render.base import renderer_for

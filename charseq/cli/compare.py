@@ -3,18 +3,17 @@
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from charseq.cli import streams, text_input
 from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.settings import takes_settings
+from charseq.cli.options.parsers import whole
+from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
-    LARGEST_SEED,
-    MODEL,
-    TRAINING,
     CellsOption,
     DebugOption,
     FileOption,
@@ -27,13 +26,14 @@ from charseq.cli.options.shared import (
     VocabularyOption,
     cells_of,
     chosen_format,
-    examples,
     option,
 )
 from charseq.cli.signals import stopping
 from charseq.errors import ExitCode, UsageError
 from charseq.render.base import Form, renderer_for
 from charseq.render.visible import visible
+from charseq.settings.setting import LARGEST_SEED, MODEL, TRAINING, Bounds
+from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
     from charseq.cli.signals import Stop
@@ -49,12 +49,14 @@ EXAMPLES = [
     "charseq compare --text 'to be, or not to be' --seeds 2 --epochs 50",
     "charseq compare --text hihello --cells lstm,mingru --match parameters --json",
 ]
+DEFAULTS = {"layers": "1", "dropout": "0", "residual": "off", "layer_norm": "off", "epochs": "from the text"}
+"""The defaults that are the same for every cell."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_on_broken_pipe(takes_settings(compare))
-    app.command("compare", epilog=examples(EXAMPLES))(command)
+    command = takes_settings(TrainSettings, without=("cell", "patience"), defaults=DEFAULTS)(compare)
+    add_command(app, "compare", command, EXAMPLES)
 
 
 def compare(
@@ -70,24 +72,31 @@ def compare(
         Literal["hidden", "parameters"],
         option(
             "--match",
-            metavar="<hidden | parameters>",
-            help="Give every cell the same hidden size, or about the first one's number of parameters.",
+            help="Condition: the same hidden size, or about the same number of parameters as the first cell.",
             panel=MODEL,
         ),
     ] = "hidden",
-    given: Any = None,
+    *,
+    asked: Asked[TrainSettings],
     seeds: Annotated[
         int,
-        option("--seeds", metavar="N", min=1, max=10_000, help="Trainings of each cell.", panel=TRAINING),
+        option(
+            "--seeds",
+            metavar="N",
+            parser=whole(Bounds(1, 10_000)),
+            help="Random seeds: trainings per cell.",
+            panel=TRAINING,
+        ),
     ] = 1,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Train several cells on the same text under the same conditions; one table.
+    """Train several cells on the same text under the same conditions, and show one table.
 
-    Text, split, seeds and updates are the same for each, and no run ends early.  Every run is kept.
+    All cells have the same text, validation split, seeds and number of updates, without early stopping.
+    Every run is saved.
     """
     from charseq import native
 
@@ -97,10 +106,10 @@ def compare(
 
     refuse_split_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
-    if given["seed"] + seeds - 1 > LARGEST_SEED:
+    if asked.settings.seed + seeds - 1 > LARGEST_SEED:
         raise UsageError(
-            f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
-            hint="begin at a smaller --seed",
+            f"--seeds {seeds} with --seed {asked.settings.seed} exceeds the largest seed, {LARGEST_SEED:,}",
+            hint="use a smaller --seed",
         )
     source = text_input.text_source(
         text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
@@ -108,8 +117,10 @@ def compare(
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
         vocabulary_ = source.vocabulary(corpus)
-        planned = trials(corpus, len(vocabulary_), given, cells=cells_of(cells), seeds=seeds, match=match)
-        if form != "json" and not given["stride"]:
+        planned = trials(
+            corpus, len(vocabulary_), asked.explicit, cells=cells_of(cells), seeds=seeds, match=match
+        )
+        if form != "json" and not asked.settings.stride:
             text_input.suggest_lines(corpus)
         _compare(corpus, vocabulary_, source, planned, form)
 

@@ -9,6 +9,7 @@ import typer
 from charseq.cli import command_tree
 from charseq.cli.options.shared import option
 from charseq.errors import UsageError
+from charseq.settings.setting import ADVANCED
 from charseq.suggestions import did_you_mean
 from charseq.system.file_errors import reason, remedy
 
@@ -155,7 +156,8 @@ ConfigOption = Annotated[
     option(
         "--config",
         metavar="FILE",
-        help="Options from a TOML file, as epochs = 50; flags and CHARSEQ_* win.",
+        help="TOML file of options, such as epochs = 50. Flags and CHARSEQ_* variables override it.",
+        panel=ADVANCED,
         callback=_load,
         is_eager=True,
     ),

@@ -1,4 +1,4 @@
-"""charseq config show: every option's value, and where it comes from."""
+"""charseq config show: each option's value and its source."""
 
 import os
 import sys
@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq.cli import command_tree, streams
+from charseq.cli import command_tree
+from charseq.cli.command import add_command, new_group
 from charseq.cli.config import ConfigOption, options_for, read
-from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, examples
+from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format
 from charseq.errors import UsageError
 from charseq.suggestions import did_you_mean
 
@@ -23,28 +24,26 @@ HIDDEN = {"help", "config"}
 
 def register(app: typer.Typer) -> None:
     """Add the command, and the group that it is in."""
-    group = typer.Typer(
-        no_args_is_help=True, help="Show the effective configuration.", epilog=examples(EXAMPLES[1:])
-    )
-    group.command("show", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(show))
+    group = new_group("config", EXAMPLES[1:], no_args_is_help=True, help="Show the effective configuration.")
     group.callback()(lambda: None)
-    app.add_typer(group, name="config")
+    add_command(group, "show", show, EXAMPLES)
+    app.add_typer(group)
 
 
 def show(
     context: typer.Context,
     commands: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[COMMAND]...", help="Of these commands only.", show_default=False),
+        typer.Argument(metavar="[COMMAND]...", help="Only these commands.", show_default=False),
     ] = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Tell every option's value, and whether it is from the environment, a --config file, or a default.
+    """Show each option's value and its source: the environment, a --config file, or the default.
 
-    Flags of a command line win over all of these.
+    Flags on the command line override all of them.
     """
     from charseq.render.base import renderer_for
     from charseq.render.config import CONFIGURATION, Setting

@@ -8,28 +8,28 @@ import typer
 
 from charseq.cli import streams, text_input
 from charseq.cli.combinations import refuse_unused
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.inspect import TrainedOption
+from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
-    MODEL,
     CellsOption,
     DebugOption,
     FileOption,
     FormatOption,
     JSONOption,
-    LayersOption,
     NormalizeOption,
-    SeedOption,
     TextOption,
     UnitOption,
     cells_of,
     chosen_format,
-    examples,
     option,
     refuse_beside_a_model,
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import TextError
+from charseq.settings.setting import MODEL
+from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
     from charseq.inspection.gradient_flow import GradientFlow
@@ -39,54 +39,40 @@ EXAMPLES = [
     "charseq inspect-gradients hihello --cells rnn,lstm,gru,none --hidden-size 8",
     "charseq inspect-gradients hihello --cells all --first-weights charseq --json",
 ]
-
-
+DEFAULTS = {"hidden_size": "32", "layers": "1"}
+"""The defaults of a network with initial weights."""
 EXAMPLE = "charseq inspect-gradients 'to be, or not to be'"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_on_broken_pipe(inspect_gradients)
-    app.command("inspect-gradients", epilog=examples(EXAMPLES))(command)
+    command = takes_settings(TrainSettings, only=(*DEFAULTS, "seed"), defaults=DEFAULTS)(inspect_gradients)
+    add_command(app, "inspect-gradients", command, EXAMPLES)
 
 
 def inspect_gradients(
     context: typer.Context,
     given: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[TEXT]", help="The text whose last character is predicted.", show_default=False
-        ),
+        typer.Argument(metavar="[TEXT]", help="Text whose last character is predicted.", show_default=False),
     ] = None,
     text: TextOption = None,
     file: FileOption = None,
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     cells: CellsOption = None,
-    hidden_size: Annotated[
-        int | None,
-        option(
-            "--hidden-size",
-            metavar="N",
-            min=1,
-            max=100_000,
-            help="Length of a cell's output.",
-            show_default="32",
-            panel=MODEL,
-        ),
-    ] = None,
-    layers: LayersOption = None,
+    *,
+    asked: Asked[TrainSettings],
     first_weights: Annotated[
         Literal["textbook", "charseq"] | None,
         option(
             "--first-weights",
-            help="Uniform matrices, as textbooks have them, or those that charseq starts to learn from.",
-            show_default="textbook",
+            help="Initial weights: uniform, as in textbooks, or charseq's own for training.",
+            default="textbook",
             panel=MODEL,
         ),
     ] = None,
     model: TrainedOption = None,
-    seed: SeedOption = 0,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
@@ -94,12 +80,13 @@ def inspect_gradients(
 ) -> None:
     """Show how far back the gradient of the last character's loss reaches, for each cell.
 
-    For every step, the norm of the loss's gradient by the state after it: a bar that shrinks to the left is a
-    gradient that vanishes.
+    Each bar is the norm of the gradient with respect to the state after a time step.  Bars that shrink
+    towards the beginning show a vanishing gradient.
     """
+    network, seed = asked.explicit, asked.settings.seed
     if model is not None:
-        own = {"cells": cells, "hidden_size": hidden_size, "layers": layers, "first_weights": first_weights}
-        refuse_beside_a_model(own)
+        own = {"cells": cells, "first_weights": first_weights}
+        refuse_beside_a_model({**own, **{name: network.get(name) for name in DEFAULTS}})
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
@@ -140,8 +127,8 @@ def inspect_gradients(
             names,
             vocabulary,
             found[0],
-            hidden_size=hidden_size or 32,
-            layers=layers or 1,
+            hidden_size=network.get("hidden_size", 32),
+            layers=network.get("layers", 1),
             textbook=first_weights != "charseq",
             seed=seed,
         )

@@ -8,27 +8,25 @@ import typer
 
 from charseq.cli import streams, text_input
 from charseq.cli.combinations import refuse_unused
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import inspect as options
+from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
     FormatOption,
     JSONOption,
-    LayerNormOption,
-    LayersOption,
     NormalizeOption,
-    ResidualOption,
-    SeedOption,
     TextOption,
     UnitOption,
     VocabularyOption,
     chosen_format,
-    examples,
     refuse_beside_a_model,
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import TextError, UsageError, cannot_combine
+from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,11 +43,22 @@ EXAMPLES = [
     "charseq inspect-shapes hihello --head linear --json",
     "charseq inspect-shapes hello --layers 3 --bidirectional",
 ]
+DEFAULTS = {
+    "cell": "gru",
+    "hidden_size": "2; the vocabulary size with --head none",
+    "layers": "1",
+    "embedding_size": "0",
+    "head": "no output layer",
+    "residual": "off",
+    "layer_norm": "off",
+}
+"""The defaults of a network with initial weights."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("inspect-shapes", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(inspect_shapes))
+    command = takes_settings(TrainSettings, only=(*DEFAULTS, "seed"), defaults=DEFAULTS)(inspect_shapes)
+    add_command(app, "inspect-shapes", command, EXAMPLES)
 
 
 def inspect_shapes(
@@ -58,7 +67,7 @@ def inspect_shapes(
         list[str] | None,
         typer.Argument(
             metavar="[TEXT]...",
-            help="Strings, run side by side as one batch; - reads one a line from standard input.",
+            help="Texts, run as one batch; - reads one per line from standard input.",
             show_default=False,
         ),
     ] = None,
@@ -67,16 +76,10 @@ def inspect_shapes(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cell: options.FreshCellOption = None,
-    hidden_size: options.HiddenSizeOption = None,
-    layers: LayersOption = None,
-    embedding_size: options.EmbeddingSizeOption = None,
-    head: options.HeadOption = None,
-    residual: ResidualOption = None,
-    layer_norm: LayerNormOption = None,
+    *,
+    asked: Asked[TrainSettings],
     bidirectional: options.BidirectionalOption = False,
     model: options.TrainedOption = None,
-    seed: SeedOption = 0,
     weights: options.WeightsOption = False,
     values: options.ValuesOption = False,
     explain: options.ExplainOption = False,
@@ -87,23 +90,17 @@ def inspect_shapes(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Show every tensor of a network run over text: name, axes, shape and, on request, values.
+    """Show every tensor of a network run over a text: name, axes, shape and, with --values, values.
 
-    The network is a fresh one, or with --model a trained one, which is followed to its loss.
+    The network has initial weights, or is a trained one with --model; a trained one is run up to its loss.
     """
+    head, seed = asked.explicit.get("head"), asked.settings.seed
     if head and (step is not None or layer is not None):
         part = "--step" if layer is None else "--layer"
         raise cannot_combine(part, ["--head"], "the head comes after all steps and layers")
-    plan = {
-        "cell": cell,
-        "hidden_size": hidden_size,
-        "layers": layers,
-        "embedding_size": embedding_size,
-        "head": head,
-        "residual": residual,
-        "layer_norm": layer_norm,
-        "bidirectional": bidirectional or None,
-    }
+    plan = {name: value for name, value in asked.explicit.items() if name != "seed"}
+    if bidirectional:
+        plan["bidirectional"] = True
     if model is not None:
         refuse_beside_a_model({**plan, "vocabulary": vocabulary or None})
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")

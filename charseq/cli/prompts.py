@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from charseq.cli import streams, text_input
-from charseq.cli.options.shared import LARGEST_COUNT, LARGEST_SEED
 from charseq.errors import TextError
 from charseq.render.visible import visible
+from charseq.settings.setting import LARGEST_COUNT, LARGEST_SEED
 from charseq.text.corpus import without_last_line_end
 from charseq.text.sources import STANDARD_INPUT
 from charseq.text.units import utf8

@@ -1,4 +1,4 @@
-"""charseq runs: what there is, and what a model file holds.  Never imports torch."""
+"""charseq runs: list runs, and show the contents of a model file.  Never imports torch."""
 
 import sys
 from typing import Annotated, Any
@@ -7,19 +7,19 @@ import typer
 
 from charseq.cli import completions, streams
 from charseq.cli.combinations import on_command_line
+from charseq.cli.command import add_command, new_group
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, examples, option
+from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, option
 
 EXAMPLES = ["charseq runs", "charseq runs --json", "charseq runs show", "charseq runs show --verify"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command, which is a group that lists by itself."""
-    group = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
-    listed = streams.quiet_on_broken_pipe(runs)
-    group.callback(invoke_without_command=True, epilog=examples(EXAMPLES))(listed)
-    group.command("show", epilog=examples(EXAMPLES[2:]))(streams.quiet_on_broken_pipe(show))
-    app.add_typer(group, name="runs")
+    group = new_group("runs", EXAMPLES)
+    group.callback(invoke_without_command=True)(streams.quiet_on_broken_pipe(runs))
+    add_command(group, "show", show, EXAMPLES[2:])
+    app.add_typer(group)
 
 
 def runs(
@@ -29,7 +29,7 @@ def runs(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """List the runs here, the oldest first: what was trained, how it ended, and what came of it."""
+    """List the runs, oldest first: model, status and results."""
     if context.invoked_subcommand:
         _pass_on(context, context.invoked_subcommand)
         return
@@ -68,15 +68,13 @@ def show(
             autocompletion=completions.models,
         ),
     ] = None,
-    verify: Annotated[
-        bool, option("--verify", help="Read the tensors, too, and check the hash of each.")
-    ] = False,
+    verify: Annotated[bool, option("--verify", help="Read all tensors and check their hashes.")] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
+    """Show the contents of a model file: network, vocabulary, settings, measurements and tensors."""
     from charseq.model.model_file import describe
     from charseq.render.base import renderer_for
     from charseq.render.model import model_view

@@ -1,21 +1,20 @@
 """charseq train: learn a text, and show what the network predicts after every epoch."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
-from typer.core import TyperCommand
 
-from charseq.cli import streams, text_input
+from charseq.cli import text_input
 from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli.command import Command, add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import train as options
-from charseq.cli.options.settings import takes_settings
+from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
-    CellOption,
     DebugOption,
     FileOption,
     FormatOption,
@@ -26,12 +25,9 @@ from charseq.cli.options.shared import (
     UnitOption,
     VocabularyOption,
     chosen_format,
-    examples,
 )
 from charseq.cli.signals import stopping
-
-if TYPE_CHECKING:
-    pass
+from charseq.settings.train_settings import TrainSettings
 
 EXAMPLES = [
     "charseq train --text hihello --cell lstm",
@@ -44,11 +40,10 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_on_broken_pipe(takes_settings(train))
-    app.command("train", cls=_Train, epilog=examples(EXAMPLES))(command)
+    add_command(app, "train", takes_settings(TrainSettings)(train), EXAMPLES, _Train)
 
 
-class _Train(TyperCommand):
+class _Train(Command):
     """A command whose --resume may stand alone, which typer does not know."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -73,11 +68,10 @@ def train(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cell: CellOption = None,
-    given: Any = None,
-    patience: options.PatienceOption = None,
+    *,
+    asked: Asked[TrainSettings],
     resume: options.ResumeOption = None,
-    save_every: options.SaveEveryOption = "60s",  # type: ignore[assignment]
+    save_every: options.SaveEveryOption = 60.0,
     out: options.OutOption = None,
     force: options.ForceOption = False,
     require_accuracy: options.RequireAccuracyOption = None,
@@ -86,7 +80,7 @@ def train(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Learn a text; after every epoch show what the network predicts."""
+    """Train a model on a text; after every epoch show what the network predicts."""
     from charseq import native
 
     native.share_cores()
@@ -101,11 +95,11 @@ def train(
     )
     run = prepare(
         source,
-        _given(context, {**given, "cell": cell, "patience": patience}),
+        asked.explicit,
         out=out,
         force=force,
         resume=resume,
-        power=partial(power_of_device, given["device"]),
+        power=partial(power_of_device, asked.settings.device),
         standard_input=sys.stdin.buffer,
         report_mark=text_input.report_mark,
     )
@@ -113,9 +107,3 @@ def train(
         if form != "json" and not plan.resumed and not plan.settings.stride:
             text_input.suggest_lines(plan.corpus)
         follow(plan, form, require_accuracy, stop, save_every=save_every)
-
-
-def _given(context: typer.Context, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that were given, on the command line, in the environment or in a file."""
-    sources = {name: context.get_parameter_source(name) for name in asked}
-    return {name: asked[name] for name, source in sources.items() if source and source.name != "DEFAULT"}

@@ -13,7 +13,7 @@ from torch import Tensor
 from charseq.errors import ModelFileError
 from charseq.model.json_types import fitting, json_object
 from charseq.model.model_file import Model, ResumeState
-from charseq.settings.train_settings import LARGEST
+from charseq.settings.setting import LARGEST_FLOAT
 from charseq.text.batches import Buckets, Windows
 from charseq.training.best_model import Measurement
 from charseq.training.learner import Learner, States
@@ -143,7 +143,7 @@ def _written_sums(sums: Mapping[str, float]) -> dict[str, float]:
 def _read_sums(value: Any) -> dict[str, float]:
     saved = json_object(value, "a sum")
     sums = {SUMS[name]: _number(saved, name, int if name == "places" else float) for name in SUMS}
-    if sums["loss"] > LARGEST or sums["correct"] > sums["positions"]:
+    if sums["loss"] > LARGEST_FLOAT or sums["correct"] > sums["positions"]:
         raise ValueError(f"sums of {sums['positions']} positions are {sums}")
     return sums
 
