@@ -101,10 +101,13 @@ class Setting:
 
     def check(self, value: object) -> None:
         """Raise UsageError for a value of another type, or out of bounds."""
-        if not (value is None and self.optional) and not self._accepts(value):
+        if not self.accepts(value):
             raise UsageError(f"invalid {self.name} {value!r}", hint=f"it must be {self.requirement}")
 
-    def _accepts(self, value: object) -> bool:
+    def accepts(self, value: object) -> bool:
+        """Return whether a value has the type, and is within the bounds."""
+        if value is None and self.optional:
+            return True
         if self.choices:
             return isinstance(value, str) and value in self.choices
         if self.type is bool:

@@ -207,8 +207,8 @@ def test_too_little_memory_is_status_1(
     result = charseq("train", "--text", "ab")
     assert result.status == 1
     assert result.errors.splitlines() == [
-        "charseq: there is not enough memory for this",
-        "  make the network or the batch smaller",
+        "charseq: out of memory",
+        "  use a smaller network or batch size",
     ]
 
 
