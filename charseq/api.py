@@ -16,7 +16,7 @@ from charseq.model.model_file import Model, read
 from charseq.runs.model_paths import model_path
 from charseq.settings.generation_settings import GenerationSettings
 from charseq.system.interrupt import Interrupt
-from charseq.text.sources import Given
+from charseq.text.sources import TextSource
 from charseq.text.units import Normalization, Unit, Unknown
 from charseq.text.unknown import PYTHON
 from charseq.text.vocabulary import Vocabulary
@@ -276,7 +276,7 @@ def train(
     names = [files] if isinstance(files, str | Path) else files
     interrupt = Interrupt(stop)
     run = prepare(
-        Given(tuple(_several(text)), tuple(map(str, names)), lines, unit, normalize, vocabulary),
+        TextSource(tuple(_several(text)), tuple(map(str, names)), lines, unit, normalize, vocabulary),
         settings,
         out=None if out is None else Path(out),
         force=force,

@@ -27,7 +27,7 @@ from charseq.cli import (
 )
 from charseq.cli.command import new_group
 from charseq.cli.options.shared import DebugOption
-from charseq.errors import CharseqError, ExitStatus
+from charseq.errors import CharseqError, ExitCode
 from charseq.render.visible import visible
 from charseq.system.file_errors import reason, remedy
 
@@ -91,37 +91,37 @@ def run(arguments: Sequence[str]) -> int:
         return int(status or 0)
     except CharseqError as error:
         _print_error(error.message, error.hint, error)
-        return error.status
+        return error.exit_code
     except KeyboardInterrupt:
-        return ExitStatus.INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         streams.redirect_to_null(sys.stdout)
-        return ExitStatus.DONE
+        return ExitCode.DONE
     except SystemExit as end:  # typer and rich raise it for a closed pipe
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         streams.redirect_to_null(sys.stdout)
-        return ExitStatus.DONE
+        return ExitCode.DONE
     except OSError as error:
         streams.redirect_to_null(sys.stdout)
         _print_error(*_described(error), error)
-        return ExitStatus.FAILED
+        return ExitCode.FAILED
     except parser_errors.PARSER_ERROR as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(str(error), err=True)
         else:
             _print_error(*parser_errors.described(error, arguments), error)
-        return ExitStatus.USAGE
+        return ExitCode.USAGE
     except Exception as error:
         if _is_out_of_memory(error):
             _print_error("out of memory", "use a smaller network or batch size", error)
-            return ExitStatus.FAILED
+            return ExitCode.FAILED
         _print_error(
             f"this is a bug in charseq: {type(error).__name__}: {error}",
             "please report it with the output of --debug",
             error,
         )
-        return ExitStatus.BUG
+        return ExitCode.BUG
 
 
 def _described(error: OSError) -> tuple[str, str]:

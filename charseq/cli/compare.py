@@ -29,7 +29,7 @@ from charseq.cli.options.shared import (
     option,
 )
 from charseq.cli.signals import stopping
-from charseq.errors import ExitStatus, UsageError
+from charseq.errors import ExitCode, UsageError
 from charseq.render.base import Form, renderer_for
 from charseq.render.visible import visible
 from charseq.settings.setting import LARGEST_SEED, MODEL, TRAINING, Bounds
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from charseq.events import Event
     from charseq.settings.train_settings import TrainSettings
     from charseq.text.corpus import AnyCorpus
-    from charseq.text.sources import Given
+    from charseq.text.sources import TextSource
     from charseq.text.vocabulary import Vocabulary
 
 EXAMPLES = [
@@ -126,7 +126,11 @@ def compare(
 
 
 def _compare(
-    corpus: "AnyCorpus", vocabulary: "Vocabulary", source: "Given", planned: "Sequence[Trial]", form: Form
+    corpus: "AnyCorpus",
+    vocabulary: "Vocabulary",
+    source: "TextSource",
+    planned: "Sequence[Trial]",
+    form: Form,
 ) -> None:
     """Run every training, show the results, and name the best run."""
     from charseq.comparison import run
@@ -156,9 +160,9 @@ def _compare(
         best = visible(str(model_path(str(folder())).parent))
         streams.report(f"best: {best}   next: charseq predict")
     if stop():
-        raise typer.Exit(stop.status)
+        raise typer.Exit(stop.exit_code)
     if all(result.status == "diverged" for result in results):
-        raise typer.Exit(ExitStatus.FAILED)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _show(

@@ -108,7 +108,7 @@ def inspect_gradients(
 
     flows: Iterable[GradientFlow]
     if model is not None:
-        learned = _one(found or trained.learned)
+        learned = _one(found or trained.memorized)
 
         require_torch("inspect-gradients")
         from charseq.training.gradient_flow import trained_flow

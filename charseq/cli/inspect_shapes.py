@@ -187,7 +187,7 @@ def _trained(
     from charseq.inspection.tracing import TraceInput, parameter_tensors, trace
     from charseq.text.unknown import INSPECTION
 
-    strings = strings or trained.learned
+    strings = strings or trained.memorized
     _require_text(strings)
     with INSPECTION.explaining(model=str(path)):
         inputs = TraceInput.of(trained.network, trained.vocabulary, trained.arrays, strings)

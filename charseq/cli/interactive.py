@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import typer
 
-from charseq.errors import ExitStatus, UnknownCharacter, UsageError
+from charseq.errors import ExitCode, UnknownCharacter, UsageError
 from charseq.inference.explorer import Explorer
 from charseq.model.model_file import Model
 from charseq.render.quantities import count
@@ -101,7 +101,7 @@ def _key_batches() -> Iterator[Iterator[list[str]]]:
     modes_before = termios.tcgetattr(descriptor)
 
     def terminate(number: int, _: object) -> None:
-        raise typer.Exit(ExitStatus.TERMINATED)
+        raise typer.Exit(ExitCode.TERMINATED)
 
     replaced = install({signal.SIGTERM: terminate, signal.SIGHUP: terminate})
     try:

@@ -209,7 +209,7 @@ def _note_line_ends(trained: "Model", batch: "Sequence[Prompt]") -> None:
     """Show a note if prompts that are files have other line ends than the model's."""
     from charseq.text.unknown import other_line_ends
 
-    notes = (other_line_ends(trained.vocabulary, trained.learned, p.text) for p in batch if p.whole_file)
+    notes = (other_line_ends(trained.vocabulary, trained.memorized, p.text) for p in batch if p.whole_file)
     if note := next(filter(None, notes), ""):
         streams.report(note, "yellow")
 

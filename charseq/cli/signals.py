@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from charseq.errors import ExitStatus
+from charseq.errors import ExitCode
 from charseq.render.screen import Screen
 from charseq.system import suspension
 from charseq.system.signals import install, stop_process
@@ -39,11 +39,11 @@ class Stop:
         return self.signal is not None or self.unheard
 
     @property
-    def status(self) -> ExitStatus:
+    def exit_code(self) -> ExitCode:
         """The exit code that it makes."""
         if self.signal is None:
-            return ExitStatus.DONE
-        return ExitStatus.INTERRUPTED if self.signal == signal.SIGINT else ExitStatus.TERMINATED
+            return ExitCode.DONE
+        return ExitCode.INTERRUPTED if self.signal == signal.SIGINT else ExitCode.TERMINATED
 
 
 @contextlib.contextmanager
@@ -131,13 +131,13 @@ class _Watcher:
         stop, now = self._stop, time.monotonic()
         if stop.signal is not None:
             if now - self._asked >= ONE_SIGNAL:
-                os._exit(stop.status)
+                os._exit(stop.exit_code)
             return
         stop.signal, self._asked = number, now
         if not stop.begun:
             with contextlib.suppress(OSError):
                 os.write(2, b"\nstopped; nothing was learned yet\n")
-            os._exit(stop.status)
+            os._exit(stop.exit_code)
         with contextlib.suppress(OSError):
             message = b"stopping, and saving the model; again to leave at once"
             # A live table ends in the line that the cursor is on, and draws itself anew from there.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from charseq.errors import TextError
     from charseq.text.corpus import AnyCorpus
-    from charseq.text.sources import Given
+    from charseq.text.sources import TextSource
     from charseq.text.units import Normalization, Unit
     from charseq.text.vocabulary import Vocabulary
 
@@ -107,12 +107,12 @@ def text_source(
     unit: "Unit",
     normalization: "Normalization",
     extra: str = "",
-) -> "Given":
+) -> "TextSource":
     """Return the texts and files of a command, or of its environment, and how to read them."""
-    from charseq.text.sources import Given
+    from charseq.text.sources import TextSource
 
     texts, files = _named(texts, files)
-    return Given(tuple(texts), tuple(files), lines, unit, normalization, extra)
+    return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra)
 
 
 def report_mark(name: str) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from charseq.cli import streams
 from charseq.cli.signals import Stop
-from charseq.errors import ExitStatus, RequirementNotMet
+from charseq.errors import ExitCode, RequirementNotMet
 from charseq.events import End, Event, Start
 from charseq.render.base import Form, renderer_for
 from charseq.render.training import TRAINING
@@ -17,7 +17,7 @@ from charseq.render.training_outcome import outcome
 from charseq.render.training_summary import summary, warnings
 from charseq.render.visible import visible
 from charseq.runs.prepare import RunPlan
-from charseq.text.sources import STANDARD_INPUT, Given
+from charseq.text.sources import STANDARD_INPUT, TextSource
 
 OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
 
@@ -44,7 +44,7 @@ def follow(
         _finish(last, stop, require_accuracy)
 
 
-def _resuming(model: str, given: Given) -> str:
+def _resuming(model: str, given: TextSource) -> str:
     """Return the command that resumes a run."""
     again = [] if STANDARD_INPUT not in given.files else ["--file", STANDARD_INPUT]
     return visible(shlex.join(["charseq", "train", *again, "--resume", str(Path(model).parent)]))
@@ -69,9 +69,9 @@ def _show(events: Iterator[Event], form: Form, stop: Stop) -> Event | None:
 def _finish(end: End, stop: Stop, require_accuracy: float | None) -> None:
     """Raise what gives the exit code of the run."""
     if end.status == "diverged":
-        raise typer.Exit(ExitStatus.FAILED)
+        raise typer.Exit(ExitCode.FAILED)
     if end.status == "interrupted":
-        raise typer.Exit(stop.status)
+        raise typer.Exit(stop.exit_code)
     if require_accuracy is not None and (end.accuracy or 0.0) < require_accuracy:
         highest = end.highest_accuracy
         impossible = highest is not None and highest < require_accuracy

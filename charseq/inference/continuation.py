@@ -32,7 +32,7 @@ WAITING_STEPS = 50_000
 
 def default_sampling(model: Model) -> SamplingParams:
     """Return greedy sampling for a model that memorized its text, else a temperature of 0.8."""
-    return SamplingParams(temperature=0.0 if model.learned else DEFAULT_TEMPERATURE)
+    return SamplingParams(temperature=0.0 if model.memorized else DEFAULT_TEMPERATURE)
 
 
 def continuation(

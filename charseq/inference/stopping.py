@@ -27,8 +27,8 @@ class StoppingRule:
     ) -> None:
         self._vocabulary, self._until, self._constraint = model.vocabulary, until, constraint
         self._memorized: set[tuple[int, ...]] = set()
-        if length is None and model.learned:
-            self._memorized = {tuple(model.vocabulary.encode(text).tolist()) for text in model.learned}
+        if length is None and model.memorized:
+            self._memorized = {tuple(model.vocabulary.encode(text).tolist()) for text in model.memorized}
         self.longest = max(map(len, self._memorized), default=DEFAULT_LENGTH if length is None else length)
         """Maximum number of symbols to add to a prompt."""
         self.may_end_early = bool(self._vocabulary.boundary or until or constraint or self._memorized)

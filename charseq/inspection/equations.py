@@ -93,5 +93,5 @@ def _between_layers(tensor: TracedTensor, network: Network) -> str:
 
 def _output(network: Network) -> str:
     last = network.layers - 1
-    name = "normalized" if network.is_normalised(last) else "sum" if network.is_residual(last) else "h"
+    name = "normalized" if network.is_normalized(last) else "sum" if network.is_residual(last) else "h"
     return f"{'the last layer, ' if last else ''}{name} of every step"

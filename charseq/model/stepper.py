@@ -95,7 +95,7 @@ class Reader:
             if network.is_residual(number):
                 h = stream + h
             x = stream = h
-            if network.is_normalised(number):
+            if network.is_normalized(number):
                 norm = weights.norms[number]
                 x = NUMPY.normalized(stream, norm["gain"], norm["bias"])
         found: Floats = x

@@ -44,7 +44,7 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
     settings = training.pop("settings", {})
     settings.pop("reasons", None)
     shapes = {n: shape for n, shape in description.shapes.items() if n != LINES and not n.startswith(STATE)}
-    text = (description.place or {}).get("text")
+    text = (description.progress or {}).get("text")
     text = text if isinstance(text, dict) else {}
     network = asdict(description.network)
     return {
@@ -61,8 +61,8 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
         "lines": description.vocabulary.boundary,
         "remembered_lines": description.shapes.get(LINES, (0,))[0],
         "symbols": description.vocabulary.symbols,
-        "learned": list(description.learned),
-        "can_go_on": description.place is not None,
+        "learned": list(description.memorized),
+        "can_go_on": description.progress is not None,
         "text_sha256": text.get("sha256"),
         "text_files": text.get("files", []),
         **training,

@@ -12,13 +12,13 @@ from charseq import native
 from charseq.errors import UsageError, cannot_combine
 from charseq.model.network import Network
 from charseq.runs.folder import Run, new_run, require_new, resumed_run, runs_folder
-from charseq.runs.resume import Resumption, named_run, resumption
+from charseq.runs.resume import SavedRun, load_run, model_to_resume
 from charseq.settings.defaults import choose
 from charseq.settings.network_size import TWO_CORES
 from charseq.settings.train_settings import TrainSettings
 from charseq.system.suspension import running_time
 from charseq.text.corpus import AnyCorpus
-from charseq.text.sources import Given, ReportMark
+from charseq.text.sources import ReportMark, TextSource
 from charseq.text.vocabulary import Vocabulary
 
 
@@ -32,9 +32,9 @@ class RunPlan:
     network: Network
     open_folder: Callable[[], Run]
     """Makes and locks the run's folder.  Raises UsageError or CharseqError where that is not possible."""
-    source: Given | None = None
+    source: TextSource | None = None
     """Where the text comes from, saved so that the run can be resumed; None for a text in memory."""
-    resumed: Resumption | None = None
+    resumed: SavedRun | None = None
     began: float = field(default_factory=running_time)
     """When reading the text began, on the clock of `running_time`: the time limit counts from here."""
 
@@ -58,7 +58,7 @@ def plan_run(
 
 @contextmanager
 def prepare(
-    source: Given,
+    source: TextSource,
     asked: Mapping[str, Any],
     *,
     out: Path | None = None,
@@ -81,8 +81,8 @@ def prepare(
     if resume is not None:
         if out is not None or force:
             raise cannot_combine("--resume", ["--force" if out is None else "--out"])
-        resumed = resumption(named_run(resume)).with_changes(asked).with_text(source)
-        source = resumed.given
+        resumed = load_run(model_to_resume(resume)).with_changes(asked).with_text(source)
+        source = resumed.source
     elif out is not None:
         require_new(out, force=force)
     elif force:

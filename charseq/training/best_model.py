@@ -8,7 +8,7 @@ from torch import Tensor
 
 from charseq.events import Epoch
 from charseq.model.line_digests import digests
-from charseq.model.model_file import Model, State, write
+from charseq.model.model_file import Model, ResumeState, write
 from charseq.runs.folder import Run
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import AnyCorpus, Corpus
@@ -106,7 +106,7 @@ class BestModel:
         """Whether it is time to save."""
         return time.monotonic() >= self._next_save
 
-    def save(self, folder: Run, state: State | None, *, diverged: bool = False) -> None:
+    def save(self, folder: Run, state: ResumeState | None, *, diverged: bool = False) -> None:
         """Write the best weights; where nothing has been measured, the current ones if they are finite."""
         began = time.monotonic()
         folder.restore()
@@ -141,7 +141,7 @@ class BestModel:
             self._learner.network,
             self._vocabulary,
             self._learner.parameters.arrays(weights),
-            learned=self._memorized(),
+            memorized=self._memorized(),
             opening=self._opening,
             training={
                 "settings": asdict(self._settings),

@@ -10,7 +10,7 @@ import torch
 from charseq.errors import TextError, UsageError
 from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.prepare import RunPlan
-from charseq.runs.resume import Resumption
+from charseq.runs.resume import SavedRun
 from charseq.text.conflicts import Predictability
 from charseq.training import checkpoint
 from charseq.training.best_model import BestModel
@@ -53,7 +53,7 @@ class TrainingRun:
     @property
     def passes(self) -> float:
         """How often the text has been read so far."""
-        return self.state.epochs + self.state.positions / self.data.windows.places
+        return self.state.epochs + self.state.positions / self.data.windows.positions
 
     @property
     def fraction_done(self) -> float:
@@ -144,9 +144,9 @@ def _initial_weights(
     return weights, weights["head.b"]
 
 
-def _restore(resumed: Resumption, plan: RunPlan, data: TrainingData, state: TrainingState) -> float:
+def _restore(resumed: SavedRun, plan: RunPlan, data: TrainingData, state: TrainingState) -> float:
     """Restore the state of an earlier part of the run.  Returns the seconds that it took."""
-    saved = resumed.state.place
+    saved = resumed.state.progress
     if saved["text"].get("sha256") != data.digest or resumed.model.vocabulary != plan.vocabulary:
         raise TextError(
             f"{str(resumed.folder)!r} was trained on a different text (SHA-256 differs)",
@@ -160,7 +160,7 @@ def _restore(resumed: Resumption, plan: RunPlan, data: TrainingData, state: Trai
     return seconds if isinstance(seconds, float) and seconds >= 0 else 0.0
 
 
-def _require_incomplete(resumed: Resumption, run: TrainingRun) -> None:
+def _require_incomplete(resumed: SavedRun, run: TrainingRun) -> None:
     """Refuse to resume a complete run; one that was interrupted in its last moment may still end."""
     reason = run.reason_to_stop() if resumed.changed or resumed.finished else ""
     if resumed.finished and not resumed.changed:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from charseq.errors import ModelFileError
 from charseq.model.json_types import fitting, json_object
-from charseq.model.model_file import Model, State
+from charseq.model.model_file import Model, ResumeState
 from charseq.settings.setting import LARGEST_FLOAT
 from charseq.text.batches import Buckets, Windows
 from charseq.training.best_model import Measurement
@@ -40,7 +40,7 @@ SUMS = {"cost": "loss", "right": "correct", "places": "positions"}
 TYPES = {field.name: field.type for field in fields(TrainingState)}
 
 
-def captured(state: TrainingState, **more: Any) -> State:
+def captured(state: TrainingState, **more: Any) -> ResumeState:
     """Return a copy of the state for a model file, with `more` values that JSON can hold."""
     tensors = {**_training_tensors(state), **_carried_tensors(state.carried)}
     tensors[GENERATOR] = state.learner.random.get_state()
@@ -56,13 +56,13 @@ def captured(state: TrainingState, **more: Any) -> State:
         "sampled": state.sampler.positions,
         **more,
     }
-    return State(values, {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()})
+    return ResumeState(values, {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()})
 
 
-def restore(state: TrainingState, model: Model, saved: State) -> None:
+def restore(state: TrainingState, model: Model, saved: ResumeState) -> None:
     """Restore a state from a model file.  Raises ModelFileError where the two do not fit together."""
     try:
-        _restore(state, saved.place, {n: torch.from_numpy(a) for n, a in saved.tensors.items()})
+        _restore(state, saved.progress, {n: torch.from_numpy(a) for n, a in saved.tensors.items()})
         measurement = Measurement(**{f.name: model.training[f.name] for f in fields(Measurement)})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
@@ -96,7 +96,7 @@ def _restore(state: TrainingState, values: Mapping[str, Any], tensors: Mapping[s
 
 def require_batch(state: TrainingState, windows: Windows | Buckets) -> None:
     """Refuse counters and carried states that no batch of the text follows.  Raises ModelFileError."""
-    wrong = state.batches > len(windows) or state.positions > windows.places
+    wrong = state.batches > len(windows) or state.positions > windows.positions
     if state.carried is not None and not wrong:
         batch = next(windows.batches(state.epochs, state.batches), None)
         rows = len(state.carried[0][0])

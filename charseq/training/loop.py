@@ -7,7 +7,7 @@ from typing import TypeVar
 from charseq.events import EndStatus, Epoch, Event, Report, record
 from charseq.runs.folder import Run
 from charseq.runs.prepare import RunPlan
-from charseq.runs.resume import text_of
+from charseq.runs.resume import text_record
 from charseq.system.suspension import running_time
 from charseq.training.builder import TrainingRun, build
 from charseq.training.checkpoint import captured
@@ -73,7 +73,7 @@ def train(
                 state.learning_rate = _learning_rate(run)
                 loss, correct, state.carried = learner.update(batch, state.carried, state.learning_rate)
                 state.add_update(batch, loss, correct)
-                if not guard.accepts(loss, state.metrics, batch.places, state.updates):
+                if not guard.accepts(loss, state.metrics, batch.positions, state.updates):
                     if not guard.recover():
                         status = "diverged"
                         break
@@ -82,7 +82,7 @@ def train(
 
                 if state.updates == 1:
                     state.initial_loss = float(loss)
-                budget.add_update(batch.places, running_time() - started)
+                budget.add_update(batch.positions, running_time() - started)
                 _limit_evaluation(run, final=state.updates >= UPDATES_TO_ESTIMATE)
                 if stop() or budget.is_used_up:
                     break
@@ -137,7 +137,7 @@ def _logged(folder: Run, event: AnyEvent) -> AnyEvent:
 
 def _report_is_due(run: TrainingRun) -> bool:
     """Return whether enough was read since the last report, and enough is left of the epoch."""
-    left = run.data.windows.places - run.state.positions
+    left = run.data.windows.positions - run.state.positions
     due = run.state.metrics.positions >= POSITIONS_BETWEEN_REPORTS
     return due and 2 * left >= POSITIONS_BETWEEN_REPORTS
 
@@ -201,7 +201,7 @@ def _save(run: TrainingRun, folder: Run, status: EndStatus | None = None) -> Non
             seconds["seconds"] = run.budget.seconds
         saved = captured(
             state,
-            text=text_of(plan.source, run.data.digest),
+            text=text_record(plan.source, run.data.digest),
             logged=folder.lines,
             finished=status == "completed",
             **seconds,

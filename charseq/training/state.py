@@ -51,8 +51,8 @@ class TrainingState:
         """Count one update: its mean loss in nats per position, and its number of correct predictions."""
         self.updates += 1
         self.batches += 1
-        self.positions += batch.places
-        self.metrics.add(loss, correct, batch.places)
+        self.positions += batch.positions
+        self.metrics.add(loss, correct, batch.positions)
 
     def reset_metrics(self, sums: dict[str, float] | None = None) -> None:
         """Start new running metrics, from zero or from given sums."""

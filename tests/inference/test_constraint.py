@@ -12,7 +12,7 @@ from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request
 from charseq.inference.sampling import SamplingParams
 from charseq.text.vocabulary import Vocabulary
-from tests.support.models import gru_model, text_of
+from tests.support.models import gru_model, text_record
 from tests.support.patterns import in_process
 
 LETTERS = Vocabulary.of(["abcd019 -"])
@@ -152,7 +152,7 @@ def test_every_text_matches_and_has_at_most_the_length(
     constraint = Constraint.of(of.vocabulary, pattern=pattern)
     requests = [Request("a", sample=n, length=length) for n in range(3)]
     for steps in continuations(of, requests, SamplingParams(temperature, top_k), constraint=constraint):
-        text = text_of(list(steps))
+        text = text_record(list(steps))
         assert re.fullmatch(pattern, text)
         assert len(text) <= length
 

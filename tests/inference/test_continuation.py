@@ -12,7 +12,7 @@ from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.stepper import Reader
 from charseq.text.vocabulary import Vocabulary
-from tests.support.models import cycling_model, gru_model, text_of
+from tests.support.models import cycling_model, gru_model, text_record
 
 SAMPLED = SamplingParams(temperature=1.0)
 
@@ -29,26 +29,26 @@ def test_the_default_is_greedy_for_a_memorized_text_and_else_sampling() -> None:
 def test_a_continuation_ends_at_the_end_of_a_memorized_text() -> None:
     trained = cycling_model("abcab")
     greedy = default_sampling(trained)
-    assert text_of(run(trained, "a", greedy)) == "bcab"
-    assert text_of(run(trained, "abca", greedy)) == "b"
-    assert text_of(run(trained, "abcab", greedy)) == ""
+    assert text_record(run(trained, "a", greedy)) == "bcab"
+    assert text_record(run(trained, "abca", greedy)) == "b"
+    assert text_record(run(trained, "abcab", greedy)) == ""
 
 
 def test_the_matching_one_of_several_memorized_texts_ends_the_continuation() -> None:
     trained = cycling_model("ab", "bcabca")
     greedy = default_sampling(trained)
-    assert text_of(run(trained, "a", greedy)) == "b"
-    assert text_of(run(trained, "b", greedy)) == "cabca"
+    assert text_record(run(trained, "a", greedy)) == "b"
+    assert text_record(run(trained, "b", greedy)) == "cabca"
 
 
 def test_a_memorized_prefix_of_a_longer_text_does_not_end_the_continuation() -> None:
     trained = cycling_model("ab", "abcabc")
-    assert text_of(run(trained, "a", default_sampling(trained))) == "bcabc"
+    assert text_record(run(trained, "a", default_sampling(trained))) == "bcabc"
 
 
 def test_length_counts_new_characters_beyond_a_memorized_text() -> None:
     trained = cycling_model("abc")
-    assert text_of(run(trained, "a", default_sampling(trained), length=7)) == "bcabcab"
+    assert text_record(run(trained, "a", default_sampling(trained), length=7)) == "bcabcab"
     assert run(trained, "a", default_sampling(trained), length=0) == []
 
 
@@ -57,8 +57,8 @@ def test_the_default_length_is_200_characters() -> None:
 
 
 def test_until_ends_after_the_generated_string() -> None:
-    assert text_of(run(cycling_model(), "a", SamplingParams(0.0), until=["ca"], length=50)) == "bca"
-    assert text_of(run(cycling_model(), "ca", SamplingParams(0.0), until=["ca"], length=50)) == "bca"
+    assert text_record(run(cycling_model(), "a", SamplingParams(0.0), until=["ca"], length=50)) == "bca"
+    assert text_record(run(cycling_model(), "ca", SamplingParams(0.0), until=["ca"], length=50)) == "bca"
 
 
 @pytest.mark.parametrize("end", ["é", "€", "😀"])
@@ -76,10 +76,10 @@ def test_until_ends_with_a_character_of_several_bytes(end: str) -> None:
 
 
 def test_the_text_depends_on_the_seed() -> None:
-    one = text_of(run(gru_model(), "a", SAMPLED, seed=4))
-    assert one == text_of(run(gru_model(), "a", SAMPLED, seed=4))
-    assert one != text_of(run(gru_model(), "a", SAMPLED, seed=5))
-    assert one != text_of(run(gru_model(), "a", SAMPLED, seed=4, sample=1))
+    one = text_record(run(gru_model(), "a", SAMPLED, seed=4))
+    assert one == text_record(run(gru_model(), "a", SAMPLED, seed=4))
+    assert one != text_record(run(gru_model(), "a", SAMPLED, seed=5))
+    assert one != text_record(run(gru_model(), "a", SAMPLED, seed=4, sample=1))
 
 
 def test_temperature_0_and_top_k_1_are_both_greedy() -> None:
@@ -91,8 +91,8 @@ def test_temperature_0_and_top_k_1_are_both_greedy() -> None:
 @pytest.mark.parametrize("top_p", [1.0, 0.5])
 @pytest.mark.parametrize("temperature", [1e-300, 1e-50, 1e-6])
 def test_the_smallest_temperatures_equal_greedy(temperature: float, top_p: float) -> None:
-    cold = text_of(run(gru_model(), "a", SamplingParams(temperature, top_p=top_p), length=30))
-    assert cold == text_of(run(gru_model(), "a", SamplingParams(0.0), length=30))
+    cold = text_record(run(gru_model(), "a", SamplingParams(temperature, top_p=top_p), length=30))
+    assert cold == text_record(run(gru_model(), "a", SamplingParams(0.0), length=30))
 
 
 def test_a_step_has_its_probability_and_the_most_probable_characters() -> None:
@@ -118,7 +118,7 @@ def test_top_k_and_top_p_exclude_improbable_characters() -> None:
 def test_sampling_follows_the_probabilities() -> None:
     (first,) = run(gru_model(), "a", SAMPLED, length=1, top=8)
     requests = [Request("a", sample=i, length=1) for i in range(2000)]
-    drawn = [text_of(list(steps)) for steps in continuations(gru_model(), requests, SAMPLED)]
+    drawn = [text_record(list(steps)) for steps in continuations(gru_model(), requests, SAMPLED)]
     for character, probability in first.top:
         assert drawn.count(character) / 2000 == pytest.approx(probability, abs=0.04)
 
@@ -126,7 +126,7 @@ def test_sampling_follows_the_probabilities() -> None:
 def test_a_model_of_lines_ends_lines() -> None:
     lines = gru_model(boundary=True)
     assert opening(lines) == ""
-    texts = {text_of(run(lines, "", SAMPLED, sample=i)) for i in range(50)}
+    texts = {text_record(run(lines, "", SAMPLED, sample=i)) for i in range(50)}
     assert len(texts) > 10
     assert min(map(len, texts)) < 20
 
@@ -152,10 +152,10 @@ def test_a_continuation_does_not_depend_on_the_other_prompts(boundary: bool, par
         if prompt or boundary
     ]
     until = ["ba", "hh"]
-    together = [text_of(list(steps)) for steps in continuations(of, requests, params, until=until)]
+    together = [text_record(list(steps)) for steps in continuations(of, requests, params, until=until)]
     assert len(requests) > BATCH_SIZE
     for request, text in zip(requests, together, strict=True):
-        assert text == text_of(
+        assert text == text_record(
             run(of, request.prompt, params, seed=request.seed, sample=request.sample, length=23, until=until)
         )
 
@@ -163,7 +163,7 @@ def test_a_continuation_does_not_depend_on_the_other_prompts(boundary: bool, par
 def test_memorized_texts_of_different_lengths_end_in_one_batch() -> None:
     trained = cycling_model("ab", "bcabca")
     requests = [Request("a"), Request("b"), Request("ab"), Request("bcabca")]
-    found = [text_of(list(steps)) for steps in continuations(trained, requests, SamplingParams(0.0))]
+    found = [text_record(list(steps)) for steps in continuations(trained, requests, SamplingParams(0.0))]
     assert found == ["b", "cabca", "", ""]
 
 
@@ -179,7 +179,7 @@ def test_steps_are_computed_as_they_are_read() -> None:
 def test_without_probabilities_the_characters_are_the_same() -> None:
     with_probabilities = run(gru_model(), "a", SAMPLED, length=40)
     without = run(gru_model(), "a", SAMPLED, length=40, top=None)
-    assert text_of(without) == text_of(with_probabilities)
+    assert text_record(without) == text_record(with_probabilities)
     assert all(np.isnan(step.probability) and step.top == () for step in without)
 
 
@@ -187,7 +187,7 @@ def test_different_prompts_have_different_random_numbers() -> None:
     of = gru_model()
     flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
     requests = [Request(prompt, length=30) for prompt in "abcd"]
-    texts = {text_of(list(steps)) for steps in continuations(flat, requests, SAMPLED)}
+    texts = {text_record(list(steps)) for steps in continuations(flat, requests, SAMPLED)}
     assert len(texts) == 4
 
 

@@ -15,7 +15,7 @@ from charseq.model.line_digests import digests, holds
 from charseq.model.model_file import Model, read
 from charseq.text.corpus import Corpus
 from tests.support.command import Command
-from tests.support.models import gru_model, text_of
+from tests.support.models import gru_model, text_record
 
 
 def model_of_lines(*training_lines: str) -> Model:
@@ -27,7 +27,7 @@ def model_of_lines(*training_lines: str) -> Model:
 def lines(of: Model, prompts: list[str], samples: int, seed: int = 0) -> list[str]:
     continued = partial(continuations, of, params=SamplingParams(1.5), top=None)
     requests = [Request(prompt, seed, length=8) for prompt in prompts]
-    return [r.prompt + text_of(steps) for r, steps in novel(of, requests, samples, continued)]
+    return [r.prompt + text_record(steps) for r, steps in novel(of, requests, samples, continued)]
 
 
 def test_training_lines_are_found_by_their_digests() -> None:

@@ -10,7 +10,7 @@ import pytest
 from charseq import api
 from charseq.errors import UsageError
 from charseq.runs.prepare import prepare
-from charseq.text.sources import Given
+from charseq.text.sources import TextSource
 from tests.support.command import Command
 
 PREPARED_WITHOUT_TORCH = """
@@ -61,7 +61,7 @@ def test_the_command_and_the_python_interface_train_the_same_model(charseq: Comm
 
 
 def test_a_plan_holds_all_that_is_known_before_training() -> None:
-    with prepare(Given(("hihello",)), {"cell": "lstm", "layers": 2}) as plan:
+    with prepare(TextSource(("hihello",)), {"cell": "lstm", "layers": 2}) as plan:
         assert plan.corpus.strings == 1
         assert "".join(plan.vocabulary.symbols) == "ehilo"
         assert (plan.network.cell_name, plan.network.layers) == ("lstm", 2)

@@ -10,7 +10,7 @@ import pytest
 from charseq.errors import TextError
 from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose
-from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, Source
+from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.data import TrainingData
 from charseq.training.loop import train
@@ -25,7 +25,7 @@ def data_of(corpus: AnyCorpus, **given: Any) -> TrainingData:
 def test_text_too_large_for_memory_is_learned_as_the_same_text_in_memory() -> None:
     small = events_of(LONG, cell="gru", epochs=1, hidden_size=8)
     vocabulary = Vocabulary.of([LONG])
-    large = LargeCorpus((Source("it", io.BytesIO(LONG.encode())),))
+    large = LargeCorpus((ByteSource("it", io.BytesIO(LONG.encode())),))
     settings = choose(large, len(vocabulary), {"cell": "gru", "epochs": 1, "hidden_size": 8})
     events = list(train(plan_run(large, vocabulary, settings, out=Path("other"))))
     assert ended(events).validation_loss == ended(small).validation_loss

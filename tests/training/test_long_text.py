@@ -26,7 +26,7 @@ def test_a_longer_text_is_learned_in_windows_with_a_validation_loss() -> None:
     assert all(loss is not None for loss in losses)
     assert losses[-1] < losses[0]  # type: ignore[operator]
     assert ended(events).validation_loss == min(losses)  # type: ignore[type-var]
-    assert not model().learned
+    assert not model().memorized
     assert model().opening == "0"
 
 

@@ -144,7 +144,7 @@ def test_a_run_whose_folder_is_removed_is_saved_all_the_same() -> None:
     for event in train(plan_run(corpus, Vocabulary.of(corpus.sequences), settings)):
         if isinstance(event, Epoch):
             shutil.rmtree("runs", ignore_errors=True)
-    assert model("runs/0001-gru").learned == ("ab",)
+    assert model("runs/0001-gru").memorized == ("ab",)
 
 
 def test_the_log_holds_every_event_but_what_the_clock_says() -> None:
