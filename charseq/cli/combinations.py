@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 import typer
 
 from charseq.errors import cannot_combine
+from charseq.settings.setting import option_name
 
 
 def on_command_line(context: typer.Context) -> set[str]:
@@ -50,8 +51,3 @@ def refuse_beside_a_model(options: Mapping[str, object]) -> None:
             "a model has its own network",
             hint="leave --model out to inspect initial weights (it may come from CHARSEQ_MODEL)",
         )
-
-
-def option_name(parameter: str) -> str:
-    """Return the option of a parameter: --hidden-size for hidden_size."""
-    return f"--{parameter.replace('_', '-')}"

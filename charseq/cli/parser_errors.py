@@ -14,7 +14,7 @@ PARSER_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 REWORDINGS = (
     (r"\s*\n\s*", " "),  # choices are put in lines
-    (r"^Invalid value for ", "invalid value for "),
+    (r"^Invalid value for ['\"](.+?)['\"]: ", r"invalid value for \1: "),
     (r"^No such option: (.+?)(?: \(Possible options: .+\))?\.?$", r"unknown option \1"),
     (r"^No such command ['\"](.+?)['\"]\.(?: Did you mean .+\?)?$", r"unknown command '\1'"),
     (r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)", r"unexpected argument: \1"),
@@ -41,9 +41,10 @@ def described(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
         message += f" (from {variable})"
     first = [word for word in arguments[:1] if not word.startswith("-")]
     command = getattr(context, "command_path", " ".join(["charseq", *first]))
-    hint = f"{_suggestion(error, arguments)} See '{command} --help'.".lstrip()
+    hints = [_suggestion(error, arguments), f"see '{command} --help'"]
     if message.startswith("unexpected") and any(p.name == "text" for p in context.command.params):
-        hint = f"give a text with --text, a file with --file. {hint}"
+        hints.insert(0, "give a text with --text, or a file with --file")
+    hint = "; ".join(filter(None, hints)).replace("?; see", "? or see")
     return message[:1].lower() + message[1:], hint
 
 

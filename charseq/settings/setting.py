@@ -120,6 +120,11 @@ class Setting:
         return isinstance(value, str) and value != ""
 
 
+def option_name(setting: str) -> str:
+    """Return the option of a setting: --hidden-size for hidden_size."""
+    return "--" + setting.replace("_", "-")
+
+
 def setting(default: Any, **description: Any) -> Any:
     """Return a field of a dataclass with a default and the description of a Setting."""
     return dataclasses.field(default=default, metadata={"setting": Setting(**description)})
