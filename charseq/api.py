@@ -1,22 +1,22 @@
-"""charseq from Python: train, load, predict, score.  Only `train` imports torch, for its first event."""
+"""The Python interface: train, load, predict and score.  Only iterating `train` imports torch."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, get_args
 
 from charseq.errors import CharseqError, UsageError
-from charseq.inference.decoding import Decoding, Options, whole_number
+from charseq.inference.decoding import Decoding
 from charseq.inference.requests import Answer, Request, Step
 from charseq.inference.scoring import Surprisals, TotalScore, score_texts
 from charseq.model.model_file import Model, read
-from charseq.runs.folder import new_run, resumed_run
 from charseq.runs.model_paths import model_path
+from charseq.settings.generation_settings import GenerationSettings
 from charseq.system.interrupt import Interrupt
-from charseq.system.suspension import running_time
-from charseq.text.sources import Given
+from charseq.text.sources import TextSource
 from charseq.text.units import Normalization, Unit, Unknown
 from charseq.text.unknown import PYTHON
 from charseq.text.vocabulary import Vocabulary
@@ -25,62 +25,95 @@ if TYPE_CHECKING:
     from charseq.events import Event
 
 
-class PredictOptions(TypedDict, total=False):
-    """What `predict` takes beside prompts; each is an option of `charseq predict`, with its default."""
+P = ParamSpec("P")
+A = TypeVar("A")
+R = TypeVar("R")
 
-    greedy: bool
-    temperature: float | None
-    top_k: int
-    top_p: float
-    min_p: float
-    beam: int
-    until: tuple[str, ...] | list[str]
-    allow: str | None
-    pattern: str | None
-    novel: bool
-    batch_size: int
+
+@dataclass(frozen=True)
+class PredictArguments(GenerationSettings):
+    """The arguments of `predict`: a prompt, and the generation settings."""
+
+    prompt: str = ""
+    _: KW_ONLY
+    unknown: Unknown = "error"
+
+
+@dataclass(frozen=True)
+class PredictionsArguments(GenerationSettings):
+    """The arguments of `predictions`: prompts, and the generation settings."""
+
+    prompts: Iterable[str] = ("",)
+    _: KW_ONLY
+    unknown: Unknown = "error"
+
+
+def _takes(
+    arguments: Callable[P, A],
+) -> Callable[[Callable[["TrainedModel", A], R]], Callable[Concatenate["TrainedModel", P], R]]:
+    """Let a method of one dataclass accept the fields of that class as its arguments."""
+
+    def decorate(
+        method: Callable[["TrainedModel", A], R],
+    ) -> Callable[Concatenate["TrainedModel", P], R]:
+        @wraps(method)
+        def call(self: "TrainedModel", /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return method(self, arguments(*args, **kwargs))
+
+        own, fields = inspect.signature(method), inspect.signature(arguments)
+        parameters = [*list(own.parameters.values())[:1], *fields.parameters.values()]
+        call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return call
+
+    return decorate
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A prompt and what was added to it; as a string, both."""
+    """A prompt and its continuation; `str()` joins them."""
 
     prompt: str
+    """The prompt as the model reads it."""
     text: str
-    """What was added."""
+    """The generated text, without the prompt."""
     steps: tuple[Step, ...] = field(repr=False)
-    """Each character, its probability, and the likeliest ones with theirs."""
+    """The generated characters, their probabilities, and the most probable characters with theirs."""
     seed: int
     sample: int
+    """The number of the continuation of this prompt, from 0."""
     log_probability: float | None
-    """Of all that was added, in nats, where `beam` searched for it."""
+    """Of the whole continuation, in nats; None without `beam`."""
 
     def __str__(self) -> str:
-        """The prompt, continued."""
+        """Return the prompt and its continuation."""
         return self.prompt + self.text
 
 
 class Character(NamedTuple):
-    """One character of a text that was scored."""
+    """The score of one character of a text."""
 
     character: str
-    """The end of a line is an empty one."""
+    """Empty for the end of a line."""
     bits: float
+    """The surprisal: the negative base-2 logarithm of the character's probability."""
     rank: int
-    """1 where none was thought likelier."""
+    """1 plus the number of more probable characters."""
     likeliest: str
+    """The most probable character."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """How surprising a text is, in all and character by character.
+    """The cross-entropy of a text under a model, and the surprisal of each character.
 
-    The first character of a text has nothing before it, and does not count; a line counts from its first
-    character to its end.  Where nothing counts, the measures are None.
+    The first character of a text has no context and is not scored.  A model of lines scores a line from its
+    first character to its end.  The measures are None if no character is scored.
     """
 
     text: str
+    """The original text."""
     characters: int
+    """Number of scored characters."""
     nats_per_character: float | None
     bits_per_character: float | None
     perplexity: float | None
@@ -88,71 +121,71 @@ class Score:
 
 
 class TrainedModel:
-    """A trained network, and what it was trained to know."""
+    """A trained model, and the path of its file."""
 
     def __init__(self, model: Model, path: Path) -> None:
         self.model, self.path = model, path
 
     def __repr__(self) -> str:
-        """What it is, and where it is from."""
+        """Return the cell, the size of the vocabulary, and the path."""
         return f"<TrainedModel {self.model.network.cell_name} of {len(self.vocabulary)} symbols, {self.path}>"
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The symbols, and the way between texts and ids."""
+        """The symbols that the model knows; `encode` and `decode` convert text to ids and back."""
         return self.model.vocabulary
 
-    def predict(
-        self,
-        prompt: str = "",
-        *,
-        length: int | None = None,
-        seed: int = 0,
-        unknown: Unknown = "error",
-        **options: Unpack[PredictOptions],
-    ) -> Prediction:
-        """Continue one prompt; without any, as the text began, or by a new line.
+    @_takes(PredictArguments)
+    def predict(self, arguments: PredictArguments) -> Prediction:
+        """Continue one prompt; an empty one begins as the training text does, or with a new line.
 
-        Raises UnknownCharacter, UsageError, CharseqError where no new line is found.
+        The arguments are the prompt, `unknown`, and the fields of GenerationSettings, which are the options
+        of `charseq predict`.  `unknown` is "error", "skip" or "replace": what to do with unknown characters
+        of the prompt.  Raises UnknownCharacter, UsageError, and CharseqError if `novel` finds no new line.
         """
-        if "samples" in options or "top" in options:
-            raise UsageError("predict makes one text", hint="predictions makes more, and tells alternatives")
-        (found,) = self.predictions([prompt], length=length, seed=seed, unknown=unknown, **options)
-        return found
+        if arguments.samples != 1:
+            raise UsageError("predict makes one continuation", hint="call predictions for several samples")
+        (prediction,) = self._predict([arguments.prompt], arguments, arguments.unknown)
+        return prediction
 
-    def predictions(
-        self,
-        prompts: Iterable[str] = ("",),
-        *,
-        samples: int = 1,
-        length: int | None = None,
-        seed: int = 0,
-        top: int = 5,
-        unknown: Unknown = "error",
-        **options: Unpack[PredictOptions],
+    @_takes(PredictionsArguments)
+    def predictions(self, arguments: PredictionsArguments) -> Iterator[Prediction]:
+        """Continue every prompt `samples` times, many prompts together, and yield the results in order.
+
+        A step lists the `top` most probable characters.  The continuation of a prompt does not depend on the
+        other prompts.  Other arguments and errors are those of `predict`; errors in arguments are raised at
+        the call.
+        """
+        return self._predict(_several(arguments.prompts), arguments, arguments.unknown)
+
+    def _predict(
+        self, prompts: Iterable[str], settings: GenerationSettings, unknown: Unknown
     ) -> Iterator[Prediction]:
-        """Continue prompts side by side, each `samples` times, in order; a step tells `top` alternatives.
-
-        What one is continued by does not depend on the others.  Raises as `predict` does.
-        """
-        whole_number("seed", seed)
-        whole_number("length", 0 if length is None else length)
-        decoding = Decoding.of(self.model, Options(**options, samples=samples, top=top))
-        checked = [_checked(prompt, unknown) for prompt in _several(prompts)]
+        decoding = Decoding.of(self.model, settings)
+        checked = [_checked(prompt, unknown) for prompt in prompts]
         with PYTHON.explaining():
             encoded = [self.vocabulary.encode_text(p, unknown=unknown, begin=True) for p in checked]
-        requests = [Request.of(self.model, prompt, seed=seed, length=length) for prompt in encoded]
+        requests = [
+            Request.of(self.model, prompt, seed=settings.seed, length=settings.length) for prompt in encoded
+        ]
         return map(self._predicted, decoding.answers(self.model, requests))
 
     def score(self, text: str, *, unknown: Unknown = "error") -> Score:
-        """Tell how surprising a text is.  Raises UnknownCharacter."""
-        (found,) = self.scores([text], unknown=unknown)
-        return found
+        """Score a text.
+
+        `unknown` is "error", "skip" or "replace": unknown characters raise UnknownCharacter, are left out of
+        the score, or count as the least probable character.
+        """
+        (score,) = self.scores([text], unknown=unknown)
+        return score
 
     def scores(
         self, texts: Iterable[str], *, unknown: Unknown = "error", batch_size: int = 64
     ) -> Iterator[Score]:
-        """Score texts side by side, in order.  Raises UnknownCharacter."""
+        """Score texts, `batch_size` of them together, and yield the results in order.
+
+        The score of a text does not depend on the other texts.  Errors are raised at the call, as by `score`.
+        """
         checked = [_checked(text, unknown) for text in _several(texts)]
         encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True)
         with PYTHON.explaining():
@@ -188,25 +221,25 @@ class TrainedModel:
 
 
 def _several(texts: Iterable[str]) -> Iterable[str]:
-    """Texts; one alone is no iterable of its characters."""
+    """Return texts as an iterable; one string is one text, not an iterable of characters."""
     return [texts] if isinstance(texts, str) else texts
 
 
 def _checked(text: str, unknown: Unknown) -> str:
     if not isinstance(text, str):
-        raise UsageError(f"{text!r} is no string", hint="give one, or several to predictions or scores")
+        raise UsageError(f"{text!r} is not a string", hint="pass one, or several to predictions or scores")
     if unknown not in get_args(Unknown):
-        raise UsageError(f"unknown is {unknown!r}", hint=f"it is one of {', '.join(get_args(Unknown))}")
+        raise UsageError(f"unknown is {unknown!r}", hint=f"it must be one of {', '.join(get_args(Unknown))}")
     return text
 
 
 def load(path: str | Path | None = None) -> TrainedModel:
-    """The model of a run's folder or a model file; of the newest run, where none is named.
+    """Load the model of a run's folder, or a model file; by default that of the newest run.
 
-    Raises ModelFileError, which says what is wrong with it.
+    Raises ModelFileError, which names the fault.
     """
-    found = model_path(None if path is None else str(path))
-    return TrainedModel(read(found), found)
+    file = model_path(None if path is None else str(path))
+    return TrainedModel(read(file), file)
 
 
 def train(
@@ -224,58 +257,38 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     **settings: Any,
 ) -> "Iterator[Event]":
-    """Learn a text, several, or files, and yield every event; the last one is an End with the model's path.
+    """Train on texts or files, and yield every event; the last is an End with the path of the model.
 
-    `settings` are those of TrainSettings; what is left out is chosen from the text.
-    An interrupt (Ctrl-C, or that of a notebook) ends the run as `stop` does, and is raised once it is saved.
-    `resume` names a run to go on with, or "newest", whose text and settings need not be given again; of
-    these only epochs, time_limit, patience and device may change.  `save_every` is in seconds.  `stop` is
-    asked after every update, and ends the run, its model saved; so does reading no further events.  Raises
-    UsageError for what cannot be, CharseqError where the run cannot be written.
+    Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
+    So does a true result of `stop`, which is called after every update.  An interrupt (Ctrl-C, or that of a
+    notebook) is raised once the model is saved.
+    `settings` are fields of TrainSettings; the others are chosen from the text.  `resume` names a run to
+    resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience
+    and device may change.  `save_every` is in seconds.
+    Raises UsageError for invalid arguments, CharseqError where the run cannot be written.
     """
-    import io
-
     from charseq.native import threads
-    from charseq.runs.resume import named_run, resumption
-    from charseq.settings.defaults import choose
-    from charseq.training.torch_requirement import require_torch
-
-    require_torch()
-    from charseq.training.device import power_of
-    from charseq.training.loop import train as learn
+    from charseq.runs.prepare import prepare
+    from charseq.training.torch_requirement import power_of_device, require_torch
 
     if isinstance(save_every, bool) or not isinstance(save_every, int | float) or not save_every > 0:
-        raise UsageError(f"save_every is {save_every!r}", hint="it is a number of seconds above 0")
-    named = [files] if isinstance(files, str | Path) else files
-    given = Given(tuple(_several(text)), tuple(map(str, named)), lines, unit, normalize, vocabulary)
-    resumed = None
-    if resume is not None:
-        if out is not None or force:
-            raise UsageError("a run goes on in its own folder", hint="leave out and force away")
-        resumed = resumption(named_run(str(resume))).with_changes(settings).with_text(given)
-        given = resumed.given
-    interrupt, began = Interrupt(stop), running_time()
-    with given.opened(io.BytesIO()) as corpus:
-        known = given.vocabulary(corpus)
-        if resumed:
-            chosen, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
-        else:
-            power = partial(power_of, settings.get("device", "auto"))
-            chosen = choose(corpus, len(known), settings, power=power)
-            run = partial(new_run, chosen.cell, None if out is None else Path(out), force=force)
+        raise UsageError(f"save_every is {save_every!r}", hint="it must be a number of seconds above 0")
+    names = [files] if isinstance(files, str | Path) else files
+    interrupt = Interrupt(stop)
+    run = prepare(
+        TextSource(tuple(_several(text)), tuple(map(str, names)), lines, unit, normalize, vocabulary),
+        settings,
+        out=None if out is None else Path(out),
+        force=force,
+        resume=None if resume is None else str(resume),
+        power=partial(power_of_device, settings.get("device", "auto")),
+    )
+    with run as plan:
+        require_torch()
+        from charseq.training.loop import train as run_training
+
         try:
-            events = learn(
-                corpus,
-                known,
-                chosen,
-                run,
-                given=given,
-                resumed=resumed,
-                stop=interrupt,
-                save_every=save_every,
-                began=began,
-            )
-            with contextlib.closing(events):
+            with contextlib.closing(run_training(plan, stop=interrupt, save_every=save_every)) as events:
                 yield from interrupt.deferred(events)
         except RuntimeError as error:  # of CUDA, or of autograd where there is a GPU
             if threads.forked and "fork" in str(error):

@@ -1,4 +1,4 @@
-"""Compare cells: the same text, split, seeds and updates for each, and what every training came to."""
+"""Compare cells under equal conditions: the same text, split, seeds and updates for each."""
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,47 +14,50 @@ from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import AnyCorpus
 
 Match = Literal["hidden", "parameters"]
+"""What all cells have in common: the hidden size, or about the same number of parameters."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training to be done."""
+    """A training to run."""
 
     settings: TrainSettings
     parameters: int
+    """The number of parameters of its network."""
 
 
 @dataclass
 class Result:
-    """What a training came to, gathered from its events."""
+    """The result of a trial, collected from its events."""
 
     trial: Trial
     end: End | None = None
-    first_right: int | None = None
-    """The first epoch after which every place was right."""
-    paces: list[float] = field(default_factory=list)
+    first_correct_epoch: int | None = None
+    """The first epoch after which all predicted characters were correct."""
+    speeds: list[float] = field(default_factory=list)
+    """Characters per second of every epoch."""
 
-    def take(self, event: Event) -> None:
-        """Take in the next event."""
+    def update(self, event: Event) -> None:
+        """Collect the next event."""
         if isinstance(event, Epoch):
-            self.paces.append(event.characters_per_second)
-            if event.accuracy == 1 and self.first_right is None:
-                self.first_right = event.epoch
+            self.speeds.append(event.characters_per_second)
+            if event.accuracy == 1 and self.first_correct_epoch is None:
+                self.first_correct_epoch = event.epoch
         elif isinstance(event, End):
             self.end = event
 
     @property
     def completed(self) -> bool:
-        """Whether the training made all its updates."""
+        """Whether the training made all updates."""
         return self.status == "completed"
 
     @property
     def status(self) -> str:
-        """How the training ended; empty where it has not."""
+        """How the training ended; empty before its end."""
         return self.end.status if self.end else ""
 
     def record(self) -> dict[str, Any]:
-        """The result as a JSON object."""
+        """Return the result as a JSON object."""
         settings, end = self.trial.settings, self.end
         return {
             "cell": settings.cell,
@@ -67,8 +70,8 @@ class Result:
             "loss": end.loss if end else None,
             "accuracy": end.accuracy if end else None,
             "validation_loss": end.validation_loss if end else None,
-            "first_right_epoch": self.first_right,
-            "characters_per_second": statistics.median(self.paces) if self.paces else None,
+            "first_right_epoch": self.first_correct_epoch,
+            "characters_per_second": statistics.median(self.speeds) if self.speeds else None,
             "seconds": end.seconds if end else None,
             "model": end.model if end else None,
         }
@@ -76,7 +79,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over seeds: its mean, and the least and the largest of it."""
+    """The mean, the minimum and the maximum of a measure over `count` seeds."""
 
     mean: float
     low: float
@@ -85,10 +88,11 @@ class Spread:
 
 
 MEASURES = ("loss", "accuracy", "validation_loss", "first_right_epoch", "characters_per_second", "seconds")
+"""The measures that are averaged over seeds, by their names in `Result.record`."""
 
 
 def spreads(results: Sequence[Result]) -> dict[str, Spread | None]:
-    """The spread of every measure over the completed trainings of one cell; None where none has it."""
+    """Return the spread of every measure over the completed trials of a cell; None without a value."""
     records = [result.record() for result in results if result.completed]
     return {name: _spread([r[name] for r in records if r[name] is not None]) for name in MEASURES}
 
@@ -100,32 +104,33 @@ def _spread(values: Sequence[float]) -> Spread | None:
 def trials(
     corpus: AnyCorpus,
     vocabulary_size: int,
-    given: Mapping[str, Any],
+    options: Mapping[str, Any],
     *,
     cells: Sequence[str],
     seeds: int,
     match: Match,
 ) -> list[Trial]:
-    """Every training, one seed after the other, all cells of a seed in turn.
+    """Return all trials: for each seed, one of every cell.
 
-    Nothing is chosen by the cell, and no run ends early, so that all make the same updates.  With `match`
-    "parameters" each cell has the hidden size that brings it nearest to the first one's number of parameters.
-    Raises UsageError for a cell that there is not, and where sizes cannot be matched.
+    `options` are the training options that are set.  The defaults of the others do not depend on the cell,
+    and no trial ends early, so that all make the same updates.  With `match` "parameters", each cell has the
+    hidden size whose number of parameters is nearest to that of the first cell.  Raises UsageError for an
+    unknown cell, and if sizes cannot be matched.
     """
     for name in cells:
         cell_named(name)
-    # What is chosen for a gru is chosen for no cell in particular: it has the plain recipe.
-    plain = choose(corpus, vocabulary_size, {**given, "cell": "gru", "patience": 0})
-    base = replace(plain, until_learned=False, recoveries=0)
+    # The defaults of a gru are those without any special rule for a cell.
+    defaults = choose(corpus, vocabulary_size, {**options, "cell": "gru", "patience": 0})
+    base = replace(defaults, until_learned=False, recoveries=0)
     planned = [replace(base, cell=name) for name in cells]
     if match == "parameters":
-        if given.get("head") == "none":
+        if options.get("head") == "none":
             raise UsageError(
                 "--match parameters with --head none: the vocabulary already sets the hidden size",
                 hint="use --match hidden, or --head linear",
             )
         goal = Network.of(planned[0], vocabulary_size).parameters()
-        planned = [_matched(settings, vocabulary_size, goal) for settings in planned]
+        planned = [_match_parameters(settings, vocabulary_size, goal) for settings in planned]
     first = planned[0].seed
     return [
         Trial(replace(settings, seed=seed), Network.of(settings, vocabulary_size).parameters())
@@ -134,8 +139,8 @@ def trials(
     ]
 
 
-def _matched(settings: TrainSettings, vocabulary_size: int, goal: int) -> TrainSettings:
-    """The settings at the hidden size whose number of parameters is nearest to the goal."""
+def _match_parameters(settings: TrainSettings, vocabulary_size: int, goal: int) -> TrainSettings:
+    """Return the settings with the hidden size whose number of parameters is nearest to the goal."""
 
     def at(hidden_size: int) -> TrainSettings:
         embedding_size = hidden_size if settings.tie_weights else settings.embedding_size
@@ -157,14 +162,14 @@ def _matched(settings: TrainSettings, vocabulary_size: int, goal: int) -> TrainS
 def run(
     planned: Sequence[Trial], train: Callable[[TrainSettings], Iterator[Event]]
 ) -> Iterator[tuple[Result, Event]]:
-    """Do every training, yielding each event beside the result that it belongs to.
+    """Run all trials, and yield each event with the result of its trial.
 
-    Ends early where a training was interrupted.
+    Stops after an interrupted trial.
     """
     for trial in planned:
         result = Result(trial)
         for event in train(trial.settings):
-            result.take(event)
+            result.update(event)
             yield result, event
         if result.end and result.end.status == "interrupted":
             return

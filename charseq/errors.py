@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree, and the status each part of it ends the program with.
+"""Everything that can go wrong, as one tree, with exit codes.
 
 CharseqError              1  the run failed
 |-- UsageError            2  something the caller gave cannot be used
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 
-class ExitStatus(IntEnum):
-    """The statuses a charseq process can end with."""
+class ExitCode(IntEnum):
+    """The exit codes of charseq."""
 
     DONE = 0
     FAILED = 1
@@ -28,7 +28,7 @@ class ExitStatus(IntEnum):
 class CharseqError(Exception):
     """An error with a message that names the value, and a hint that names the remedy."""
 
-    status = ExitStatus.FAILED
+    exit_code = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -39,7 +39,12 @@ class CharseqError(Exception):
 class UsageError(CharseqError):
     """An option, a text, a file or a model that cannot be used as given."""
 
-    status = ExitStatus.USAGE
+    exit_code = ExitCode.USAGE
+
+
+def quoted(text: object) -> str:
+    """Return a text in quotes; unlike repr, this leaves backslashes as they are."""
+    return f"'{text}'"
 
 
 def cannot_combine(
@@ -85,4 +90,4 @@ class ModelFileError(UsageError):
 class RequirementNotMet(CharseqError):
     """The run ended below the accuracy that was asked for."""
 
-    status = ExitStatus.REQUIREMENT_NOT_MET
+    exit_code = ExitCode.REQUIREMENT_NOT_MET

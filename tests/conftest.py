@@ -9,6 +9,7 @@ import torch
 from hypothesis import settings
 
 from tests.support.command import Command
+from tests.support.forks import DEFAULTS, end_all
 from tests.support.reports import pytest_report_to_serializable as pytest_report_to_serializable
 from tests.support.served import served
 
@@ -24,7 +25,7 @@ settings.load_profile("charseq")
 # A script's background job ignores SIGINT, and so would the commands that are tested from there.
 for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP):
     if signal.getsignal(number) == signal.SIG_IGN:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(number, DEFAULTS[number])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,6 +48,13 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """End the processes that a test has forked and, where it fails, has not waited for."""
+    yield
+    end_all()
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def charseq_(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return Command(monkeypatch, capsys)
 
 
-def test_files_and_lines_are_learned() -> None:
+def test_files_and_lines_are_read() -> None:
     Path("names.txt").write_text("ada\ngrace\nalan\n")
     start, *_ = charseq.train(files=["names.txt"], lines=True, epochs=1, vocabulary="xyz")
     assert isinstance(start, Start)
@@ -50,7 +50,7 @@ def test_files_and_lines_are_learned() -> None:
     assert {"x", "y", "z"} < set(start.symbols)
 
 
-def test_a_run_stops_where_it_is_told_to() -> None:
+def test_a_run_stops_when_stop_returns_true() -> None:
     seen: list[object] = []
     for event in charseq.train("hihello", epochs=10**6, stop=lambda: len(seen) > 5):
         seen.append(event)
@@ -59,16 +59,16 @@ def test_a_run_stops_where_it_is_told_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"hiden_size": 5}, "no such setting: hiden_size"),
-        ({"hidden_size": -1}, "hidden_size is -1"),
-        ({"epochs": 2.5}, "epochs is 2.5"),
+        ({"hidden_size": -1}, "invalid hidden_size -1"),
+        ({"epochs": 2.5}, "invalid epochs 2.5"),
         ({"cell": "ltsm"}, "'ltsm'"),
     ],
 )
-def test_a_setting_that_cannot_be_is_an_error(settings: dict[str, Any], told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_an_invalid_setting_is_an_error(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         next(charseq.train("hihello", **settings))
     assert not Path("runs").exists()
 
@@ -96,7 +96,7 @@ def test_predictions_are_those_of_the_command(hihello: charseq.TrainedModel, cha
     assert [list(map(list, s.top)) for s in found[0].steps] == [s["top"] for s in records[0]["steps"]]
 
 
-def test_options_of_predict_do_what_they_say(hihello: charseq.TrainedModel) -> None:
+def test_the_options_of_predict_take_effect(hihello: charseq.TrainedModel) -> None:
     assert set(hihello.predict("h", length=30, allow="lo", temperature=2.0).text) == {"l", "o"}
     assert hihello.predict("h", pattern="e+o", length=5, temperature=1.0).text.endswith("o")
     assert hihello.predict("h", until=["ll"]).text == "ihell"
@@ -111,11 +111,11 @@ def test_options_of_predict_do_what_they_say(hihello: charseq.TrainedModel) -> N
     "options", [{"top_p": 0.0}, {"temperature": -1.0}, {"samples": 0}, {"batch_size": 0}, {"beam": -1}]
 )
 def test_an_option_out_of_range_is_an_error(hihello: charseq.TrainedModel, options: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=f"{next(iter(options))} is"):
+    with pytest.raises(UsageError, match=f"invalid {next(iter(options))}"):
         hihello.predictions(["h"], **options)  # type: ignore[arg-type]
 
 
-def test_one_text_is_no_iterable_of_characters(hihello: charseq.TrainedModel) -> None:
+def test_a_string_is_one_text(hihello: charseq.TrainedModel) -> None:
     assert [p.prompt for p in hihello.predictions("hi")] == ["hi"]
     assert [s.text for s in hihello.scores("hello")] == ["hello"]
     Path("one.txt").write_text("hihello")
@@ -139,7 +139,7 @@ def test_one_text_is_no_iterable_of_characters(hihello: charseq.TrainedModel) ->
         {"top": -1},
     ],
 )
-def test_what_cannot_be_is_an_error(hihello: charseq.TrainedModel, options: dict[str, Any]) -> None:
+def test_an_invalid_option_is_an_error(hihello: charseq.TrainedModel, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         hihello.predictions(["h"], **options)
 
@@ -147,20 +147,20 @@ def test_what_cannot_be_is_an_error(hihello: charseq.TrainedModel, options: dict
 def test_other_types_than_strings_are_an_error(hihello: charseq.TrainedModel) -> None:
     other: Any
     for other in (3, None, b"h", ["h"]):
-        with pytest.raises(UsageError, match="is no string"):
+        with pytest.raises(UsageError, match="is not a string"):
             hihello.predict(other)
-        with pytest.raises(UsageError, match="is no string"):
+        with pytest.raises(UsageError, match="is not a string"):
             hihello.score(other)
-    with pytest.raises(UsageError, match="makes one text"):
-        hihello.predict("h", samples=2)  # type: ignore[call-arg]
+    with pytest.raises(UsageError, match="makes one continuation"):
+        hihello.predict("h", samples=2)
 
 
-def test_a_score_has_the_text_as_it_was_given(hihello: charseq.TrainedModel) -> None:
+def test_a_score_has_the_original_text(hihello: charseq.TrainedModel) -> None:
     score = hihello.score("hizz", unknown="skip")
     assert (score.text, score.characters) == ("hizz", 1)
 
 
-def test_what_is_printed_in_a_notebook_is_short(hihello: charseq.TrainedModel) -> None:
+def test_representations_are_short(hihello: charseq.TrainedModel) -> None:
     assert repr(hihello) == f"<TrainedModel lstm of 5 symbols, {hihello.path}>"
     assert len(repr(hihello.predict("h", length=200))) < 400
     assert len(repr(hihello.score("hello" * 50))) < 500
@@ -182,24 +182,24 @@ def test_a_score_is_that_of_the_command(hihello: charseq.TrainedModel, charseq_:
         hihello.score("xyz")
 
 
-def test_a_model_that_is_not_there_is_an_error() -> None:
+def test_a_missing_model_is_an_error() -> None:
     with pytest.raises(ModelFileError, match="no trained model"):
         charseq.load()
     with pytest.raises(ModelFileError, match="'none'"):
         charseq.load("none")
 
 
-def test_the_vocabulary_goes_both_ways(hihello: charseq.TrainedModel) -> None:
+def test_the_vocabulary_encodes_and_decodes(hihello: charseq.TrainedModel) -> None:
     assert hihello.vocabulary.symbols == ("e", "h", "i", "l", "o")
     assert hihello.vocabulary.decode(hihello.vocabulary.encode("hello")) == "hello"
 
 
-def test_a_name_that_the_package_lacks_is_an_error() -> None:
+def test_an_unknown_name_in_the_package_is_an_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'loda'"):
         charseq.loda  # noqa: B018
 
 
-def test_importing_costs_nothing_and_predicting_no_torch(hihello: charseq.TrainedModel) -> None:
+def test_importing_loads_no_numpy_and_predicting_no_torch(hihello: charseq.TrainedModel) -> None:
     code = (
         "import sys, charseq; assert 'numpy' not in sys.modules; model = charseq.load(); "
         "model.predict('h'); model.score('hello'); assert 'torch' not in sys.modules"

@@ -18,7 +18,7 @@ def planned(*cells: str, seeds: int = 1, match: Any = "hidden", **given: Any) ->
     return trials(SHORT, 5, given, cells=cells, seeds=seeds, match=match)
 
 
-def test_all_cells_are_trained_alike_whatever_suits_each_best() -> None:
+def test_all_cells_have_equal_settings() -> None:
     first, *others = (asdict(trial.settings) for trial in planned("rnn", "lstm", "mingru", "mlstm"))
     for other in others:
         assert {name for name in first if first[name] != other[name]} == {"cell"}
@@ -30,13 +30,13 @@ def test_no_training_ends_before_the_others() -> None:
         assert trial.settings.patience == 0
 
 
-def test_every_seed_is_given_to_every_cell_in_turn() -> None:
+def test_every_cell_is_trained_with_every_seed() -> None:
     order = [(t.settings.seed, t.settings.cell) for t in planned("rnn", "gru", seeds=2, seed=7)]
     assert order == [(7, "rnn"), (7, "gru"), (8, "rnn"), (8, "gru")]
 
 
 @pytest.mark.parametrize("plan", [{}, {"layers": 2}, {"tie_weights": True}, {"embedding_size": 4}])
-def test_matched_parameters_are_as_near_as_a_hidden_size_can_bring_them(plan: dict[str, Any]) -> None:
+def test_matched_parameters_are_the_nearest_of_any_hidden_size(plan: dict[str, Any]) -> None:
     lstm, *others = planned(
         "lstm", "rnn", "gru", "mingru", "none", match="parameters", hidden_size=40, **plan
     )
@@ -51,28 +51,28 @@ def test_matched_parameters_are_as_near_as_a_hidden_size_can_bring_them(plan: di
             assert off <= abs(beside.parameters - lstm.parameters)
 
 
-def test_parameters_cannot_be_matched_where_the_vocabulary_sets_the_size() -> None:
+def test_parameters_cannot_be_matched_without_a_head() -> None:
     with pytest.raises(UsageError, match="--match parameters with --head none"):
         planned("rnn", "lstm", match="parameters", head="none")
 
 
-def test_a_misspelt_cell_is_met_before_anything_is_trained() -> None:
+def test_a_misspelled_cell_is_an_error_before_training() -> None:
     with pytest.raises(UsageError, match="'ltsm'"):
         planned("rnn", "ltsm")
 
 
-def ended(loss: float | None, first_right: int | None = None, status: EndStatus = "completed") -> Result:
-    result = Result(Trial(TrainSettings(), 1), first_right=first_right)
+def ended(loss: float | None, first_correct: int | None = None, status: EndStatus = "completed") -> Result:
+    result = Result(Trial(TrainSettings(), 1), first_correct_epoch=first_correct)
     result.end = End(status, "m", 1, 1, loss, 0.5, None, 2.0)
     return result
 
 
-def test_a_training_that_was_cut_short_is_no_part_of_a_spread() -> None:
+def test_incomplete_trials_are_not_averaged() -> None:
     found = spreads([ended(1.0), ended(9.0, status="interrupted"), ended(8.0, status="diverged")])
     assert found["loss"] == Spread(1.0, 1.0, 1.0, 1)
 
 
-def test_a_spread_is_the_mean_and_the_ends_over_seeds_that_have_the_measure() -> None:
+def test_a_spread_has_the_mean_minimum_and_maximum_over_the_seeds_with_a_value() -> None:
     found = spreads([ended(1.0, 5), ended(6.0), ended(2.0, 7)])
     assert found["loss"] == Spread(3.0, 1.0, 6.0, 3)
     assert found["first_right_epoch"] == Spread(6.0, 5, 7, 2)

@@ -1,24 +1,32 @@
-"""Whatever the README shows is run here."""
+"""The README's commands run, and what it and the other pages refer to exists."""
 
+import html
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.support.command import shell
+from tests.support.picture import PICTURE, recorded, training_events
 
-README = Path(__file__).parent.parent / "README.md"
-BLOCKS = re.findall(r"^```(sh|console)\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(sh|console)\n(.*?)^```", TEXT, re.M | re.S)
+PAGES = [README, *sorted(ROOT.glob("tests/**/*.md"))]
+
+MOST_LINES, MOST_COLUMNS = 350, 120
+"""The limits of the README."""
+MOST_BYTES_OF_PICTURE = 60_000
 
 
 @pytest.mark.long
-def test_every_command_of_the_readme_runs_in_order_and_shows_what_is_written() -> None:
+def test_every_command_of_the_readme_runs_in_order_and_prints_what_is_shown() -> None:
     run_the_readme()
 
 
-def test_every_command_of_the_readme_runs_where_torch_is_at_hand(programs: Path) -> None:
+def test_every_command_of_the_readme_runs_with_torch_loaded(programs: Path) -> None:
     run_the_readme(programs)
 
 
@@ -27,59 +35,58 @@ def run_the_readme(*programs: Path) -> None:
     write_texts()
     for kind, block in BLOCKS:
         if "pip install" in block:
-            block = block.partition("pip install . && ")[2]  # installing is what .ci/run does
+            block = block.partition("pip install . && ")[2]  # .ci/run tests the installation
         if kind == "console":
             for command, expected in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.M):
                 ended = shell(command, *programs)
                 assert ended.returncode == 0, (command, ended.stderr)
                 assert ended.stdout == expected, command
             continue
-        if "jq " in block and shutil.which("jq") is None:
-            continue
         ended = shell(block, *programs)
         assert ended.returncode == 0, (block, ended.stderr)
         assert "Traceback" not in ended.stderr
-    recipes_did_what_is_said_of_them()
+    check_the_files_of_the_recipes()
 
 
 def write_texts() -> None:
-    """The files that the README speaks of."""
+    """Write the files that the README's commands read."""
     Path("corpus.txt").write_text("".join(f"He said {i}, and she {i * i % 997}.\n" for i in range(500)))
-    parts = [a + b for a in "kmrstvw" for b in ("a", "e", "in", "o")]
-    names = sorted(a + b + c for i, a in enumerate(parts) for b in parts for c in parts[i % 3 :: 13])
+    syllables = [a + b for a in "kmrstvw" for b in ("a", "e", "in", "o")]
+    names = sorted(
+        a + b + c for i, a in enumerate(syllables) for b in syllables for c in syllables[i % 3 :: 13]
+    )
     Path("names.txt").write_text("".join(f"{name}\n" for name in names))
     log = [f"12:{i % 60:02d} INFO request {i} took {i * 7 % 90} ms" for i in range(300)]
     log[280] = "12:40 ERROR disk full: cannot write block 17"
     Path("app.log").write_text("".join(f"{line}\n" for line in log))
 
 
-def recipes_did_what_is_said_of_them() -> None:
-    made = Path("new-names.txt").read_text().splitlines()
-    assert len(made) == len(set(made)) == 1000
-    assert not set(made) & set(Path("names.txt").read_text().splitlines())
+def check_the_files_of_the_recipes() -> None:
+    names = Path("new-names.txt").read_text().splitlines()
+    assert len(names) == len(set(names)) == 1000
+    assert not set(names) & set(Path("names.txt").read_text().splitlines())
     assert "ERROR disk full" in Path("odd.tsv").read_text()
     assert len(Path("odd.tsv").read_text().splitlines()) < 25
     assert json.loads(Path("events.ndjson").read_text().splitlines()[-1])["status"] == "completed"
-    if shutil.which("jq"):
-        found = [json.loads(line) for line in Path("cells.ndjson").read_text().splitlines()]
-        assert [record["cell"] for record in found] == ["rnn", "lstm", "gru"]
-        assert all(record["accuracy"] == 1 for record in found)
+    ends = [json.loads(line) for line in Path("cells.ndjson").read_text().splitlines()]
+    assert [Path(end["model"]).parent.name.partition("-")[2] for end in ends] == ["rnn", "lstm", "gru"]
+    assert all(end["accuracy"] == 1 for end in ends)
 
 
-def test_the_python_of_the_readme_runs_and_prints_what_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    (block,) = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+def test_the_python_of_the_readme_runs_and_prints_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S)
     exec(compile(block, str(README), "exec"), {})
-    written = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out.splitlines()
     shown = [
         line.rpartition("# ")[2]
         for line in block.splitlines()
         if line.startswith("print(") and "  # " in line
     ]
     assert shown == ["hihello", "hello"]
-    assert written[written.index("hihello") : written.index("hihello") + 2] == shown
+    assert printed[printed.index("hihello") : printed.index("hihello") + 2] == shown
 
 
-def test_the_two_commands_stand_first_and_are_the_ones_that_ci_runs() -> None:
+def test_the_two_install_commands_come_first_and_are_the_ones_that_ci_runs() -> None:
     commands = [block for kind, block in BLOCKS if kind == "sh" and "python3 -m venv" in block]
     assert BLOCKS[0][1] == commands[0]
     assert commands[0].endswith("&& charseq train --text hihello --cell lstm\n")
@@ -87,5 +94,53 @@ def test_the_two_commands_stand_first_and_are_the_ones_that_ci_runs() -> None:
     assert len(commands) == 2
 
 
-def test_the_changelog_has_a_place_for_what_is_unreleased() -> None:
-    assert "## Unreleased" in (README.parent / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_the_readme_is_short() -> None:
+    lines = TEXT.splitlines()
+    assert len(lines) <= MOST_LINES
+    assert max(map(len, lines)) <= MOST_COLUMNS
+
+
+def test_the_picture_shows_what_training_prints() -> None:
+    picture = PICTURE.read_text(encoding="utf-8")
+    assert len(picture) <= MOST_BYTES_OF_PICTURE
+    assert "http" not in re.sub(r'xmlns="[^"]*"|<!--.*?-->', "", picture)
+    drawn: dict[str, list[str]] = {}
+    for y, text in re.findall(r'<text [^>]*y="([\d.]+)"[^>]*>([^<]*)</text>', picture):
+        drawn.setdefault(y, []).extend(html.unescape(text).split())
+    printed = [line.split() for line in recorded(training_events()).export_text().splitlines()]
+    headings = 1 + [line[0] for line in printed].index("epoch")
+    for number in [*range(headings), -2, -1]:  # the rows between them depend on the processor
+        line = list(drawn.values())[number]
+        assert words(line) == words(printed[number]), "run python -m tests.support.picture"
+
+
+def words(line: list[str]) -> list[str]:
+    """Return the words that are the same on every machine: no numbers, no kernel."""
+    return [word for word in line if not re.search(r"\d|native|torch", word)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_and_program_on_a_page_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    paths = re.findall(r"\btests/[\w/]+\.(?:py|md)\b", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    modules = re.findall(r"\btests(?:\.\w+)+", text)
+    files = [ROOT / module.replace(".", "/") for module in modules]
+    assert [file for file in files if not (file.is_dir() or file.with_suffix(".py").exists())] == []
+    anchors = {title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
+
+
+def test_every_row_of_the_table_of_faults_selects_tests() -> None:
+    page = (ROOT / "tests/reliability/README.md").read_text(encoding="utf-8")
+    for files, selection in re.findall(r"`((?:tests/\S+ )*)-k ([^`]+)`", page):
+        paths = [ROOT / file for file in files.split()] or ROOT.glob("tests/**/test_*.py")
+        names = re.findall(r"def (test_\w+)", "".join(path.read_text(encoding="utf-8") for path in paths))
+        for part in selection.strip('"').split(" or "):
+            assert any(part in name for name in names), f"-k {part} selects no test in {files or 'tests'}"
+
+
+def test_the_changelog_has_an_unreleased_section() -> None:
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,14 +1,19 @@
 """The suite itself: no writable source tree, a time limit for each test, and reports of any text."""
 
 import os
+import select
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.mutation.areas import CORE, ROOT, TESTS
+from tests.support.forks import Forked, end_all, fork_on_a_terminal
+from tests.support.job_control import run_job
 
 SURROGATE = "\udcff"
 SOURCE = """
@@ -55,6 +60,41 @@ def test_a_test_has_two_minutes_and_a_long_one_half_an_hour(
 
 def test_mutation_tests_name_files_that_exist() -> None:
     assert [path for path in (*CORE, *TESTS) if not (ROOT / path).is_file()] == []
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="there is no /proc to find a job in")
+def test_processes_that_a_failed_test_leaves_are_ended_and_their_jobs() -> None:
+    train = ("train", "--text", "hihello", "--epochs", "1000000")
+    forked = Forked(*train, "--json")
+    assert forked.stdout is not None
+    forked.stdout.readline()
+    shell, terminal = fork_on_a_terminal(run_job, train, {"TERM": "xterm", "COLUMNS": None})
+    sent = b""
+    while b"left" not in sent:
+        assert select.select([terminal], [], [], 20)[0]
+        sent += os.read(terminal, 65536)
+    job = int(Path(f"/proc/{shell}/task/{shell}/children").read_text())
+    end_all()
+    assert forked.returncode == -signal.SIGKILL
+    with pytest.raises(ChildProcessError):
+        os.waitpid(shell, 0)
+    status, deadline = Path(f"/proc/{job}/stat"), time.monotonic() + 10
+    while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_forked_process_heeds_an_interrupt_that_this_process_ignores() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = Forked("train", "--text", "hihello", "--epochs", "1000000", "--json")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
 
 
 def test_a_report_is_sent_without_unpaired_surrogates(pytestconfig: pytest.Config) -> None:

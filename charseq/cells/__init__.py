@@ -1,7 +1,14 @@
-"""The cells, by name: charseq's own, and those that other packages register.
+"""The cells by name: those of charseq, and those that other packages register.
 
-A new one of ours is a file beside this and an entry in this table.  A package of other people's names its
-own in the entry points `charseq.cells`, as `name = "module:CELL"`.
+Add a cell:
+
+1. Write a file in this folder: the step, a pure function over `ops`, and a `Cell` that declares the state and
+   the parameters.  `charseq.cells.classic` has examples.  The step's docstring has one equation per tensor
+   that the step taps.
+2. Add the `Cell` to CELLS below.  Training, inference, inspection and the tests then include it.
+3. For speed, add a kernel to `charseq/native/cells.c`, or an entry to `charseq.training.kernels.select`.
+
+Another package registers a cell by an entry point in the group `charseq.cells`: `name = "module:CELL"`.
 """
 
 import functools
@@ -21,58 +28,61 @@ from charseq.suggestions import did_you_mean
 CELLS: dict[str, Cell] = {
     cell.name: cell for cell in (RNN, RNN_RELU, RNN_NORM, LSTM, GRU, MINGRU, MINLSTM, SLSTM, MLSTM, NONE)
 }
+"""The cells of charseq."""
+
 ENTRY_POINTS = "charseq.cells"
+"""The group of entry points in which other packages register cells."""
 
 
 def cell_named(name: str) -> Cell:
-    """Find a cell.  Raises UsageError, which says what it may have meant."""
+    """Find a cell by its name.  Raises UsageError, with the most similar name."""
     if name in CELLS:
         return CELLS[name]
     others = registered()
     if name in others:
-        return _loaded(others[name])
+        return _load(others[name])
     names = [*CELLS, *others]
     hint = f"{did_you_mean(name, names)} the cells are {', '.join(names)}".lstrip()
-    raise UsageError(f"there is no cell {name!r}", hint=hint)
+    raise UsageError(f"unknown cell {name!r}", hint=hint)
 
 
 def all_cells() -> tuple[list[Cell], list[UsageError]]:
-    """Every cell there is, charseq's own first, and what is wrong with those that could not be loaded."""
-    found, broken = list(CELLS.values()), []
+    """Return every cell, those of charseq first, and the errors of those that cannot be loaded."""
+    cells, errors = list(CELLS.values()), []
     for point in registered().values():
         try:
-            found.append(_loaded(point))
+            cells.append(_load(point))
         except UsageError as error:
-            broken.append(error)
-    return found, broken
+            errors.append(error)
+    return cells, errors
 
 
 def registered() -> dict[str, metadata.EntryPoint]:
-    """The cells of other packages, by name, not yet loaded; a name of charseq's own is never taken over."""
-    found = metadata.entry_points(group=ENTRY_POINTS)
-    return {point.name: point for point in found if point.name not in CELLS}
+    """Return the entry points of other packages' cells by name; they cannot replace a cell of charseq."""
+    points = metadata.entry_points(group=ENTRY_POINTS)
+    return {point.name: point for point in points if point.name not in CELLS}
 
 
-def _loaded(point: metadata.EntryPoint) -> Cell:
-    """Load a registered cell.  Raises UsageError where it is none."""
+def _load(point: metadata.EntryPoint) -> Cell:
+    """Load a registered cell.  Raises UsageError if it cannot be loaded or is not a `Cell`."""
     package = point.dist.name if point.dist else point.value
     try:
         cell = point.load()
-    except Exception as error:  # whatever another package may raise
+    except Exception as error:  # another package may raise anything
         raise UsageError(
             f"cell {point.name!r} of the package {package} cannot be loaded: {type(error).__name__}: {error}",
-            hint=f"mend or uninstall {package}",
+            hint=f"fix or uninstall {package}",
         ) from error
     if not isinstance(cell, Cell) or cell.name != point.name:
         raise UsageError(
             f"cell {point.name!r} of the package {package} is not a charseq Cell of that name",
             hint=f"its entry point must name a charseq.cells.cell.Cell with name={point.name!r}",
         )
-    return replace(cell, step=_watched(cell, f"cell {cell.name!r} of the package {package}"))
+    return replace(cell, step=_checked_step(cell, f"cell {cell.name!r} of the package {package}"))
 
 
-def _watched(cell: Cell, name: str) -> Step:
-    """The step of a cell that is not ours: what goes wrong in it is told as its own fault."""
+def _checked_step(cell: Cell, name: str) -> Step:
+    """Wrap the step of another package's cell, so that errors name the package."""
 
     @functools.wraps(cell.step)
     def step(ops: Ops, w: Mapping[str, Array], x: Array, state: State, tap: Tap = UNTAPPED) -> State:
@@ -81,13 +91,13 @@ def _watched(cell: Cell, name: str) -> Step:
             wrong = [f for f in state._fields if getattr(after, f).shape != getattr(state, f).shape]
         except Exception as error:
             raise UsageError(
-                f"{name} failed: {type(error).__name__}: {error}", hint="mend its step"
+                f"{name} failed: {type(error).__name__}: {error}", hint="fix its step"
             ) from error
         if wrong:
             is_, was = (tuple(getattr(s, wrong[0]).shape) for s in (after, state))
             raise UsageError(
                 f"{name} returned {wrong[0]} of shape {is_}, where it is [{cell.axes_of(wrong[0])}], {was}",
-                hint="mend its step",
+                hint="fix its step",
             )
         return after
 

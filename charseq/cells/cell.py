@@ -1,6 +1,6 @@
-"""What a cell is: parameters declared as data, and one pure step over any array library.
+"""Define a cell: parameters as data, and one pure step over any array library.
 
-Axes, everywhere: B batch, T steps, I inputs, H hidden, V vocabulary.
+Axes: B batch, T time steps, I inputs, H hidden, V vocabulary.
 """
 
 import inspect
@@ -17,25 +17,26 @@ State = Any
 """A NamedTuple of arrays [B ...]; its first field is always the output, h [B H]."""
 
 Sizes = Mapping[str, int]
-"""How long each axis is: {"B": 2, "T": 3, "I": 5, "H": 7}."""
+"""Sizes by axis: {"B": 2, "T": 3, "I": 5, "H": 7}."""
 
 
 class H(NamedTuple):
-    """The state of a cell whose output is all it remembers."""
+    """The state of a cell that remembers only its output."""
 
     h: Array
 
 
 @dataclass(frozen=True)
 class Param:
-    """A parameter: its axes ("3H I"), how it is first filled, and how where whole strings are to be learned.
+    """A parameter: its axes ("3H I"), and its initialization.
 
-    A string learned whole asks for counting, from the zero state on; a longer text asks for stability.
+    `init_to_memorize` replaces `init` where texts are memorized: the cell must then count steps from the zero
+    state.  For longer text, the initialization must be stable.
     """
 
     axes: str
     init: Init = uniform
-    init_to_count: Init | None = None
+    init_to_memorize: Init | None = None
 
 
 class Step(Protocol):
@@ -53,7 +54,7 @@ Gates = Callable[[Ops, Mapping[str, Array], Array, Tap], tuple[Array, Array]]
 
 @dataclass(frozen=True)
 class Cell:
-    """A recurrent cell: a name, a state, parameters, and the step that defines it."""
+    """A recurrent cell, defined by its step."""
 
     name: str
     state: Any
@@ -61,46 +62,46 @@ class Cell:
     params: Mapping[str, Param]
     step: Step
     summary: str
-    """What it is for, in one line."""
+    """One line on its purpose."""
     source: str
     state_axes: Mapping[str, str] = field(default_factory=dict)
     """The axes of the fields of the state that are not [B H]."""
     learned_start: tuple[str, ...] = ("h",)
-    """The fields of a first state that may be learned; the others begin as zeros."""
+    """The fields of the initial state that can be learned; the others are zeros."""
     memory: bool = True
-    """Whether a step reads the state before it."""
+    """Whether the step reads the previous state."""
     gates: Gates | None = None
-    """Of a cell whose h is linear in h[t-1]: what the step keeps and adds, from x alone.
+    """For a cell whose h is linear in h[t-1]: its coefficients, from x alone.
 
     Such a cell is trained on all steps at once, by a scan.
     """
 
     def axes_of(self, name: str) -> str:
-        """The axes of a field of the state."""
+        """Return the axes of a field of the state."""
         return self.state_axes.get(name, "B H")
 
     def start(self, ops: Ops, batch: int, hidden: int, like: Array) -> State:
-        """The state before the first step: zeros."""
+        """Return the initial state: zeros."""
         sizes = {"B": batch, "H": hidden}
         fields = self.state._fields
         return self.state(*(ops.zeros(shape_of(self.axes_of(name), sizes), like) for name in fields))
 
     def equations(self) -> dict[str, str]:
-        """What the step computes, by the name of the tensor, in order; read from the step's docstring.
+        """Return the equations in the step's docstring by the tensor's name, in order.
 
-        An equation is an indented line `name = ...`; an empty dict where Python runs without docstrings.
+        An equation is an indented line `name = ...`.  The dict is empty if Python runs without docstrings.
         """
         lines = (inspect.getdoc(self.step) or "").splitlines()
-        found = (re.fullmatch(r" {4,}(\w+) += +(.+)", line) for line in lines)
-        return {match[1]: match[2] for match in found if match}
+        matches = (re.fullmatch(r" {4,}(\w+) += +(.+)", line) for line in lines)
+        return {match[1]: match[2] for match in matches if match}
 
     def formula(self) -> str:
-        """The number of parameters of a layer, as people write it: 3H (I + H + 2)."""
+        """Return the number of parameters of a layer as a formula: 3H (I + H + 2)."""
         return formula([param.axes for param in self.params.values()])
 
 
 def formula(axes: Sequence[str]) -> str:
-    """The number of values in tensors of these axes: ["3H I", "3H H", "3H", "3H"] is 3H (I + H + 2)."""
+    """Return the number of values as a formula: ["3H I", "3H H", "3H", "3H"] -> 3H (I + H + 2)."""
     products = [product.split() for product in axes]
     shared = products[0][0]
     if len(products) == 1 or any(product[0] != shared for product in products):
@@ -110,13 +111,13 @@ def formula(axes: Sequence[str]) -> str:
 
 
 def _sum(terms: Sequence[str]) -> str:
-    """Terms with plus signs between, the plain numbers added up: I + H + 1 + 1 is I + H + 2."""
+    """Join terms by plus signs and add up plain numbers: I + H + 1 + 1 is I + H + 2."""
     number = sum(int(term) for term in terms if term.isdecimal())
     return " + ".join([term for term in terms if not term.isdecimal()] + [str(number)] * (number > 0))
 
 
 def shape_of(axes: str, sizes: Sizes) -> tuple[int, ...]:
-    """Real sizes for symbolic axes: ("3H BT 2", {"H": 7, "B": 2, "T": 3}) -> (21, 6, 2)."""
+    """Return the shape for symbolic axes: ("3H BT 2", {"H": 7, "B": 2, "T": 3}) -> (21, 6, 2)."""
     return tuple(
         int(times or 1) * math.prod(sizes[letter] for letter in letters)
         for times, letters in (factors(token) for token in axes.split())
@@ -124,11 +125,11 @@ def shape_of(axes: str, sizes: Sizes) -> tuple[int, ...]:
 
 
 def factors(axis: str) -> tuple[str, str]:
-    """The number and the letters of an axis: "3H" is ("3", "H").  Raises ValueError for what is none."""
-    found = re.fullmatch(r"(\d*)([A-Z]*)", axis)
-    if found is None or not axis:
+    """Split an axis into its number and letters: "3H" -> ("3", "H").  Raises ValueError if invalid."""
+    match = re.fullmatch(r"(\d*)([A-Z]*)", axis)
+    if match is None or not axis:
         raise ValueError(f"{axis!r} is not an axis such as B, 3H, BT or 2")
-    return found[1], found[2]
+    return match[1], match[2]
 
 
 def unroll(
@@ -141,10 +142,10 @@ def unroll(
     lengths: Array | None = None,
     tap: Tap = UNTAPPED,
 ) -> tuple[Array, State]:
-    """Run the step over every place: xs [B T I], state -> hs [B T H], final state.
+    """Run the step over a sequence: xs [B T I], state -> hs [B T H], final state.
 
-    With lengths [B], outputs past a string's own end are exactly 0, and its final state is the one of its
-    last real character.
+    With lengths [B], outputs past a row's length are exactly 0, and its final state is that of its last step
+    within the length.
     """
     hs = []
     for t in range(xs.shape[1]):
@@ -153,14 +154,14 @@ def unroll(
             state = after
             hs.append(after.h)
             continue
-        live = lengths > t
+        active = lengths > t
         state = type(after)(
-            *(ops.where(beside(live, new), new, old) for new, old in zip(after, state, strict=True))
+            *(ops.where(expand_rows(active, new), new, old) for new, old in zip(after, state, strict=True))
         )
-        hs.append(ops.where(beside(live, after.h), after.h, ops.zeros(after.h.shape, after.h)))
+        hs.append(ops.where(expand_rows(active, after.h), after.h, ops.zeros(after.h.shape, after.h)))
     return ops.stack(hs, 1), state
 
 
-def beside(rows: Array, field: Array) -> Array:
-    """Values of rows [B] -> [B 1 ...], to stand beside a field of a state [B ...]."""
+def expand_rows(rows: Array, field: Array) -> Array:
+    """Reshape values of rows [B] -> [B 1 ...], to broadcast with a field of a state [B ...]."""
     return rows.reshape((-1,) + (1,) * (field.ndim - 1))

@@ -1,10 +1,10 @@
-"""The classic cells, in torch's conventions: their weights are those of torch.nn, both ways."""
+"""The classic cells, in torch's conventions: weights can be copied from and to torch.nn."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from charseq.cells.cell import Cell, H, Param
-from charseq.cells.initializers import Orthogonal, gates, identity, remembering, zeros
+from charseq.cells.initializers import Orthogonal, chrono, gates, identity, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 CEILING = 1e6
@@ -12,7 +12,7 @@ CEILING = 1e6
 
 
 class HC(NamedTuple):
-    """The state of an LSTM: the output, and the memory behind it."""
+    """The state of an LSTM: the output h and the memory c."""
 
     h: Array
     c: Array
@@ -39,9 +39,9 @@ def rnn_relu_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap
         h_proj = W_h h[t-1] + b_h
         h = min(relu(x_proj + h_proj), 1000000)
 
-    The ceiling is far above any state of a trained network; with it, the state stays finite for any input.
-    Below it, the step is that of torch.nn.RNN with relu; torch's own kernel has no ceiling.
-    Source: Le, Jaitly & Hinton 2015, arXiv:1504.00941, who start W_h as the identity.
+    With the ceiling, the state stays finite for any input; states of trained networks are far below it.
+    Otherwise the step is that of torch.nn.RNN with relu, which has no ceiling.
+    Source: Le, Jaitly & Hinton 2015, arXiv:1504.00941, who initialize W_h as the identity.
     """
     x_proj = tap("x_proj", x @ w["W_x"].T + w["b_x"], "B H")
     h_proj = tap("h_proj", state.h @ w["W_h"].T + w["b_h"], "B H")
@@ -52,8 +52,8 @@ def rnn_relu_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap
 def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = UNTAPPED) -> HC:
     """Advance one step.  x [B I], state.h and state.c [B H] -> HC.
 
-        x_gates = W_x x + b_x, cut into x_i, x_f, x_g, x_o
-        h_gates = W_h h[t-1] + b_h, cut into h_i, h_f, h_g, h_o
+        x_gates = W_x x + b_x, split into x_i, x_f, x_g, x_o
+        h_gates = W_h h[t-1] + b_h, split into h_i, h_f, h_g, h_o
         i = sigmoid(x_i + h_i)
         f = sigmoid(x_f + h_f)
         g = tanh(x_g + h_g)
@@ -75,10 +75,10 @@ def lstm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: HC, tap: Tap = 
 
 
 def gru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
-    """Advance one step.  x [B I], state.h [B H] -> H.  Torch's convention: reset after the product.
+    """Advance one step.  x [B I], state.h [B H] -> H.  As in torch, r multiplies W_hn h + b_hn.
 
-        x_gates = W_x x + b_x, cut into x_r, x_z, x_n
-        h_gates = W_h h[t-1] + b_h, cut into h_r, h_z, h_n
+        x_gates = W_x x + b_x, split into x_r, x_z, x_n
+        h_gates = W_h h[t-1] + b_h, split into h_r, h_z, h_n
         r = sigmoid(x_r + h_r)
         z = sigmoid(x_z + h_z)
         n = tanh(x_n + r * h_n)
@@ -97,11 +97,11 @@ def gru_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UN
 
 
 def none_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
-    """Answer each character alone.  x [B I] -> H; the state before is not read.
+    """Advance one step.  x [B I] -> H; the previous state is not read.
 
         h = W_x x + b_x
 
-    Source: the linear baseline; as the logits themselves (head none), it is multinomial regression.
+    Source: the linear baseline.  If h are the logits (head none), it is multinomial logistic regression.
     """
     return H(tap("h", x @ w["W_x"].T + w["b_x"], "B H"))
 
@@ -116,7 +116,7 @@ RNN = Cell(
         "b_x": Param("H", zeros),
         "b_h": Param("H", zeros),
     },
-    summary="the plain recurrent network: smallest, and the first to forget",
+    summary="plain recurrent network: the smallest, with the shortest memory",
     source="Elman 1990",
 )
 
@@ -130,7 +130,7 @@ RNN_RELU = Cell(
         "b_x": Param("H", zeros),
         "b_h": Param("H", zeros),
     },
-    summary="a plain network that starts as the sum of its inputs: can count, can explode",
+    summary="plain ReLU network, initialized near the identity: can count, but can explode",
     source="Le, Jaitly & Hinton 2015, arXiv:1504.00941",
 )
 
@@ -141,11 +141,11 @@ LSTM = Cell(
     params={
         "W_x": Param("4H I"),
         "W_h": Param("4H H", Orthogonal(1, 1, 1, 1), Orthogonal(1, 1, 3, 1)),
-        # A new LSTM remembers: its forget gate starts open (Jozefowicz et al. 2015).
-        "b_x": Param("4H", gates(0, 1, 0, 0), remembering(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
+        # The forget gate starts open, so that an untrained LSTM remembers (Jozefowicz et al. 2015).
+        "b_x": Param("4H", gates(0, 1, 0, 0), chrono(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
         "b_h": Param("4H", zeros),
     },
-    summary="a memory behind gates: remembers longest of the classic three",
+    summary="memory cell with gates: the longest memory of the classic three",
     source="Hochreiter & Schmidhuber 1997",
     learned_start=("h", "c"),
 )
@@ -157,10 +157,10 @@ GRU = Cell(
     params={
         "W_x": Param("3H I"),
         "W_h": Param("3H H", Orthogonal(1, 1, 1), Orthogonal(1, 1, 3)),
-        "b_x": Param("3H", zeros, remembering(0, 1, 0)),
+        "b_x": Param("3H", zeros, chrono(0, 1, 0)),
         "b_h": Param("3H", zeros),
     },
-    summary="gates without a separate memory: three quarters of an LSTM, often as good",
+    summary="gates without a memory cell: 3/4 of an LSTM's parameters, often as good",
     source="Cho et al. 2014, arXiv:1406.1078",
 )
 
@@ -169,7 +169,7 @@ NONE = Cell(
     state=H,
     step=none_step,
     params={"W_x": Param("H I"), "b_x": Param("H", zeros)},
-    summary="no recurrence: the baseline that cannot tell one h from another",
+    summary="no recurrence: a baseline that sees only the current character",
     source="linear regression on the input",
     learned_start=(),
     memory=False,

@@ -1,19 +1,19 @@
 """The cells with exponential gates: sLSTM and mLSTM, of Beck et al. 2024, "xLSTM", arXiv:2405.04517.
 
-One head each.  Their gates are kept in logarithms, less the largest so far (m, the stabiliser): what comes
-out does not depend on m, but no exponential overflows.
+They have one head.  Their gates are computed in logarithms, minus the running maximum m (the stabilizer): the
+output does not depend on m, and no exponential overflows.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from charseq.cells.cell import Cell, Param
-from charseq.cells.initializers import Orthogonal, gates, remembering, zeros
+from charseq.cells.initializers import Orthogonal, chrono, gates, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 
 class SLSTMState(NamedTuple):
-    """The state of an sLSTM: output, memory, normaliser and stabiliser, all [B H]."""
+    """The state of an sLSTM: output, memory, normalizer and stabilizer, all [B H]."""
 
     h: Array
     c: Array
@@ -22,7 +22,7 @@ class SLSTMState(NamedTuple):
 
 
 class MLSTMState(NamedTuple):
-    """The state of an mLSTM: output [B H], memory C [B H H], normaliser n [B H], stabiliser m [B]."""
+    """The state of an mLSTM: output [B H], memory C [B H H], normalizer n [B H], stabilizer m [B]."""
 
     h: Array
     C: Array
@@ -35,8 +35,8 @@ def slstm_step(
 ) -> SLSTMState:
     """Advance one step.  x [B I], every field of state [B H] -> SLSTMState.
 
-        x_gates = W_x x + b_x, cut into x_i, x_f, x_z, x_o
-        h_gates = W_h h[t-1], cut into h_i, h_f, h_z, h_o
+        x_gates = W_x x + b_x, split into x_i, x_f, x_z, x_o
+        h_gates = W_h h[t-1], split into h_i, h_f, h_z, h_o
         log_i = x_i + h_i
         log_f = log(sigmoid(x_f + h_f))
         z = tanh(x_z + h_z)
@@ -58,10 +58,10 @@ def slstm_step(
     log_f = tap("log_f", ops.log_sigmoid(f), "B H")
     z = tap("z", ops.tanh(z), "B H")
     o = tap("o", ops.sigmoid(o), "B H")
-    kept = log_f + state.m
-    m = tap("m", ops.where(state.n > 0, ops.maximum(kept, log_i), log_i), "B H")
+    log_fm = log_f + state.m
+    m = tap("m", ops.where(state.n > 0, ops.maximum(log_fm, log_i), log_i), "B H")
     i = tap("i", ops.exp(log_i - m), "B H")
-    f = tap("f", ops.exp(-ops.relu(m - kept)), "B H")
+    f = tap("f", ops.exp(-ops.relu(m - log_fm)), "B H")
     c = tap("c", f * state.c + i * z, "B H")
     n = tap("n", f * state.n + i, "B H")
     return SLSTMState(tap("h", o * c / n, "B H"), c, n, m)
@@ -70,7 +70,7 @@ def slstm_step(
 def mlstm_inputs(
     ops: Ops, w: Mapping[str, Array], x: Array, tap: Tap = UNTAPPED
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """What an mLSTM makes of x alone: x [... I] -> q, k, v, o [... H], log_i, log_f [...]."""
+    """Compute what depends on x alone: x [... I] -> q, k, v, o [... H], log_i, log_f [...]."""
     q, k, v, o = ops.split(tap("x_proj", x @ w["W_x"].T + w["b_x"], "B 4H"), 4)
     raw = tap("gates", x @ w["W_g"].T + w["b_g"], "B 2")
     return (
@@ -88,8 +88,8 @@ def mlstm_step(
 ) -> MLSTMState:
     """Advance one step.  x [B I], state (h [B H], C [B H H], n [B H], m [B]) -> MLSTMState.
 
-        x_proj = W_x x + b_x, cut into q, x_k, v, x_o
-        gates = W_g x + b_g, cut into g_i, g_f
+        x_proj = W_x x + b_x, split into q, x_k, v, x_o
+        gates = W_g x + b_g, split into g_i, g_f
         q = query, a part of x_proj
         k = x_k / sqrt(H)
         v = value, a part of x_proj
@@ -103,7 +103,7 @@ def mlstm_step(
         n = f * n[t-1] + i * k
         h = o * C q / max(|n^T q|, exp(-m))
 
-    Source: mLSTM, arXiv:2405.04517, equations 19 to 27, stabilised as in its appendix, with the sigmoid
+    Source: mLSTM, arXiv:2405.04517, equations 19 to 27, stabilized as in its appendix, with the sigmoid
     forget gate.
     """
     q, k, v, o, log_i, log_f = mlstm_inputs(ops, w, x, tap)
@@ -124,9 +124,9 @@ SLSTM = Cell(
     params={
         "W_x": Param("4H I"),
         "W_h": Param("4H H", Orthogonal(1, 1, 1, 1), Orthogonal(1, 1, 3, 1)),
-        "b_x": Param("4H", gates(0, 1, 0, 0), remembering(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
+        "b_x": Param("4H", gates(0, 1, 0, 0), chrono(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
     },
-    summary="an LSTM whose input gate is exponential: it can overwrite what it had kept",
+    summary="LSTM with an exponential input gate: can overwrite its memory",
     source="Beck et al. 2024, arXiv:2405.04517",
     learned_start=("h",),
 )
@@ -141,7 +141,7 @@ MLSTM = Cell(
         "W_g": Param("2 I"),
         "b_g": Param("2", gates(0, 4)),
     },
-    summary="a matrix memory of keys and values; gates see only x: all steps train at once",
+    summary="matrix memory of keys and values: trains on all steps at once",
     source="Beck et al. 2024, arXiv:2405.04517",
     state_axes={"C": "B H H", "m": "B"},
     learned_start=("C",),

@@ -1,4 +1,4 @@
-"""First values of parameters: an initialisation is (draw, shape, H) -> array, over any array library."""
+"""Initial weights: an initializer is (draw, shape, H) -> array, over any array library."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -7,10 +7,10 @@ from charseq.cells.ops import Array
 
 
 class Draw(Protocol):
-    """Where first weights come from: a seeded generator with the usual distributions."""
+    """A seeded source of random values."""
 
     def uniform(self, shape: tuple[int, ...], bound: float) -> Array:
-        """Values spread evenly over [-bound, bound)."""
+        """Uniform values in [-bound, bound)."""
 
     def orthogonal(self, size: int) -> Array:
         """A random orthogonal matrix [size size]."""
@@ -19,41 +19,41 @@ class Draw(Protocol):
         """The identity matrix [size size]."""
 
     def constant(self, shape: tuple[int, ...], value: float) -> Array:
-        """One value everywhere."""
+        """An array filled with one value."""
 
     def time_scales(self, count: int) -> Array:
-        """How many steps each of [count] units is to remember: even from 1 to the sequence's length."""
+        """The steps that each of [count] units should remember, uniform from 1 to the sequence length."""
 
     def logarithm(self, x: Array) -> Array:
         """The natural logarithm."""
 
     def join(self, parts: Sequence[Array]) -> Array:
-        """Arrays one beneath the other, along the first axis."""
+        """Concatenate arrays along the first axis."""
 
 
 Init = Callable[[Draw, tuple[int, ...], int], Array]
-"""(draw, shape, H) -> the first value of a parameter."""
+"""(draw, shape, H) -> the initial value of a parameter."""
 
 
 def uniform(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """U(-1/sqrt(H), 1/sqrt(H)), as torch.nn initialises recurrent layers."""
+    """U(-1/sqrt(H), 1/sqrt(H)), as torch.nn initializes recurrent layers."""
     return draw.uniform(shape, hidden**-0.5)
 
 
 def zeros(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """Zero everywhere."""
+    """Fill with 0."""
     return draw.constant(shape, 0.0)
 
 
 def ones(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-    """One everywhere."""
+    """Fill with 1."""
     return draw.constant(shape, 1.0)
 
 
 def identity(scale: float) -> Init:
-    """The identity matrix [H H] times a scale: at 1 a state that nothing disturbs stays, below 1 it fades.
+    """The identity matrix [H H] times a scale: without input, the state persists at 1 and decays below 1.
 
-    Source: Le et al. 2015, arXiv:1504.00941, who scale it down where long memory does harm.
+    Source: Le et al. 2015, arXiv:1504.00941, who use a smaller scale where long memory does harm.
     """
 
     def init(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
@@ -63,23 +63,24 @@ def identity(scale: float) -> Init:
 
 
 class Orthogonal:
-    """One orthogonal matrix [H H] a gate, times the gate's gain.
+    """One orthogonal matrix [H H] per gate, times the gate's gain.
 
-    Orthogonal matrices keep signals alive over time (Saxe et al. 2013, arXiv:1312.6120).  A gain above 1 on
-    what passes a tanh keeps a new network from settling at a fixed point (Sompolinsky et al. 1988, "Chaos in
-    random neural networks"): its state is another at every step, and so it can learn to count.
+    Orthogonal matrices preserve the norm of signals over time (Saxe et al. 2013, arXiv:1312.6120).  With a
+    gain above 1 before a tanh, the state of an untrained network does not settle at a fixed point
+    (Sompolinsky et al. 1988, "Chaos in random neural networks").  It changes at every step, so the network
+    can learn to count.
     """
 
     def __init__(self, *gains: float) -> None:
         self._gains = gains
 
     def __call__(self, draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
-        """The matrices, one beneath the other."""
+        """Concatenate the matrices."""
         return draw.join([draw.orthogonal(hidden) * gain for gain in self._gains])
 
 
 def gates(*values: float) -> Init:
-    """Biases of gates of equally many units, one value a gate."""
+    """Biases with one value per gate; all gates have the same size."""
 
     def init(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
         return draw.join([draw.constant((shape[0] // len(values),), value) for value in values])
@@ -87,22 +88,22 @@ def gates(*values: float) -> Init:
     return init
 
 
-def remembering(*signs: float, fast: Sequence[float] | None = None) -> Init:
-    """Biases of gates of H units each: half the units remember for times of every scale, half for few steps.
+def chrono(*signs: float, fast: Sequence[float] | None = None) -> Init:
+    """Biases of gates of H units each: half the units remember over all time scales, half for few steps.
 
-    A gate of sign 1 keeps the memory, one of sign -1 lets new things in, one of sign 0 does neither; `fast`
-    are the biases of the other half, 0 by default.
-    Source: Tallec & Ollivier 2018, arXiv:1804.11188, for the first half.
+    The sign of a gate is 1 if it keeps memory, -1 if it admits input, 0 if neither.  `fast` are the biases of
+    the other half, 0 by default.
+    Source: chrono initialization, Tallec & Ollivier 2018, arXiv:1804.11188, for the first half.
     """
 
     def init(draw: Draw, shape: tuple[int, ...], hidden: int) -> Array:
         slow = hidden // 2
-        memory = draw.logarithm(draw.time_scales(slow))
+        log_times = draw.logarithm(draw.time_scales(slow))
         return draw.join(
             [
-                part
+                half
                 for sign, bias in zip(signs, fast or [0.0] * len(signs), strict=True)
-                for part in (memory * sign, draw.constant((hidden - slow,), bias))
+                for half in (log_times * sign, draw.constant((hidden - slow,), bias))
             ]
         )
 

@@ -7,7 +7,7 @@ from charseq.cells.initializers import identity, zeros
 from charseq.cells.ops import UNTAPPED, Array, Ops, Tap
 
 STATE_NORM = 0.5
-"""The Euclidean norm of the state.  Of 0.25, 0.5, 0.7 and 1, it gave the lowest loss on three texts."""
+"""The Euclidean norm of the state.  Among 0.25, 0.5, 0.7 and 1, it gave the lowest loss on three texts."""
 
 
 def rnn_norm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap = UNTAPPED) -> H:
@@ -18,11 +18,10 @@ def rnn_norm_step(ops: Ops, w: Mapping[str, Array], x: Array, state: H, tap: Tap
         s = relu(x_proj + h_proj)
         h = 0.5 s / sqrt(s . s + 1e-5)
 
-    The state is bounded by design: |h| < 0.5 for every s, so for any weights, any input and any number of
-    steps.  What enters the next step is therefore bounded, too: |h_proj| <= 0.5 |W_h| + |b_h|, with the
-    spectral norm of W_h.  So no input can make the state, or anything computed from it, overflow.  Nor can
-    its scale drift away from what was trained on, however much longer the text is than the training windows:
-    it has the same norm at every step.
+    The state is bounded: |h| < 0.5 for any weights, any input and any number of steps.  The hidden projection
+    is therefore bounded, too: |h_proj| <= 0.5 |W_h| + |b_h|, with the spectral norm of W_h.  So no input can
+    make the state overflow.  The norm is the same at every step, so it does not drift on texts longer than
+    the training windows.
 
     Source: the network of Le, Jaitly & Hinton 2015, arXiv:1504.00941, with the root-mean-square normalization
     of Zhang & Sennrich 2019, arXiv:1910.07467, inside the recurrence, its gain fixed at 0.5 / sqrt(H).
@@ -43,6 +42,6 @@ RNN_NORM = Cell(
         "b_x": Param("H", zeros),
         "b_h": Param("H", zeros),
     },
-    summary="a plain ReLU network whose state is normalized at every step: cannot explode",
+    summary="plain ReLU network with a normalized state: cannot explode",
     source="Le et al. 2015, arXiv:1504.00941; Zhang & Sennrich 2019, arXiv:1910.07467",
 )

@@ -5,15 +5,16 @@ import sys
 import typer
 
 from charseq.cli import streams
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, examples
+from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format
 
 EXAMPLES = ["charseq cells", "charseq cells --json"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("cells", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(cells))
+    add_command(app, "cells", cells, EXAMPLES)
 
 
 def cells(
@@ -22,15 +23,18 @@ def cells(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """List the cells: name, state, parameters, source, what each is for.
+    """List the cells: name, state, parameters, source and purpose.
 
-    A package may bring cells of its own; they stand below charseq's.
+    Cells of installed packages follow those of charseq.
     """
     from charseq.cells import all_cells
-    from charseq.render.cells import show
+    from charseq.render.base import renderer_for
+    from charseq.render.cells import CELLS
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    found, broken = all_cells()
-    show(found, form=form, output=sys.stdout)
+    cells, broken = all_cells()
+    with renderer_for(form, CELLS, sys.stdout) as renderer:
+        for cell in cells:
+            renderer.show(cell)
     for error in broken:
         streams.report(f"left out: {error.message}", "yellow")

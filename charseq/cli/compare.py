@@ -3,22 +3,20 @@
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from charseq.cli import streams, text_input
 from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.settings import takes_settings
+from charseq.cli.options.parsers import whole
+from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
-    LARGEST_SEED,
-    MODEL,
-    TRAINING,
     CellsOption,
     DebugOption,
     FileOption,
-    Form,
     FormatOption,
     JSONOption,
     LinesOption,
@@ -28,20 +26,22 @@ from charseq.cli.options.shared import (
     VocabularyOption,
     cells_of,
     chosen_format,
-    examples,
     option,
 )
 from charseq.cli.signals import stopping
-from charseq.errors import ExitStatus, UsageError
+from charseq.errors import ExitCode, UsageError
+from charseq.render.base import Form, renderer_for
 from charseq.render.visible import visible
+from charseq.settings.setting import LARGEST_SEED, MODEL, TRAINING, Bounds
+from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
-    from charseq.comparison import Trial
+    from charseq.cli.signals import Stop
+    from charseq.comparison import Result, Trial
     from charseq.events import Event
-    from charseq.render.comparison import ComparisonRenderer
     from charseq.settings.train_settings import TrainSettings
     from charseq.text.corpus import AnyCorpus
-    from charseq.text.sources import Given
+    from charseq.text.sources import TextSource
     from charseq.text.vocabulary import Vocabulary
 
 EXAMPLES = [
@@ -49,12 +49,14 @@ EXAMPLES = [
     "charseq compare --text 'to be, or not to be' --seeds 2 --epochs 50",
     "charseq compare --text hihello --cells lstm,mingru --match parameters --json",
 ]
+DEFAULTS = {"layers": "1", "dropout": "0", "residual": "off", "layer_norm": "off", "epochs": "from the text"}
+"""The defaults that are the same for every cell."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_on_broken_pipe(takes_settings(compare))
-    app.command("compare", epilog=examples(EXAMPLES))(command)
+    command = takes_settings(TrainSettings, without=("cell", "patience"), defaults=DEFAULTS)(compare)
+    add_command(app, "compare", command, EXAMPLES)
 
 
 def compare(
@@ -70,24 +72,31 @@ def compare(
         Literal["hidden", "parameters"],
         option(
             "--match",
-            metavar="<hidden | parameters>",
-            help="Give every cell the same hidden size, or about the first one's number of parameters.",
+            help="Condition: the same hidden size, or about the same number of parameters as the first cell.",
             panel=MODEL,
         ),
     ] = "hidden",
-    given: Any = None,
+    *,
+    asked: Asked[TrainSettings],
     seeds: Annotated[
         int,
-        option("--seeds", metavar="N", min=1, max=10_000, help="Trainings of each cell.", panel=TRAINING),
+        option(
+            "--seeds",
+            metavar="N",
+            parser=whole(Bounds(1, 10_000)),
+            help="Random seeds: trainings per cell.",
+            panel=TRAINING,
+        ),
     ] = 1,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Train several cells on the same text under the same conditions; one table.
+    """Train several cells on the same text under the same conditions, and show one table.
 
-    Text, split, seeds and updates are the same for each, and no run ends early.  Every run is kept.
+    All cells have the same text, validation split, seeds and number of updates, without early stopping.
+    Every run is saved.
     """
     from charseq import native
 
@@ -97,30 +106,38 @@ def compare(
 
     refuse_split_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
-    if given["seed"] + seeds - 1 > LARGEST_SEED:
+    if asked.settings.seed + seeds - 1 > LARGEST_SEED:
         raise UsageError(
-            f"--seeds {seeds} from --seed {given['seed']} on goes beyond {LARGEST_SEED}",
-            hint="begin at a smaller --seed",
+            f"--seeds {seeds} with --seed {asked.settings.seed} exceeds the largest seed, {LARGEST_SEED:,}",
+            hint="use a smaller --seed",
         )
-    source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
+    source = text_input.text_source(
+        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+    )
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
-        known = source.vocabulary(corpus)
-        planned = trials(corpus, len(known), given, cells=cells_of(cells), seeds=seeds, match=match)
-        form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-        if form != "json" and not given["stride"]:
+        vocabulary_ = source.vocabulary(corpus)
+        planned = trials(
+            corpus, len(vocabulary_), asked.explicit, cells=cells_of(cells), seeds=seeds, match=match
+        )
+        if form != "json" and not asked.settings.stride:
             text_input.suggest_lines(corpus)
-        _compare(corpus, known, source, planned, form)
+        _compare(corpus, vocabulary_, source, planned, form)
 
 
 def _compare(
-    corpus: "AnyCorpus", known: "Vocabulary", given: "Given", planned: "Sequence[Trial]", form: Form
+    corpus: "AnyCorpus",
+    vocabulary: "Vocabulary",
+    source: "TextSource",
+    planned: "Sequence[Trial]",
+    form: Form,
 ) -> None:
-    """Do all trainings, and show them."""
-    from charseq.comparison import Result, run
-    from charseq.events import End
+    """Run every training, show the results, and name the best run."""
+    from charseq.comparison import run
     from charseq.render.comparison import conditions
     from charseq.runs.folder import new_comparison, new_run
     from charseq.runs.model_paths import model_path
+    from charseq.runs.prepare import plan_run
     from charseq.text.encoding import symbols_in
     from charseq.training.torch_requirement import require_torch
 
@@ -128,37 +145,39 @@ def _compare(
     from charseq.training.loop import train
 
     if form != "json":
-        streams.report(conditions(planned, symbols_in(corpus, known), len(known), known.unit))
-    ended: list[Result] = []
+        symbols = symbols_in(corpus, vocabulary)
+        streams.report(conditions(planned, symbols, len(vocabulary), vocabulary.unit))
     folder = cache(new_comparison)
-    with stopping() as stop, _renderer(form, planned) as renderer:
-        stop.begun, stop.screen = True, renderer.screen
+    with stopping() as stop:
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
-            open_run = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
-            return train(corpus, known, settings, open_run, given=given, stop=stop)
+            open_folder = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
+            plan = plan_run(corpus, vocabulary, settings, open_folder=open_folder, source=source)
+            return train(plan, stop=stop)
 
-        for result, event in run(planned, trained):
-            if isinstance(event, End):
-                ended.append(result)
-            with streams.stop_on_broken_pipe(stop):
-                renderer.show(result, event)
-    if form != "json" and any(result.end and result.end.model for result in ended):
+        results = _show(run(planned, trained), planned, form, stop)
+    if form != "json" and any(result.end and result.end.model for result in results):
         best = visible(str(model_path(str(folder())).parent))
         streams.report(f"best: {best}   next: charseq predict")
     if stop():
-        raise typer.Exit(stop.status)
-    if all(result.status == "diverged" for result in ended):
-        raise typer.Exit(ExitStatus.FAILED)
+        raise typer.Exit(stop.exit_code)
+    if all(result.status == "diverged" for result in results):
+        raise typer.Exit(ExitCode.FAILED)
 
 
-def _renderer(form: Form, planned: "Sequence[Trial]") -> "ComparisonRenderer":
-    from charseq.render.comparison import JSONLines, PlainLines
+def _show(
+    events: "Iterator[tuple[Result, Event]]", planned: "Sequence[Trial]", form: Form, stop: "Stop"
+) -> "list[Result]":
+    """Show every event, and return the results of the trainings that ended."""
+    from charseq.events import End
+    from charseq.render.comparison import comparison_view
 
-    if form == "table":
-        from rich.console import Console
-
-        from charseq.render.comparison_table import ComparisonTable
-
-        return ComparisonTable(Console(), planned)
-    return JSONLines(sys.stdout, planned) if form == "json" else PlainLines(sys.stdout, planned)
+    results: list[Result] = []
+    with renderer_for(form, comparison_view(planned), sys.stdout) as renderer:
+        stop.begun, stop.screen = True, renderer.screen
+        for result, event in events:
+            if isinstance(event, End):
+                results.append(result)
+            with streams.stop_on_broken_pipe(stop):
+                renderer.show((result, event))
+    return results

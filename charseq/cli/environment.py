@@ -1,4 +1,4 @@
-"""Variables that begin as those of charseq do: a misspelt one is told of, for nothing else would notice."""
+"""Environment variables of options, and warnings about unknown ones."""
 
 import os
 
@@ -10,21 +10,27 @@ from charseq.suggestions import suggestions
 
 PREFIX = "CHARSEQ_"
 BESIDE_OPTIONS = {"CHARSEQ_RUNS", "CHARSEQ_DEBUG"}
+"""Variables that no option has."""
 
 
-def tell_of_unknown(context: typer.Context) -> None:
-    """Say which variables no command of the program of `context` has an option for."""
-    given = {name for name in os.environ if name.startswith(PREFIX)}
-    if not given:
+def variable(option: str) -> str:
+    """Return the environment variable of an option: CHARSEQ_HIDDEN_SIZE for --hidden-size."""
+    return PREFIX + option.removeprefix("--").replace("-", "_").upper()
+
+
+def warn_of_unknown(context: typer.Context) -> None:
+    """Warn of CHARSEQ_ variables that belong to no option; a misspelled one would have no effect."""
+    present = {name for name in os.environ if name.startswith(PREFIX)}
+    if not present:
         return
     known = BESIDE_OPTIONS | _of_options(context)
-    for name in sorted(given - known):
+    for name in sorted(present - known):
         near = suggestions(name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in sorted(known)])
-        remedy = f"did you mean {PREFIX}{near[0]}?" if near else "it does nothing"
+        remedy = f"did you mean {PREFIX}{near[0]}?" if near else "it has no effect"
         streams.report(f"charseq: {visible(name)} is not an option of charseq; {remedy}", "yellow")
 
 
 def _of_options(context: typer.Context) -> set[str]:
     commands = command_tree.commands(context).values()
     names = {name for command in commands for parameter in command.params for name in parameter.opts}
-    return {PREFIX + name.removeprefix("--").replace("-", "_").upper() for name in names if name[:2] == "--"}
+    return {variable(name) for name in names if name.startswith("--")}

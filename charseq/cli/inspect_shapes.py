@@ -7,33 +7,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import refuse_unused
+from charseq.cli.combinations import refuse_beside_a_model, refuse_unused
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import inspect as options
+from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
     FormatOption,
     JSONOption,
-    LayerNormOption,
-    LayersOption,
     NormalizeOption,
-    ResidualOption,
-    SeedOption,
     TextOption,
     UnitOption,
     VocabularyOption,
     chosen_format,
-    examples,
-    refuse_beside_a_model,
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import TextError, UsageError, cannot_combine
+from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from charseq.inspection.tracing import Row, Subject
+    from charseq.inspection.tracing import TracedTensor, TraceInput
     from charseq.model.model_file import Model
 
 EXAMPLES = [
@@ -45,11 +42,22 @@ EXAMPLES = [
     "charseq inspect-shapes hihello --head linear --json",
     "charseq inspect-shapes hello --layers 3 --bidirectional",
 ]
+DEFAULTS = {
+    "cell": "gru",
+    "hidden_size": "2; the vocabulary size with --head none",
+    "layers": "1",
+    "embedding_size": "0",
+    "head": "no output layer",
+    "residual": "off",
+    "layer_norm": "off",
+}
+"""The defaults of a network with initial weights."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("inspect-shapes", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(inspect_shapes))
+    command = takes_settings(TrainSettings, only=(*DEFAULTS, "seed"), defaults=DEFAULTS)(inspect_shapes)
+    add_command(app, "inspect-shapes", command, EXAMPLES)
 
 
 def inspect_shapes(
@@ -58,7 +66,7 @@ def inspect_shapes(
         list[str] | None,
         typer.Argument(
             metavar="[TEXT]...",
-            help="Strings, run side by side as one batch; - reads one a line from standard input.",
+            help="Texts, run as one batch; - reads one per line from standard input.",
             show_default=False,
         ),
     ] = None,
@@ -67,16 +75,10 @@ def inspect_shapes(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cell: options.FreshCellOption = None,
-    hidden_size: options.HiddenSizeOption = None,
-    layers: LayersOption = None,
-    embedding_size: options.EmbeddingSizeOption = None,
-    head: options.HeadOption = None,
-    residual: ResidualOption = None,
-    layer_norm: LayerNormOption = None,
+    *,
+    asked: Asked[TrainSettings],
     bidirectional: options.BidirectionalOption = False,
     model: options.TrainedOption = None,
-    seed: SeedOption = 0,
     weights: options.WeightsOption = False,
     values: options.ValuesOption = False,
     explain: options.ExplainOption = False,
@@ -87,29 +89,23 @@ def inspect_shapes(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Show every tensor of a network run over text: name, axes, shape and, on request, values.
+    """Show every tensor of a network run over a text: name, axes, shape and, with --values, values.
 
-    The network is a fresh one, or with --model a trained one, which is followed to its loss.
+    The network has initial weights, or is a trained one with --model; a trained one is run up to its loss.
     """
+    head, seed = asked.explicit.get("head"), asked.settings.seed
     if head and (step is not None or layer is not None):
         part = "--step" if layer is None else "--layer"
         raise cannot_combine(part, ["--head"], "the head comes after all steps and layers")
-    plan = {
-        "cell": cell,
-        "hidden_size": hidden_size,
-        "layers": layers,
-        "embedding_size": embedding_size,
-        "head": head,
-        "residual": residual,
-        "layer_norm": layer_norm,
-        "bidirectional": bidirectional or None,
-    }
+    plan = {name: value for name, value in asked.explicit.items() if name != "seed"}
+    if bidirectional:
+        plan["bidirectional"] = True
     if model is not None:
         refuse_beside_a_model({**plan, "vocabulary": vocabulary or None})
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
         path, trained = trained_model(model)
         unit = trained.vocabulary.unit
-    found = text_input.inspected(
+    found = text_input.texts_to_inspect(
         given,
         text,
         file,
@@ -118,28 +114,26 @@ def inspect_shapes(
         example=EXAMPLES[0],
     )
     if model is not None:
-        subject, rows = _trained(path, trained, found, weights=weights)
+        inputs, rows = _trained(path, trained, found, weights=weights)
         about = f"trained, {model}"
     else:
         known = {"unit": unit, "normalization": normalize}
-        vocabulary = text_input.checked(vocabulary, "--vocabulary", unit)
-        subject, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
+        vocabulary = text_input.checked_option(vocabulary, "--vocabulary", unit)
+        inputs, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
         about = f"fresh weights, seed {seed}"
-    rows = _selected(rows, subject.arrays, step, layer)
+    rows = _selected(rows, inputs.arrays, step, layer)
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    if form == "table":
-        from rich.console import Console
+    from charseq.render.base import renderer_for
+    from charseq.render.shapes import shape_view
 
-        from charseq.render.shapes_table import ShapesTable
-
-        headed = head is not None or model is not None
-        ShapesTable(Console(), subject, about, values=values, explain=explain, headed=headed).show(rows)
-    else:
-        from charseq.render.shapes import show_json, show_plain
-
-        show = show_json if form == "json" else show_plain
-        show(rows, subject, values=values, explain=explain, output=sys.stdout)
+    has_head = head is not None or model is not None
+    view = shape_view(
+        inputs, about, values=values, explain=explain, has_head=has_head, bidirectional=bidirectional
+    )
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for row in rows:
+            renderer.show(row)
     if model is None:
         streams.report_seed("fresh", seed, in_caption=form == "table")
 
@@ -152,10 +146,10 @@ def _fresh(
     seed: int,
     *,
     weights: bool,
-) -> "tuple[Subject, Sequence[Row]]":
+) -> "tuple[TraceInput, Sequence[TracedTensor]]":
     """A network with first weights, run over texts whose symbols, and `more`, are its vocabulary."""
     from charseq.cells import cell_named
-    from charseq.inspection.tracing import Subject, trace, trace_both_ways, weights_of
+    from charseq.inspection.tracing import TraceInput, parameter_tensors, trace, trace_bidirectional
     from charseq.model.network import Network
     from charseq.model.numpy_ops import SeededDraw
     from charseq.text.vocabulary import Vocabulary
@@ -174,43 +168,43 @@ def _fresh(
     if network.layer_norm:
         network.require_layer_norm()
     draw = SeededDraw(seed)
-    subject = Subject.of(network, vocabulary, network.draw(draw), strings)
+    inputs = TraceInput.of(network, vocabulary, network.draw(draw), strings)
     if not both_ways:
-        shown = weights_of(subject, head=head is not None) if weights else ()
-        return subject, (*shown, *trace(subject, read_out=head is not None))
+        shown = parameter_tensors(inputs, head=head is not None) if weights else ()
+        return inputs, (*shown, *trace(inputs, read_out=head is not None))
     backward = network.draw(draw)
     shown = ()
     if weights:
-        shown = weights_of(subject, head=False, direction="forward")
-        shown += weights_of(subject.backwards(backward), head=False, direction="backward")
-    return subject, (*shown, *trace_both_ways(subject, backward))
+        shown = parameter_tensors(inputs, head=False, direction="forward")
+        shown += parameter_tensors(inputs.reversed(backward), head=False, direction="backward")
+    return inputs, (*shown, *trace_bidirectional(inputs, backward))
 
 
 def _trained(
     path: "Path", trained: "Model", strings: Sequence[str], *, weights: bool
-) -> "tuple[Subject, Sequence[Row]]":
+) -> "tuple[TraceInput, Sequence[TracedTensor]]":
     """A trained network, run over texts, or by default over what it learned."""
-    from charseq.inspection.tracing import Subject, trace, weights_of
+    from charseq.inspection.tracing import TraceInput, parameter_tensors, trace
     from charseq.text.unknown import INSPECTION
 
-    strings = strings or trained.learned
+    strings = strings or trained.memorized
     _require_text(strings)
     with INSPECTION.explaining(model=str(path)):
-        subject = Subject.of(trained.network, trained.vocabulary, trained.arrays, strings)
-    shown = weights_of(subject, head=True) if weights else ()
-    return subject, (*shown, *trace(subject, read_out=True))
+        inputs = TraceInput.of(trained.network, trained.vocabulary, trained.arrays, strings)
+    shown = parameter_tensors(inputs, head=True) if weights else ()
+    return inputs, (*shown, *trace(inputs, read_out=True))
 
 
 def _require_text(strings: Sequence[str]) -> None:
     if not strings:
-        raise text_input.none_given(EXAMPLES[0])
+        raise text_input.missing_text(EXAMPLES[0])
     if "" in strings:
         raise TextError("one of the texts is empty", hint="a text needs at least one character")
 
 
 def _selected(
-    rows: "Sequence[Row]", parameters: Collection[str], step: int | None, layer: int | None
-) -> "list[Row]":
+    rows: "Sequence[TracedTensor]", parameters: Collection[str], step: int | None, layer: int | None
+) -> "list[TracedTensor]":
     """The rows of one step and one layer, where they are asked for; a parameter belongs to every step."""
     for name, wanted in (("step", step), ("layer", layer)):
         there = [getattr(row, name) for row in rows if getattr(row, name) is not None]

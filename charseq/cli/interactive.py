@@ -1,4 +1,4 @@
-"""charseq predict --interactive: a terminal that answers every key."""
+"""charseq predict --interactive: a screen that follows every key."""
 
 import codecs
 import contextlib
@@ -12,31 +12,32 @@ from collections.abc import Iterator
 
 import typer
 
-from charseq.errors import ExitStatus, UnknownCharacter, UsageError
+from charseq.errors import ExitCode, UnknownCharacter, UsageError
 from charseq.inference.explorer import Explorer
 from charseq.model.model_file import Model
+from charseq.render.quantities import count
 from charseq.system.signals import install
 from charseq.text.units import Unknown
 
-SECONDS_BETWEEN_LOOKS = 0.25
-"""At the size of the terminal, where no key is pressed."""
-SECONDS_OF_A_SEQUENCE = 0.05
-"""In which the rest of a key's sequence follows its escape character."""
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\x1b])", re.DOTALL)
-"""What a key such as an arrow sends, or one that is pressed together with Alt."""
+SECONDS_BETWEEN_RESIZE_CHECKS = 0.25
+ESCAPE_SEQUENCE_SECONDS = 0.05
+"""The longest wait for the rest of an escape sequence."""
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[^\x1b])", re.DOTALL)
+"""The characters that a terminal sends for an arrow key, for example, or for a key pressed with Alt."""
 QUIT = {"\x1b", "\x03", "\x04"}
-TAB, ENTER, ANEW, BACKSPACES = "\t", {"\r", "\n"}, "\x15", {"\x7f", "\x08"}
+"""Esc, Ctrl-C and Ctrl-D."""
+TAB, ENTER, CTRL_U, BACKSPACE = "\t", {"\r", "\n"}, "\x15", {"\x7f", "\x08"}
 
 
 def interact(model: Model, name: str, prompt: str, unknown: Unknown) -> None:
-    """Show what may come next with every key, until someone quits.
+    """Show the most likely next characters after every key, until the user quits.
 
-    Raises UsageError where there is no terminal, UnknownCharacter for the prompt.
+    Raises UsageError without a terminal, UnknownCharacter for the prompt.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.name != "posix":
         raise UsageError(
-            "--interactive needs a terminal for input and output",
-            hint="leave it out in a pipe; --json tells each step's probabilities",
+            "--interactive requires a terminal for input and output",
+            hint="leave it out in a pipe; --json gives the probabilities of each step",
         )
     from rich.console import Console, Group
 
@@ -44,36 +45,36 @@ def interact(model: Model, name: str, prompt: str, unknown: Unknown) -> None:
 
     explorer = Explorer(model)
     changed = explorer.write(prompt, unknown)
+    message = f"{count(changed, 'unknown character')} {_treatment(model, unknown)}" if changed else ""
     console = Console(highlight=False)
-    plain = "utf" not in (sys.stdout.encoding or "").lower()
-    told = f"{changed:,} unknown character{'s' * (changed != 1)} {_done(model, unknown)}" if changed else ""
-    with console.screen() as shown, _keys() as keys:
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    with console.screen() as display, _key_batches() as batches:
         while True:
             width, height = console.size
-            lines = screen(explorer, name, told, width=width, height=height, plain=plain)
-            shown.update(Group(*lines))
-            for key in next(keys):
+            lines = screen(explorer, name, message, width=width, height=height, ascii_only=ascii_only)
+            display.update(Group(*lines))
+            for key in next(batches):
                 if key in QUIT:
                     return
-                told = _answered(explorer, key, unknown)
+                message = handle_key(explorer, key, unknown)
 
 
-def _answered(explorer: Explorer, key: str, unknown: Unknown) -> str:
-    """Do what a key asks for.  Returns what is to be said about it."""
+def handle_key(explorer: Explorer, key: str, unknown: Unknown) -> str:
+    """Change the text by a key, and return a message or an empty string."""
     vocabulary = explorer.model.vocabulary
     character = "\n" if key in ENTER else key
     try:
         if key == TAB:
-            return "" if explorer.accept() else "the line ended there; this is a new one"
-        if key in BACKSPACES:
+            return "" if explorer.accept() else "end of line; started a new line"
+        if key in BACKSPACE:
             explorer.shorten()
-        elif key == ANEW:
+        elif key == CTRL_U:
             explorer.write("")
         elif unicodedata.category(key) == "Cc" and key not in ENTER:
             return ""
         elif key in ENTER and vocabulary.boundary:
             explorer.write("")
-            return "a new line"
+            return "started a new line"
         else:
             explorer.add(character)
     except UnknownCharacter as error:
@@ -82,53 +83,51 @@ def _answered(explorer: Explorer, key: str, unknown: Unknown) -> str:
             return f"{name} is not in the model's vocabulary"
         if unknown == "replace":
             explorer.add(character, unknown)
-        return f"{name} is unknown: {_done(explorer.model, unknown)}"
+        return f"{name} is unknown: {_treatment(explorer.model, unknown)}"
     return ""
 
 
-def _done(model: Model, unknown: Unknown) -> str:
-    """Return a note on how unknown characters are treated."""
+def _treatment(model: Model, unknown: Unknown) -> str:
     return "skipped" if unknown == "skip" else f"read as {model.vocabulary.replacement!r}"
 
 
 @contextlib.contextmanager
-def _keys() -> Iterator[Iterator[list[str]]]:
-    """The keys that are pressed, some at a time; afterwards the terminal is as it was."""
+def _key_batches() -> Iterator[Iterator[list[str]]]:
+    """Read single keys from the terminal, and restore its modes at the end."""
     import termios
     import tty
 
     descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
+    modes_before = termios.tcgetattr(descriptor)
 
-    def ended(number: int, _: object) -> None:
-        raise typer.Exit(ExitStatus.TERMINATED)
+    def terminate(number: int, _: object) -> None:
+        raise typer.Exit(ExitCode.TERMINATED)
 
-    replaced = install({signal.SIGTERM: ended, signal.SIGHUP: ended})
+    replaced = install({signal.SIGTERM: terminate, signal.SIGHUP: terminate})
     try:
         tty.setcbreak(descriptor)
-        mode = termios.tcgetattr(descriptor)
-        mode[3] &= ~termios.ISIG  # Ctrl-C is a key like others, and Ctrl-Z none
-        mode[0] &= ~termios.IXON
-        termios.tcsetattr(descriptor, termios.TCSANOW, mode)
-        yield _pressed(descriptor)
+        modes = termios.tcgetattr(descriptor)
+        modes[3] &= ~termios.ISIG  # read Ctrl-C as a key, and ignore Ctrl-Z
+        modes[0] &= ~termios.IXON
+        termios.tcsetattr(descriptor, termios.TCSANOW, modes)
+        yield _read_keys(descriptor)
     finally:
-        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, modes_before)
         install(replaced)
 
 
-def _pressed(descriptor: int) -> Iterator[list[str]]:
-    """Characters as they are typed; those of a key that sends a sequence, as an arrow, are left out."""
+def _read_keys(descriptor: int) -> Iterator[list[str]]:
+    """Yield typed characters, without escape sequences; an empty list if no key was pressed."""
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     while True:
-        if not _waits(descriptor, SECONDS_BETWEEN_LOOKS):
+        if not _is_readable(descriptor, SECONDS_BETWEEN_RESIZE_CHECKS):
             yield []
             continue
         data = os.read(descriptor, 1024)
-        if data.endswith(b"\x1b") and _waits(descriptor, SECONDS_OF_A_SEQUENCE):
+        if data.endswith(b"\x1b") and _is_readable(descriptor, ESCAPE_SEQUENCE_SECONDS):
             data += os.read(descriptor, 1024)
-        yield list(_SEQUENCE.sub("", decoder.decode(data))) if data else ["\x04"]
+        yield list(_ESCAPE_SEQUENCE.sub("", decoder.decode(data))) if data else ["\x04"]
 
 
-def _waits(descriptor: int, seconds: float) -> bool:
-    """Whether something is there to be read within so long."""
+def _is_readable(descriptor: int, seconds: float) -> bool:
     return bool(select.select([descriptor], [], [], seconds)[0])

@@ -13,29 +13,32 @@ import typer
 
 from charseq.cli import streams, text_input
 from charseq.cli.combinations import on_command_line, refuse_all_but, refuse_unused
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import predict as options
+from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
-    Form,
     FormatOption,
     JSONOption,
     ModelOption,
     TextOption,
+    UnknownOption,
     chosen_format,
-    examples,
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import UnknownCharacter, UsageError, cannot_combine
+from charseq.render.base import Form, renderer_for
 from charseq.render.visible import visible
+from charseq.settings.generation_settings import GenerationSettings
 
 if TYPE_CHECKING:
     from charseq.cli.prompts import Prompt
     from charseq.inference.decoding import Decoding
     from charseq.inference.requests import Request
     from charseq.model.model_file import Model
-    from charseq.text.units import Unknown
+    from charseq.text.units import Unit, Unknown
 
 EXAMPLES = [
     "charseq predict",
@@ -49,7 +52,7 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("predict", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(predict))
+    add_command(app, "predict", takes_settings(GenerationSettings)(predict), EXAMPLES)
 
 
 def predict(
@@ -58,8 +61,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="[PROMPT]...",
-            help="What to continue; - reads a prompt a line from standard input.  "
-            "Without any, the text's first character, or a new line where lines were learned.",
+            help="Prompts to continue; - reads one per line from standard input. "
+            "By default the first character of the training text, or a new line for a model of lines.",
             show_default=False,
         ),
     ] = None,
@@ -68,26 +71,13 @@ def predict(
     lines: options.PromptLinesOption = False,
     escapes: options.EscapesOption = False,
     json_input: options.JSONInputOption = False,
-    unknown: options.UnknownOption = "error",
+    unknown: UnknownOption = "error",
     model: ModelOption = None,
-    greedy: options.GreedyOption = False,
-    temperature: options.TemperatureOption = None,
-    top_k: options.TopKOption = 0,
-    top_p: options.TopPOption = 1.0,
-    min_p: options.MinPOption = 0.0,
-    beam: options.BeamOption = 0,
-    samples: options.SamplesOption = 1,
-    seed: options.SeedOption = 0,
-    length: options.LengthOption = None,
-    until: options.UntilOption = None,
-    allow: options.AllowOption = None,
-    pattern: options.PatternOption = None,
-    novel: options.NovelOption = False,
+    *,
+    asked: Asked[GenerationSettings],
     only_new: options.OnlyNewOption = False,
     show_probabilities: options.ShowProbabilitiesOption = False,
     interactive: options.InteractiveOption = False,
-    top: options.TopOption = 5,
-    batch_size: options.BatchSizeOption = 64,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
@@ -97,37 +87,18 @@ def predict(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.prompts import Prompt, Reading, gathered
-    from charseq.inference.decoding import Decoding, Options
-    from charseq.render.predictions import renderer_for
+    from charseq.cli.prompts import Prompt, PromptFormat, read_prompts
+    from charseq.inference.decoding import Decoding
+    from charseq.render.predictions import prediction_view
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, form)
-    asked = Options(
-        greedy=greedy,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        beam=beam,
-        samples=samples,
-        until=text_input.from_environment(until, "UNTIL"),
-        allow=allow,
-        pattern=pattern,
-        novel=novel,
-        top=top if form == "json" else 0 if show_probabilities else None,
-        batch_size=batch_size,
-    )
     path, trained = trained_model(model)
     unit = trained.vocabulary.unit
-    asked = replace(
-        asked,
-        until=[text_input.checked(string, "--until", unit) for string in asked.until],
-        allow=None if allow is None else text_input.checked(allow, "--allow", unit),
-        pattern=None if pattern is None else text_input.checked(pattern, "--pattern", "character"),
-    )
+    top = asked.settings.top if form == "json" else 0 if show_probabilities else None
+    settings = _checked(replace(asked.settings, top=top), unit)
     with streams.immediate_interrupt():  # a pattern may take long
-        decoding = Decoding.of(trained, asked)
+        decoding = Decoding.of(trained, settings)
     given = [*(prompts or []), *(text or [])]
     files = list(file or [])
     if not given and not files:
@@ -138,31 +109,43 @@ def predict(
         _interact(trained, path, given, files, unknown)
         return
     if form != "json":
-        _tell_of_choice(path, decoding, seed, newest=model is None)
+        _tell_of_choice(path, decoding, settings.seed, newest=model is None)
     line_ends = trained.vocabulary.knows_line_ends
-    reading = Reading(unit, lines, escapes, json_input, line_ends)
-    requests_of = partial(_requests, trained, path, unknown=unknown, seed=seed, length=length)
+    prompt_format = PromptFormat(unit, lines, escapes, json_input, line_ends)
+    requests_of = partial(
+        _requests, trained, path, unknown=unknown, seed=settings.seed, length=settings.length
+    )
     source = iter([[Prompt("")]])
     if given or files:
-        arguments = gathered([prompt for prompt in given if prompt != "-"], [], reading)
+        arguments = read_prompts([prompt for prompt in given if prompt != "-"], [], prompt_format)
         deque(requests_of(arguments), maxlen=0)  # raise errors before anything is written
-        source = gathered(given, files, reading)
+        source = read_prompts(given, files, prompt_format)
     batches = requests_of(source)
     first = next(batches, None)
     if first is None:
         text_input.report_empty([*filter("-".__eq__, given), *files], "predict")
         return
-    renderer = renderer_for(
-        form, sys.stdout, trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities
+    view = prediction_view(trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities)
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for requests, changed in chain([first], batches):
+            if changed:
+                done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
+                streams.report_unknown(changed, done)
+            for answer in decoding.answers(trained, requests):
+                renderer.show(answer)
+                if answer.log_probability is not None and form == "table":
+                    streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
+
+
+def _checked(settings: GenerationSettings, unit: "Unit") -> GenerationSettings:
+    """Return settings whose strings a model of this unit can use.  Raises UsageError."""
+    allow, pattern = settings.allow, settings.pattern
+    return replace(
+        settings,
+        until=[text_input.checked_option(string, "--until", unit) for string in settings.until],
+        allow=None if allow is None else text_input.checked_option(allow, "--allow", unit),
+        pattern=None if pattern is None else text_input.checked_option(pattern, "--pattern", "character"),
     )
-    for requests, changed in chain([first], batches):
-        if changed:
-            done = "skipped" if unknown == "skip" else f"read as {trained.vocabulary.replacement!r}"
-            streams.report_unknown(changed, done)
-        for answer in decoding.answers(trained, requests):
-            renderer.show(answer)
-            if answer.log_probability is not None and form == "table":
-                streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
 def _refuse_unused(context: typer.Context, form: Form) -> None:
@@ -226,7 +209,7 @@ def _note_line_ends(trained: "Model", batch: "Sequence[Prompt]") -> None:
     """Show a note if prompts that are files have other line ends than the model's."""
     from charseq.text.unknown import other_line_ends
 
-    notes = (other_line_ends(trained.vocabulary, trained.learned, p.text) for p in batch if p.whole_file)
+    notes = (other_line_ends(trained.vocabulary, trained.memorized, p.text) for p in batch if p.whole_file)
     if note := next(filter(None, notes), ""):
         streams.report(note, "yellow")
 
@@ -248,10 +231,10 @@ def _interact(
 
 def _tell_of_choice(path: Path, decoding: "Decoding", seed: int, *, newest: bool) -> None:
     """Tell which model it is, and the seed where there is chance; of a greedy one people only are told."""
-    if decoding.options.beam:
-        streams.report(f"{visible(str(path))}: beam {decoding.options.beam}", "dim")
-    elif not decoding.choice.greedy:
-        warmth = f"temperature {decoding.choice.temperature:g}"
+    if decoding.settings.beam:
+        streams.report(f"{visible(str(path))}: beam {decoding.settings.beam}", "dim")
+    elif not decoding.sampling.greedy:
+        warmth = f"temperature {decoding.sampling.temperature:g}"
         streams.report(f"{visible(str(path))}: {warmth}, seed {seed}", "dim")
     elif newest and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")

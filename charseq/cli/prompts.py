@@ -1,4 +1,4 @@
-"""Where prompts come from: arguments, files, lines that come one after the other, JSON objects."""
+"""The prompts of predict: arguments, files, arriving lines, JSON objects."""
 
 import json
 import re
@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from charseq.cli import streams, text_input
-from charseq.cli.options.shared import LARGEST_COUNT, LARGEST_SEED
-from charseq.errors import TextError
+from charseq.errors import TextError, quoted
 from charseq.render.visible import visible
+from charseq.settings.generation_settings import GenerationSettings
+from charseq.settings.setting import settings_of
 from charseq.text.corpus import without_last_line_end
 from charseq.text.sources import STANDARD_INPUT
 from charseq.text.units import utf8
@@ -22,98 +23,101 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.|$)",
 
 
 class Prompt(NamedTuple):
-    """What is to be continued, with what a JSON object may say of it."""
+    """A text to continue, with the seed and the length of its JSON object, if any."""
 
     text: str
     seed: int | None = None
     length: int | None = None
     whole_file: bool = False
-    """Whether it is all of a file, of which --lines would make a prompt a line."""
+    """Whether it is a whole file, which --lines would read line by line."""
 
 
-class Reading(NamedTuple):
+class PromptFormat(NamedTuple):
     """How prompts are written."""
 
     unit: "Unit" = "character"
     lines: bool = False
-    """Whether each line of a file is a prompt, not the whole file."""
+    """Whether each line of a file is a prompt."""
     escapes: bool = False
     json_input: bool = False
-    """Whether each line of a file, or of standard input, is a JSON object."""
+    """Whether each line of a file or of standard input is a JSON object."""
     line_ends: bool = True
-    """Whether the model knows line ends; if not, the one that ends a file is left out."""
+    """Whether the model knows line ends; if not, the last one of a file is removed."""
 
 
-def gathered(prompts: Sequence[str] | None, files: Sequence[str], reading: Reading) -> Iterator[list[Prompt]]:
-    """All prompts, in order, those of standard input as they come; those of arguments are there at once.
+def read_prompts(
+    prompts: Sequence[str] | None, files: Sequence[str], form: PromptFormat
+) -> Iterator[list[Prompt]]:
+    """Yield all prompts in order, in batches: arguments together, lines as they arrive.
 
-    Raises TextError.
+    Raises TextError, after yielding the prompts before the faulty one.
     """
-    here: list[Prompt] = []
+    arguments: list[Prompt] = []
     for prompt in prompts or []:
         if prompt == "-":
-            if here:
-                yield here
-            here = []
-            yield from _lines("-", reading)
+            if arguments:
+                yield arguments
+            arguments = []
+            yield from _read_lines("-", form)
         else:
-            (text,) = text_input.arguments([prompt], unit=reading.unit, remedy=text_input.BYTES_REMEDY)
-            here.append(Prompt(_unescaped(text, reading.unit) if reading.escapes else text))
-    if here:
-        yield here
+            (text,) = text_input.arguments([prompt], unit=form.unit, remedy=text_input.BYTES_REMEDY)
+            arguments.append(Prompt(_unescaped(text, form.unit) if form.escapes else text))
+    if arguments:
+        yield arguments
     for name in files:
-        if reading.lines or reading.json_input:
-            yield from _lines(name, reading)
+        if form.lines or form.json_input:
+            yield from _read_lines(name, form)
         else:
-            text = text_input.file_text(name, unit=reading.unit)
+            text = text_input.file_text(name, unit=form.unit)
             if not text:
                 if name == STANDARD_INPUT:
                     continue
-                streams.report(
-                    f"{visible(repr(name))} is empty: its text begins as without a prompt", "yellow"
-                )
-            text = text if reading.line_ends else without_last_line_end(text)
-            text = _unescaped(text, reading.unit) if reading.escapes else text
+                streams.report(f"{visible(repr(name))} is empty: continuing without a prompt", "yellow")
+            text = text if form.line_ends else without_last_line_end(text)
+            text = _unescaped(text, form.unit) if form.escapes else text
             yield [Prompt(text, whole_file=True)]
 
 
-def _lines(name: str, reading: Reading) -> Iterator[list[Prompt]]:
-    for numbered in text_input.lines_as_they_come(name, unit=reading.unit, remedy=text_input.BYTES_REMEDY):
-        good: list[Prompt] = []
+def _read_lines(name: str, form: PromptFormat) -> Iterator[list[Prompt]]:
+    for numbered in text_input.arriving_lines(name, unit=form.unit, remedy=text_input.BYTES_REMEDY):
+        prompts: list[Prompt] = []
         for number, line in numbered:
             try:
-                good.append(_of_line(line, number, reading))
+                prompts.append(_parse_line(line, number, form))
             except TextError:
-                yield good
+                yield prompts
                 raise
-        yield good
+        yield prompts
 
 
-def _of_line(line: str, number: int, reading: Reading) -> Prompt:
-    if reading.json_input:
-        return _of_json(line, number, reading.unit)
-    return Prompt(_unescaped(line, reading.unit) if reading.escapes else line)
+def _parse_line(line: str, number: int, form: PromptFormat) -> Prompt:
+    if form.json_input:
+        return _parse_json(line, number, form.unit)
+    return Prompt(_unescaped(line, form.unit) if form.escapes else line)
 
 
-def _of_json(line: str, number: int, unit: "Unit") -> Prompt:
-    """A prompt with a seed and a length of its own."""
+def _parse_json(line: str, number: int, unit: "Unit") -> Prompt:
+    """Return the prompt of a JSON object.  Raises TextError, which names the line and the fault."""
     remedy = 'write objects such as {"prompt": "To be", "seed": 1, "length": 80}, each a line'
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise TextError(f"line {number} of the prompts is not JSON: {error}", hint=remedy) from None
+        where = f": syntax error at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise TextError(f"line {number} of the prompts is not JSON{where}", hint=remedy) from None
     if not isinstance(record, dict) or not isinstance(record.get("prompt"), str):
         raise TextError(
             f"line {number} of the prompts needs an object with a string as its prompt", hint=remedy
         )
     unknown = record.keys() - {"prompt", "seed", "length"}
     if unknown:
-        raise TextError(f"line {number} of the prompts has an unknown key {min(unknown)!r}", hint=remedy)
-    for key, largest in (("seed", LARGEST_SEED), ("length", LARGEST_COUNT)):
-        value = record.get(key)
-        if value is not None and (type(value) is not int or not 0 <= value <= largest):
+        raise TextError(
+            f"line {number} of the prompts has an unknown key {quoted(min(unknown))}", hint=remedy
+        )
+    for key in ("seed", "length"):
+        setting, value = settings_of(GenerationSettings)[key], record.get(key)
+        if value is not None and not setting.accepts(value):
             raise TextError(
-                f"line {number} of the prompts: {key} {value!r} is no whole number from 0 to {largest}",
+                f"line {number} of the prompts: {key} {json.dumps(value)} is not {setting.requirement}",
                 hint=remedy,
             )
     if unit == "byte":
@@ -122,10 +126,13 @@ def _of_json(line: str, number: int, unit: "Unit") -> Prompt:
 
 
 def _unescaped(text: str, unit: "Unit") -> str:
-    r"""Text with what \n, \t, \r, \\, \xHH, \uHHHH and \UHHHHHHHH stand for; of bytes, \xHH is one."""
+    r"""Return a text with \n, \t, \r, \\, \xHH, \uHHHH and \UHHHHHHHH replaced by their characters.
 
-    def character(found: re.Match[str]) -> str:
-        code = found[1]
+    In a model of bytes, \xHH is a byte.  Raises TextError for another escape.
+    """
+
+    def character(match: re.Match[str]) -> str:
+        code = match[1]
         if code in ESCAPES:
             return ESCAPES[code]
         number = int(code[1:], 16) if len(code) > 1 else sys.maxunicode + 1
@@ -134,11 +141,11 @@ def _unescaped(text: str, unit: "Unit") -> str:
         if number <= sys.maxunicode:
             return chr(number)
         raise TextError(
-            f"{found[0]!r} in the prompt {text!r} is no escape",
+            f"{match[0]!r} in the prompt {text!r} is not an escape",
             hint=r"write \n, \t, \r, \\, \xHH or \uHHHH, or leave --escapes out",
         )
 
-    found = _ESCAPE.sub(character, text)
+    unescaped = _ESCAPE.sub(character, text)
     if unit == "byte":
-        return utf8(found, f"the prompt {text!r}").decode("utf-8", "surrogateescape")
-    return found
+        return utf8(unescaped, f"the prompt {text!r}").decode("utf-8", "surrogateescape")
+    return unescaped

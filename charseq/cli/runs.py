@@ -1,4 +1,4 @@
-"""charseq runs: what there is, and what a model file holds.  Never imports torch."""
+"""charseq runs: list runs, and show the contents of a model file.  Never imports torch."""
 
 import sys
 from typing import Annotated, Any
@@ -7,19 +7,19 @@ import typer
 
 from charseq.cli import completions, streams
 from charseq.cli.combinations import on_command_line
+from charseq.cli.command import add_command, new_group
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, examples, option
+from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, option
 
 EXAMPLES = ["charseq runs", "charseq runs --json", "charseq runs show", "charseq runs show --verify"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command, which is a group that lists by itself."""
-    group = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
-    listed = streams.quiet_on_broken_pipe(runs)
-    group.callback(invoke_without_command=True, epilog=examples(EXAMPLES))(listed)
-    group.command("show", epilog=examples(EXAMPLES[2:]))(streams.quiet_on_broken_pipe(show))
-    app.add_typer(group, name="runs")
+    group = new_group("runs", EXAMPLES)
+    group.callback(invoke_without_command=True)(streams.quiet_on_broken_pipe(runs))
+    add_command(group, "show", show, EXAMPLES[2:])
+    app.add_typer(group)
 
 
 def runs(
@@ -29,20 +29,23 @@ def runs(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """List the runs here, the oldest first: what was trained, how it ended, and what came of it."""
+    """List the runs, oldest first: model, status and results."""
     if context.invoked_subcommand:
         _pass_on(context, context.invoked_subcommand)
         return
-    from charseq.render.runs import show_list
+    from charseq.render.base import renderer_for
+    from charseq.render.runs import RUNS
     from charseq.runs.folder import all_runs, runs_folder
     from charseq.runs.history import summary
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     found = [summary(folder) for folder in all_runs()]
     if not found:
-        streams.report(f"there is no run in {str(runs_folder())!r}; charseq train makes one", "dim")
+        streams.report(f"no runs in {str(runs_folder())!r}; 'charseq train' creates one", "dim")
         return
-    show_list(found, form=form, output=sys.stdout)
+    with renderer_for(form, RUNS, sys.stdout) as renderer:
+        for run in found:
+            renderer.show(run)
 
 
 def _pass_on(context: typer.Context, command: str) -> None:
@@ -65,20 +68,19 @@ def show(
             autocompletion=completions.models,
         ),
     ] = None,
-    verify: Annotated[
-        bool, option("--verify", help="Read the tensors, too, and check the hash of each.")
-    ] = False,
+    verify: Annotated[bool, option("--verify", help="Read all tensors and check their hashes.")] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Tell what a model file holds: network, vocabulary, settings, measures, tensors; nothing is executed."""
+    """Show the contents of a model file: network, vocabulary, settings, measurements and tensors."""
     from charseq.model.model_file import describe
-    from charseq.render.model import show_model
+    from charseq.render.base import renderer_for
+    from charseq.render.model import model_view
     from charseq.runs.model_paths import model_path
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     path = model_path(run)
-    told = describe(path, verify=verify)
-    show_model(path, told, verified=verify, form=form, output=sys.stdout)
+    with renderer_for(form, model_view(path, verified=verify), sys.stdout) as renderer:
+        renderer.show(describe(path, verify=verify))

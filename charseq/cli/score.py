@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, text_input
+from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.predict import UnknownOption
+from charseq.cli.options.parsers import number, whole
 from charseq.cli.options.shared import (
     DebugOption,
     FileOption,
@@ -16,14 +17,15 @@ from charseq.cli.options.shared import (
     JSONOption,
     ModelOption,
     TextOption,
+    UnknownOption,
     chosen_format,
-    examples,
-    number,
     option,
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import RequirementNotMet, UsageError
+from charseq.render.base import renderer_for
 from charseq.render.visible import visible
+from charseq.settings.setting import ADVANCED, TEXT, Bounds
 
 if TYPE_CHECKING:
     from charseq.inference.scoring import ScoredText
@@ -39,46 +41,46 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("score", epilog=examples(EXAMPLES))(streams.quiet_on_broken_pipe(score))
+    add_command(app, "score", score, EXAMPLES)
 
 
 def score(
     given: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]...", help="What to score; - is standard input.", show_default=False),
+        typer.Argument(metavar="[TEXT]...", help="Texts to score; - is standard input.", show_default=False),
     ] = None,
     text: TextOption = None,
     file: FileOption = None,
     lines: Annotated[
         bool,
-        option("--lines", help="Score every line by itself; a model of lines always does.", panel="Text"),
+        option("--lines", help="Score each line separately, as a model of lines always does.", panel=TEXT),
     ] = False,
     unknown: UnknownOption = "error",
     model: ModelOption = None,
     sort: Annotated[
         Literal["surprising", "likely"] | None,
-        option("--sort", help="The most surprising first, or the likeliest.", show_default="as they come"),
+        option("--sort", help="Order: most surprising or most likely first.", default="input order"),
     ] = None,
     threshold: Annotated[
         float | None,
         option(
             "--threshold",
-            parser=number(0, float("inf")),
+            parser=number(Bounds(0, float("inf"))),
             metavar="BITS",
-            help="Show only what has more bits a character; status 3 where anything has.",
+            help="Show only texts with more bits per character; exit code 3 if there are any.",
         ),
     ] = None,
     per_character: Annotated[
-        bool, option("--per-character", help="In a pipe, a line a character: its bits and its rank.")
+        bool, option("--per-character", help="Plain output: one line per character, with bits and rank.")
     ] = False,
     batch_size: Annotated[
         int,
         option(
             "--batch-size",
             metavar="N",
-            min=1,
-            max=10_000,
-            help="Texts read side by side; changes no score.",
+            parser=whole(Bounds(1, 10_000)),
+            help="Texts per batch; the scores do not depend on it.",
+            panel=ADVANCED,
         ),
     ] = 64,
     format: FormatOption = "auto",
@@ -86,20 +88,20 @@ def score(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Tell how surprising texts are to a trained model, character by character.
+    """Show how surprising texts are to a trained model, character by character.
 
-    Surprise is in bits: 0 for a certain character, 1 for one of two alike.
-    The first character of a text is read, not scored: nothing stands before it.
-    A model of lines reads lines, and scores their first characters and their ends, too.
+    Surprisal is in bits: 0 for a certain character, 1 for one of two equally probable ones.  The first
+    character of a text has no context and is not scored.  A model of lines also scores the first character
+    and the end of each line.
     """
     from charseq import native
 
     native.share_cores()
     from charseq.cli.score_input import ScoreInput
-    from charseq.render.scores import renderer_for
+    from charseq.render.scores import score_view
 
-    if not text_input.any_given(given, text, file):
-        raise text_input.none_given(EXAMPLES[0], " to score")
+    if not text_input.names_text(given, text, file):
+        raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     strings, files = _sources(given, text, file, trained.vocabulary.unit)
@@ -112,15 +114,14 @@ def score(
         if files and not lines:
             raise UsageError("--sort ranks texts and lines, not files", hint="add --lines")
         scores = iter(sorted(map(source.without_surprisals, scores), key=_by(sort)))
-    renderer = renderer_for(
-        form, sys.stdout, trained, lines=lines, per_character=per_character, unknown=unknown
-    )
+    view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown)
     seen = past = 0
-    for scored in scores:
-        seen += 1
-        if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
-            past += 1
-            renderer.show(scored)
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for scored in scores:
+            seen += 1
+            if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
+                past += 1
+                renderer.show(scored)
     if source.unknown_characters:
         done = "skipped" if unknown == "skip" else "taken for the least likely"
         streams.report_unknown(source.unknown_characters, done)

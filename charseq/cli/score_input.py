@@ -12,7 +12,7 @@ from charseq.errors import UnknownCharacter
 from charseq.inference.scoring import ScoredText, Surprisals, score_stream, score_texts
 from charseq.model.model_file import Model
 from charseq.text.corpus import AnyCorpus, lines_of
-from charseq.text.sources import STANDARD_INPUT, Given
+from charseq.text.sources import STANDARD_INPUT, TextSource
 from charseq.text.unknown import PROMPT, TEXT_FILE, other_line_ends
 from charseq.text.vocabulary import EncodedText, Ids
 
@@ -44,7 +44,7 @@ class ScoreInput:
         lines = [line for text in texts for line in lines_of(text)]
         yield from self._batch("", list(enumerate(lines, 1)))
         for name in files:
-            for batch in text_input.lines_as_they_come(
+            for batch in text_input.arriving_lines(
                 name, unit=self.model.vocabulary.unit, remedy=text_input.BYTES_REMEDY
             ):
                 self.has_lines = True
@@ -58,8 +58,8 @@ class ScoreInput:
         yield from self._batch("", list(enumerate(texts, 1)))
         vocabulary = self.model.vocabulary
         for name in files:
-            source = Given(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
-            text_input.tell_who_types(source.files)
+            source = TextSource(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
+            text_input.report_typing(source.files)
             with source.opened(
                 sys.stdin.buffer, may_be_empty=True, report_mark=text_input.report_mark
             ) as corpus:
@@ -112,7 +112,7 @@ class ScoreInput:
     def _note_line_ends(self, text: str) -> None:
         """Show a note, once, if a text has other line ends than the model's."""
         if not self._line_ends_noted and (
-            note := other_line_ends(self.model.vocabulary, self.model.learned, text)
+            note := other_line_ends(self.model.vocabulary, self.model.memorized, text)
         ):
             streams.report(note, "yellow")
             self._line_ends_noted = True

@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from types import FrameType
 
-from charseq.errors import ExitStatus
+from charseq.errors import ExitCode
 from charseq.render.screen import Screen
 from charseq.system import suspension
 from charseq.system.signals import install, stop_process
@@ -38,11 +39,11 @@ class Stop:
         return self.signal is not None or self.unheard
 
     @property
-    def status(self) -> ExitStatus:
+    def exit_code(self) -> ExitCode:
         """The exit code that it makes."""
         if self.signal is None:
-            return ExitStatus.DONE
-        return ExitStatus.INTERRUPTED if self.signal == signal.SIGINT else ExitStatus.TERMINATED
+            return ExitCode.DONE
+        return ExitCode.INTERRUPTED if self.signal == signal.SIGINT else ExitCode.TERMINATED
 
 
 @contextlib.contextmanager
@@ -50,14 +51,16 @@ def stopping() -> Iterator[Stop]:
     """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once.
 
     Before anything has begun, the first one ends it, too.  Ctrl-Z releases the screen and stops the process;
-    while it is stopped, `stopped_time` stands still.  A signal that was ignored from the start stays ignored.
+    while it is stopped, `running_time` stands still.  A signal that was ignored from the start stays ignored.
     """
     stop = Stop()
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    # Before the handlers, which do nothing: so no signal between the two is lost.
+    # Before the handlers, which leave the answer to the watcher: so no signal between the two is lost.
     woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], lambda *_: None))
+    replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], _heed))
+    if os.name == "posix":
+        suspension.beat(time.monotonic())  # before the thread runs: the process may be stopped at once
     watcher = threading.Thread(target=_Watcher(stop, reading).watch, daemon=True)
     watcher.start()
     try:
@@ -71,6 +74,12 @@ def stopping() -> Iterator[Stop]:
         watcher.join(timeout=1)
 
 
+def _heed(number: int, frame: FrameType | None) -> None:
+    """Leave a signal to the watcher; but learn of a stop in the main thread, before it draws again."""
+    if number == getattr(signal, "SIGCONT", None):
+        suspension.continued()
+
+
 class _Watcher:
     """A thread that answers signals: Python's own handlers wait for the end of a long matrix product."""
 
@@ -80,19 +89,23 @@ class _Watcher:
 
     def watch(self) -> None:
         """Answer every signal, until the other end of the pipe is closed."""
-        late = time.monotonic() + 2 * suspension.HEARTBEAT
+        if os.name == "posix":  # SIGCONT goes to the main thread, which then knows of it as soon as it runs
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
         while True:
-            if self._has_come():
+            has_come = self._has_come()
+            now = time.monotonic()  # before the answers: whatever stops the process after this is noticed
+            if has_come:
                 received = os.read(self._reading, 64)
                 if not received:
                     break
                 for number in dict.fromkeys(received):
                     self._answer(number)
-            elif time.monotonic() > late and self._has_come():
-                continue  # late because the process was stopped: SIGCONT tells
-            if os.name == "posix":
-                suspension.beat()
-            late = time.monotonic() + 2 * suspension.HEARTBEAT
+            if os.name != "posix":
+                continue
+            # Late, perhaps because the process was stopped: let SIGCONT tell before a heartbeat denies it.
+            if suspension.is_late(now) and (has_come or self._has_come()):
+                continue
+            suspension.beat(now)
         suspension.unwatch()
         os.close(self._reading)
 
@@ -110,21 +123,21 @@ class _Watcher:
         elif number == signal.SIGTSTP:
             self._suspend()
         elif number == signal.SIGCONT:
-            was_stopped = suspension.continued()
-            if was_stopped and self._stop.screen:  # by SIGSTOP, of which nothing tells beforehand
+            suspension.continued()
+            if self._stop.screen:
                 self._stop.screen.redraw()
 
     def _ask_to_stop(self, number: int) -> None:
         stop, now = self._stop, time.monotonic()
         if stop.signal is not None:
             if now - self._asked >= ONE_SIGNAL:
-                os._exit(stop.status)
+                os._exit(stop.exit_code)
             return
         stop.signal, self._asked = number, now
         if not stop.begun:
             with contextlib.suppress(OSError):
                 os.write(2, b"\nstopped; nothing was learned yet\n")
-            os._exit(stop.status)
+            os._exit(stop.exit_code)
         with contextlib.suppress(OSError):
             message = b"stopping, and saving the model; again to leave at once"
             # A live table ends in the line that the cursor is on, and draws itself anew from there.

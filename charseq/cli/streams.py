@@ -72,6 +72,8 @@ def quiet_on_broken_pipe(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:  # caught here, because typer would exit with 1
             redirect_to_null(sys.stdout)
         except KeyboardInterrupt:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()  # output that the interrupt cut short belongs before the line end
             if sys.stderr.isatty():  # the terminal has written ^C
                 print(file=sys.stderr)  # noqa: T201
             raise

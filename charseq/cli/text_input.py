@@ -1,4 +1,4 @@
-"""Where a command's text comes from, by option, argument or environment."""
+"""The text of a command: options, arguments, environment variables, files and standard input."""
 
 import contextlib
 import os
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
     from charseq.errors import TextError
     from charseq.text.corpus import AnyCorpus
-    from charseq.text.sources import Given
+    from charseq.text.sources import TextSource
     from charseq.text.units import Normalization, Unit
     from charseq.text.vocabulary import Vocabulary
 
 
-def from_environment(given: Sequence[str] | None, name: str) -> list[str]:
-    """A repeatable option, or its one value from the environment, which is not cut at spaces."""
-    return list(given or [value for value in [os.environ.get(f"CHARSEQ_{name}")] if value])
+def from_environment(values: Sequence[str] | None, name: str) -> list[str]:
+    """Return the values of a repeatable option, or the single value of its environment variable."""
+    return list(values or [value for value in [os.environ.get(f"CHARSEQ_{name}")] if value])
 
 
 def file_text(name: str, *, unit: "Unit") -> str:
-    """A file, or standard input, as one text, which may be empty.  Raises TextError."""
-    tell_who_types([name])
-    (text,) = _gathered([], [name], unit, may_be_empty=True)
+    """Return a file, or standard input, as one text, which may be empty.  Raises TextError."""
+    report_typing([name])
+    (text,) = _read([], [name], unit, may_be_empty=True)
     return text
 
 
-def _gathered(
+def _read(
     texts: Sequence[str], files: Sequence[str], unit: "Unit", *, may_be_empty: bool = False
 ) -> "tuple[str, ...]":
-    """Read texts and files, each a sequence.  Raises TextError."""
+    """Return texts and the contents of files.  Raises TextError."""
     from charseq.text.sources import gather
 
-    found = gather(
+    corpus = gather(
         texts,
         files,
         lines=False,
@@ -51,11 +51,11 @@ def _gathered(
         may_be_empty=may_be_empty,
         report_mark=report_mark,
     )
-    return found.sequences
+    return corpus.sequences
 
 
-def inspected(
-    given: Sequence[str] | None,
+def texts_to_inspect(
+    positional: Sequence[str] | None,
     texts: Sequence[str] | None,
     files: Sequence[str] | None,
     *,
@@ -63,41 +63,43 @@ def inspected(
     vocabulary: "Vocabulary | None",
     example: str,
 ) -> list[str]:
-    """All texts that a command inspects: positional, --text and --file.
+    """Return the texts of an inspecting command: positional, --text and --file.
 
-    With the vocabulary of a model there may be none, and a file loses its last line end if the model knows no
-    line ends.  Raises TextError, which shows the example if a text is missing.
+    With a model's `vocabulary` there may be none, and a file loses its last line end if the model knows no
+    line ends.  Raises TextError, which shows the `example` if a text is missing.
     """
     from charseq.text.corpus import without_last_line_end
 
-    found = arguments(given, unit=unit)
-    if not found and not any_given(texts, files):
+    inspected = arguments(positional, unit=unit)
+    if not inspected and not names_text(texts, files):
         if vocabulary is not None:
             return []
-        raise none_given(example)
-    if texts or files or not found:
+        raise missing_text(example)
+    if texts or files or not inspected:
         strings, files = _named(texts, files)
-        more = _gathered(strings, files, unit)
-        found += more[: len(strings)]
-        keeps = vocabulary is None or vocabulary.knows_line_ends
-        found += (text if keeps else without_last_line_end(text) for text in more[len(strings) :])
-    return found
+        more = _read(strings, files, unit)
+        inspected += more[: len(strings)]
+        knows_line_ends = vocabulary is None or vocabulary.knows_line_ends
+        inspected += (
+            text if knows_line_ends else without_last_line_end(text) for text in more[len(strings) :]
+        )
+    return inspected
 
 
-def any_given(*given: Sequence[str] | None) -> bool:
-    """Whether a command, or the environment, names any text or file."""
-    return any(given) or bool(from_environment(None, "TEXT") or from_environment(None, "FILE"))
+def names_text(*values: Sequence[str] | None) -> bool:
+    """Return whether a command, or the environment, names any text or file."""
+    return any(values) or bool(from_environment(None, "TEXT") or from_environment(None, "FILE"))
 
 
-def none_given(example: str, purpose: str = "") -> "TextError":
-    """Return the error of a command with positional texts that was given none."""
+def missing_text(example: str, purpose: str = "") -> "TextError":
+    """Return the error for a command with positional texts that has none."""
     from charseq.errors import TextError
 
     hint = f"give one: {example}; or by --text or --file PATH (- is standard input)"
     return TextError(f"no text{purpose} was given", hint=hint)
 
 
-def given(
+def text_source(
     texts: Sequence[str] | None,
     files: Sequence[str] | None,
     *,
@@ -105,12 +107,12 @@ def given(
     unit: "Unit",
     normalization: "Normalization",
     extra: str = "",
-) -> "Given":
-    """What they name, and how it is to be read, from standard input if it is that."""
-    from charseq.text.sources import Given
+) -> "TextSource":
+    """Return the texts and files of a command, or of its environment, and how to read them."""
+    from charseq.text.sources import TextSource
 
     texts, files = _named(texts, files)
-    return Given(tuple(texts), tuple(files), lines, unit, normalization, extra)
+    return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra)
 
 
 def report_mark(name: str) -> None:
@@ -119,7 +121,7 @@ def report_mark(name: str) -> None:
 
 
 def without_mark(data: bytes, name: str, unit: "Unit") -> bytes:
-    """The bytes of a file, or of standard input, without their byte-order mark, which is reported."""
+    """Return the bytes of a file or of standard input without a byte-order mark, and report the mark."""
     from charseq.text.corpus import mark_length
 
     length = mark_length(data, unit)
@@ -129,85 +131,85 @@ def without_mark(data: bytes, name: str, unit: "Unit") -> bytes:
 
 
 def _named(texts: Sequence[str] | None, files: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """The texts and files of a command, the environment's where it has none."""
+    """Return the texts and files of a command, or of its environment if it names none."""
     files = from_environment(files, "FILE")
     texts = from_environment(texts, "TEXT") if texts or not files else []
-    tell_who_types(files)
+    report_typing(files)
     return texts, files
 
 
-def arguments(given: Sequence[str] | None, *, unit: "Unit" = "character", remedy: str = "") -> list[str]:
-    """Positional texts; - stands for the lines of standard input.
+def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy: str = "") -> list[str]:
+    """Return positional texts, with the lines of standard input in place of -.
 
-    Raises TextError, with a `remedy` of the command's own for bytes that are not UTF-8.
+    Raises TextError; `remedy` is its hint for bytes that are not UTF-8.
     """
     from charseq.errors import TextError
     from charseq.text.corpus import ANY_BYTES, decoded, reading
     from charseq.text.sources import STANDARD_INPUT, checked
 
     remedy = remedy or ANY_BYTES
-    found: list[str] = []
-    for text in given or []:
+    result: list[str] = []
+    for text in texts or []:
         if text == STANDARD_INPUT:
-            tell_who_types([STANDARD_INPUT])
+            report_typing([STANDARD_INPUT])
             with reading("standard input"):
                 data = sys.stdin.buffer.read()
-            read = without_mark(data, "standard input", unit)
-            offset = len(data) - len(read)
-            lines = decoded(read, "standard input", unit, remedy, offset=offset).splitlines()
+            content = without_mark(data, "standard input", unit)
+            offset = len(data) - len(content)
+            lines = decoded(content, "standard input", unit, remedy, offset=offset).splitlines()
             if not lines:
                 raise TextError("standard input is empty", hint="pipe a text into it")
-            found += lines
+            result += lines
         else:
-            found.append(checked(text, f"the argument {text!r}", unit, remedy))
-    return found
+            result.append(checked(text, f"the argument {text!r}", unit, remedy))
+    return result
 
 
-def checked(text: str, option: str, unit: "Unit") -> str:
-    """The string of an option.  Raises TextError for bytes that are not UTF-8, where the unit is no byte."""
+def checked_option(text: str, option: str, unit: "Unit") -> str:
+    """Return the string of an option.  Raises TextError if it is not UTF-8, and the unit is not the byte."""
     from charseq.text.sources import checked
 
     return checked(text, f"{option} {text!r}", unit, "write it in UTF-8")
 
 
-def lines_as_they_come(
+def arriving_lines(
     name: str, *, unit: "Unit" = "character", remedy: str = ""
 ) -> Iterator[list[tuple[int, str]]]:
-    r"""The lines of a file, or of standard input (-), with their numbers: those that are there already.
+    r"""Yield the lines of a file, or of standard input (-), and their numbers, as soon as they can be read.
 
-    They end in \n or \r\n.  Raises TextError.
+    Lines end with \n or \r\n.  Raises TextError.
     """
     from charseq.text.corpus import ANY_BYTES, decoded, reading
     from charseq.text.sources import STANDARD_INPUT, open_file
 
     if name == STANDARD_INPUT:
-        tell_who_types([STANDARD_INPUT])
+        report_typing([STANDARD_INPUT])
         context: AbstractContextManager[Any]
         source, context = "standard input", contextlib.nullcontext(sys.stdin.buffer)
     else:
         source, context = repr(name), open_file(name)
-    number, offset, held = 0, 0, b""
+    number, offset, unread = 0, 0, b""
     with context as file:
         while True:
             with reading(source):
                 block = file.read1(BLOCK)
-            held += block
-            end = held.rfind(b"\n") + 1 if block else len(held)
+            unread += block
+            end = unread.rfind(b"\n") + 1 if block else len(unread)
             if end and not offset:
-                whole, held = held, without_mark(held, source, unit)
-                offset = len(whole) - len(held)
+                data, unread = unread, without_mark(unread, source, unit)
+                offset = len(data) - len(unread)
                 end -= offset
             if end:
-                text = decoded(held[:end], source, unit, remedy or ANY_BYTES, offset=offset)
+                text = decoded(unread[:end], source, unit, remedy or ANY_BYTES, offset=offset)
                 lines = text.removesuffix("\n").split("\n")
                 yield [(number + i, line.removesuffix("\r")) for i, line in enumerate(lines, 1)]
-                number, offset, held = number + len(lines), offset + end, held[end:]
+                number, offset, unread = number + len(lines), offset + end, unread[end:]
             if not block:
                 return
 
 
-def tell_who_types(files: Sequence[str]) -> None:
-    """Where standard input is one of them, and a terminal, say that it is waited for."""
+def report_typing(files: Sequence[str]) -> None:
+    """Report on standard error that a terminal is read, if standard input is one of the files."""
     if "-" in files and sys.stdin.isatty():
         streams.report("reading standard input until Ctrl-D", "dim")
 
@@ -222,7 +224,7 @@ def suggest_lines(corpus: "AnyCorpus") -> None:
 
 
 def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool = False) -> None:
-    """Say on standard error that there is nothing to do.  An empty file or pipe is no mistake."""
+    """Report on standard error that the input is empty, which is not an error."""
     names = " and ".join("standard input" if name == "-" else visible(repr(name)) for name in files)
     if only_empty_lines:
         reason = f"{names} {'has' if len(files) == 1 else 'have'} only empty lines"

@@ -1,21 +1,20 @@
 """charseq train: learn a text, and show what the network predicts after every epoch."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
-from typer.core import TyperCommand
 
-from charseq.cli import streams, text_input
-from charseq.cli.combinations import exclusive, refuse_split_of_nothing
+from charseq.cli import text_input
+from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli.command import Command, add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import train as options
-from charseq.cli.options.settings import takes_settings
+from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
-    CellOption,
     DebugOption,
     FileOption,
     FormatOption,
@@ -26,13 +25,9 @@ from charseq.cli.options.shared import (
     UnitOption,
     VocabularyOption,
     chosen_format,
-    examples,
 )
 from charseq.cli.signals import stopping
-from charseq.errors import UsageError
-
-if TYPE_CHECKING:
-    from charseq.runs.resume import Resumption
+from charseq.settings.train_settings import TrainSettings
 
 EXAMPLES = [
     "charseq train --text hihello --cell lstm",
@@ -45,11 +40,10 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command = streams.quiet_on_broken_pipe(takes_settings(train))
-    app.command("train", cls=_Train, epilog=examples(EXAMPLES))(command)
+    add_command(app, "train", takes_settings(TrainSettings)(train), EXAMPLES, _Train)
 
 
-class _Train(TyperCommand):
+class _Train(Command):
     """A command whose --resume may stand alone, which typer does not know."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -74,11 +68,10 @@ def train(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cell: CellOption = None,
-    given: Any = None,
-    patience: options.PatienceOption = None,
+    *,
+    asked: Asked[TrainSettings],
     resume: options.ResumeOption = None,
-    save_every: options.SaveEveryOption = "60s",  # type: ignore[assignment]
+    save_every: options.SaveEveryOption = 60.0,
     out: options.OutOption = None,
     force: options.ForceOption = False,
     require_accuracy: options.RequireAccuracyOption = None,
@@ -87,66 +80,30 @@ def train(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Learn a text; after every epoch show what the network predicts."""
+    """Train a model on a text; after every epoch show what the network predicts."""
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.training_run import Training, follow
-    from charseq.runs.folder import new_run, require_new, resumed_run, runs_folder
-    from charseq.settings.defaults import choose
-    from charseq.system.suspension import running_time
+    from charseq.cli.training_run import follow
+    from charseq.runs.prepare import prepare
+    from charseq.training.torch_requirement import power_of_device
 
     refuse_split_of_nothing(context)
-    exclusive(resume=resume, out=out)
-    exclusive(resume=resume, force=force)
-    if force and out is None:
-        raise UsageError("--force replaces the run in --out, and there is no --out", hint="add --out FOLDER")
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    asked = {**given, "cell": cell, "patience": patience}
-    source = text_input.given(text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary)
-    resumed = None
-    if resume is not None:
-        resumed = _resumption(resume, _given(context, asked)).with_text(source)
-        source = resumed.given
-    elif out is not None:
-        require_new(out, force=force)
-    else:
-        runs_folder()  # refused now rather than after torch was loaded
-    began = running_time()
-    with stopping() as stop, source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
-        known = source.vocabulary(corpus)
-        if resumed:
-            settings, run = resumed.settings, partial(resumed_run, resumed.folder, resumed.logged)
-        else:
-            settings = choose(corpus, len(known), asked, power=lambda: _power_of(given["device"]))
-            from charseq.model.network import Network
-
-            Network.of(settings, len(known))
-            if form != "json" and not settings.stride:
-                text_input.suggest_lines(corpus)
-            run = partial(new_run, settings.cell, out, force=force)
-        training = Training(corpus, known, settings, run, source, resumed, save_every, began)
-        follow(training, form, require_accuracy, stop)
-
-
-def _given(context: typer.Context, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Of some options those that someone gave, wherever."""
-    sources = {name: context.get_parameter_source(name) for name in asked}
-    return {name: asked[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
-
-
-def _resumption(run: str, given: Mapping[str, Any]) -> "Resumption":
-    """The run to go on with, with the settings that are given anew."""
-    from charseq.runs.resume import named_run, resumption
-
-    return resumption(named_run(run)).with_changes(given)
-
-
-def _power_of(device: str) -> float:
-    """What the device can do; asked only where sizes depend on it, for it takes torch to know."""
-    from charseq.training.torch_requirement import require_torch
-
-    require_torch()
-    from charseq.training.device import power_of
-
-    return power_of(device)
+    source = text_input.text_source(
+        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+    )
+    run = prepare(
+        source,
+        asked.explicit,
+        out=out,
+        force=force,
+        resume=resume,
+        power=partial(power_of_device, asked.settings.device),
+        standard_input=sys.stdin.buffer,
+        report_mark=text_input.report_mark,
+    )
+    with stopping() as stop, run as plan:
+        if form != "json" and not plan.resumed and not plan.settings.stride:
+            text_input.suggest_lines(plan.corpus)
+        follow(plan, form, require_accuracy, stop, save_every=save_every)

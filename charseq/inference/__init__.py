@@ -1,1 +1,1 @@
-"""What a trained model writes: one symbol after the other or by a search, freely or within bounds."""
+"""Generate and score text with a trained model: sampling, beam search, constraints; no torch."""

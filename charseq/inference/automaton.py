@@ -1,4 +1,4 @@
-"""A regular expression as an automaton over a vocabulary's symbols, compiled within bounds."""
+"""Compile a regular expression to an automaton over symbols, with limits on time and memory."""
 
 import importlib.util
 import json
@@ -13,15 +13,17 @@ import numpy.typing as npt
 
 from charseq.errors import CharseqError, UsageError
 
-SECONDS = 3
-"""How long a pattern may be compiled."""
-BYTES = 400_000_000
-"""The address space in which it is compiled."""
-ENTRIES = 5_000_000
-"""The most pairs of a state and a symbol."""
+MAX_SECONDS = 3
+"""Time limit of a compilation."""
+MAX_BYTES = 400_000_000
+"""Address space of the process that compiles."""
+MAX_TRANSITIONS = 5_000_000
+"""Maximum number of states times symbols."""
 WORKER = Path(__file__).with_name("regex_worker.py")
+"""The script that compiles."""
 ANCHORS = ("^", "$", r"\A", r"\z")
 SYNTAX = "it may have classes, groups, alternatives and repetitions, but no look-around, \\b or \\1"
+"""The hint for a pattern that cannot be compiled."""
 SHARED_ERRORS = (
     "unbalanced parenthesis",
     "missing )",
@@ -31,20 +33,19 @@ SHARED_ERRORS = (
     "nothing to repeat",
     "min repeat greater than max repeat",
 )
-"""What Python says of patterns that are ill-formed in either syntax."""
+"""Beginnings of Python's messages about patterns that are ill-formed in both syntaxes."""
 _EXTENDED = re.compile(r"\(\?[a-zA-Z]*x")
-"""The flag that lets a pattern have comments."""
+"""The flag for comments in a pattern."""
 
 States = npt.NDArray[np.int32]
 
 
-def compiled(pattern: str, symbols: Sequence[bytes | None]) -> tuple[States, npt.NDArray[np.bool_]]:
-    """Compile a pattern that texts match as a whole.
+def compile_pattern(pattern: str, symbols: Sequence[bytes | None]) -> tuple[States, npt.NDArray[np.bool_]]:
+    """Compile a pattern that matches whole texts.
 
-    `symbols` [V] are the bytes of each, None where it may not be used.  Returns the state that follows each
-    state [S V] by each symbol, -1 where none does, and which states [S] are accepting; the first state is 0.
-    Raises UsageError where the pattern is ill-formed, or cannot be followed symbol by symbol, or needs more
-    time, memory or states than the limits above.
+    `symbols` [V] are the bytes of each symbol, None for one that may not be used.  Returns the next state
+    [S V] of each state and symbol, -1 for none, and whether a state is accepting [S]; state 0 is the first.
+    Raises UsageError if the pattern is ill-formed, has no automaton, or exceeds the limits above.
     """
     if importlib.util.find_spec("outlines_core") is None:
         raise UsageError("--pattern needs the package outlines_core", hint="pip install outlines_core")
@@ -52,40 +53,41 @@ def compiled(pattern: str, symbols: Sequence[bytes | None]) -> tuple[States, npt
         "path": sys.path,
         "pattern": _without_anchors(pattern),
         "symbols": [None if symbol is None else symbol.decode("latin-1") for symbol in symbols],
-        "seconds": SECONDS,
-        "bytes": BYTES,
-        "entries": ENTRIES,
+        "seconds": MAX_SECONDS,
+        "bytes": MAX_BYTES,
+        "transitions": MAX_TRANSITIONS,
     }
-    answer, _, rows = _answered(pattern, json.dumps(request).encode()).partition(b"\n")
+    answer, _, rows = _run_worker(pattern, json.dumps(request).encode()).partition(b"\n")
     outcome = json.loads(answer)
-    if error := outcome.get("error"):
-        raise _refused(pattern, error)
+    if reason := outcome.get("error"):
+        raise _refusal(pattern, reason)
     accepting = np.array(outcome["accepting"], np.bool_)
     return np.frombuffer(rows, np.int32).reshape(len(accepting), len(symbols)), accepting
 
 
-def _answered(pattern: str, request: bytes) -> bytes:
-    """What the worker answers.  Raises UsageError where it came to its limits."""
-    command = [sys.executable, "-I", "-S", str(WORKER)]  # without site: the request has the paths
+def _run_worker(pattern: str, request: bytes) -> bytes:
+    """Return the output of the worker.  Raises UsageError if it reaches its limits."""
+    command = [sys.executable, "-I", "-S", str(WORKER)]  # without site: the request has the import paths
     try:
-        ended = subprocess.run(  # noqa: S603 - a program and a file of ours
-            command, input=request, capture_output=True, timeout=SECONDS, check=False
+        process = subprocess.run(  # noqa: S603 - this interpreter and a script of this package
+            command, input=request, capture_output=True, timeout=MAX_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        raise _refused(pattern, "TooLarge") from None
-    if ended.returncode < 0:  # ended by a signal: the library aborts where memory is refused
-        raise _refused(pattern, "TooLarge")
-    if ended.returncode:
-        last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise _refusal(pattern, "TooLarge") from None
+    if process.returncode < 0:  # ended by a signal: the library aborts where memory is refused
+        raise _refusal(pattern, "TooLarge")
+    if process.returncode:
+        last = process.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise CharseqError(f"--pattern {pattern!r} cannot be compiled: {''.join(last)}")
-    return ended.stdout
+    return process.stdout
 
 
-def _refused(pattern: str, reason: str) -> UsageError:
-    """The error for what the worker reports."""
+def _refusal(pattern: str, reason: str) -> UsageError:
+    """Return the error for a reason that the worker reports."""
     if reason in ("TooLarge", "MemoryError"):
         return UsageError(
-            f"--pattern {pattern!r} has too many states: it takes over {SECONDS} seconds, or too much memory",
+            f"--pattern {pattern!r} has too many states: it takes more than {MAX_SECONDS} seconds or too "
+            "much memory",
             hint="repeat less, or write it without .* before a repetition",
         )
     if reason != "IllFormed":
@@ -96,16 +98,16 @@ def _refused(pattern: str, reason: str) -> UsageError:
         )
     try:
         re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as wrong:
-        if str(wrong).startswith(SHARED_ERRORS):
-            return UsageError(f"--pattern {pattern!r} is no regular expression: {wrong}", hint=SYNTAX)
+    except (re.error, OverflowError, RecursionError) as error:
+        if str(error).startswith(SHARED_ERRORS):
+            return UsageError(f"--pattern {pattern!r} is not a regular expression: {error}", hint=SYNTAX)
     return UsageError(f"--pattern {pattern!r} is not in the syntax of --pattern", hint=SYNTAX)
 
 
 def _without_anchors(pattern: str) -> str:
-    r"""Take off a ^ in front and a $ behind, which change nothing.
+    r"""Return a pattern without a ^ at its beginning and a $ at its end, which change nothing.
 
-    Raises UsageError for one elsewhere, and for \A and \z.
+    Raises UsageError for an anchor elsewhere, and for \A and \z.
     """
     comments = "|#[^\n]*" if _EXTENDED.search(pattern) else ""
     depth, first, last = 0, 0, len(pattern)

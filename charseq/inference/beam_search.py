@@ -1,4 +1,4 @@
-"""The likeliest continuations of a text, by beam search."""
+"""Beam search: the most probable continuations of a prompt."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,22 +7,22 @@ import numpy as np
 
 from charseq.inference.constraint import Constraint
 from charseq.inference.requests import DEFAULT_ALTERNATIVES, Request, Step, prompt_ids
-from charseq.inference.sampling import thoughts
-from charseq.inference.stopping import Ending
+from charseq.inference.sampling import step_probabilities
+from charseq.inference.stopping import StoppingRule
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import log_softmax, require_finite
 from charseq.model.sliding_stepper import begun
 
 
 class Beam(NamedTuple):
-    """One continuation, and how likely all of it is, the end of a line included, in nats."""
+    """A continuation and its log-probability in nats, which includes the end of a line."""
 
     steps: tuple[Step, ...]
     log_probability: float
 
 
 class _Path(NamedTuple):
-    """What was added so far, and the state of the constraint."""
+    """The symbols added so far, and the state of the constraint."""
 
     ids: tuple[int, ...]
     steps: tuple[Step, ...]
@@ -39,55 +39,56 @@ def beams(
     constraint: Constraint | None = None,
     top: int = DEFAULT_ALTERNATIVES,
 ) -> list[Beam]:
-    """The likeliest continuations that a search of this width finds, the likeliest first.
+    """Return at most `width` continuations, the most probable first, found by a search of that width.
 
-    After every symbol the `width` likeliest texts go on.  It ends where none that goes on could still become
-    likelier than `width` ones that are whole, for a text only becomes less likely.  Texts end as by
-    `continuations`; lengths are not made up for.  Raises UnknownCharacter, UsageError.
+    After every symbol the `width` most probable unfinished paths are kept.  The search ends when none of
+    them can become more probable than `width` finished ones: a path only becomes less probable as it grows.
+    Continuations end as those of `continuations` do; log-probabilities are not normalized by length.
 
-    Source: Lowerre 1976, "The HARPY speech recognition system".
+    Raises UnknownCharacter, and UsageError if no text of the length satisfies the constraint.
+    Source: Lowerre 1976, "The HARPY Speech Recognition System".
     """
-    ending = Ending(model, request.length, until, constraint)
-    given, vocabulary = prompt_ids(model, request), model.vocabulary
-    limit = ending.limit(given)
-    whole: list[_Path] = []
-    going = [_Path((), (), 0.0, 0)]
+    rule = StoppingRule(model, request.length, until, constraint)
+    prompt, vocabulary = prompt_ids(model, request), model.vocabulary
+    limit = rule.limit(prompt)
     if limit == 0:
         return [Beam((), 0.0)]
-    reader, last = begun(model, [given])
-    while going:
+    finished: list[_Path] = []
+    active = [_Path((), (), 0.0, 0)]
+    reader, last = begun(model, [prompt])
+    while active:
         logits = reader.read(last)
         require_finite(logits)
         log_p = log_softmax(logits.astype(np.float64))
         if constraint:
-            states = np.array([path.state for path in going])
-            log_p[~constraint.allowed(states, [limit - len(path.ids) for path in going])] = -np.inf
-        total = log_p + np.array([[path.log_probability] for path in going])
+            states = np.array([path.state for path in active])
+            log_p[~constraint.allowed(states, [limit - len(path.ids) for path in active])] = -np.inf
+        total = log_p + np.array([[path.log_probability] for path in active])
         order = np.argsort(-total, axis=None, kind="stable")[:width]
         parents, ids = (axis[np.isfinite(total.flat[order])] for axis in np.unravel_index(order, total.shape))
-        told = list(thoughts(logits[parents], ids.tolist(), top, vocabulary.symbols))
-        afterwards = constraint.after(states[parents], ids).tolist() if constraint else [0] * len(ids)
-        found, rows = [], []
-        for parent, symbol, thought, state in zip(
-            parents.tolist(), ids.tolist(), told, afterwards, strict=True
+        steps = step_probabilities(logits[parents], ids.tolist(), top, vocabulary.symbols)
+        next_states = constraint.advance(states[parents], ids).tolist() if constraint else [0] * len(ids)
+        extended, rows = [], []
+        for row, symbol, probabilities, state in zip(
+            parents.tolist(), ids.tolist(), steps, next_states, strict=True
         ):
-            before = going[parent]
-            likely = float(total[parent, symbol])
+            parent, log_probability = active[row], float(total[row, symbol])
             if vocabulary.boundary and symbol == 0:
-                whole.append(before._replace(log_probability=likely))
+                finished.append(parent._replace(log_probability=log_probability))
                 continue
-            step = Step(vocabulary.symbols[symbol], *thought)
-            path = _Path((*before.ids, symbol), (*before.steps, step), likely, state)
-            if ending.is_over(given, path.ids, limit, state):
-                whole.append(path)
+            step = Step(vocabulary.symbols[symbol], *probabilities)
+            path = _Path((*parent.ids, symbol), (*parent.steps, step), log_probability, state)
+            if rule.is_complete(prompt, path.ids, limit, state):
+                finished.append(path)
             else:
-                found.append(path)
-                rows.append(parent)
-        whole = sorted(whole, key=lambda path: -path.log_probability)[:width]
-        if len(whole) == width and found and found[0].log_probability <= whole[-1].log_probability:
+                extended.append(path)
+                rows.append(row)
+        finished = sorted(finished, key=lambda path: -path.log_probability)[:width]
+        is_full = len(finished) == width and len(extended) > 0
+        if is_full and extended[0].log_probability <= finished[-1].log_probability:
             break
-        going = found
-        if going:
+        active = extended
+        if active:
             reader.keep(rows)
-            last = np.array([path.ids[-1] for path in going])
-    return [Beam(path.steps, path.log_probability) for path in whole]
+            last = np.array([path.ids[-1] for path in active])
+    return [Beam(path.steps, path.log_probability) for path in finished]

@@ -1,4 +1,4 @@
-"""Which symbols may come next, so that a text can still become one that was asked for."""
+"""Constrain continuations: which symbols may come next, given a pattern or a set of allowed characters."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,39 +6,41 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.errors import UsageError
-from charseq.inference.automaton import States, compiled
+from charseq.inference.automaton import States, compile_pattern
 from charseq.text.vocabulary import Ids, Vocabulary
 
-NEVER = np.iinfo(np.int32).max
+UNREACHABLE = np.iinfo(np.int32).max
+"""The distance of a state from which no accepting state can be reached."""
 
 
 class Constraint:
-    """A finite automaton over a vocabulary's symbols.  A text is whole where its state is an accepting one.
+    """A finite automaton over the symbols of a vocabulary; a text satisfies it in an accepting state.
 
-    A state knows how many symbols it is away from the nearest accepting one, so no way is taken that cannot
-    be finished with the symbols there are, in the length there is.  The end of a line is left to models of
-    lines, where the text is whole.
+    Every state has a distance: the number of symbols to the nearest accepting state.  A symbol is allowed
+    only if the text can still be finished, with known symbols and within the length.  A model of lines may
+    end a line in an accepting state.
     """
 
-    def __init__(self, following: States, accepting: npt.NDArray[np.bool_], *, boundary: bool) -> None:
-        self._following = following
-        """The next state [S V], -1 where there is none."""
-        self._distance = _distances(following, accepting)
-        beyond = np.where(following < 0, NEVER, self._distance[following])
+    def __init__(self, transitions: States, accepting: npt.NDArray[np.bool_], *, boundary: bool) -> None:
+        """`transitions` [S V] are the next states, -1 for none; `accepting` [S]; state 0 is the first."""
+        self._transitions = transitions
+        self._distance = _distances(transitions, accepting)
+        next_distance = np.where(transitions < 0, UNREACHABLE, self._distance[transitions])
         if boundary:
-            beyond[:, 0] = np.where(accepting, 0, NEVER)
-        self._beyond = beyond
-        """How far the next state [S V] is from an accepting one."""
-        self._nearest = beyond[:, int(boundary) :].min(1)
+            next_distance[:, 0] = np.where(accepting, 0, UNREACHABLE)
+        self._next_distance = next_distance
+        """The distance of the next state [S V]."""
+        self._least_next_distance = next_distance[:, int(boundary) :].min(1)
 
     @classmethod
     def of(
         cls, vocabulary: Vocabulary, *, allow: str | None = None, pattern: str | None = None
     ) -> "Constraint":
-        """Only texts of some characters, or that match a pattern as a whole, or both.
+        """Return the constraint to the characters of `allow`, to texts that match a pattern, or to both.
 
-        The pattern is one of https://docs.rs/regex/latest/regex/#syntax.  Raises UsageError where it is
-        ill-formed, or no text of the vocabulary matches it, or none of the characters is known.
+        The syntax of a pattern is that of https://docs.rs/regex/latest/regex/#syntax; it matches the whole
+        text.  Raises UsageError if the pattern is ill-formed, if no text of known symbols matches it, or if
+        the model knows none of the allowed characters.
         """
         allowed = np.ones(len(vocabulary), np.bool_)
         if allow is not None:
@@ -50,64 +52,65 @@ class Constraint:
                     hint=f"it knows {vocabulary.listing}",
                 )
         if pattern is None:
-            following = np.where(allowed, 0, -1).astype(np.int32)[None]
-            return cls(following, np.ones(1, np.bool_), boundary=vocabulary.boundary)
-        spelled = zip(allowed, _spelled(vocabulary), strict=True)
-        following, accepting = compiled(pattern, [data if known else None for known, data in spelled])
-        made = cls(following, accepting, boundary=vocabulary.boundary)
-        if made.shortest == NEVER:
+            transitions = np.where(allowed, 0, -1).astype(np.int32)[None]
+            return cls(transitions, np.ones(1, np.bool_), boundary=vocabulary.boundary)
+        symbols = [
+            data if usable else None for usable, data in zip(allowed, _bytes_of(vocabulary), strict=True)
+        ]
+        constraint = cls(*compile_pattern(pattern, symbols), boundary=vocabulary.boundary)
+        if constraint.shortest == UNREACHABLE:
             raise UsageError(
                 f"no text of the model's characters matches --pattern {pattern!r}",
                 hint=f"it knows {vocabulary.listing}",
             )
-        return made
+        return constraint
 
     @property
     def shortest(self) -> int:
-        """How many symbols the shortest text has; NEVER where there is none."""
+        """The number of symbols of the shortest text; UNREACHABLE if there is none."""
         return int(self._distance[0])
 
     def start(self, rows: int) -> States:
-        """The state of texts [B] to which nothing was added."""
+        """Return the first state of each text [B]."""
         return np.zeros(rows, np.int32)
 
-    def allowed(self, states: States, left: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """States [B], and how many symbols may yet be added to each text -> which may be next [B V]."""
-        room: npt.NDArray[np.bool_] = self._beyond[states] < np.array(left)[:, None]
-        return room
+    def allowed(self, states: States, remaining: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Return which symbols may come next [B V], in states [B] with so many symbols left to add [B]."""
+        allowed: npt.NDArray[np.bool_] = self._next_distance[states] < np.array(remaining)[:, None]
+        return allowed
 
-    def after(self, states: States, ids: Ids) -> States:
-        """The states [B] once a symbol each [B] was added."""
-        return self._following[states, ids]
+    def advance(self, states: States, ids: Ids) -> States:
+        """Return the states [B] after one more symbol each [B]."""
+        return self._transitions[states, ids]
 
-    def is_whole(self, state: int) -> bool:
-        """Whether a text may end here."""
+    def is_accepting(self, state: int) -> bool:
+        """Return whether a text may end in a state."""
         return bool(self._distance[state] == 0)
 
-    def leads_on(self, state: int, left: int) -> bool:
-        """Whether anything can follow, where so many symbols may yet be added."""
-        return bool(self._nearest[state] < left)
+    def can_continue(self, state: int, remaining: int) -> bool:
+        """Return whether any symbol may come next, with so many symbols left to add."""
+        return bool(self._least_next_distance[state] < remaining)
 
 
-def _distances(following: States, accepting: npt.NDArray[np.bool_]) -> States:
-    """How many symbols each state [S] is from the nearest accepting one: breadth first, backward."""
-    edges = np.flatnonzero(following >= 0)
-    targets = following.ravel()[edges]
+def _distances(transitions: States, accepting: npt.NDArray[np.bool_]) -> States:
+    """Return the distance of every state [S], by breadth-first search from the accepting ones."""
+    edges = np.flatnonzero(transitions >= 0)
+    targets = transitions.ravel()[edges]
     order = np.argsort(targets, kind="stable")
-    sources = (edges[order] // following.shape[1]).astype(np.int32)
-    bounds = np.searchsorted(targets[order], np.arange(len(following) + 1)).tolist()
-    found = np.full(len(following), NEVER, np.int32)
+    sources = (edges[order] // transitions.shape[1]).astype(np.int32)
+    bounds = np.searchsorted(targets[order], np.arange(len(transitions) + 1)).tolist()
+    distances = np.full(len(transitions), UNREACHABLE, np.int32)
     front, distance = np.flatnonzero(accepting), 0
     while len(front):
-        found[front] = distance
+        distances[front] = distance
         distance += 1
         before = np.concatenate([sources[bounds[state] : bounds[state + 1]] for state in front.tolist()])
-        front = np.unique(before[found[before] == NEVER])
-    return found
+        front = np.unique(before[distances[before] == UNREACHABLE])
+    return distances
 
 
-def _spelled(vocabulary: Vocabulary) -> Iterator[bytes]:
-    """The bytes of every symbol."""
+def _bytes_of(vocabulary: Vocabulary) -> Iterator[bytes]:
+    """Yield the bytes of every symbol."""
     encoding = "latin-1" if vocabulary.unit == "byte" else "utf-8"
     for symbol in vocabulary.symbols:
         yield symbol.encode(encoding, "strict" if vocabulary.unit == "byte" else "surrogatepass")

@@ -1,4 +1,4 @@
-"""What a trained network thinks while a text is typed."""
+"""Follow a text that is typed: after every key, the next symbol's probabilities and the hidden units."""
 
 from typing import NamedTuple
 
@@ -11,23 +11,23 @@ from charseq.model.sliding_stepper import reader_for
 from charseq.text.units import Unknown
 
 
-class Mind(NamedTuple):
-    """What the network expects after a text, and what its last layer holds."""
+class Output(NamedTuple):
+    """The output of a network after a text."""
 
-    likeliest: tuple[tuple[str, float], ...]
-    """Symbols with their probabilities, the likeliest first; the end of a line is an empty one."""
+    probabilities: tuple[tuple[str, float], ...]
+    """All symbols with their probabilities, in falling order; the end of a line is an empty symbol."""
     h: Floats
-    """The output [H] of the last layer's cell."""
+    """The hidden units [H] of the last layer."""
 
 
 class Explorer:
-    """A text that grows and shrinks, and a network that has read it."""
+    """A text that grows and shrinks, and the output of a model that has read it."""
 
     def __init__(self, model: Model) -> None:
         self.model, self.text = model, ""
-        self.mind: Mind | None = None
-        """None before the first symbol, where lines were not learned."""
-        self._read: list[int] = []
+        self.output: Output | None = None
+        """None before the first symbol, except in a model of lines."""
+        self._ids: list[int] = []
         self._reader = reader_for(model)
         self.write("")
 
@@ -39,15 +39,12 @@ class Explorer:
         encoded = self.model.vocabulary.encode_text(text, unknown=unknown, begin=True)
         ids = encoded.ids.tolist()
         self.text = encoded.text
-        if ids[: len(self._read)] != self._read or len(ids) == len(self._read):  # nothing to go on with
-            self._reader, self._read = reader_for(self.model), []
-        if not ids:
-            self.mind = None
-        for symbol in ids[len(self._read) :]:
+        if ids[: len(self._ids)] != self._ids or len(ids) == len(self._ids):  # read from the beginning
+            self._reader, self._ids = reader_for(self.model), []
+        for symbol in ids[len(self._ids) :]:
             logits = self._reader.read(np.array([symbol]))
-        if ids:
-            self.mind = self._thought(logits[0])
-        self._read = ids
+        self.output = self._output(logits[0]) if ids else None
+        self._ids = ids
         return encoded.unknown
 
     def add(self, character: str, unknown: Unknown = "error") -> None:
@@ -55,7 +52,7 @@ class Explorer:
         self.write(self.text + character, unknown)
 
     def shorten(self) -> None:
-        """Take the last character away, or as many as make one symbol with it."""
+        """Remove the last character, or as many as form one symbol with it."""
         text = self.text[:-1]
         while True:
             try:
@@ -65,10 +62,10 @@ class Explorer:
                 text = text[:-1]
 
     def accept(self) -> bool:
-        """Write the likeliest symbol.  Returns False where that ended a line, and a new one begins."""
-        if self.mind is None:
+        """Append the most probable symbol.  Return False if it ended a line, and a new one begins."""
+        if self.output is None:
             return True
-        symbol = self.mind.likeliest[0][0]
+        symbol = self.output.probabilities[0][0]
         if not symbol:
             self.write("")
             return False
@@ -77,11 +74,11 @@ class Explorer:
 
     def _symbols(self) -> list[str]:
         vocabulary = self.model.vocabulary
-        return [vocabulary.symbols[i] for i in self._read[int(vocabulary.boundary) :]]
+        return [vocabulary.symbols[i] for i in self._ids[int(vocabulary.boundary) :]]
 
-    def _thought(self, logits: Floats) -> Mind:
+    def _output(self, logits: Floats) -> Output:
         require_finite(logits)
         p = np.exp(log_softmax(logits.astype(np.float64)))
         order = np.argsort(-p, kind="stable").tolist()
         symbols = self.model.vocabulary.symbols
-        return Mind(tuple((symbols[i], float(p[i])) for i in order), self._reader.output)
+        return Output(tuple((symbols[i], float(p[i])) for i in order), self._reader.output)

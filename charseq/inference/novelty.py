@@ -1,4 +1,4 @@
-"""Lines that the training text did not hold, and none of them twice."""
+"""Sample lines that are not in the training text, each of them once."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,79 +9,90 @@ from charseq.inference.requests import Request, Step, prompt_ids
 from charseq.model.line_digests import Digests, holds
 from charseq.model.model_file import Model
 
-DRAWS = 5_000
-"""In a row that give nothing new, before a prompt is given up."""
-AT_ONCE, MOST_AT_ONCE = 64, 4096
+MAX_REJECTED = 5_000
+"""Consecutive samples without a new line after which a prompt fails."""
+MIN_SAMPLES = 64
+"""Samples drawn together, over several prompts."""
+MAX_SAMPLES = 4096
+"""Maximum number of samples drawn together for one prompt."""
 
-Found = tuple[Request, list[Step]]
+NewLine = tuple[Request, list[Step]]
 Continue = Callable[[Iterable[Request]], Iterator[Iterator[Step]]]
-"""`charseq.inference.continuation.continuations` with all that is decided."""
+"""`charseq.inference.continuation.continuations` with all arguments but the requests."""
 
 
-class _Wanted:
-    """A prompt, how many new lines of it are wanted, and those found."""
+class _Search:
+    """A prompt, the number of new lines still to find, and the lines found."""
 
     def __init__(self, request: Request, count: int) -> None:
         self.request, self.missing = request, count
-        self.drawn = self.in_vain = 0
-        self.found: list[Found] = []
-        """Those that were not yet told."""
+        self._drawn = self._rejected = 0
+        self._unread: list[NewLine] = []
         self._texts: set[str] = set()
 
-    def next(self) -> Iterator[Request]:
-        """As many more samples as lines are missing, or, where few are new, more and more."""
-        more = min(max(self.missing, self.drawn // 2), MOST_AT_ONCE)
-        first, self.drawn = self.drawn, self.drawn + more
-        return (self.request._replace(sample=sample) for sample in range(first, self.drawn))
+    def next_samples(self) -> Iterator[Request]:
+        """Yield requests for the missing lines, or for more and more samples if few of them are new."""
+        more = min(max(self.missing, self._drawn // 2), MAX_SAMPLES)
+        first, self._drawn = self._drawn, self._drawn + more
+        return (self.request._replace(sample=sample) for sample in range(first, self._drawn))
 
-    def take(self, model: Model, lines: Digests, request: Request, steps: list[Step]) -> None:
-        """Keep a line if it is new.  Raises CharseqError where for long none was."""
+    def add(self, model: Model, known: Digests, request: Request, steps: list[Step]) -> None:
+        """Keep a line if it is new.  Raises CharseqError after MAX_REJECTED consecutive known ones."""
+        if not self.missing:
+            return
         vocabulary = model.vocabulary
         line = vocabulary.decode(prompt_ids(model, request))
         line += vocabulary.joined(step.character for step in steps)
-        if not self.missing:
-            return
-        if line not in self._texts and not holds(lines, line):
+        if line not in self._texts and not holds(known, line):
             self._texts.add(line)
-            self.found.append((request, steps))
-            self.missing, self.in_vain = self.missing - 1, 0
+            self._unread.append((request, steps))
+            self.missing, self._rejected = self.missing - 1, 0
             return
-        self.in_vain += 1
-        if self.in_vain >= DRAWS:
+        self._rejected += 1
+        if self._rejected >= MAX_REJECTED:
             raise CharseqError(
-                f"{len(self._texts):,} new lines were found for the prompt {request.prompt!r}, "
-                f"{self.missing:,} less than wanted; the last {DRAWS:,} that were drawn are old or repeated",
-                hint="raise --temperature, loosen what may be written, or ask for fewer --samples",
+                f"found {len(self._texts):,} new lines for the prompt {request.prompt!r}, "
+                f"{self.missing:,} too few; the last {MAX_REJECTED:,} samples were training lines or repeats",
+                hint="raise --temperature, loosen --allow, --pattern or --length, or lower --samples",
             )
 
-    def told(self) -> list[Found]:
-        """What was found since it was asked for the last time."""
-        found, self.found = self.found, []
+    def pop_found(self) -> list[NewLine]:
+        """Return the lines found since the last call."""
+        found, self._unread = self._unread, []
         return found
 
 
-def novel(model: Model, requests: Sequence[Request], samples: int, continued: Continue) -> Iterator[Found]:
-    """For each prompt so many lines that the training text did not hold, all different, in order.
+def novel(
+    model: Model, requests: Sequence[Request], samples: int, continue_all: Continue
+) -> Iterator[NewLine]:
+    """Yield `samples` different lines for each prompt, in order, that are not in the training text.
 
-    Samples are drawn until there are enough, so what a prompt gives does not depend on the others.  Raises
-    UsageError for a model that did not keep its lines, CharseqError where too many were drawn in vain.
+    The lines of a prompt do not depend on the other prompts.  Raises UsageError for a model without the
+    digests of its training lines, CharseqError if too few new lines are found.
     """
     if not model.vocabulary.boundary:
-        raise UsageError("--novel is for models of lines, and this is none", hint="train one with --lines")
+        raise UsageError("--novel requires a model of lines", hint="train one with --lines")
     if model.lines is None:
         raise UsageError(
-            "--novel cannot know the lines that this model learned: there were more than a million to keep",
+            "--novel cannot be used with this model: it has more than a million training lines, "
+            "and does not store their digests",
             hint="train it on fewer lines, or leave --novel out",
         )
-    step = max(1, AT_ONCE // samples)
+    step = max(1, MIN_SAMPLES // samples)
     for first in range(0, len(requests), step):
-        block = deque(_Wanted(request, samples) for request in requests[first : first + step])
-        while block:
-            drawn, again = tee((wanted, r) for wanted in list(block) if wanted.missing for r in wanted.next())
-            for (wanted, request), steps in zip(drawn, continued(r for _, r in again), strict=True):
-                wanted.take(model, model.lines, request, list(steps))
-                yield from block[0].told()
-                if not any(one.missing for one in block):
+        searches = deque(_Search(request, samples) for request in requests[first : first + step])
+        while searches:
+            drawn, again = tee(
+                (search, request)
+                for search in list(searches)
+                if search.missing
+                for request in search.next_samples()
+            )
+            continuations = continue_all(request for _, request in again)
+            for (search, request), steps in zip(drawn, continuations, strict=True):
+                search.add(model, model.lines, request, list(steps))
+                yield from searches[0].pop_found()
+                if not any(one.missing for one in searches):
                     break
-            while block and not block[0].missing:
-                yield from block.popleft().told()
+            while searches and not searches[0].missing:
+                yield from searches.popleft().pop_found()

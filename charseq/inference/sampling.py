@@ -1,4 +1,4 @@
-"""How the next symbol is chosen, for many texts at once."""
+"""Choose the next symbol of each text: greedy or sampled, with temperature, top-k, top-p and min-p."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,42 +11,36 @@ from charseq.model.numpy_ops import Floats, log_softmax, quietly, require_finite
 from charseq.text.vocabulary import Ids
 
 DRAWN_AT_ONCE = 1 << 14
-"""Random numbers for a text, or those for one symbol where that takes more."""
+"""Random numbers drawn at once for each text; at least those for one symbol."""
 
-Thought = tuple[float, tuple[tuple[str, float], ...]]
-"""The probability of what was chosen, and the likeliest symbols with theirs."""
-NOTHING: Thought = (float("nan"), ())
+StepProbabilities = tuple[float, tuple[tuple[str, float], ...]]
+"""The probability of the chosen symbol, and the most probable symbols with theirs."""
+NOT_COMPUTED: StepProbabilities = (float("nan"), ())
 
 
 @dataclass(frozen=True)
-class Choice:
-    """How the next character is chosen.
-
-    Temperature 0 takes the likeliest.  What is unlikely is left out first: by `top_k` (0: none) all but so
-    many, by `top_p` (1: none) all but the likeliest that make up this much, by `min_p` (0: none) what has
-    less than this part of the likeliest one's probability; the last two after the temperature.
-
-    Sources: Fan et al. 2018, arXiv:1805.04833; Holtzman et al. 2019, arXiv:1904.09751; Nguyen et al. 2024,
-    arXiv:2407.01082.
-    """
+class SamplingParams:
+    """How the next symbol is chosen: top-k first, then top-p and min-p at the given temperature."""
 
     temperature: float
+    """0 always takes the most probable symbol."""
     top_k: int = 0
+    """0 disables top-k."""
     top_p: float = 1.0
+    """1 disables top-p."""
     min_p: float = 0.0
+    """0 disables min-p."""
 
     @property
     def greedy(self) -> bool:
-        """Whether nothing is left to chance."""
+        """Whether the most probable symbol is always chosen."""
         return self.temperature == 0 or self.top_k == 1
 
 
-class Noise:
-    """For each text, from its own generator, a random number for every symbol [B V], again and again.
+class GumbelNoise:
+    """Standard Gumbel noise [B V] for every step, each text's from a generator of its own.
 
-    They are Gumbel's: the largest sum of a logit and its number is at each symbol with the probability that
-    softmax gives it.  So no sum over the symbols is needed, nor a search in it.
-
+    The argmax of logits plus noise is a sample from their softmax; it needs neither a sum nor a search.
     Source: Gumbel 1954; Maddison et al. 2014, arXiv:1411.0030.
     """
 
@@ -57,59 +51,104 @@ class Noise:
         self._next = 0
 
     def next(self) -> Floats:
-        """The next numbers."""
+        """Return the noise of the next step [B V]."""
         if self._next == len(self._drawn):
             drawn = [generator.standard_exponential(self._shape) for generator in self._generators]
-            exact = np.maximum(np.stack(drawn, 1), np.finfo(np.float64).tiny)
-            self._drawn = np.negative(np.log(exact)).astype(np.float32)
+            positive = np.maximum(np.stack(drawn, 1), np.finfo(np.float64).tiny)
+            self._drawn = np.negative(np.log(positive)).astype(np.float32)
             self._next = 0
         self._next += 1
-        numbers: Floats = self._drawn[self._next - 1]
-        return numbers
+        noise: Floats = self._drawn[self._next - 1]
+        return noise
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these texts only."""
+        """Continue with these texts only."""
         self._generators = [self._generators[row] for row in rows]
         self._drawn = self._drawn[:, rows]
 
 
-def chosen(logits: Floats, choice: Choice, noise: Noise, allowed: npt.NDArray[np.bool_] | None = None) -> Ids:
-    """One symbol for each row of logits [B V], of those that are allowed [B V] -> ids [B]."""
+def sample(
+    logits: Floats, params: SamplingParams, noise: GumbelNoise, allowed: npt.NDArray[np.bool_] | None = None
+) -> Ids:
+    """Choose a symbol for each row of logits [B V], among those allowed [B V] -> ids [B]."""
     if allowed is not None:
-        logits = np.where(allowed, logits, np.float32(-np.inf))
-    if not choice.greedy:
-        if choice.top_k or choice.top_p < 1:
-            logits = _likeliest_only(logits, choice)
-        if choice.min_p:
-            least = logits.max(1, keepdims=True) + choice.temperature * math.log(choice.min_p)
-            logits = np.where(logits >= least, logits, np.float32(-np.inf))
-        logits = logits + choice.temperature * noise.next()  # times the temperature, which may be tiny
+        logits = _mask(logits, allowed)
+    if not params.greedy:
+        if params.top_k:
+            logits = top_k(logits, params.top_k)
+        if params.top_p < 1:
+            logits = top_p(logits, params.top_p, params.temperature)
+        if params.min_p:
+            logits = min_p(logits, params.min_p, params.temperature)
+        logits = temperature(logits, params.temperature, noise.next())
     ids: Ids = logits.argmax(1)
     return ids
 
 
-def _likeliest_only(logits: Floats, choice: Choice) -> Floats:
-    """Logits [B V] with those that top-k and top-p leave out at minus infinity."""
+def temperature(logits: Floats, value: float, noise: Floats) -> Floats:
+    """Add noise [B V] to logits [B V] so that their argmax is a sample of softmax(logits / temperature).
+
+    The noise is multiplied by the temperature; dividing the logits by a tiny one would overflow.
+    """
+    return logits + value * noise
+
+
+def top_k(logits: Floats, k: int) -> Floats:
+    """Mask all but the k most probable symbols of each row [B V]; of equal ones, the first are kept.
+
+    Source: Fan et al. 2018, "Hierarchical Neural Story Generation", arXiv:1805.04833.
+    """
+    if k >= logits.shape[1]:
+        return logits
+    threshold = np.partition(logits, -k, axis=1)[:, -k, None]
+    above, equal = logits > threshold, logits == threshold
+    missing = k - above.sum(1, keepdims=True)
+    return _mask(logits, above | (equal & (equal.cumsum(1) <= missing)))
+
+
+def top_p(logits: Floats, p: float, temperature: float = 1.0) -> Floats:
+    """Mask all but the nucleus of each row [B V]: the fewest symbols with a total probability of p or more.
+
+    Probabilities are those at the temperature.  Of equal ones, the first are kept.
+    Source: Holtzman et al. 2019, "The Curious Case of Neural Text Degeneration", arXiv:1904.09751.
+    """
     order = np.argsort(-logits, 1, kind="stable")
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(order.shape[1])[None], 1)
-    kept = rank < (choice.top_k or order.shape[1])
-    if choice.top_p < 1:
-        falling = np.take_along_axis(np.where(kept, logits, -np.inf), order, 1).astype(np.float64)
-        before = np.exp(log_softmax((falling - falling[:, :1]) / choice.temperature)).cumsum(1)
-        before = np.concatenate([np.zeros((len(before), 1)), before[:, :-1]], 1)
-        kept &= np.take_along_axis(before < choice.top_p, rank, 1)
-    return np.where(kept, logits, np.float32(-np.inf))
+    falling = np.take_along_axis(logits, order, 1).astype(np.float64)
+    total = np.exp(log_softmax((falling - falling[:, :1]) / temperature)).cumsum(1)
+    total_before = np.concatenate([np.zeros((len(total), 1)), total[:, :-1]], 1)
+    kept = np.empty(logits.shape, np.bool_)
+    np.put_along_axis(kept, order, total_before < p, 1)
+    return _mask(logits, kept)
 
 
-def thoughts(logits: Floats, ids: Sequence[int], top: int, symbols: Sequence[str]) -> Iterator[Thought]:
-    """For each row of logits [B V] what the model thinks of the symbol in `ids`, and of the likeliest."""
+def min_p(logits: Floats, p: float, temperature: float = 1.0) -> Floats:
+    """Mask the symbols of each row [B V] with less than p times the probability of the most probable one.
+
+    Probabilities are those at the temperature.
+    Source: Nguyen et al. 2024, "Turning Up the Heat: Min-p Sampling", arXiv:2407.01082.
+    """
+    least = logits.max(1, keepdims=True) + temperature * math.log(p)
+    return _mask(logits, logits >= least)
+
+
+def step_probabilities(
+    logits: Floats, ids: Sequence[int], top: int, symbols: Sequence[str]
+) -> Iterator[StepProbabilities]:
+    """Yield, for each row of logits [B V], the probability of the symbol in `ids`, and the `top` highest.
+
+    Raises CharseqError for NaN or infinite logits.
+    """
     require_finite(logits)
     with quietly():
         log_p = log_softmax(logits)
     p = np.exp(log_p)
     order = np.argsort(-log_p, 1, kind="stable")[:, :top]
-    best = np.take_along_axis(p, order, 1).tolist()
-    of_chosen = p[np.arange(len(p)), ids].tolist()
-    for probability, places, values in zip(of_chosen, order.tolist(), best, strict=True):
-        yield probability, tuple((symbols[i], value) for i, value in zip(places, values, strict=True))
+    highest = np.take_along_axis(p, order, 1).tolist()
+    chosen = p[np.arange(len(p)), ids].tolist()
+    for probability, best, values in zip(chosen, order.tolist(), highest, strict=True):
+        yield probability, tuple((symbols[i], value) for i, value in zip(best, values, strict=True))
+
+
+def _mask(logits: Floats, kept: npt.NDArray[np.bool_]) -> Floats:
+    """Return logits [B V] with minus infinity where a symbol is not kept."""
+    return np.where(kept, logits, np.float32(-np.inf))

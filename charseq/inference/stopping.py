@@ -1,4 +1,4 @@
-"""Where a continuation ends: at its length, at a string, or by itself."""
+"""When a continuation ends: at its length, at a string, or at the end of a memorized text."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,16 @@ from charseq.inference.constraint import Constraint
 from charseq.model.model_file import Model
 
 DEFAULT_LENGTH = 200
+"""Characters that are added to a prompt of a model that memorized no text."""
+SYMBOLS_PER_CHARACTER = 4
+"""Maximum number of symbols in a character: the bytes of a code point in UTF-8."""
 
 
-class Ending:
-    """Where texts of the same `length` end; None ends a text that was learned whole where that one does."""
+class StoppingRule:
+    """Decides when the continuations with the same requested `length` end.
+
+    Without a length, a model that memorized texts ends where one of them ends.
+    """
 
     def __init__(
         self,
@@ -20,19 +26,22 @@ class Ending:
         constraint: Constraint | None = None,
     ) -> None:
         self._vocabulary, self._until, self._constraint = model.vocabulary, until, constraint
-        self._learned: set[tuple[int, ...]] = set()
-        if length is None and model.learned:
-            self._learned = {tuple(model.vocabulary.encode(text).tolist()) for text in model.learned}
-        self.longest = max(map(len, self._learned), default=DEFAULT_LENGTH if length is None else length)
-        """The most symbols that are added to a text."""
-        self.may_come_early = bool(self._vocabulary.boundary or until or constraint or self._learned)
-        """Whether a text can end before its limit."""
+        self._memorized: set[tuple[int, ...]] = set()
+        if length is None and model.memorized:
+            self._memorized = {tuple(model.vocabulary.encode(text).tolist()) for text in model.memorized}
+        self.longest = max(map(len, self._memorized), default=DEFAULT_LENGTH if length is None else length)
+        """Maximum number of symbols to add to a prompt."""
+        self.may_end_early = bool(self._vocabulary.boundary or until or constraint or self._memorized)
+        """Whether a continuation can end before its limit."""
 
-    def limit(self, given: Sequence[int]) -> int:
-        """How many symbols may be added: none where a learned text is whole already.  Raises UsageError."""
+    def limit(self, prompt: Sequence[int]) -> int:
+        """Return the maximum number of symbols to add to a prompt: 0 if it is a whole memorized text.
+
+        Raises UsageError if no text of that length satisfies the constraint.
+        """
         limit = self.longest
-        if self._learned:
-            limit = 0 if self._is_learned(given, []) else max(limit - len(given), 0)
+        if self._memorized:
+            limit = 0 if self._is_memorized(prompt, []) else max(limit - len(prompt), 0)
         if self._constraint is not None and self._constraint.shortest > limit:
             raise UsageError(
                 f"the shortest text that matches --pattern has {self._constraint.shortest} characters, and "
@@ -41,23 +50,26 @@ class Ending:
             )
         return limit
 
-    def is_over(self, given: Sequence[int], added: Sequence[int], limit: int, state: int) -> bool:
-        """Whether a text to which something was added is at its end; `state` is the constraint's."""
+    def is_complete(self, prompt: Sequence[int], added: Sequence[int], limit: int, state: int) -> bool:
+        """Return whether a continuation ends after the added symbols; `state` is the constraint's."""
         if len(added) >= limit:
             return True
-        if self._constraint is not None and not self._constraint.is_whole(state):
+        if self._constraint is not None and not self._constraint.is_accepting(state):
             return False
         return (
-            self._is_learned(given, added)
-            or (self._constraint is not None and not self._constraint.leads_on(state, limit - len(added)))
-            or any(self._vocabulary.decode(added[-4 * len(end) :]).endswith(end) for end in self._until)
+            self._is_memorized(prompt, added)
+            or (self._constraint is not None and not self._constraint.can_continue(state, limit - len(added)))
+            or any(self._ends_with(added, end) for end in self._until)
         )
 
-    def _is_learned(self, given: Sequence[int], added: Sequence[int]) -> bool:
-        """Whether a learned text is whole now, and begins no longer one."""
-        if not self._learned:
+    def _ends_with(self, added: Sequence[int], end: str) -> bool:
+        return self._vocabulary.decode(added[-SYMBOLS_PER_CHARACTER * len(end) :]).endswith(end)
+
+    def _is_memorized(self, prompt: Sequence[int], added: Sequence[int]) -> bool:
+        """Return whether a text is a memorized one, and not the beginning of a longer one."""
+        if not self._memorized:
             return False
-        text = (*given, *added)
-        return text in self._learned and not any(
-            len(longer) > len(text) and longer[: len(text)] == text for longer in self._learned
+        text = (*prompt, *added)
+        return text in self._memorized and not any(
+            len(longer) > len(text) and longer[: len(text)] == text for longer in self._memorized
         )

@@ -1,0 +1,1 @@
+"""Look inside a network: traced tensors with their equations, and gradient norms."""

@@ -1,4 +1,4 @@
-"""Say what a tensor is: its equation, and how many parameters a network has, and why."""
+"""The equation of every traced tensor, and the number of parameters with its derivation."""
 
 import math
 import re
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from charseq.cells.cell import formula, shape_of
 from charseq.cells.ops import VARIANCE_FLOOR
-from charseq.inspection.tracing import Row, Subject
+from charseq.inspection.tracing import TracedTensor, TraceInput
 from charseq.model.network import Network
 
 NETWORK_EQUATIONS = {
-    "output.forward": "every h, read from the beginning",
-    "output.backward": "every h, read from the end",
-    "flattened": "output, place after place",
+    "output.forward": "h of every step, read from the beginning",
+    "output.backward": "h of every step, read from the end",
+    "flattened": "output, batch and sequence joined",
     "flat_logits": "W flattened + b",
     "probabilities": "exp(logits) / sum(exp(logits))",
     "targets": "the id of the next character",
@@ -20,70 +20,71 @@ NETWORK_EQUATIONS = {
     "losses": "-log(probability of the target) * weight",
     "loss": "sum(losses) / sum(weights), in nats",
 }
+"""Equations of the tensors outside the layers, by name."""
 
 
-def equation_of(row: Row, subject: Subject) -> str:
-    """What a tensor is computed as; empty where nobody has said."""
-    network = subject.network
-    kind, _, field = row.name.partition(".")
-    if row.step is not None:
-        return network.cell.equations().get(row.name, "")
-    if row.name in network.slots():
-        return f"{kind if kind != 'layers' else 'layer ' + str(row.layer)}: {math.prod(row.shape):,} learned"
-    if row.name in ("sum", "normalized"):
-        return _within_stack(row, network)
+def equation_of(tensor: TracedTensor, inputs: TraceInput) -> str:
+    """Return the equation of a tensor; empty if it has none."""
+    network = inputs.network
+    kind, _, field = tensor.name.partition(".")
+    if tensor.step is not None:
+        return network.cell.equations().get(tensor.name, "")
+    if tensor.name in network.slots():
+        part = f"layer {tensor.layer}" if kind == "layers" else kind
+        return f"{part}: {math.prod(tensor.shape):,} parameters"
+    if tensor.name in ("sum", "normalized"):
+        return _between_layers(tensor, network)
     if kind == "initial":
         learned = network.initial_state == "learned" and field in network.cell.learned_start
         return f"{field} before the first step, {'learned' if learned else 'zero'}"
     if kind == "state":
-        return f"{field} after the {'first' if row.direction == 'backward' else 'last'} character"
-    if row.name == "input":
+        return f"{field} after the {'first' if tensor.direction == 'backward' else 'last'} character"
+    if tensor.name == "input":
         return "a row of the embedding" if network.embedding_size else "one-hot: a single 1, at the id"
-    if row.name == "output":
-        return "both, side by side" if row.letters.endswith("2H") else _output(network)
-    if row.name == "logits":
-        return "flat_logits, back in places" if network.head == "linear" else "output"
-    return NETWORK_EQUATIONS.get(row.name, "")
+    if tensor.name == "output":
+        return "both, concatenated" if tensor.symbolic_axes.endswith("2H") else _output(network)
+    if tensor.name == "logits":
+        return "flat_logits, batch and sequence split" if network.head == "linear" else "output"
+    return NETWORK_EQUATIONS.get(tensor.name, "")
 
 
 def parameter_count(network: Network, *, head: bool) -> list[str]:
-    """The number of parameters, derived part by part, as in
-    "layer 0: W_x 4H I, b_x 4H: 4H (I + 1) = 8 * (4 + 1) = 40".
+    """Return a derivation of the number of parameters for each part of a network; the head's if `head`.
 
-    Without its `head`, where that is not looked at.
+    For example "layer 0: W_x 4H I, b_x 4H: 4H (I + 1) = 8 * (4 + 1) = 40".
     """
-    parts: dict[str, dict[str, str]] = {}
+    axes_of: dict[str, dict[str, str]] = {}
     for name, slot in network.slots().items():
         if head or not name.startswith("head."):
-            part, _, own = name.rpartition(".")
-            parts.setdefault(part, {})[own] = slot.param.axes
-    return [_derived(network, part, axes) for part, axes in parts.items()]
+            part, _, tensor = name.rpartition(".")
+            axes_of.setdefault(part, {})[tensor] = slot.param.axes
+    return [_derivation(network, part, axes) for part, axes in axes_of.items()]
 
 
-def _derived(network: Network, part: str, tensors: Mapping[str, str]) -> str:
-    """One part: the axes of its tensors, what they come to in letters, and in numbers."""
+def _derivation(network: Network, part: str, tensors: Mapping[str, str]) -> str:
+    """Return the axes of a part's tensors, their number of elements in letters, and in numbers."""
     axes = list(tensors.values())
-    first = part.split(".")[:2] in (["layers", "0"], ["embedding"])
+    reads_input = part.split(".")[:2] in (["layers", "0"], ["embedding"])
     sizes = {
-        "I": network.input_size if first else network.hidden_size,
+        "I": network.input_size if reads_input else network.hidden_size,
         "H": network.hidden_size,
         "V": network.vocabulary_size,
         "E": network.embedding_size,
     }
-    symbols = formula(axes)
-    numbers = re.sub(r"(\d*)([A-Z])", lambda found: str(math.prod(shape_of(found[0], sizes))), symbols)
-    numbers = re.sub(r"(?<=[\d)]) (?=[\d(])", " * ", numbers)
+    in_letters = formula(axes)
+    in_numbers = re.sub(r"(\d*)([A-Z])", lambda match: str(math.prod(shape_of(match[0], sizes))), in_letters)
+    in_numbers = re.sub(r"(?<=[\d)]) (?=[\d(])", " * ", in_numbers)
     count = sum(math.prod(shape_of(product, sizes)) for product in axes)
-    shown = part.replace("layers.", "layer ").replace(".", ", ")
-    listed = ", ".join(f"{name} {letters}" for name, letters in tensors.items())
-    worked_out = f" = {numbers}" if numbers != str(count) else ""
-    return f"{shown}: {listed}: {symbols}{worked_out} = {count:,}"
+    title = part.replace("layers.", "layer ").replace(".", ", ")
+    listing = ", ".join(f"{name} {letters}" for name, letters in tensors.items())
+    calculation = f" = {in_numbers}" if in_numbers != str(count) else ""
+    return f"{title}: {listing}: {in_letters}{calculation} = {count:,}"
 
 
-def _within_stack(row: Row, network: Network) -> str:
-    """What a residual connection adds, or what a normalisation reads: its layer's sum or h."""
-    layer = row.layer or 0
-    if row.name == "sum":
+def _between_layers(tensor: TracedTensor, network: Network) -> str:
+    """Return the equation of a residual connection, or of a normalization of its layer's sum or h."""
+    layer = tensor.layer or 0
+    if tensor.name == "sum":
         below = "sum" if layer and network.is_residual(layer - 1) else "h"
         return f"{below} of layer {layer - 1} + h" if layer else "input + h"
     v = "sum" if network.is_residual(layer) else "h"
@@ -92,5 +93,5 @@ def _within_stack(row: Row, network: Network) -> str:
 
 def _output(network: Network) -> str:
     last = network.layers - 1
-    name = "normalized" if network.is_normalised(last) else "sum" if network.is_residual(last) else "h"
+    name = "normalized" if network.is_normalized(last) else "sum" if network.is_residual(last) else "h"
     return f"{'the last layer, ' if last else ''}{name} of every step"

@@ -1,4 +1,4 @@
-"""Run a network under a recording tap: every tensor in the order of execution."""
+"""Trace a network: record every tensor that it computes for a batch of texts, in order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,54 +18,57 @@ from charseq.text.vocabulary import Ids, Vocabulary
 Direction = Literal["forward", "backward"]
 
 AXES = {"B": "batch", "T": "sequence", "I": "input", "H": "hidden", "V": "vocabulary", "E": "embedding"}
-"""The one legend of axes: letter in the code, name on the screen."""
+"""The names of axes: the letter in the code and the name on the screen."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One tensor: its name, the layer and the step it arose at, its axes ("B 3H"), and its values."""
+class TracedTensor:
+    """A tensor with its name, and the layer and step that computed it."""
 
     name: str
     layer: int | None
     step: int | None
-    letters: str
+    """None for a tensor that spans the sequence."""
+    symbolic_axes: str
+    """The axes in letters, such as "B 3H"."""
     values: Floats
     direction: Direction | None = None
-    """Of a bidirectional run, the way that was read."""
+    """The direction of reading in a bidirectional network."""
 
     @property
     def axes(self) -> tuple[str, ...]:
         """The axes by name: "BT 3H" is ("batch*sequence", "3*hidden")."""
         return tuple(
-            "*".join([*filter(None, [times]), *(AXES[letter] for letter in letters)])
-            for times, letters in map(factors, self.letters.split())
+            "*".join([*filter(None, [factor]), *(AXES[letter] for letter in letters)])
+            for factor, letters in map(factors, self.symbolic_axes.split())
         )
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The real size of every axis."""
+        """The size of every axis."""
         return self.values.shape
 
 
 class Recorder:
-    """A tap that keeps what it sees, and checks every tensor against the axes it claims."""
+    """A tap that records tensors and checks their shapes."""
 
     def __init__(self, sizes: dict[str, int], direction: Direction | None = None) -> None:
+        """`sizes` are those of the letters in axes."""
         self.sizes = sizes
-        self.rows: list[Row] = []
+        self.tensors: list[TracedTensor] = []
         self._direction = direction
         self._layer: int | None = None
         self._step: int | None = None
 
     def __call__(self, name: str, value: Array, axes: str) -> Array:
-        """Keep the tensor.  Raises ValueError where its shape is not what its axes say."""
+        """Record a tensor.  Raises ValueError if its shape differs from its axes."""
         if value.shape != shape_of(axes, self.sizes):
             raise ValueError(f"{name} has shape {value.shape}, but [{axes}] is {shape_of(axes, self.sizes)}")
-        self.rows.append(Row(name, self._layer, self._step, axes, value, self._direction))
+        self.tensors.append(TracedTensor(name, self._layer, self._step, axes, value, self._direction))
         return value
 
     def at(self, *, layer: int | None = None, step: int | None = None) -> "Recorder":
-        """Note where the next tensors arise; a new layer begins outside all steps."""
+        """Set the layer or the step of the next tensors; a layer begins outside all steps."""
         if layer is not None:
             self._layer, self._step = layer, None
         else:
@@ -74,10 +77,10 @@ class Recorder:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is looked at: a network with its weights, run over a batch of texts.
+class TraceInput:
+    """A network with its weights, and the batch of texts that it reads.
 
-    Of a model of lines, a text is read from the boundary before it, and predicted to the one behind it.
+    A model of lines reads a text from the boundary before it, and predicts it up to the boundary after it.
     """
 
     network: Network
@@ -92,30 +95,30 @@ class Subject:
     @classmethod
     def of(
         cls, network: Network, vocabulary: Vocabulary, arrays: Mapping[str, Floats], texts: Sequence[str]
-    ) -> "Subject":
-        """A network to be run over texts.  Raises UnknownCharacter."""
+    ) -> "TraceInput":
+        """Return a network with texts to read.  Raises UnknownCharacter."""
         encoded = [vocabulary.encode_text(text, begin=True, end=True).ids.astype(np.int64) for text in texts]
         read = tuple(ids[:-1] if vocabulary.boundary else ids for ids in encoded)
         return cls(network, vocabulary, arrays, read, tuple(ids[1:] for ids in encoded))
 
     @property
     def weights(self) -> Weights:
-        """The parameters arranged for use."""
+        """The parameters, arranged by layer."""
         return self.network.arrange(self.arrays)
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """How many places are read of each text [B]."""
+        """The number of positions of each text [B]."""
         return np.array([len(ids) for ids in self.sequences])
 
     @property
-    def live(self) -> npt.NDArray[np.bool_]:
-        """Which places [B T] belong to a text; the others are padding."""
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """Whether a position [B T] belongs to a text; the others are padding."""
         return np.arange(self.lengths.max()) < self.lengths[:, None]
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The legend's letters, with what they are here."""
+        """The sizes of the letters in axes."""
         network = self.network
         return {
             "B": len(self.sequences),
@@ -126,123 +129,131 @@ class Subject:
             **({"E": network.embedding_size} if network.embedding_size else {}),
         }
 
-    def backwards(self, arrays: Mapping[str, Floats]) -> "Subject":
-        """The same texts, each read from its end, by a network with weights of its own."""
+    def reversed(self, arrays: Mapping[str, Floats]) -> "TraceInput":
+        """Return the reversed texts with other parameters: the backward half of a bidirectional network."""
         return replace(self, arrays=arrays, sequences=tuple(ids[::-1] for ids in self.sequences))
 
 
-def weights_of(subject: Subject, *, head: bool, direction: Direction | None = None) -> tuple[Row, ...]:
-    """Every parameter under its name in a model file, with the layer that it belongs to."""
-    rows = []
-    for name, slot in subject.network.slots().items():
+def parameter_tensors(
+    inputs: TraceInput, *, head: bool, direction: Direction | None = None
+) -> tuple[TracedTensor, ...]:
+    """Return the parameters under their names in a model file; those of the head only if `head`."""
+    tensors = []
+    for name, slot in inputs.network.slots().items():
         part, _, rest = name.partition(".")
         layer = int(rest.partition(".")[0]) if part == "layers" else None
         if head or part != "head":
-            rows.append(Row(name, layer, None, slot.param.axes, subject.arrays[name], direction))
-    return tuple(rows)
+            axes = slot.param.axes
+            tensors.append(TracedTensor(name, layer, None, axes, inputs.arrays[name], direction))
+    return tuple(tensors)
 
 
-def trace(subject: Subject, *, read_out: bool = False) -> tuple[Row, ...]:
-    """Every tensor of the network run over a batch of texts, as it is computed.
+def trace(inputs: TraceInput, *, read_out: bool = False) -> tuple[TracedTensor, ...]:
+    """Run a network over a batch of texts, and return every tensor in the order of execution.
 
-    First `input` [B T I], then of each layer its first state `initial.<field>` and its tensors step by step,
-    then `output` [B T H] and the final `state.<field>` of every layer.  Past a text's own end the input and
-    the output are exactly 0, and its state is that of its last character.  With `read_out` there follow the
-    logits, the probabilities, and the loss place by place.  Raises CharseqError where any of these is NaN or
-    infinite.
+    First `input` [B T I]; then, for each layer, the initial state `initial.<field>` and the tensors of every
+    step; then `output` [B T H] and the final state `state.<field>` of every layer.  After the end of a text,
+    input and output are 0, and its final state is that of its last character.  With `read_out` the logits,
+    the probabilities and the losses follow.
+
+    Raises CharseqError for NaN or infinite values.
     """
     with quietly():
-        recorder, hs, states = _run(subject)
-        outside = Recorder(subject.sizes)
-        outside("output", hs, "B T H")
-        rows = [*recorder.rows, *outside.rows, *_final(subject, states)]
-        rows += _read_out(subject, hs) if read_out else []
-    for row in rows:
-        require_finite(row.values)
-    return tuple(rows)
+        recorder, hs, states = _run(inputs)
+        summary = Recorder(inputs.sizes)
+        summary("output", hs, "B T H")
+        tensors = [*recorder.tensors, *summary.tensors, *_final_states(inputs, states)]
+        tensors += _read_out(inputs, hs) if read_out else []
+    for tensor in tensors:
+        require_finite(tensor.values)
+    return tuple(tensors)
 
 
-def trace_both_ways(subject: Subject, backward: Mapping[str, Floats]) -> tuple[Row, ...]:
-    """A bidirectional run: one network reads each text from its beginning, another from its end.
+def trace_bidirectional(inputs: TraceInput, backward: Mapping[str, Floats]) -> tuple[TracedTensor, ...]:
+    """Run two networks over a batch of texts, one of them from the end of each text.
 
-    `output.forward` and `output.backward` [B T H] stand place by place beside each other; `output` [B T 2H]
-    is both joined.  Several layers are two stacks, one each way, which meet only here.  What has read the
-    characters after a place cannot be asked to predict them.
+    `output.forward` and `output.backward` [B T H] are aligned by position; `output` [B T 2H] joins them.
+    Several layers are two separate stacks.  There is no read-out: the backward network has read the
+    characters that the logits would predict.
     """
-    rows: list[Row] = []
-    finals: list[Row] = []
+    tensors: list[TracedTensor] = []
+    final_states: list[TracedTensor] = []
     outputs = []
-    ways: tuple[tuple[Direction, Subject], ...]
-    ways = (("forward", subject), ("backward", subject.backwards(backward)))
-    for direction, one in ways:
-        recorder, hs, states = _run(one, direction)
-        rows += recorder.rows[1 if rows else 0 :]
-        finals += _final(subject, states, direction)
-        outputs.append(hs if direction == "forward" else _turned(hs, subject.lengths))
-    outside = Recorder(subject.sizes)
-    outside("output.forward", outputs[0], "B T H")
-    outside("output.backward", outputs[1], "B T H")
-    outside("output", np.concatenate(outputs, -1), "B T 2H")
-    return (replace(rows[0], direction=None), *rows[1:], *outside.rows, *finals)
+    runs: tuple[tuple[Direction, TraceInput], ...]
+    runs = (("forward", inputs), ("backward", inputs.reversed(backward)))
+    for direction, run_inputs in runs:
+        recorder, hs, states = _run(run_inputs, direction)
+        tensors += recorder.tensors[1 if tensors else 0 :]
+        final_states += _final_states(run_inputs, states, direction)
+        outputs.append(hs if direction == "forward" else _reverse_texts(hs, inputs.lengths))
+    summary = Recorder(inputs.sizes)
+    summary("output.forward", outputs[0], "B T H")
+    summary("output.backward", outputs[1], "B T H")
+    summary("output", np.concatenate(outputs, -1), "B T 2H")
+    return (replace(tensors[0], direction=None), *tensors[1:], *summary.tensors, *final_states)
 
 
-def _run(subject: Subject, direction: Direction | None = None) -> tuple[Recorder, Floats, tuple[Array, ...]]:
-    """Run the stack of cells; returns what was seen, the outputs [B T H] and the final states."""
-    network, weights, live = subject.network, subject.weights, subject.live[:, :, None]
-    recorder = Recorder(subject.sizes, direction)
-    ids, lengths = padded(subject.sequences)
-    xs = network.embed(NUMPY, weights, ids) * live.astype(np.float32)
+def _run(
+    inputs: TraceInput, direction: Direction | None = None
+) -> tuple[Recorder, Floats, tuple[Array, ...]]:
+    """Run the layers; return the recorder, the outputs [B T H] and the final states."""
+    network, weights, mask = inputs.network, inputs.weights, inputs.mask[:, :, None]
+    recorder = Recorder(inputs.sizes, direction)
+    ids, lengths = padded(inputs.sequences)
+    xs = network.embed(NUMPY, weights, ids) * mask.astype(np.float32)
     recorder("input", xs, "B T I")
     hs, states = network.run(
         NUMPY,
         weights,
         xs,
         network.start(NUMPY, weights, len(ids)),
-        lengths=None if live.all() else lengths,
+        lengths=None if mask.all() else lengths,
         tap=recorder,
     )
-    return recorder, np.where(live, hs, 0), states
+    return recorder, np.where(mask, hs, 0), states
 
 
-def _final(subject: Subject, states: Sequence[Array], direction: Direction | None = None) -> list[Row]:
-    recorder = Recorder(subject.sizes, direction)
+def _final_states(
+    inputs: TraceInput, states: Sequence[Array], direction: Direction | None = None
+) -> list[TracedTensor]:
+    recorder = Recorder(inputs.sizes, direction)
     for layer, state in enumerate(states):
         recorder.at(layer=layer)
         for field, value in zip(state._fields, state, strict=True):
-            recorder(f"state.{field}", value, subject.network.cell.axes_of(field))
-    return recorder.rows
+            recorder(f"state.{field}", value, inputs.network.cell.axes_of(field))
+    return recorder.tensors
 
 
-def _read_out(subject: Subject, hs: Floats) -> list[Row]:
-    """From the outputs [B T H] to the loss: a place counts where it has a character to predict."""
-    recorder = Recorder(subject.sizes)
+def _read_out(inputs: TraceInput, hs: Floats) -> list[TracedTensor]:
+    """Return the tensors from the outputs [B T H] to the mean loss over the positions with a target."""
+    recorder = Recorder(inputs.sizes)
     logits = hs
-    if subject.network.head == "linear":
+    if inputs.network.head == "linear":
         flat = recorder("flattened", hs.reshape(-1, hs.shape[-1]), "BT H")
-        flat = recorder("flat_logits", subject.network.read_out(subject.weights, flat), "BT V")
+        flat = recorder("flat_logits", inputs.network.read_out(inputs.weights, flat), "BT V")
         logits = flat.reshape(*hs.shape[:2], -1)
     log_p = log_softmax(recorder("logits", logits, "B T V"))
     recorder("probabilities", np.exp(log_p), "B T V")
-    targets, weights = _targets(subject)
+    targets, weights = _padded_targets(inputs)
     recorder("targets", targets, "B T")
     recorder("weights", weights, "B T")
-    costs = -np.take_along_axis(log_p, targets[:, :, None], -1)[:, :, 0] * weights
-    recorder("losses", costs, "B T")
+    losses = -np.take_along_axis(log_p, targets[:, :, None], -1)[:, :, 0] * weights
+    recorder("losses", losses, "B T")
     if weights.any():
-        recorder("loss", costs.sum() / weights.sum(), "")
-    return recorder.rows
+        recorder("loss", losses.sum() / weights.sum(), "")
+    return recorder.tensors
 
 
-def _targets(subject: Subject) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """The id to predict at each place [B T], and the place's weight: 0 where nothing comes after it."""
-    targets, counts = padded(subject.targets)
-    targets = np.pad(targets, ((0, 0), (0, subject.live.shape[1] - targets.shape[1])))
+def _padded_targets(inputs: TraceInput) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return the targets [B T] and their weights: 1 for a position with a target, else 0."""
+    targets, counts = padded(inputs.targets)
+    targets = np.pad(targets, ((0, 0), (0, inputs.mask.shape[1] - targets.shape[1])))
     return targets, (np.arange(targets.shape[1]) < counts[:, None]).astype(np.float32)
 
 
-def _turned(hs: Floats, lengths: npt.NDArray[np.int64]) -> Floats:
-    """Outputs [B T H] of texts read from their ends, put beside the places that they belong to."""
-    turned = np.zeros_like(hs)
-    for row, own, length in zip(turned, hs, lengths, strict=True):
-        row[:length] = own[:length][::-1]
-    return turned
+def _reverse_texts(hs: Floats, lengths: npt.NDArray[np.int64]) -> Floats:
+    """Return outputs [B T H] with the positions of each text reversed, and the padding at its end."""
+    aligned = np.zeros_like(hs)
+    for row, outputs, length in zip(aligned, hs, lengths, strict=True):
+        row[:length] = outputs[:length][::-1]
+    return aligned

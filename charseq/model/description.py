@@ -54,10 +54,10 @@ class Description:
 
     network: Network
     vocabulary: Vocabulary
-    learned: tuple[str, ...]
+    memorized: tuple[str, ...]
     opening: str
     training: Mapping[str, Any]
-    place: Mapping[str, Any] | None
+    progress: Mapping[str, Any] | None
     """Where the run was that wrote it; None where it cannot go on."""
     charseq: str
     """The version that wrote it."""
@@ -74,7 +74,7 @@ def signed(description: Mapping[str, Any]) -> str:
     return _json({**description, "sha256": _digest(description)})
 
 
-def description_of(file: TensorFile) -> Description:
+def read_description(file: TensorFile) -> Description:
     """What a file says of itself, held together.  Raises ModelFileError."""
     path = file.path
     description = _description(file)
@@ -154,7 +154,7 @@ def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
         raise ValueError(f"{len(vocabulary)} symbols for a vocabulary of {network.vocabulary_size}")
     if told.digests.keys() != entries.keys():
         raise ValueError("it has other tensors than it says")
-    kept = told.place is not None
+    kept = told.progress is not None
     tensors = {name: e for name, e in entries.items() if not (kept and name.startswith(STATE))}
     if network.layers > len(tensors):
         raise ValueError(f"{network.layers} layers in {len(tensors)} tensors")
@@ -181,10 +181,10 @@ def _check_settings(settings: Any) -> None:
 def _check_texts(told: Description) -> None:
     """Hold the texts that a model begins with and ends at against the symbols that it knows."""
     vocabulary = told.vocabulary
-    if told.learned and vocabulary.boundary:
+    if told.memorized and vocabulary.boundary:
         raise ValueError("a model of lines has memorized strings")
     if can_segment(vocabulary.unit):
-        for text in (*told.learned, told.opening):
+        for text in (*told.memorized, told.opening):
             vocabulary.encode(text)
 
 

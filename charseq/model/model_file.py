@@ -15,7 +15,7 @@ import numpy.typing as npt
 from charseq._version import __version__
 from charseq.errors import ModelFileError
 from charseq.model import tensor_file
-from charseq.model.description import FORMAT, LINES, STATE, Description, description_of, signed
+from charseq.model.description import FORMAT, LINES, STATE, Description, read_description, signed
 from charseq.model.line_digests import Digests
 from charseq.model.network import Network, Weights
 from charseq.model.tensor_file import AGAIN, Array, TensorFile, named
@@ -26,10 +26,10 @@ Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class State:
+class ResumeState:
     """What a run needs, beside its model, to go on as if it had never stopped."""
 
-    place: Mapping[str, Any]
+    progress: Mapping[str, Any]
     """How far it is, and the text that it learns, as JSON has it."""
     tensors: Mapping[str, Array]
     """Present weights, what the optimizer remembers, generators, carried states, by name."""
@@ -43,7 +43,7 @@ class Model:
     vocabulary: Vocabulary
     arrays: Arrays
     """Parameters by name, float32."""
-    learned: tuple[str, ...] = ()
+    memorized: tuple[str, ...] = ()
     """The strings, where the text was short and learned whole."""
     opening: str = ""
     """The first symbol of the text."""
@@ -65,7 +65,7 @@ class Model:
         return self.network.arrange(self.arrays)
 
 
-def write(path: Path, model: Model, state: State | None = None) -> None:
+def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
     """Replace the file at `path` in one step; whoever reads sees the old model or the new one.
 
     Raises CharseqError where it cannot be written; an old model is then untouched.
@@ -80,10 +80,10 @@ def write(path: Path, model: Model, state: State | None = None) -> None:
         "charseq": __version__,
         "network": asdict(model.network),
         "vocabulary": asdict(model.vocabulary),
-        "learned": model.learned,
+        "learned": model.memorized,
         "opening": model.opening,
         "training": dict(model.training),
-        "place": None if state is None else dict(state.place),
+        "place": None if state is None else dict(state.progress),
         "tensors": {name: tensor_file.digest(array) for name, array in arrays.items()},
     }
     tensor_file.save(path, arrays, {"charseq": signed(description)})
@@ -92,14 +92,14 @@ def write(path: Path, model: Model, state: State | None = None) -> None:
 def read(path: Path) -> Model:
     """Read and verify a model.  Raises ModelFileError, which says what is wrong with it."""
     with tensor_file.opened(path) as file:
-        return _model(file, description_of(file))
+        return _model(file, read_description(file))
 
 
-def read_state(path: Path) -> tuple[Model, State]:
+def read_state(path: Path) -> tuple[Model, ResumeState]:
     """Read and verify a model, and what its run needs to go on.  Raises ModelFileError."""
     with tensor_file.opened(path) as file:
-        told = description_of(file)
-        if told.place is None:
+        told = read_description(file)
+        if told.progress is None:
             raise ModelFileError(
                 f"{named(path)} holds no run that could go on: it diverged, or is of an earlier charseq",
                 hint="train again, without --resume",
@@ -111,7 +111,7 @@ def read_state(path: Path) -> tuple[Model, State]:
             )
         names = [name for name in file.entries if name.startswith(STATE)]
         tensors = {name.removeprefix(STATE): file.read(name, told.digests.get(name)) for name in names}
-        return _model(file, told), State(told.place, tensors)
+        return _model(file, told), ResumeState(told.progress, tensors)
 
 
 def describe(path: Path, *, verify: bool = False) -> Description:
@@ -120,7 +120,7 @@ def describe(path: Path, *, verify: bool = False) -> Description:
     Raises ModelFileError, as `read` does.
     """
     with tensor_file.opened(path) as file:
-        told = description_of(file)
+        told = read_description(file)
         for name in file.entries if verify else ():
             file.read(name, told.digests.get(name))
         return told
@@ -140,4 +140,4 @@ def _model(file: TensorFile, told: Description) -> Model:
                 f"{named(file.path)} cannot be used: tensor {name!r} has a number that is NaN or infinite",
                 hint=AGAIN,
             )
-    return Model(told.network, told.vocabulary, arrays, told.learned, told.opening, told.training, lines)
+    return Model(told.network, told.vocabulary, arrays, told.memorized, told.opening, told.training, lines)

@@ -36,7 +36,7 @@ class Slot(NamedTuple):
 
     def fill(self, draw: Draw, *, to_count: bool) -> Array:
         """The parameter's first value."""
-        init = self.param.init_to_count if to_count else None
+        init = self.param.init_to_memorize if to_count else None
         return (init or self.param.init)(draw, self.shape, self.hidden)
 
 
@@ -123,7 +123,7 @@ class Network:
 
     def require_layer_norm(self) -> None:
         """Raise UsageError if no layer's output is normalized."""
-        if not any(map(self.is_normalised, range(self.layers))):
+        if not any(map(self.is_normalized, range(self.layers))):
             raise cannot_combine("--layer-norm", ["--head none"], "the only layer's output is the logits")
 
     @cached_property
@@ -150,7 +150,7 @@ class Network:
                 axes = cell.axes_of(field).removeprefix("B ")
                 shape = shape_of(axes, sizes)
                 slots[f"layers.{layer}.start.{field}"] = Slot(shape, Param(axes, zeros), hidden)
-            if self.is_normalised(layer):
+            if self.is_normalized(layer):
                 slots[f"layers.{layer}.norm.gain"] = Slot((hidden,), Param("H", ones), hidden)
                 slots[f"layers.{layer}.norm.bias"] = Slot((hidden,), Param("H", zeros), hidden)
         if self.head == "linear":
@@ -178,7 +178,7 @@ class Network:
                 {field: arrays[f"layers.{i}.start.{field}"] for field in self._learned_fields} for i in layers
             ),
             norms=tuple(
-                {n: arrays[f"layers.{i}.norm.{n}"] for n in ("gain", "bias") if self.is_normalised(i)}
+                {n: arrays[f"layers.{i}.norm.{n}"] for n in ("gain", "bias") if self.is_normalized(i)}
                 for i in layers
             ),
             head={"W": arrays["embedding.W"], **head} if self.tie_weights else head,
@@ -235,7 +235,7 @@ class Network:
             if self.is_residual(layer):
                 hs = tap("sum", stream + hs, "B T H")
             xs = stream = hs
-            if self.is_normalised(layer):
+            if self.is_normalized(layer):
                 norm = w.norms[layer]
                 xs = tap("normalized", ops.normalized(stream, norm["gain"], norm["bias"]), "B T H")
             if layer + 1 < self.layers or self.head == "linear":
@@ -254,7 +254,7 @@ class Network:
         """Whether what comes up to a layer is added to what it gives."""
         return self.residual and (layer > 0 or self.embedding_size == self.hidden_size)
 
-    def is_normalised(self, layer: int) -> bool:
+    def is_normalized(self, layer: int) -> bool:
         """Whether a layer's output is normalised: never where it is the logits."""
         return self.layer_norm and (layer + 1 < self.layers or self.head == "linear")
 

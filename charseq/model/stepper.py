@@ -14,7 +14,7 @@ from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot
 from charseq.model.network import Network, Weights
 from charseq.model.numpy_ops import NUMPY, Floats, quietly
-from charseq.native import KERNELS, library
+from charseq.native import kernels, library
 from charseq.native.layer import Layer
 from charseq.native.linear import Linear
 from charseq.native.mlstm import MLSTMLayer
@@ -95,7 +95,7 @@ class Reader:
             if network.is_residual(number):
                 h = stream + h
             x = stream = h
-            if network.is_normalised(number):
+            if network.is_normalized(number):
                 norm = weights.norms[number]
                 x = NUMPY.normalized(stream, norm["gain"], norm["bias"])
         found: Floats = x
@@ -192,7 +192,7 @@ class _Stepped:
         if x.ndim == 1:
             w_x = self._w["W_x"]
             one_hot = OneHot(NUMPY, x, w_x, w_x.shape[1])
-            x = one_hot if self._cell.name in CELLS else one_hot.written()
+            x = one_hot if self._cell.name in CELLS else one_hot.dense()
         self.state = self._cell.step(NUMPY, self._w, x, self._kind(*self.state))
         return self.state[0]
 
@@ -203,8 +203,8 @@ class _Stepped:
 def _layer(
     found: ctypes.CDLL | None, cell: Cell, w: Mapping[str, Floats], state: State, *, one_hot: bool
 ) -> _Layer:
-    if found and cell.name in KERNELS:
-        return Layer(found, KERNELS[cell.name], w, state, one_hot=one_hot)
+    if found and cell.name in kernels():
+        return Layer(found, kernels()[cell.name], w, state, one_hot=one_hot)
     if found and cell is CELLS["mlstm"]:
         return MLSTMLayer(found, w, state, one_hot=one_hot)
     return _Stepped(cell, w, state)

@@ -1,4 +1,4 @@
-"""An mLSTM, a step at a time for some rows, in C on NumPy arrays."""
+"""An mLSTM layer for inference, in C on NumPy arrays."""
 
 import ctypes
 from collections.abc import Mapping, Sequence
@@ -8,59 +8,57 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.native import threads
-from charseq.native.linear import Floats, Linear, address, contiguous, threads_for
+from charseq.native.linear import Floats, Linear, address, contiguous
+from charseq.native.threads import threads_for
 
 
 class MLSTMLayer:
-    """The cell with its weights and its state; it reads ids that stand for one-hot vectors, or vectors."""
+    """An mLSTM with its weights and its state; the input is vectors, or ids of one-hot vectors."""
 
     def __init__(
         self,
-        library: ctypes.CDLL,
+        lib: ctypes.CDLL,
         w: Mapping[str, Floats],
         state: Sequence[Floats],
         *,
         one_hot: bool,
     ) -> None:
-        self._library = library
+        self._lib = lib
         matrix = np.concatenate([w["W_x"], w["W_g"]])
         bias = np.concatenate([w["b_x"], w["b_g"]])
         self._table = contiguous(matrix.T + bias)
-        self._linear = None if one_hot else Linear(library, matrix, bias, len(state[0]))
+        self._linear = None if one_hot else Linear(lib, matrix, bias, len(state[0]))
         self.state = state
 
     @property
     def state(self) -> list[Floats]:
-        """The fields of the state: h, n [B H], C [B H H], m [B]."""
+        """The fields of the state: h [B H], C [B H H], n [B H], m [B]."""
         return [field.copy() for field in self._fields]
 
     @state.setter
     def state(self, state: Sequence[Floats]) -> None:
-        rows, size = state[0].shape
+        rows, hidden = state[0].shape
         self._fields = [np.array(field, np.float32, order="C") for field in state]
-        self._size = size
         if self._linear:
             self._linear.resize(rows)
-        self._parts = np.empty((rows, 4 * size), np.float32), np.empty((rows, 2), np.float32)
-        arrays = (*self._parts, *self._fields)
-        self._threads = ctypes.c_long(threads_for(self._library, rows * size * size))
-        self._told = (
+        self._x_proj, self._gates = (np.empty((rows, columns), np.float32) for columns in (4 * hidden, 2))
+        self._threads = ctypes.c_long(threads_for(self._lib, rows * hidden * hidden))
+        self._arguments = (
             ctypes.c_long(rows),
-            ctypes.c_long(size),
-            *(address(array) for array in arrays),
-            ctypes.c_float(size**-0.5),
+            ctypes.c_long(hidden),
+            *map(address, (self._x_proj, self._gates, *self._fields)),
+            ctypes.c_float(hidden**-0.5),
             self._threads,
         )
 
     def read(self, x: npt.NDArray[Any]) -> Floats:
-        """Ids [B], or vectors [B I] -> h [B H], in an array that the next call writes over."""
-        found = self._linear(x) if self._linear else np.take(self._table, x, 0)
-        x_gates, gates = self._parts
-        x_gates[:] = found[:, : 4 * self._size]
-        gates[:] = found[:, 4 * self._size :]
+        """Ids [B], or vectors [B I] -> h [B H], in an array that the next call overwrites."""
+        both = self._linear(x) if self._linear else np.take(self._table, x, 0)
+        self._x_proj[:] = both[:, :-2]
+        self._gates[:] = both[:, -2:]
         if threads.forked:
             self._threads.value = 1
-        self._library.charseq_mlstm(*self._told)
+        self._lib.charseq_mlstm_step(*self._arguments)
         return self._fields[0]
 
     def read_along(self, x: npt.NDArray[Any]) -> Floats:

@@ -1,1 +1,1 @@
-"""Renderers: events and rows -> rich tables, plain lines, JSON lines."""
+"""How commands show their results: tables, plain lines, and JSON lines."""

@@ -1,9 +1,7 @@
-"""A comparison of cells as one live table: a row a cell, beneath it the range over seeds."""
+"""A comparison of cells as a live table: a row for each cell, and below it the range over seeds."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -12,97 +10,99 @@ from rich.table import Table
 from rich.text import Text
 
 from charseq.comparison import Result, Spread, Trial, spreads
-from charseq.events import End, Epoch, Event, Progress
-from charseq.render.columns import kept
-from charseq.render.comparison import by_cell
+from charseq.events import End, Epoch, Progress
+from charseq.render.base import Renderer
+from charseq.render.columns import fitting
+from charseq.render.comparison import TrialEvent, by_cell
 from charseq.render.live_screen import LiveScreen
-from charseq.render.training import duration, percent
+from charseq.render.quantities import duration, percent
 
 SECONDS_BETWEEN_REFRESHES = 0.1
 WIDE = 96
+"""The width of a console, in columns, from which gaps are two columns wide."""
 HEADINGS = {
     "loss": "loss",
     "validation_loss": "validation",
-    "accuracy": "right",
-    "first_right_epoch": "learned at",
+    "accuracy": "correct",
+    "first_right_epoch": "memorized",
     "characters_per_second": "chars/s",
     "seconds": "time",
 }
-LESS_IMPORTANT = ("time", "chars/s", "parameters", "learned at", "right")
-"""Columns that a narrow screen leaves out, in this order."""
+LESS_IMPORTANT = ("time", "chars/s", "parameters", "memorized", "correct")
+"""The columns that a narrow screen leaves out, in this order."""
 FORMATS: dict[str, Callable[[float], str]] = {
     "loss": lambda x: f"{x:.4f}" if x >= 0.01 else f"{x:.2g}",
     "validation_loss": "{:.4f}".format,
     "accuracy": lambda x: percent(x, 0),
-    "first_right_epoch": "{:.0f}".format,
+    "first_right_epoch": "{:,.0f}".format,
     "characters_per_second": "{:,.0f}".format,
     "seconds": lambda x: f"{x:.2f} s" if x < 1 else duration(x),
 }
 
 
-class ComparisonTable:
-    """A row for every cell from the start, filled as trainings end; beneath it what is being trained."""
+class ComparisonTable(Renderer[TrialEvent]):
+    """A row for every cell from the start, filled as trainings end, and a bar for the current training."""
 
-    def __init__(self, console: Console, planned: Sequence[Trial]) -> None:
-        self._console, self._planned = console, planned
-        self.screen = LiveScreen(console)
-        self._sizes_differ = len({trial.settings.hidden_size for trial in planned}) > 1
-        self._several = len({trial.settings.seed for trial in planned}) > 1
+    def __init__(self, console: Console, trials: Sequence[Trial]) -> None:
+        self._console, self._trials = console, trials
+        self.screen: LiveScreen = LiveScreen(console)
+        self._sizes_differ = len({trial.settings.hidden_size for trial in trials}) > 1
+        self._has_seeds = len({trial.settings.seed for trial in trials}) > 1
         self._results: list[Result] = []
-        self._drawn = 0.0
+        self._drawn_at = 0.0
 
-    def __enter__(self) -> Self:
-        """Take the screen."""
+    def begin(self) -> None:
+        """Start to draw, if the console is a terminal."""
         if self._console.is_terminal:
             self.screen.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the table as it last was, without the bar."""
+    def show(self, event: TrialEvent) -> None:
+        """Add an event, and redraw if a refresh is due."""
+        result, of_training = event
+        if isinstance(of_training, End):
+            self._results.append(result)
+        is_due = time.monotonic() - self._drawn_at >= SECONDS_BETWEEN_REFRESHES
+        if is_due and self._console.is_terminal and isinstance(of_training, Epoch | Progress):
+            self.screen.draw(Group(self._table(), self._progress(result, of_training)))
+            self._drawn_at = time.monotonic()
+
+    def finish(self, *, failed: bool) -> None:
+        """Leave the table on the screen, without the bar."""
         if self._console.is_terminal:
             self.screen.finish(self._table())
         else:
             self._console.print(self._table())
 
-    def show(self, result: Result, event: Event) -> None:
-        """Take in one event; draw where the screen is due for it."""
-        if isinstance(event, End):
-            self._results.append(result)
-        due = time.monotonic() - self._drawn >= SECONDS_BETWEEN_REFRESHES
-        if due and self._console.is_terminal and isinstance(event, Epoch | Progress):
-            self.screen.draw(Group(self._table(), self._bar(result, event)))
-            self._drawn = time.monotonic()
-
     def _table(self) -> RenderableType:
-        loss = "validation_loss" if self._planned[0].settings.validation else "loss"
+        loss = "validation_loss" if self._trials[0].settings.validation else "loss"
         measures = (loss, "accuracy", "first_right_epoch", "characters_per_second", "seconds")
         results = by_cell(self._results)
-        found = {cell: spreads(ended) for cell, ended in results.items()}
-        means = {cell: spread.mean for cell, spreads in found.items() if (spread := spreads[loss])}
-        rows: list[tuple[list[str], str]] = []
+        spread_of = {cell: spreads(ended) for cell, ended in results.items()}
+        means = {cell: spread.mean for cell, found in spread_of.items() if (spread := found[loss])}
         best = min(means, key=means.__getitem__) if len(means) > 1 else None
+        rows: list[tuple[list[str], str]] = []
         for trial in self._first_of_each_cell():
             cell = trial.settings.cell
-            columns = [_column(name, found[cell], results[cell]) for name in measures if cell in found]
-            name = f"{cell} {trial.settings.hidden_size}" if self._sizes_differ else cell
+            columns = [
+                _mean_and_range(n, spread_of[cell], results[cell]) for n in measures if cell in results
+            ]
+            name = f"{cell} {trial.settings.hidden_size:,}" if self._sizes_differ else cell
             texts = [name, f"{trial.parameters:,}", *(mean for mean, _ in columns)]
             rows.append((texts, "bold green" if cell == best else ""))
-            if self._several and columns:
+            if self._has_seeds and columns:
                 completed = sum(result.completed for result in results[cell])
                 ended = "" if completed == len(results[cell]) else f"{completed} of {len(results[cell])}"
                 rows.append(([ended, "", *(span for _, span in columns)], "dim"))
         return self._fitted(["cell", "parameters", *(HEADINGS[name] for name in measures)], rows)
 
     def _fitted(self, headings: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> RenderableType:
-        """Return a table of the columns that the screen has room for."""
+        """Return a table of the columns that fit on the screen."""
         width = self._console.width
         gap = 2 if width >= WIDE else 1
         cells = [headings, *(row for row, _ in rows)]
         widths = [max(cell_len(row[i]) for row in cells if i < len(row)) for i in range(len(headings))]
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
-        chosen = kept(headings, [column + gap for column in widths], width, LESS_IMPORTANT, gap=0)
+        chosen = fitting(headings, [column + gap for column in widths], width, LESS_IMPORTANT, gap=0)
         for i in chosen:
             table.add_column(headings[i], justify="right" if i else "left", no_wrap=True, min_width=widths[i])
         for row, style in rows:
@@ -110,28 +110,30 @@ class ComparisonTable:
         return table
 
     def _first_of_each_cell(self) -> list[Trial]:
-        return list({trial.settings.cell: trial for trial in reversed(self._planned)}.values())[::-1]
+        return list({trial.settings.cell: trial for trial in reversed(self._trials)}.values())[::-1]
 
-    def _bar(self, result: Result, now: Epoch | Progress) -> RenderableType:
-        """Which training runs, and how much of all of them is done."""
-        done = (len(self._results) + now.done) / len(self._planned)
+    def _progress(self, result: Result, event: Epoch | Progress) -> RenderableType:
+        """Return a bar with the progress of all trainings, and the current one."""
+        done = (len(self._results) + event.done) / len(self._trials)
         settings = result.trial.settings
         text = f"{percent(done, 0)}, {settings.cell}, seed {settings.seed}, "
-        text += f"epoch {now.epoch}, loss {now.loss:.4f}"
+        text += f"epoch {event.epoch}, loss {event.loss:.4f}"
         grid = Table.grid(padding=(0, 1))
         grid.add_row(ProgressBar(total=1.0, completed=done, width=20), Text(text, "dim", no_wrap=True))
         return grid
 
 
-def _column(name: str, found: Mapping[str, Spread | None], results: Sequence[Result]) -> tuple[str, str]:
-    """The mean of a measure over the trainings that completed, and its range."""
-    spread, completed = found[name], sum(result.completed for result in results)
+def _mean_and_range(
+    name: str, spread_of: Mapping[str, Spread | None], results: Sequence[Result]
+) -> tuple[str, str]:
+    """Return the mean of a measure over the completed trainings, and its range."""
+    spread, completed = spread_of[name], sum(result.completed for result in results)
     if spread is None:
         if not completed:
             return (results[-1].status if "loss" in name else "-"), ""
         return ("never" if name == "first_right_epoch" else "-"), ""
-    write = FORMATS[name]
-    span = "" if spread.low == spread.high else f"{write(spread.low)}–{write(spread.high)}"
+    text = FORMATS[name]
+    span = "" if spread.low == spread.high else f"{text(spread.low)}–{text(spread.high)}"
     if spread.count < completed:
         span = f"{span} ({spread.count} of {completed})".lstrip()
-    return write(spread.mean), span
+    return text(spread.mean), span

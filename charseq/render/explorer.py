@@ -1,4 +1,4 @@
-"""A screen that shows what a network expects next, as bars, and what its neurons do."""
+"""The screen of `predict --interactive`: the most likely next characters, and the hidden units."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,74 +7,82 @@ from rich.text import Text
 
 from charseq.inference.explorer import Explorer
 from charseq.model.numpy_ops import Floats
-from charseq.render.marked import piece
+from charseq.render.symbols import symbol_text
 from charseq.render.visible import visible
 
-KEYS = "Esc quits, Tab takes the likeliest, Backspace, Ctrl-U begins anew"
-TOP = 10
+KEYS = "Esc: quit  Tab: accept the most likely  Backspace: delete  Ctrl-U: clear"
+BARS = 10
+"""The number of most likely characters."""
 TEXT_LINES = 3
-BLOCKS, PLAIN_BLOCKS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
-BAR, PLAIN_BAR, CURSOR = "█", "#", "▏"
+MAX_NAME_WIDTH = 16
+MIN_BAR_WIDTH = 4
+BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
+BAR, ASCII_BAR = "█", "#"
+CURSOR, ASCII_CURSOR = "▏", "_"
+ELLIPSIS, ASCII_ELLIPSIS = "…", "~"
 
 
 def screen(
-    explorer: Explorer, name: str, told: str, *, width: int, height: int, plain: bool = False
+    explorer: Explorer, name: str, message: str, *, width: int, height: int, ascii_only: bool = False
 ) -> list[Text]:
-    """The lines of a screen, as many as it is high; `plain` ones of ASCII beside the text's characters."""
+    """Return the lines of a screen of a width and height; with `ascii_only`, draw with ASCII characters."""
     lines = [Text(visible(name), "dim"), Text(KEYS, "dim"), Text()]
-    lines += _text(explorer.text, width, plain)
-    lines.append(Text(visible(told), "yellow"))
-    lines += _bars(explorer, width, plain)
+    lines += _text(explorer.text, width, ascii_only)
+    lines.append(Text(visible(message), "yellow"))
+    lines += _bars(explorer, width, ascii_only)
     lines.append(Text())
-    if explorer.mind is not None:
-        lines += _neurons(explorer.mind.h, width, height - len(lines) - 1, plain)
+    if explorer.output is not None:
+        lines += _units(explorer.output.h, width, height - len(lines) - 1, ascii_only)
     lines = lines[:height] + [Text()] * (height - len(lines))
     for line in lines:
-        line.truncate(width)
+        if line.cell_len > width:
+            line.truncate(width - 1)
+            line.append(ASCII_ELLIPSIS if ascii_only else ELLIPSIS)
     return lines
 
 
-def _text(text: str, width: int, plain: bool) -> list[Text]:
-    """The end of the text, and where one types."""
+def _text(text: str, width: int, ascii_only: bool) -> list[Text]:
+    """Return the last lines of the text, and the cursor."""
     rows = [row for line in text.split("\n") for row in (chop_cells(visible(line), width - 2) or [""])]
     shown = [Text(row, "bold") for row in rows[-TEXT_LINES:]]
-    shown[-1].append("_" if plain else CURSOR, "blink")
+    shown[-1].append(ASCII_CURSOR if ascii_only else CURSOR, "blink")
     return [Text()] * (TEXT_LINES - len(shown)) + shown
 
 
-def _bars(explorer: Explorer, width: int, plain: bool) -> Iterator[Text]:
-    """The ten likeliest symbols."""
-    if explorer.mind is None:
+def _bars(explorer: Explorer, width: int, ascii_only: bool) -> Iterator[Text]:
+    """Yield a line for each of the most likely characters."""
+    if explorer.output is None:
         yield Text("type a character to begin")
-        for _ in range(TOP - 1):
+        for _ in range(BARS - 1):
             yield Text()
         return
-    found = explorer.mind.likeliest[:TOP]
-    shown = [
-        "end of line" if not symbol else "space" if symbol == " " else piece(symbol) for symbol, _ in found
+    likeliest = explorer.output.probabilities[:BARS]
+    names = [
+        "end of line" if not symbol else "space" if symbol == " " else symbol_text(symbol)
+        for symbol, _ in likeliest
     ]
-    name_width = min(max(map(cell_len, shown)), 16)
-    room = max(width - name_width - 12, 4)
-    for name, (_, probability) in zip(shown, found, strict=True):
+    name_width = min(max(map(cell_len, names)), MAX_NAME_WIDTH)
+    bar_width = max(width - name_width - 12, MIN_BAR_WIDTH)
+    for name, (_, probability) in zip(names, likeliest, strict=True):
         line = Text(" ").append(set_cell_size(name, name_width), "bold")
         line.append(f"  {probability:6.4f}  ")
-        yield line.append((PLAIN_BAR if plain else BAR) * round(probability * room), "green")
-    for _ in range(TOP - len(found)):
+        yield line.append((ASCII_BAR if ascii_only else BAR) * round(probability * bar_width), "green")
+    for _ in range(BARS - len(likeliest)):
         yield Text()
 
 
-def _neurons(h: Floats, width: int, height: int, plain: bool) -> Iterator[Text]:
-    """The output of the last layer, a character a neuron, the higher the more."""
+def _units(h: Floats, width: int, height: int, ascii_only: bool) -> Iterator[Text]:
+    """Yield the output of the last layer, a block for each hidden unit: the higher, the larger its value."""
     values = h.tolist()
     shown = values[: max((width - 1) * height, 0)]
-    most = max(1.0, max(map(abs, values)))
-    low = -most if min(values) < 0 else 0.0
-    count = f"all {len(values)}" if len(shown) == len(values) else f"the first {len(shown)} of {len(values)}"
-    yield Text(f"h of the last layer, {count} neurons, from {low:g} to {most:.3g}", "dim")
-    blocks: Sequence[str] = PLAIN_BLOCKS if plain else BLOCKS
+    high = max(1.0, max(map(abs, values)))
+    low = -high if min(values) < 0 else 0.0
+    number = f"{len(values):,}" if len(shown) == len(values) else f"{len(shown):,} of {len(values):,}"
+    yield Text(f"h of the last layer: {number} units, {low:.3g} to {high:.3g}", "dim")
+    blocks: Sequence[str] = ASCII_BLOCKS if ascii_only else BLOCKS
     for start in range(0, len(shown), width - 1):
         line = Text(" ")
         for value in shown[start : start + width - 1]:
-            level = min(int((value - low) / (most - low) * len(blocks)), len(blocks) - 1)
+            level = min(int((value - low) / (high - low) * len(blocks)), len(blocks) - 1)
             line.append(blocks[level], "red" if value < 0 else "cyan")
         yield line

@@ -1,115 +1,126 @@
-"""Norms of gradients over the steps of a text: a chart a cell, plain lines, or JSON lines."""
+"""Gradient norms over the steps of a text: a chart for each cell, plain lines, or JSON lines."""
 
-import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, TextIO
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from charseq.inspection.gradient_flow import Reach
-from charseq.render.marked import piece
+from charseq.inspection.gradient_flow import GradientFlow
+from charseq.render.base import JSONLines, PlainLines, TableAtEnd, View
+from charseq.render.symbols import symbol_text
 from charseq.render.visible import visible
 
-ROWS = 5
+COLUMNS = ("cell", "step", "character", "norm")
+CHART_ROWS = 5
 BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = "  ..::###"
-DECADES = 8
-"""How far below the largest norm a chart reaches at most."""
+MAX_DECADES = 8
+"""The largest range of a chart, in powers of ten below the largest norm."""
 LABEL_WIDTH = 7
-WIDEST_BAR = 3
+MAX_BAR_WIDTH = 3
 FAINT, VANISHED = 0.1, 0.001
-"""Parts of the last step's gradient below which a bar is yellow, and red."""
+"""Fractions of the last step's gradient below which a bar is yellow, and red."""
+ENDS_SHOWN = 12
+"""The number of characters shown from each end of a long text."""
 
 
-def show(reaches: Iterable[Reach], form: Literal["table", "plain", "json"], output: TextIO) -> None:
-    """Show how far back every network reaches, as it is computed."""
-    if form == "table":
-        _show_charts(list(reaches))
-        return
-    if form == "plain":
-        output.write("cell\tstep\tcharacter\tnorm\n")
-    for reach in reaches:
-        if form == "json":
-            record = {"cell": reach.cell, "loss": reach.loss, "norms": reach.norms, "about": reach.about}
-            record |= {"text": "".join(reach.symbols), "seed": reach.seed}
-            output.write(json.dumps(record, allow_nan=False) + "\n")
-        else:
-            for step, (symbol, norm) in enumerate(zip(reach.symbols, reach.norms, strict=False)):
-                output.write(f"{reach.cell}\t{step}\t{visible(symbol)}\t{norm:.6g}\n")
-        output.flush()
+def _record(flow: GradientFlow) -> dict[str, Any]:
+    return {
+        "cell": flow.cell,
+        "loss": flow.loss,
+        "norms": flow.norms,
+        "about": flow.description,
+        "text": "".join(flow.symbols),
+        "seed": flow.seed,
+    }
 
 
-def _show_charts(reaches: Sequence[Reach]) -> None:
-    console = Console()
-    charts = _Charts(reaches, console.width, ascii_only=not _can_show(BLOCKS, console.encoding))
-    console.print(Text(f"{reaches[0].about}; gradient norms, logarithmic", "dim"))
-    for reach in reaches:
-        title = Text(reach.cell, "bold").append(
-            f"  loss {reach.loss:.3f}, {_arriving(reach)}", "not bold dim"
-        )
-        console.print(title)
-        for line in charts.lines(reach):
+def _rows(flow: GradientFlow) -> Iterator[list[str]]:
+    for step, (symbol, norm) in enumerate(zip(flow.symbols, flow.norms, strict=False)):
+        yield [flow.cell, str(step), visible(symbol), f"{norm:.6g}"]
+
+
+def _print_charts(flows: Sequence[GradientFlow], output: TextIO) -> None:
+    console = Console(file=output)
+    charts = _Charts(flows, console.width, ascii_only=not _can_encode(BLOCKS, console.encoding))
+    console.print(Text(f"{flows[0].description}; gradient norms, log scale", "dim"))
+    for flow in flows:
+        title = Text(flow.cell, "bold")
+        console.print(title.append(f"  loss {flow.loss:.3f}, {_reaching_first(flow)}", "not bold dim"))
+        for line in charts.lines(flow):
             console.print(line, no_wrap=True)
     for line in charts.legend():
         console.print(line)
 
 
+GRADIENTS = View(
+    table=lambda output: TableAtEnd(output, _print_charts),
+    plain=lambda output: PlainLines(output, COLUMNS, _rows),
+    json=lambda output: JSONLines(output, _record),
+)
+
+
 class _Charts:
     """Bars over steps, on a logarithmic scale that all charts share."""
 
-    def __init__(self, reaches: Sequence[Reach], width: int, *, ascii_only: bool) -> None:
-        self._symbols = reaches[0].symbols
-        self._steps = len(reaches[0].norms)
+    def __init__(self, flows: Sequence[GradientFlow], width: int, *, ascii_only: bool) -> None:
+        self._symbols = flows[0].symbols
+        self._steps = len(flows[0].norms)
         self._blocks = ASCII_BLOCKS if ascii_only else BLOCKS
-        room = max(8, width - LABEL_WIDTH - 1)
-        self._a_column = math.ceil(self._steps / room)
-        self._bar = max(1, min(WIDEST_BAR, room // self._steps))
-        norms = [norm for reach in reaches for norm in reach.norms if norm > 0] or [1.0]
+        chart_width = max(8, width - LABEL_WIDTH - 1)
+        self._steps_per_bar = math.ceil(self._steps / chart_width)
+        self._bar_width = max(1, min(MAX_BAR_WIDTH, chart_width // self._steps))
+        norms = [norm for flow in flows for norm in flow.norms if norm > 0] or [1.0]
         self._top = math.ceil(math.log10(max(norms)))
-        self._bottom = max(min(math.floor(math.log10(min(norms))), self._top - 1), self._top - DECADES)
+        self._bottom = max(min(math.floor(math.log10(min(norms))), self._top - 1), self._top - MAX_DECADES)
 
-    def lines(self, reach: Reach) -> Iterator[Text]:
-        """The chart of one network, from the top row to the lowest."""
-        norms = [max(reach.norms[i : i + self._a_column]) for i in range(0, self._steps, self._a_column)]
-        for row in range(ROWS - 1, -1, -1):
-            label = {ROWS - 1: f"1e{self._top:+03d}", 0: f"1e{self._bottom:+03d}"}.get(row, "")
-            below = "<" if row == 0 and min(reach.norms) < 10.0**self._bottom else ""
-            line = Text((below + label).rjust(LABEL_WIDTH - 1) + " ", "dim")
+    def lines(self, flow: GradientFlow) -> Iterator[Text]:
+        """Yield the rows of a chart, from the top to the bottom."""
+        n = self._steps_per_bar
+        norms = [max(flow.norms[i : i + n]) for i in range(0, self._steps, n)]
+        labels = {CHART_ROWS - 1: f"1e{self._top:+03d}", 0: f"1e{self._bottom:+03d}"}
+        for row in range(CHART_ROWS - 1, -1, -1):
+            below = "<" if row == 0 and min(flow.norms) < 10.0**self._bottom else ""
+            line = Text((below + labels.get(row, "")).rjust(LABEL_WIDTH - 1) + " ", "dim")
             for norm in norms:
-                part = self._height(norm) * ROWS - row
-                block = self._blocks[round(min(max(part, 0.0), 1.0) * (len(self._blocks) - 1))]
-                line.append((block * max(1, self._bar - 1)).ljust(self._bar), _style(norm, reach.norms[-1]))
+                fraction = min(max(self._height(norm) * CHART_ROWS - row, 0.0), 1.0)
+                block = self._blocks[round(fraction * (len(self._blocks) - 1))]
+                bar = (block * max(1, self._bar_width - 1)).ljust(self._bar_width)
+                line.append(bar, _style(norm, flow.norms[-1]))
             yield line
 
     def legend(self) -> Iterator[Text]:
-        """What stands beneath the charts: the text that was read, and what the colours say."""
-        indent = " " * LABEL_WIDTH
-        if self._a_column == 1:
-            yield Text(indent + "".join(_cell(symbol, self._bar) for symbol in self._symbols[:-1]), "bold")
-            yield Text(f"the loss is that of the character which follows: {piece(self._symbols[-1])}", "dim")
+        """Yield the text below the charts, and the meaning of the colors."""
+        if self._steps_per_bar == 1:
+            symbols = "".join(_column(symbol, self._bar_width) for symbol in self._symbols[:-1])
+            yield Text(" " * LABEL_WIDTH + symbols, "bold")
+            yield Text(f"loss of the next character: {symbol_text(self._symbols[-1])}", "dim")
         else:
-            yield Text(f"{self._steps} steps, {self._a_column} to a column, which shows the largest", "dim")
-            first, last = ("".join(map(piece, part)) for part in (self._symbols[:12], self._symbols[-13:-1]))
+            yield Text(
+                f"{self._steps:,} steps; each bar is the maximum of {self._steps_per_bar} steps", "dim"
+            )
+            first = "".join(map(symbol_text, self._symbols[:ENDS_SHOWN]))
+            last = "".join(map(symbol_text, self._symbols[-ENDS_SHOWN - 1 : -1]))
             yield Text(f"from {first} ... to ... {last}", "dim")
-        yield Text("yellow: below a tenth of the last step's gradient; red: below a thousandth", "dim")
+        yield Text("yellow: below 10% of the last step's gradient; red: below 0.1%", "dim")
 
     def _height(self, norm: float) -> float:
-        """How high a bar stands, 0 to 1; none is shown as nothing only where the norm is 0."""
+        """Return the height of a bar, from 0 to 1; only a norm of 0 has no height."""
         if norm <= 0:
             return 0.0
-        part = (math.log10(norm) - self._bottom) / (self._top - self._bottom)
-        return min(max(part, 1 / (ROWS * (len(self._blocks) - 1))), 1.0)
+        fraction = (math.log10(norm) - self._bottom) / (self._top - self._bottom)
+        return min(max(fraction, 1 / (CHART_ROWS * (len(self._blocks) - 1))), 1.0)
 
 
-def _arriving(reach: Reach) -> str:
-    part = reach.arriving
-    if part == 0:
-        return "nothing of the last step's gradient arrives at the first"
-    shown = f"{part:.0%}" if part >= 0.01 else f"{part:.0e}"
-    return f"{shown} of the last step's gradient arrives at the first"
+def _reaching_first(flow: GradientFlow) -> str:
+    fraction = flow.share_at_first_step
+    if fraction == 0:
+        return "none of the last step's gradient reaches the first step"
+    shown = f"{fraction:.0%}" if fraction >= 0.01 else f"{fraction:.0e}"
+    return f"{shown} of the last step's gradient reaches the first step"
 
 
 def _style(norm: float, last: float) -> str:
@@ -118,13 +129,13 @@ def _style(norm: float, last: float) -> str:
     return "yellow" if norm < FAINT * last else "green"
 
 
-def _cell(symbol: str, width: int) -> str:
-    """A symbol in the cells of its bar; one that is wider is left out."""
-    shown = piece(symbol)
-    return shown.ljust(width) if cell_len(shown) == 1 else "·".ljust(width)
+def _column(symbol: str, width: int) -> str:
+    """Return a symbol as wide as its bar; a dot for one that is wider than a column."""
+    text = symbol_text(symbol)
+    return text.ljust(width) if cell_len(text) == 1 else "·".ljust(width)
 
 
-def _can_show(characters: str, encoding: str) -> bool:
+def _can_encode(characters: str, encoding: str) -> bool:
     try:
         characters.encode(encoding)
     except (UnicodeEncodeError, LookupError):

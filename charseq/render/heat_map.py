@@ -1,6 +1,6 @@
-"""A text with each character coloured by how surprising it was, and what was thought likelier beneath it.
+"""A text with each character colored by its surprisal, and below it a more likely character.
 
-Without colour a digit beneath each character says the same.
+Without color, a digit below each character shows its surprisal.
 """
 
 import codecs
@@ -12,7 +12,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from charseq.render.marked import piece
+from charseq.render.symbols import symbol_text
+from charseq.render.visible import END_OF_LINE
 from charseq.text.units import Unit
 
 LEVELS = (
@@ -23,111 +24,112 @@ LEVELS = (
     (8.0, "black on color(208)"),
     (math.inf, "bold white on color(160)"),
 )
-"""Up to so many bits of surprise, a style: no colour from a probability of 0.7 on, red below 0.004."""
-END, SPACE = "⏎", "·"
+"""The upper limits of surprisal, in bits, and the style of each level."""
+SPACE = "·"
+"""The sign for a more likely space."""
+MIN_WIDTH = 8
 
 
-class Place(NamedTuple):
+class Character(NamedTuple):
     """One character of a text."""
 
     symbol: str
     bits: float | None
-    """How surprising it was; None where that is not known."""
-    instead: str | None = None
-    """What was thought likelier, where that is to be seen."""
+    """The surprisal; None if it is unknown."""
+    likelier: str | None = None
+    """The most likely character, if it is to be shown."""
 
 
-def shows_colour(console: Console) -> bool:
-    """Whether colours can be seen on it."""
+def has_color(console: Console) -> bool:
+    """Return whether a console shows colors."""
     return console.color_system is not None and not console.no_color
 
 
 def legend(console: Console, *, of_probability: bool = False) -> Text:
-    """What the colours, or the digits, mean."""
-    if not shows_colour(console):
-        return Text("beneath, bits of surprise: 0 certain, 1 one in 2, 2 one in 4, to 9 one in 512")
-    found = Text("probability:" if of_probability else "bits of surprise:", "dim")
+    """Return the meaning of the colors, or of the digits."""
+    if not has_color(console):
+        return Text("digits: surprisal in bits; 0 certain, 1 one in 2, 2 one in 4, to 9 one in 512")
+    text = Text("probability:" if of_probability else "surprisal in bits:", "dim")
     low = 0.0
     for high, style in LEVELS:
         if of_probability:
-            shown = f" {100 * 2**-high:.2g}%+ " if high < math.inf else " less "
+            level = f" {100 * 2**-high:.2g}%+ " if high < math.inf else " less "
         else:
-            shown = f" {low:g}-{high:g} " if high < math.inf else f" over {low:g} "
-        found.append(" ").append(shown, style or "default")
+            level = f" {low:g}-{high:g} " if high < math.inf else f" over {low:g} "
+        text.append(" ").append(level, style or "default")
         low = high
-    return found
+    return text
 
 
-def heat(
-    places: Iterable[Place], console: Console, *, indent: int = 0, unit: Unit = "character"
+def heat_map(
+    characters: Iterable[Character], console: Console, *, indent: int = 0, unit: Unit = "character"
 ) -> Iterator[Text]:
-    """Lines of a text as wide as the console, each with what belongs beneath it; told once they are full."""
-    row = _Row(shows_colour(console))
-    width = max(console.width - indent - 1, 8)
-    for place in _of_bytes(places) if unit == "byte" else places:
-        shown = _sign(place.symbol)
-        if row.width + cell_len(shown) > width:
+    """Yield each line of a text once it is complete, followed by the lines that belong below it."""
+    row = _Row(has_color(console))
+    width = max(console.width - indent - 1, MIN_WIDTH)
+    for character in _decoded(characters) if unit == "byte" else characters:
+        text = _character_text(character.symbol)
+        if row.width + cell_len(text) > width:
             yield from row.lines(indent)
-            row = _Row(row.coloured)
-        row.add(shown, place)
-        if place.symbol == "\n":
+            row = _Row(row.colored)
+        row.add(text, character)
+        if character.symbol == "\n":
             yield from row.lines(indent)
-            row = _Row(row.coloured)
+            row = _Row(row.colored)
     if row.width:
         yield from row.lines(indent)
 
 
-def _of_bytes(places: Iterable[Place]) -> Iterator[Place]:
-    """Bytes as the characters that they make, each with the surprise of all its bytes."""
+def _decoded(characters: Iterable[Character]) -> Iterator[Character]:
+    """Join bytes to characters, each with the sum of the surprisals of its bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     bits: list[float] = []
-    for place in places:
-        bits += [] if place.bits is None else [place.bits]
-        text = decoder.decode(place.symbol.encode("latin-1", "replace"))
+    for byte in characters:
+        bits += [] if byte.bits is None else [byte.bits]
+        text = decoder.decode(byte.symbol.encode("latin-1", "replace"))
         if text:
-            yield Place(text, sum(bits) if bits else None)
+            yield Character(text, sum(bits) if bits else None)
             bits = []
 
 
 class _Row:
-    """A line, and the one or two beneath it."""
+    """A line of text, and the one or two lines below it."""
 
-    def __init__(self, coloured: bool) -> None:
-        self.coloured, self.width = coloured, 0
-        self._text, self._digits, self._instead = Text(), "", Text()
-        self._instead_width = 0
+    def __init__(self, colored: bool) -> None:
+        self.colored, self.width = colored, 0
+        self._text, self._digits, self._likelier = Text(), "", Text()
+        self._likelier_width = 0
 
-    def add(self, shown: str, place: Place) -> None:
-        cells = cell_len(shown)
-        self._text.append(shown, style_of(place.bits) if self.coloured else "")
-        self._digits += set_cell_size(digit_of(place.bits), cells)
-        if place.instead is not None and self._instead_width <= self.width:
-            self._instead.append(" " * (self.width - self._instead_width))
-            alternative = _sign(place.instead) if place.instead != " " else SPACE
-            self._instead.append(alternative, "bold cyan")
-            self._instead_width = self.width + cell_len(alternative)
-        self.width += cells
+    def add(self, text: str, character: Character) -> None:
+        width = cell_len(text)
+        self._text.append(text, style_of(character.bits) if self.colored else "")
+        self._digits += set_cell_size(digit_of(character.bits), width)
+        if character.likelier is not None and self._likelier_width <= self.width:
+            self._likelier.append(" " * (self.width - self._likelier_width))
+            likelier = SPACE if character.likelier == " " else _character_text(character.likelier)
+            self._likelier.append(likelier, "bold cyan")
+            self._likelier_width = self.width + cell_len(likelier)
+        self.width += width
 
     def lines(self, indent: int) -> Iterator[Text]:
-        """The text, the digits where there are no colours, the alternatives where there are any."""
-        before = " " * indent
-        yield Text(before) + self._text
-        if not self.coloured:
-            yield Text(before + self._digits)
-        if self._instead_width:
-            yield Text(before) + self._instead
+        """Yield the text, the digits if there are no colors, and the more likely characters if any."""
+        margin = " " * indent
+        yield Text(margin) + self._text
+        if not self.colored:
+            yield Text(margin + self._digits)
+        if self._likelier_width:
+            yield Text(margin) + self._likelier
 
 
-def _sign(symbol: str) -> str:
-    """What is shown for a symbol."""
-    return END if symbol == "\n" else piece(symbol)
+def _character_text(symbol: str) -> str:
+    return END_OF_LINE if symbol == "\n" else symbol_text(symbol)
 
 
 def style_of(bits: float | None) -> str:
-    """The colour of a surprise."""
-    return "" if bits is None else next(style for most, style in LEVELS if bits <= most)
+    """Return the style of a surprisal."""
+    return "" if bits is None else next(style for limit, style in LEVELS if bits <= limit)
 
 
 def digit_of(bits: float | None) -> str:
-    """A surprise as one character."""
+    """Return a surprisal as one digit."""
     return " " if bits is None else str(min(int(bits + 0.5), 9))

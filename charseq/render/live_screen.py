@@ -4,46 +4,51 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.control import Control
+from rich.live_render import LiveRender, VerticalOverflowMethod
 from rich.text import Text
+
+from charseq.system import suspension
 
 SECONDS_TO_WAIT = 1.0
 """For a drawing under way: where a terminal takes no output, the process is to stop nevertheless."""
 
 
 class LiveScreen:
-    """Draws in place on a terminal, from the main thread and from the one that answers signals."""
+    """Draws in place on a terminal, from the main thread and from the one that answers signals.
 
-    def __init__(self, console: Console, overflow: Literal["crop", "ellipsis"] = "ellipsis") -> None:
+    A frame erases the one before it, which may have moved: after a stop by SIGSTOP, the lines above the
+    cursor are the shell's.  So every frame is rendered first, and written in one system call; just before
+    that, it is left out where the process was stopped since the last one.  A stop cannot be prevented in the
+    microseconds between, nor within the call; a call that it cuts short leaves half a frame above the shell's
+    lines, and the other half is left out.
+    """
+
+    def __init__(self, console: Console, overflow: VerticalOverflowMethod = "ellipsis") -> None:
         self._console, self._overflow = console, overflow
         self._lock = threading.RLock()
-        self._live: Live | None = None
-        self._released = False
+        self._is_live = self._released = False
+        self._frame: LiveRender | None = None
+        self._stops, self._had_terminal = 0, True
         self._drawing: RenderableType = Text()
 
     def start(self) -> None:
         """Take the terminal: hide the cursor."""
-        self._live = Live(
-            console=self._console,
-            auto_refresh=False,
-            vertical_overflow=self._overflow,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start()
+        self._is_live, self._released, self._frame = True, False, None
+        self._stops, self._had_terminal = suspension.stops(), self._is_in_foreground()
+        self._console.show_cursor(False)
 
     def draw(self, drawing: RenderableType) -> None:
         """Replace the drawing; after `release`, draw as soon as the process has the terminal again."""
         with self._lock:
             self._drawing = drawing
             if self._released and self._is_in_foreground():
-                self._released = False
                 self.start()
-            if self._live:
-                self._live.update(drawing, refresh=True)
+            if self._is_live and not self._write(drawing, self._overflow):
+                self._is_live, self._released = False, True
+                self.draw(drawing)
 
     @property
     def is_released(self) -> bool:
@@ -53,30 +58,68 @@ class LiveScreen:
     def release(self) -> None:
         """Leave the last drawing, the cursor visible on the line below."""
         with self._locked() as locked:
-            if self._live and locked:
-                self._live.stop()
-                self._live, self._released = None, True
+            if self._is_live and locked:
+                self._leave(self._drawing)
+                self._is_live, self._released = False, True
 
     def redraw(self) -> None:
-        """Draw again below the cursor, wherever it now is."""
+        """Draw again below the cursor, wherever it now is, if others have had the terminal."""
         with self._locked() as locked:
-            if self._live and locked:  # stopped without a release: others have moved the cursor
-                self._console.clear_live()
-                self._console.pop_render_hook()
-                self._live, self._released = None, True
-            if self._released and locked:
+            if locked and (self._released or self._is_displaced()):
                 self.draw(self._drawing)
 
     def finish(self, drawing: RenderableType) -> None:
         """Leave a last drawing, in full."""
         with self._lock:
-            if self._live:
-                self._live.vertical_overflow = "visible"
-                self._live.update(drawing)
-                self._live.stop()
+            if self._is_live:
+                self._leave(drawing)
             else:
                 self._console.print(drawing)
-            self._live, self._released = None, False
+            self._is_live = self._released = False
+
+    def _leave(self, drawing: RenderableType) -> None:
+        """Write a drawing in full, and show the cursor below it."""
+        below = "\n" if self._console.is_dumb_terminal else f"\n{Control.show_cursor(True)}"
+        while not self._write(drawing, "visible", below):
+            self.start()
+
+    def _write(self, drawing: RenderableType, overflow: VerticalOverflowMethod, below: str = "") -> bool:
+        """Write a frame over the last one.  Returns False where that has moved: the drawing begins anew."""
+        if self._console.is_dumb_terminal and not below:  # nothing can be erased: only the last frame appears
+            return True
+        frame = LiveRender(drawing, vertical_overflow=overflow)
+        with self._console.capture() as rendered:
+            if self._frame:
+                self._console.print(self._frame.position_cursor(), end="")
+            self._console.print(frame, end="")
+        self._frame = frame
+        return self._send(rendered.get() + below)
+
+    def _send(self, text: str) -> bool:
+        """Write a text.  Returns False where others have had the terminal, and leaves out what is left."""
+        file = self._console.file
+        file.flush()
+        try:
+            number = file.fileno() if os.name == "posix" else None
+        except (OSError, ValueError, AttributeError):  # no file of the system's
+            number = None
+        if number is None:
+            if not (displaced := self._is_displaced()):
+                file.write(text)
+                file.flush()
+            return not displaced
+        encoding, errors = getattr(file, "encoding", None), getattr(file, "errors", None)
+        rest = text.encode(encoding or "utf-8", errors or "strict")
+        while rest:
+            if self._is_displaced():
+                return False
+            rest = rest[os.write(number, rest) :]
+        return True
+
+    def _is_displaced(self) -> bool:
+        """Whether others have had the terminal since the last frame, without a release."""
+        lost = self._had_terminal and not self._is_in_foreground()
+        return self._is_live and (lost or self._stops != suspension.stops())
 
     @contextmanager
     def _locked(self) -> Iterator[bool]:

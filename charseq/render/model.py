@@ -1,66 +1,68 @@
-"""What a model file holds: a table, plain lines, or a JSON line."""
+"""The contents of a model file: a table, plain lines, or a JSON line."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 from charseq.model.description import LINES, STATE, Description
-from charseq.render.runs import Form, number
+from charseq.render.base import JSONLines, PlainLines, TableAtEnd, View
+from charseq.render.quantities import measure
 from charseq.render.visible import visible
 
-LONGEST = 40
-"""Symbols of a vocabulary, and characters of a text, that are shown to people."""
+MAX_CHARACTERS = 40
+"""The number of symbols of a vocabulary, and of characters of a text, that are shown to people."""
 
 
-def show_model(path: Path, told: Description, *, verified: bool, form: Form, output: TextIO) -> None:
-    """Show what a model file says of itself."""
-    record = _record(path, told, verified)
-    if form == "json":
-        output.write(json.dumps(record, allow_nan=False) + "\n")
-        return
-    settings = record.pop("settings")
-    shapes = record.pop("tensors")
-    record["symbols"] = _short("".join(record["symbols"]))
-    record["learned"] = list(map(_short, record["learned"]))
-    rows = [[name, _shown(value)] for name, value in record.items()]
-    rows += [[f"setting {name}", _shown(value)] for name, value in settings.items() if name not in record]
-    rows += [[f"tensor {name}", " x ".join(map(str, shape))] for name, shape in shapes.items()]
-    if form == "plain":
-        for row in rows:
-            output.write("\t".join(row) + "\n")
-    else:
+def model_view(path: Path, *, verified: bool) -> View[Description]:
+    """Return the renderers of the description of the model file at a path."""
+
+    def record(description: Description) -> dict[str, Any]:
+        return _record(path, description, verified)
+
+    def rows(description: Description) -> list[list[str]]:
+        return _rows(record(description))
+
+    def print_table(descriptions: Sequence[Description], output: TextIO) -> None:
         from rich.console import Console
 
         from charseq.render.columns import print_columns
 
-        print_columns(Console(), ("field", "value"), rows, foldable=["value"])
+        for description in descriptions:
+            fields = _rows(record(description), separators=True)
+            print_columns(Console(file=output), ("field", "value"), fields, foldable=["value"])
+
+    return View(
+        table=lambda output: TableAtEnd(output, print_table),
+        plain=lambda output: PlainLines(output, (), rows),
+        json=lambda output: JSONLines(output, record),
+    )
 
 
-def _record(path: Path, told: Description, verified: bool) -> dict[str, Any]:
-    training = dict(told.training)
+def _record(path: Path, description: Description, verified: bool) -> dict[str, Any]:
+    training = dict(description.training)
     settings = training.pop("settings", {})
     settings.pop("reasons", None)
-    shapes = {n: shape for n, shape in told.shapes.items() if n != LINES and not n.startswith(STATE)}
-    text = (told.place or {}).get("text")
+    shapes = {n: shape for n, shape in description.shapes.items() if n != LINES and not n.startswith(STATE)}
+    text = (description.progress or {}).get("text")
     text = text if isinstance(text, dict) else {}
-    network = asdict(told.network)
+    network = asdict(description.network)
     return {
         "model": str(path),
-        "bytes": told.size,
-        "format": told.format,
-        "charseq": told.charseq,
+        "bytes": description.size,
+        "format": description.format,
+        "charseq": description.charseq,
         "verified": verified,
         "cell": network.pop("cell_name"),
         **network,
-        "parameters": told.network.parameters(),
-        "unit": told.vocabulary.unit,
-        "normalization": told.vocabulary.normalization,
-        "lines": told.vocabulary.boundary,
-        "remembered_lines": told.shapes.get(LINES, (0,))[0],
-        "symbols": told.vocabulary.symbols,
-        "learned": list(told.learned),
-        "can_go_on": told.place is not None,
+        "parameters": description.network.parameters(),
+        "unit": description.vocabulary.unit,
+        "normalization": description.vocabulary.normalization,
+        "lines": description.vocabulary.boundary,
+        "remembered_lines": description.shapes.get(LINES, (0,))[0],
+        "symbols": description.vocabulary.symbols,
+        "learned": list(description.memorized),
+        "can_go_on": description.progress is not None,
         "text_sha256": text.get("sha256"),
         "text_files": text.get("files", []),
         **training,
@@ -69,15 +71,32 @@ def _record(path: Path, told: Description, verified: bool) -> dict[str, Any]:
     }
 
 
-def _short(text: str) -> str:
-    return text[:LONGEST] + ("..." if len(text) > LONGEST else "")
+def _rows(record: dict[str, Any], *, separators: bool = False) -> list[list[str]]:
+    settings, shapes = record.pop("settings"), record.pop("tensors")
+    record["symbols"] = _shortened("".join(record["symbols"]))
+    record["learned"] = list(map(_shortened, record["learned"]))
+    return [
+        *([name, _value_text(value, separators)] for name, value in record.items()),
+        *(
+            [f"setting {name}", _value_text(value, separators)]
+            for name, value in settings.items()
+            if name not in record
+        ),
+        *([f"tensor {name}", " x ".join(map(str, shape))] for name, shape in shapes.items()),
+    ]
 
 
-def _shown(value: Any) -> str:
+def _shortened(text: str) -> str:
+    return text[:MAX_CHARACTERS] + ("..." if len(text) > MAX_CHARACTERS else "")
+
+
+def _value_text(value: Any, separators: bool) -> str:
     if value is None or value == []:
         return "-"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and separators:
+        return f"{value:,}"
     if isinstance(value, list):
         return visible(", ".join(map(str, value)))
-    return number(value) if isinstance(value, float) else visible(str(value))
+    return measure(value) if isinstance(value, float) else visible(str(value))

@@ -1,146 +1,142 @@
-"""Continuations of prompts: as text that grows, as a heat map, or as JSON lines."""
+"""Continuations of prompts: growing text, a heat map of probabilities, or JSON lines."""
 
-import json
 import math
 import time
 from collections.abc import Iterator
-from typing import Any, Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from charseq.inference.requests import Answer, Step, prompt_ids
 from charseq.model.model_file import Model
+from charseq.render.base import JSONLines, LineRenderer, Renderer, View
 from charseq.render.visible import escaped, visible
 
-SECONDS_UNFLUSHED = 0.05
-"""The longest that a character waits in a pipe while others are made."""
+if TYPE_CHECKING:
+    from charseq.render.heat_map import Character
+
+MAX_SECONDS_UNFLUSHED = 0.05
+"""The longest that a character waits in a pipe while others are generated."""
 
 
-class PredictionRenderer(Protocol):
-    """Shows one continuation after the other."""
+def prediction_view(
+    model: Model, *, only_new: bool, escapes: bool = False, probabilities: bool = False
+) -> View[Answer]:
+    """Return the renderers of continuations, with or without their prompts.
 
-    def show(self, answer: Answer) -> None:
-        """Show a prompt and what is added to it, as it is made."""
+    Plain text is exact in a pipe, and safe on a terminal.  With `escapes`, each answer is one line.
+    """
 
+    def text(output: TextIO) -> Renderer[Answer]:
+        if probabilities:
+            return _HeatMaps(output, model, only_new)
+        if escapes:
+            return _EscapedLines(output, model, only_new)
+        if model.vocabulary.unit == "byte" and not output.isatty():
+            return _Bytes(output, model, only_new)
+        return _GrowingText(output, only_new)
 
-def renderer_for(
-    form: Literal["table", "plain", "json"],
-    output: TextIO,
-    model: Model,
-    *,
-    only_new: bool,
-    escapes: bool = False,
-    probabilities: bool = False,
-) -> PredictionRenderer:
-    """On a terminal nothing is obeyed; in a pipe, the exact characters, or with `escapes` a line each."""
-    if form == "json":
-        return _JSONLines(output, model)
-    if probabilities:
-        return _Heat(output, model, only_new)
-    if escapes:
-        return _Escaped(output, model, only_new)
-    if model.vocabulary.unit == "byte" and not output.isatty():
-        return _Bytes(output, model, only_new)
-    return _Text(output, only_new, on_screen=output.isatty())
-
-
-class _JSONLines:
-    def __init__(self, output: TextIO, model: Model) -> None:
-        self._output, self._model = output, model
-
-    def show(self, answer: Answer) -> None:
-        made = list(answer.steps)
+    def record(answer: Answer) -> dict[str, Any]:
+        steps = list(answer.steps)
         record: dict[str, Any] = {
             "prompt": answer.request.prompt,
-            "text": self._model.vocabulary.joined(step.character for step in made),
+            "text": model.vocabulary.joined(step.character for step in steps),
             "seed": answer.request.seed,
             "sample": answer.request.sample,
         }
         if answer.log_probability is not None:
             record["log_probability"] = answer.log_probability
         record["steps"] = [
-            {"character": step.character, "probability": step.probability, "top": step.top} for step in made
+            {"character": step.character, "probability": step.probability, "top": step.top} for step in steps
         ]
-        self._output.write(json.dumps(record, allow_nan=False) + "\n")
-        self._output.flush()
+        return record
+
+    return View(table=text, plain=text, json=lambda output: JSONLines(output, record))
 
 
-class _Text:
-    def __init__(self, output: TextIO, only_new: bool, *, on_screen: bool) -> None:
-        self._output, self._only_new, self._on_screen = output, only_new, on_screen
-        self._flushed = 0.0
+class _GrowingText(LineRenderer[Answer]):
+    """Characters as they are generated."""
 
-    def show(self, answer: Answer) -> None:
+    def __init__(self, output: TextIO, only_new: bool) -> None:
+        super().__init__(output)
+        self._only_new, self._is_terminal = only_new, output.isatty()
+        self._flushed_at = 0.0
+
+    def show(self, event: Answer) -> None:
         if not self._only_new:
-            self._write(answer.request.prompt)
-        for step in answer.steps:
+            self._write(event.request.prompt)
+        for step in event.steps:
             self._write(step.character)
         self._output.write("\n")
         self._output.flush()
 
     def _write(self, text: str) -> None:
-        if self._on_screen:
+        if self._is_terminal:
             text = visible(text, keep="\n\t")
         self._output.write(text)
         now = time.monotonic()
-        if self._on_screen or now - self._flushed > SECONDS_UNFLUSHED:
+        if self._is_terminal or now - self._flushed_at > MAX_SECONDS_UNFLUSHED:
             self._output.flush()
-            self._flushed = now
+            self._flushed_at = now
 
 
-class _Escaped:
-    """An answer a line, written as prompts with escapes are read."""
+class _EscapedLines(LineRenderer[Answer]):
+    """An answer in each line, with the escapes that prompts may have."""
 
     def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
-        self._output, self._model, self._only_new = output, model, only_new
+        super().__init__(output)
+        self._model, self._only_new = model, only_new
 
-    def show(self, answer: Answer) -> None:
-        text = _whole(self._model, answer, self._only_new)
+    def show(self, event: Answer) -> None:
+        text = _whole_text(self._model, event, self._only_new)
         self._output.write(escaped(text, self._model.vocabulary.unit) + "\n")
         self._output.flush()
 
 
-class _Heat:
-    """Every character that was added by how likely it was, beneath a legend."""
+class _HeatMaps(Renderer[Answer]):
+    """The generated characters colored by their probabilities, below a legend."""
 
     def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
         from rich.console import Console
 
+        self._console, self._model, self._only_new = Console(file=output), model, only_new
+
+    def begin(self) -> None:
         from charseq.render.heat_map import legend
 
-        self._console, self._model, self._only_new = Console(file=output), model, only_new
         self._console.print(legend(self._console, of_probability=True))
 
-    def show(self, answer: Answer) -> None:
-        from charseq.render.heat_map import heat
+    def show(self, event: Answer) -> None:
+        from charseq.render.heat_map import heat_map
 
         unit = self._model.vocabulary.unit
-        for line in heat(self._places(answer), self._console, unit=unit):
+        for line in heat_map(self._characters(event), self._console, unit=unit):
             self._console.print(line, no_wrap=True, crop=False, overflow="ignore")
 
-    def _places(self, answer: Answer) -> Iterator[Any]:
-        from charseq.render.heat_map import Place
+    def _characters(self, answer: Answer) -> "Iterator[Character]":
+        from charseq.render.heat_map import Character
 
         vocabulary = self._model.vocabulary
         if not self._only_new:
             for symbol in prompt_ids(self._model, answer.request)[int(vocabulary.boundary) :]:
-                yield Place(vocabulary.symbols[symbol], None)
+                yield Character(vocabulary.symbols[symbol], None)
         for step in answer.steps:
-            yield Place(step.character, _bits(step))
+            yield Character(step.character, _surprisal(step))
 
 
-class _Bytes:
-    """A model of bytes writes bytes, whether or not they are text."""
+class _Bytes(LineRenderer[Answer]):
+    """The bytes that a model of bytes generates, even if they are not UTF-8."""
 
     def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
-        self._output, self._model, self._only_new = output, model, only_new
+        super().__init__(output)
+        self._model, self._only_new = model, only_new
 
-    def show(self, answer: Answer) -> None:
-        text = _whole(self._model, answer, self._only_new)
+    def show(self, event: Answer) -> None:
+        text = _whole_text(self._model, event, self._only_new)
         self._output.buffer.write(text.encode("utf-8", "surrogateescape") + b"\n")
         self._output.flush()
 
 
-def _whole(model: Model, answer: Answer, only_new: bool) -> str:
-    """A prompt and what was added; bytes on both sides of the seam may be one character."""
+def _whole_text(model: Model, answer: Answer, only_new: bool) -> str:
+    """Return a prompt and its continuation; a UTF-8 character may have bytes of both."""
     added = model.vocabulary.joined(step.character for step in answer.steps)
     text = ("" if only_new else answer.request.prompt) + added
     if model.vocabulary.unit == "byte":
@@ -148,6 +144,6 @@ def _whole(model: Model, answer: Answer, only_new: bool) -> str:
     return text
 
 
-def _bits(step: Step) -> float:
-    """How surprising a step was to the model itself."""
+def _surprisal(step: Step) -> float:
+    """Return the surprisal of a step in bits."""
     return -math.log2(step.probability) if step.probability > 0 else math.inf

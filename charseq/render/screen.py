@@ -1,17 +1,17 @@
-"""A drawing on the terminal that makes room for others while the process is stopped."""
+"""The interface of a live drawing on the terminal."""
 
 from typing import Protocol
 
 
 class Screen(Protocol):
-    """A drawing that is kept up to date in one place of the terminal."""
+    """A drawing that is redrawn in place, and that releases the terminal while the process is suspended."""
 
     @property
     def is_released(self) -> bool:
-        """Whether others have the terminal."""
+        """Whether another process uses the terminal."""
 
     def release(self) -> None:
-        """Leave the terminal to others, the cursor visible and on a line of its own."""
+        """Release the terminal, with a visible cursor on a new line."""
 
     def redraw(self) -> None:
-        """Draw again, below whatever others wrote."""
+        """Draw again below the cursor."""

@@ -1,4 +1,4 @@
-"""The tensors of a run over text as plain lines or JSON lines."""
+"""The tensors of a network run over texts: a table, plain lines, or JSON lines."""
 
 import json
 from collections.abc import Sequence
@@ -8,56 +8,69 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.inspection.equations import equation_of
-from charseq.inspection.tracing import Row, Subject
+from charseq.inspection.tracing import TracedTensor, TraceInput
+from charseq.render.base import JSONLines, PlainLines, TableAtEnd, View
 
 
-def show_json(rows: Sequence[Row], subject: Subject, *, values: bool, explain: bool, output: TextIO) -> None:
-    """One JSON object a tensor."""
-    for row in rows:
-        record: dict[str, Any] = {
+def shape_view(
+    inputs: TraceInput, about: str, *, values: bool, explain: bool, has_head: bool, bidirectional: bool
+) -> View[TracedTensor]:
+    """Return the renderers of the tensors of a run, with their values and equations if requested.
+
+    `about` describes the weights in a caption.  Without a head, its parameters are left out of the count.
+    """
+
+    def record(row: TracedTensor) -> dict[str, Any]:
+        fields = {
             "name": row.name,
             "layer": row.layer,
             "step": row.step,
             "axes": row.axes,
             "shape": row.shape,
         }
-        if row.direction:
-            record["direction"] = row.direction
-        if explain:
-            record["equation"] = equation_of(row, subject)
-        if values:
-            record["values"] = row.values.tolist()
-        output.write(json.dumps(record, allow_nan=False) + "\n")
+        fields |= {"direction": row.direction} if row.direction else {}
+        fields |= {"equation": equation_of(row, inputs)} if explain else {}
+        return fields | ({"values": row.values.tolist()} if values else {})
 
-
-def show_plain(rows: Sequence[Row], subject: Subject, *, values: bool, explain: bool, output: TextIO) -> None:
-    """One line a tensor, its fields between tabs, below one line of their names."""
-    both_ways = any(row.direction for row in rows)
-    names = ["name", "layer", "step", "axes", "shape"]
-    names += ["direction"] * both_ways + ["equation"] * explain + ["values"] * values
-    output.write("\t".join(names) + "\n")
-    for row in rows:
+    def plain_row(row: TracedTensor) -> list[list[str]]:
         fields = [row.name, _or_dash(row.layer), _or_dash(row.step), ",".join(row.axes) or "-"]
         fields.append(shape_text(row.shape))
-        if both_ways:
+        if bidirectional:
             fields.append(row.direction or "-")
         if explain:
-            fields.append(equation_of(row, subject))
+            fields.append(equation_of(row, inputs))
         if values:
             fields.append(json.dumps(_rounded(row).tolist()))
-        output.write("\t".join(fields) + "\n")
+        return [fields]
+
+    def print_table(rows: Sequence[TracedTensor], output: TextIO) -> None:
+        from rich.console import Console
+
+        from charseq.render.shapes_table import ShapesTable
+
+        console = Console(file=output)
+        table = ShapesTable(console, inputs, about, values=values, explain=explain, has_head=has_head)
+        table.print(rows)
+
+    columns = ["name", "layer", "step", "axes", "shape"]
+    columns += ["direction"] * bidirectional + ["equation"] * explain + ["values"] * values
+    return View(
+        table=lambda output: TableAtEnd(output, print_table),
+        plain=lambda output: PlainLines(output, columns, plain_row),
+        json=lambda output: JSONLines(output, record),
+    )
 
 
-def _rounded(row: Row) -> "npt.NDArray[Any]":
-    """Return values with four decimals; ids stay whole numbers."""
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as a tuple: (1, 5, 4)."""
+    return f"({', '.join(map(str, shape))})"
+
+
+def _rounded(row: TracedTensor) -> npt.NDArray[Any]:
+    """Return the values with four decimals; ids remain integers."""
     values = np.asarray(row.values)
     return values if np.issubdtype(values.dtype, np.integer) else np.round(values.astype(float), 4)
 
 
 def _or_dash(number: int | None) -> str:
     return "-" if number is None else str(number)
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape as people write it: (1, 5, 4)."""
-    return f"({', '.join(map(str, shape))})"

@@ -1,4 +1,4 @@
-"""The tensors of a run over text as a table that a class can read from the last row."""
+"""The tensors of a network run over texts, as a table that is readable in a classroom."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -8,120 +8,129 @@ from rich.table import Table
 from rich.text import Text
 
 from charseq.inspection.equations import equation_of, parameter_count
-from charseq.inspection.tracing import AXES, Row, Subject
+from charseq.inspection.tracing import AXES, TracedTensor, TraceInput
 from charseq.render.columns import joined
+from charseq.render.quantities import count
 from charseq.render.shapes import shape_text
-from charseq.render.tensors import PAST_THE_END, named, read_at, values_text
+from charseq.render.symbols import symbol_name
+from charseq.render.tensor_values import PAST_THE_END, symbols_at, values_text
 
-MOST_SYMBOLS = 40
-MOST_READ = 8
-INDENT = 2
+MAX_SYMBOLS = 40
+"""The number of symbols of the vocabulary in the caption."""
+MAX_TEXTS = 8
+"""The number of texts whose symbols are in the heading of a step."""
+INDENT, GAP = 2, 2
 WIDE = 120
-"""From so many columns on there is room for values beside equations, or the names of axes beside either."""
+"""The width of a console, in columns, for values beside equations, or the names of axes beside either."""
+MIN_VALUES_WIDTH = 20
 
 
 class ShapesTable:
-    """Rows under a heading a step, the columns of all of them in line."""
+    """Rows in aligned columns, grouped by step."""
 
     def __init__(
-        self, console: Console, subject: Subject, about: str, *, values: bool, explain: bool, headed: bool
+        self, console: Console, inputs: TraceInput, about: str, *, values: bool, explain: bool, has_head: bool
     ) -> None:
-        self._console, self._subject, self._about = console, subject, about
-        self._values, self._explain, self._headed = values, explain, headed
-        self._symbols = symbols = subject.vocabulary.symbols
-        self._both_ways = False
-        self._detailed = values or explain
-        self._wide = console.width >= WIDE
-        self._lettered = (values or explain) and not (self._wide and values != explain)
-        self._read = [[symbols[i] for i in ids] for ids in subject.sequences]
+        self._console, self._inputs, self._about = console, inputs, about
+        self._values, self._explain, self._has_head = values, explain, has_head
+        self._symbols = symbols = inputs.vocabulary.symbols
+        self._is_bidirectional = False
+        self._has_details = values or explain
+        self._is_wide = console.width >= WIDE
+        self._uses_letters = (values or explain) and not (self._is_wide and values != explain)
+        self._texts = [[symbols[i] for i in ids] for ids in inputs.sequences]
 
-    def show(self, rows: Sequence[Row]) -> None:
-        """Print the caption, then every row, group by group."""
+    def print(self, rows: Sequence[TracedTensor]) -> None:
+        """Print the caption, and the rows of each step below a heading."""
         if not rows:
             return
-        self._both_ways = any(row.direction for row in rows)
-        self._console.print(self._caption())
+        self._is_bidirectional = any(row.direction for row in rows)
         self._name_width = max(len(row.name) for row in rows) + INDENT
-        self._axes_width = max(len(self._axes(row)) for row in rows)
         self._shape_width = max(len(shape_text(row.shape)) for row in rows)
-        self._equations_width = max(len(equation_of(row, self._subject)) for row in rows)
+        self._equations_width = max(len(equation_of(row, self._inputs)) for row in rows)
+        names_width = max(len(", ".join(row.axes)) for row in rows)
+        if self._name_width + names_width + self._shape_width + 2 * GAP > self._console.width:
+            self._uses_letters = True
+        self._axes_width = max(len(self._axes(row)) for row in rows)
+        self._console.print(self._caption())
         for heading, group in groupby(rows, self._heading):
             self._console.print(self._group(heading, list(group)))
-        if len(set(self._subject.lengths)) > 1:
-            note = f"{PAST_THE_END} is past a text's end; what a step computes there goes no further"
+        if len(set(self._inputs.lengths)) > 1:
+            note = f"{PAST_THE_END} marks positions past the end of a text, which affect no result"
             self._console.print(Text(note, "dim"))
 
     def _caption(self) -> RenderableType:
-        network, vocabulary = self._subject.network, self._subject.vocabulary
-        known = [f"{i} {named(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MOST_SYMBOLS])]
-        known += ["..."] * (len(vocabulary) > MOST_SYMBOLS)
+        network, vocabulary = self._inputs.network, self._inputs.vocabulary
+        known = [f"{i} {symbol_name(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MAX_SYMBOLS])]
+        known += ["..."] * (len(vocabulary) > MAX_SYMBOLS)
         width = self._console.width
         title = Text(network.cell.name, "bold").append(
-            f": {network.layers} layer{'s' * (network.layers > 1)} of {network.hidden_size} hidden, "
+            f": {count(network.layers, 'layer')} of {count(network.hidden_size, 'hidden unit')}, "
             f"{self._about}",
             "not bold",
         )
-        lines = [title, Text(joined(f"vocabulary of {len(vocabulary)}: ", known, "  ", width), "dim")]
-        if self._lettered:
-            sizes = self._subject.sizes.items()
+        vocabulary_line = joined(f"vocabulary of {count(len(vocabulary), 'symbol')}: ", known, "  ", width)
+        lines = [title, Text(vocabulary_line, "dim")]
+        if self._uses_letters:
+            sizes = self._inputs.sizes.items()
             legend = [f"{letter} {AXES[letter]} {size}" for letter, size in sizes]
             lines.append(Text(joined("axes: ", legend, ", ", width), "dim"))
         if self._explain:
             lines.append(Text("parameters:"))
-            lines += [Text(f"  {part}") for part in parameter_count(network, head=self._headed)]
-            if self._both_ways:
-                lines.append(Text("  and as many again for the other direction"))
+            lines += [Text(f"  {part}") for part in parameter_count(network, head=self._has_head)]
+            if self._is_bidirectional:
+                lines.append(Text("  and the same number for the other direction"))
         return Group(*lines)
 
-    def _heading(self, row: Row) -> str:
-        parts: list[str] = [row.direction] if row.direction else []
-        if row.layer is not None and self._subject.network.layers > 1:
-            parts.append(f"layer {row.layer}")
+    def _heading(self, row: TracedTensor) -> str:
+        words: list[str] = [row.direction] if row.direction else []
+        if row.layer is not None and self._inputs.network.layers > 1:
+            words.append(f"layer {row.layer}")
         if row.step is None:
-            return ", ".join(parts)
-        read = read_at(self._read_by(row), row.step)
-        shown = " ".join(read[:MOST_READ]) + (" ..." if len(read) > MOST_READ else "")
-        counted = "from the end, " if row.direction == "backward" else ""
-        verb = f"above {shown}" if row.layer else f"reading {shown}"
-        return ", ".join([*parts, f"step {row.step}, {counted}{verb}"])
+            return ", ".join(words)
+        symbols = symbols_at(self._texts_of(row), row.step)
+        shown = " ".join(symbols[:MAX_TEXTS]) + (" ..." if len(symbols) > MAX_TEXTS else "")
+        order = "from the end, " if row.direction == "backward" else ""
+        verb = "above" if row.layer else "reading"
+        return ", ".join([*words, f"step {row.step}, {order}{verb} {shown}"])
 
-    def _group(self, heading: str, rows: Sequence[Row]) -> RenderableType:
-        table = Table.grid(padding=(0, 2, 0, 0))
+    def _group(self, heading: str, rows: Sequence[TracedTensor]) -> RenderableType:
+        table = Table.grid(padding=(0, GAP, 0, 0))
         table.add_column(width=self._name_width, no_wrap=True)
         table.add_column(width=self._axes_width, no_wrap=True, style="dim")
         table.add_column(width=self._shape_width, no_wrap=True, style="cyan")
-        if self._explain and self._wide:
+        if self._explain and self._is_wide:
             table.add_column(width=self._equations_width)
-        if self._detailed:
+        if self._has_details:
             table.add_column()
         for row in rows:
-            outermost = row.step is None
-            name = Text(row.name if outermost else " " * INDENT + row.name, "bold green" if outermost else "")
+            is_outside = row.step is None
+            name = Text(row.name if is_outside else " " * INDENT + row.name, "bold green" * is_outside)
             cells: list[RenderableType] = [name, self._axes(row), shape_text(row.shape)]
-            said = list(self._said(row))
-            table.add_row(*cells, *(said if self._wide else [Text("\n").join(said)]))
+            details = list(self._details(row))
+            table.add_row(*cells, *(details if self._is_wide else [Text("\n").join(details)]))
         if not heading:
-            return Group(Text(), table) if self._detailed and rows[0].name != "input" else table
-        return Group(Text("\n" * self._detailed + heading, "bold yellow"), table)
+            return Group(Text(), table) if self._has_details and rows[0].name != "input" else table
+        return Group(Text("\n" * self._has_details + heading, "bold yellow"), table)
 
-    def _axes(self, row: Row) -> str:
-        return row.letters if self._lettered else ", ".join(row.axes)
+    def _axes(self, row: TracedTensor) -> str:
+        return row.symbolic_axes if self._uses_letters else ", ".join(row.axes)
 
-    def _said(self, row: Row) -> Iterator[Text]:
-        """The equation and the values: side by side where there is room, else one beneath the other."""
+    def _details(self, row: TracedTensor) -> Iterator[Text]:
+        """Yield the equation and the values, for columns on a wide screen, or for lines below each other."""
         if self._explain:
-            yield Text(equation_of(row, self._subject), "italic")
+            yield Text(equation_of(row, self._inputs), "italic")
         if self._values:
-            yield values_text(row, self._read_by(row), self._symbols, self._room())
+            yield values_text(row, self._texts_of(row), self._symbols, self._values_width())
 
-    def _room(self) -> int:
-        taken = self._name_width + self._axes_width + self._shape_width + 6
-        if self._explain and self._wide:
-            taken += self._equations_width + 2
-        return max(20, self._console.width - taken)
+    def _values_width(self) -> int:
+        used = self._name_width + self._axes_width + self._shape_width + 3 * GAP
+        if self._explain and self._is_wide:
+            used += self._equations_width + GAP
+        return max(MIN_VALUES_WIDTH, self._console.width - used)
 
-    def _read_by(self, row: Row) -> "list[list[str]]":
-        """What stands at each place of the texts, in the order in which the row's direction reads it."""
+    def _texts_of(self, row: TracedTensor) -> list[list[str]]:
+        """Return the symbols of each text, in the order in which the row's direction reads them."""
         if row.direction == "backward" and row.step is not None:
-            return [text[::-1] for text in self._read]
-        return self._read
+            return [text[::-1] for text in self._texts]
+        return self._texts

@@ -1,29 +1,29 @@
-"""The one place where characters become safe to show: shown, never obeyed."""
+"""Make any text safe to print: control characters are shown, never sent to the terminal."""
 
 import unicodedata
 
 from charseq.text.units import Unit
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Control, format (bidirectional, zero-width), unpaired surrogate, line and paragraph separator."""
+END_OF_LINE = "⏎"
+"""The sign for the boundary between lines."""
 
-_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Unicode categories that are escaped: control, format, unpaired surrogate, line and paragraph separator."""
+
+_SHORT_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""Replace every character that a terminal would obey or hide by an escape such as \x1b or \u202e.
-
-    Characters in `keep` stay as they are.
-    """
+    r"""Escape control and invisible characters, such as \x1b and \u202e, except those in `keep`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c in keep or unicodedata.category(c) not in _HIDDEN else escape(c) for c in text)
 
 
 def escaped(text: str, unit: Unit) -> str:
-    r"""Text in one line, as `--escapes` reads it: backslashes doubled, and what is hidden as escapes.
+    r"""Return text in one line, as `--escapes` reads it: with escapes, and backslashes doubled.
 
-    Of bytes, \xHH is a byte that is no part of a character in UTF-8.
+    If the unit is a byte, \xHH is a byte that is not part of a UTF-8 character.
     """
     shown = text.replace("\\", "\\\\")
     if unit != "byte":
@@ -39,11 +39,11 @@ def escaped(text: str, unit: Unit) -> str:
 
 
 def escape(character: str) -> str:
-    """One character as Python writes it in a string."""
+    """Return one character as a Python escape."""
     code = ord(character)
-    if character in _SHORT:
-        return _SHORT[character]
-    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no part of a character in UTF-8
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    if 0xDC80 <= code <= 0xDCFF:  # Python's surrogate escape of a byte that is not UTF-8
         code -= 0xDC00
     if code < 0x100:
         return f"\\x{code:02x}"

@@ -12,8 +12,8 @@ from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
 
 SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-norm"
 CELL_REASONS = {
-    True: f"{SHORT_TEXT_CELL} memorized strings most reliably in benchmarks",
-    False: f"{LONG_TEXT_CELL} with layer norm was best on longer text in benchmarks; its state is bounded",
+    True: f"{SHORT_TEXT_CELL}, because it memorized strings most reliably in benchmarks",
+    False: f"{LONG_TEXT_CELL}, because it was best on longer text in benchmarks",
 }
 """Why, by whether a text is learned whole."""
 
@@ -55,7 +55,7 @@ RECIPES = {
     "minlstm": MINIMAL,
     "mlstm": replace(MINIMAL, learning_rate=0.01),
 }
-"""Recipes by cell; tests/benchmarks/learned_whole.py measures how reliably short text is learned with them.
+"""Recipes by cell; tests/benchmarks/memorization.py measures how reliably short text is learned with them.
 
 Plain networks have to learn with small steps first, while their state is still another at every step; gates
 find the way back.  A state without bound (rnn-relu), or of a fixed small norm (rnn-norm), needs its output

@@ -51,13 +51,13 @@ def sized(
     dropout = dropout_for(characters, passes)
     full_grown = _recurrent(layers, hidden_size) > 0.8 * weights_worth_while(characters)
     time = "the time limit" if "time_limit" in given else "about five minutes on two cores"
-    reasons = {"hidden_size": f"sized for {'the text' if full_grown else time}"}
+    reasons = {"hidden_size": f"hidden size to fit {'the text' if full_grown else time}"}
     if "time_limit" in given and in_time < most:
         reasons["epochs"] = f"about {in_time:.2g} of at most {epochs} epochs fit into the time limit"
     elif epochs == 1:
-        reasons["epochs"] = "one epoch: in a text this long, new characters teach more than repeated ones"
+        reasons["epochs"] = "one epoch, because new characters of a long text teach more than repeated ones"
     else:
-        reasons["epochs"] = f"at most {epochs} epochs: in benchmarks, texts of this size improved no further"
+        reasons["epochs"] = f"at most {epochs} epochs, because more overfit texts of this size in benchmarks"
     if dropout:
         reasons["dropout"] = "dropout, because the text is read more than once"
     return replace(

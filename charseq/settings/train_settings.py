@@ -1,12 +1,20 @@
-"""What a training run is told to do."""
+"""The settings of a training run."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
-from charseq.errors import UsageError
-from charseq.text.validation_split import ValidationSplit
+from charseq.settings.setting import (
+    LARGEST_COUNT,
+    LARGEST_FLOAT,
+    LARGEST_SEED,
+    MODEL,
+    TRAINING,
+    Bounds,
+    check_settings,
+    setting,
+)
+from charseq.text.units import ValidationSplit
 from charseq.text.windows import Window
 
 Head = Literal["linear", "none"]
@@ -16,127 +24,167 @@ Precision = Literal["auto", "float32", "bfloat16"]
 KernelChoice = Literal["auto", "native", "torch"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
 
-
-LARGEST_WHOLE_NUMBER = 2**63 - 1
-LARGEST, SMALLEST = 1e38, sys.float_info.min
-"""The largest number, which is one of float32, too, and the smallest above zero."""
-WHOLE_NUMBERS = {
-    "hidden_size": 1,
-    "layers": 1,
-    "epochs": 1,
-    "batch_size": 1,
-    "sequence_length": 1,
-    "embedding_size": 0,
-    "stride": 0,
-    "patience": 0,
-    "seed": 0,
-    "recoveries": 0,
-}
-"""The settings that are whole numbers, and the least of each."""
-NUMBERS = {
-    "dropout": (0.0, 0.95),
-    "time_limit": (SMALLEST, LARGEST),
-    "learning_rate": (SMALLEST, LARGEST),
-    "warm_up": (0.0, 0.9),
-    "weight_decay": (0.0, LARGEST),
-    "average": (0.0, 0.999999),
-    "clip": (0.0, LARGEST),
-    "validation": (0.0, 0.9),
-}
-"""The settings that are numbers, and the range of each."""
-OPTIONAL = ("time_limit", "weight_decay")
-"""The settings that may be None."""
-CHOICES = {
-    "head": Head,
-    "initial_state": InitialState,
-    "schedule": Schedule,
-    "optimizer": OptimizerName,
-    "precision": Precision,
-    "kernel": KernelChoice,
-    "validation_split": ValidationSplit,
-}
-"""The settings that are one of several names."""
-FLAGS = ("residual", "layer_norm", "tie_weights", "whole", "until_learned")
-"""The settings that are true or false."""
+COUNT = Bounds(1, LARGEST_COUNT)
+COUNT_OR_ZERO = Bounds(0, LARGEST_COUNT)
+UNITS = 1_000_000
+"""The largest number of units of a layer or an embedding."""
 
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Every choice of a run, none left open."""
+    """All settings of a run.  Raises UsageError for one that is out of bounds or of another type."""
 
-    cell: str = "gru"
-    hidden_size: int = 128
-    layers: int = 1
-    dropout: float = 0.0
-    embedding_size: int = 0
-    head: Head = "linear"
-    residual: bool = False
-    layer_norm: bool = False
-    tie_weights: bool = False
-    initial_state: InitialState = "zero"
-    epochs: int = 1
-    time_limit: float | None = None
-    """Seconds; the schedule ends with it."""
-    learning_rate: float = 0.003
-    schedule: Schedule = "cosine"
-    optimizer: OptimizerName = "adam"
-    warm_up: float = 0.0
-    """The part of the run in which the learning rate rises to its full height."""
-    weight_decay: float | None = None
-    """What an update takes off every weight, times the learning rate; None leaves it to the optimizer."""
-    average: float = 0.0
-    """The decay of the moving average of the weights, which is measured and kept; 0 keeps the weights."""
-    precision: Precision = "auto"
-    kernel: KernelChoice = "auto"
-    """What runs cells on a CPU: charseq's own C where it was built, or torch."""
-    clip: float = 1.0
-    """The largest norm of a gradient; 0 leaves gradients as they are."""
-    batch_size: int = 1
-    sequence_length: int = 1
-    """Steps that the gradient reaches back."""
-    stride: int = 0
-    """Not 0, text is learned as overlapping windows of `sequence_length`, each this much further on."""
-    validation: float = 0.0
-    """The fraction of the text held out."""
-    validation_split: ValidationSplit = "spread"
-    """Where it is held out: spread over the text, or its tail."""
-    patience: int = 0
-    """Epochs without a better validation loss before the run ends early; 0 never does."""
-    seed: int = 0
-    device: str = "auto"
-    whole: bool = True
-    """Whether every string is learned as one unbroken sequence."""
-    recoveries: int = 0
-    """How often a loss that runs away is met by half the learning rate, before the run ends as diverged."""
-    until_learned: bool = False
-    """End once every place has been right for some epochs."""
+    cell: str = setting(
+        "gru",
+        metavar="NAME",
+        help="Recurrent cell: rnn, lstm, gru and others; 'charseq cells' lists them.",
+        default_text="gru; rnn-norm for longer text",
+        panel=MODEL,
+    )
+    hidden_size: int = setting(
+        128,
+        bounds=Bounds(1, UNITS),
+        help="Hidden units per layer.",
+        default_text="from the text",
+        panel=MODEL,
+    )
+    layers: int = setting(
+        1,
+        bounds=Bounds(1, 1000),
+        help="Number of stacked layers.",
+        default_text="from the text; 2 for mingru, minlstm and mlstm",
+        panel=MODEL,
+    )
+    dropout: float = setting(
+        0.0,
+        bounds=Bounds(0.0, 0.95),
+        help="Dropout probability between layers.",
+        default_text="0 for short text, otherwise from the text",
+    )
+    embedding_size: int = setting(
+        0,
+        bounds=Bounds(0, UNITS),
+        help="Embedding size; 0 is one-hot input.",
+        default_text="0; the hidden size with --tie-weights",
+    )
+    head: Head = setting("linear", help="Output layer; none uses the cell's output as the logits.")
+    residual: bool = setting(
+        False, help="Residual (skip) connections around each layer.", default_text="from the cell"
+    )
+    layer_norm: bool = setting(
+        False, help="Layer normalization of each layer's output.", default_text="from the cell"
+    )
+    tie_weights: bool = setting(False, help="Share (tie) the embedding and output weights.")
+    initial_state: InitialState = setting("zero", help="Initial hidden state.")
+    epochs: int = setting(
+        1,
+        bounds=COUNT,
+        help="Passes over the text.",
+        default_text="from the text; training ends early once short text is memorized",
+        panel=TRAINING,
+    )
+    time_limit: float | None = setting(
+        None,
+        bounds=Bounds(0, LARGEST_FLOAT, above_low=True),
+        duration=True,
+        metavar="TIME",
+        help="Time limit, such as 90s, 2m or 1h30m. The learning-rate schedule ends with it.",
+        panel=TRAINING,
+    )
+    """Seconds."""
+    learning_rate: float = setting(
+        0.003,
+        bounds=Bounds(0, LARGEST_FLOAT, above_low=True),
+        help="Learning rate of the optimizer.",
+        default_text="from the text",
+        panel=TRAINING,
+    )
+    schedule: Schedule = setting(
+        "cosine",
+        help="Learning-rate schedule.",
+        default_text="from the text; constant with --learning-rate",
+    )
+    optimizer: OptimizerName = setting("adam", help="Optimizer.")
+    warm_up: float = setting(
+        0.0,
+        bounds=Bounds(0.0, 0.9),
+        metavar="FRACTION",
+        help="Learning-rate warm-up, as a fraction of the run.",
+        default_text="from the text",
+    )
+    weight_decay: float | None = setting(
+        None,
+        bounds=Bounds(0, LARGEST_FLOAT),
+        help="Weight decay (decoupled).",
+        default_text="0.01 with adamw, otherwise 0",
+    )
+    """None chooses by the optimizer."""
+    average: float = setting(
+        0.0,
+        bounds=Bounds(0.0, 0.999999),
+        metavar="DECAY",
+        aliases=("--ema-decay",),
+        help="Decay of an exponential moving average (EMA) of the weights, used instead of them; 0 disables.",
+    )
+    precision: Precision = setting(
+        "auto",
+        help="Precision of matrix products on a GPU; weights stay float32. "
+        "auto uses bfloat16 if the GPU supports it.",
+    )
+    kernel: KernelChoice = setting(
+        "auto", help="Kernels for CPU training. auto uses native (compiled C) if available for the cell."
+    )
+    clip: float = setting(
+        1.0,
+        bounds=Bounds(0, LARGEST_FLOAT),
+        metavar="NORM",
+        help="Gradient clipping: maximum norm; 0 disables.",
+    )
+    batch_size: int = setting(1, bounds=COUNT, help="Sequences per batch.", default_text="from the text")
+    sequence_length: int = setting(
+        1,
+        bounds=COUNT,
+        help="Truncated-BPTT window, in time steps.",
+        default_text="all of a short text, otherwise 32 or 64",
+    )
+    stride: int = setting(
+        0,
+        bounds=COUNT_OR_ZERO,
+        help="Train on overlapping windows of --sequence-length, with this stride; 0 disables.",
+    )
+    validation: float = setting(
+        0.0,
+        bounds=Bounds(0.0, 0.9),
+        metavar="FRACTION",
+        help="Fraction of the text held out for validation.",
+        default_text="0.1 of longer text",
+    )
+    validation_split: ValidationSplit = setting(
+        "spread",
+        help="Held-out text: spread holds out lines or pieces from the whole text, tail its end.",
+    )
+    patience: int = setting(
+        0,
+        bounds=COUNT_OR_ZERO,
+        help="Early stopping: epochs without a better validation loss; 0 disables.",
+        default_text="5",
+    )
+    seed: int = setting(0, bounds=Bounds(0, LARGEST_SEED), help="Random seed.")
+    device: str = setting("auto", metavar="NAME", help="Device: auto, cpu, cuda, cuda:N or mps.")
+    whole: bool = setting(True)
+    """Whether each string is trained on as one unbroken sequence."""
+    recoveries: int = setting(0, bounds=COUNT_OR_ZERO)
+    """How many times training that diverges restores good weights and halves the learning rate."""
+    until_learned: bool = setting(False)
+    """Whether to stop after several epochs in which all characters are correct."""
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why defaults are what they are, by setting, in words."""
+    """The reason for each default that was chosen from the text, by setting."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a value that is not of its type, or out of range."""
-        for name, least in WHOLE_NUMBERS.items():
-            value = getattr(self, name)
-            if type(value) is not int or not least <= value <= LARGEST_WHOLE_NUMBER:
-                raise UsageError(f"{name} is {value!r}", hint=f"it must be a whole number of {least} or more")
-        for name, (low, high) in NUMBERS.items():
-            value = getattr(self, name)
-            if value is None and name in OPTIONAL:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise UsageError(f"{name} is {value!r}", hint=f"it must be a number from {low:g} to {high:g}")
-        for name, kind in CHOICES.items():
-            value = getattr(self, name)
-            if value not in get_args(kind):
-                raise UsageError(f"{name} is {value!r}", hint=f"it is one of {', '.join(get_args(kind))}")
-        for name in ("cell", "device"):
-            if not isinstance(value := getattr(self, name), str):
-                raise UsageError(f"{name} is {value!r}", hint="it is a name")
-        for name in FLAGS:
-            if not isinstance(value := getattr(self, name), bool):
-                raise UsageError(f"{name} is {value!r}", hint="it is True or False")
+        """Raise UsageError for an invalid value."""
+        check_settings(self)
 
     @property
     def window(self) -> Window | None:
-        """The overlapping windows that a text is read in; None where it is read with the state carried."""
+        """The overlapping windows that a text is cut into; None with a stride of 0."""
         return Window(self.sequence_length, self.stride) if self.stride else None

@@ -1,11 +1,14 @@
 """A clock that stands still while the process is stopped, by Ctrl-Z or SIGSTOP."""
 
 import math
+import threading
 import time
 from typing import NamedTuple
 
 HEARTBEAT = 0.25
 """Seconds between two calls of `beat`: the precision with which a stop by SIGSTOP is measured."""
+LATE = 0.05
+"""Seconds after which a heartbeat is late: the process may have been stopped since the last one."""
 
 
 class _State(NamedTuple):
@@ -15,43 +18,63 @@ class _State(NamedTuple):
     """Seconds that the process has been stopped."""
     running_until: float
     """Up to when the process is known to run, on time.monotonic(); infinity if nobody watches."""
+    stops: int = 0
+    """How often the process has been stopped and continued."""
 
 
 _state = _State(0.0, math.inf)
+_changing = threading.RLock()
+"""For the thread that watches and the handler of SIGCONT in the main thread."""
 
 
 def running_time() -> float:
     """Return seconds like time.monotonic(), less those that the process was stopped."""
-    stopped, running_until = _state
+    stopped, running_until, _ = _state
     return min(time.monotonic(), running_until) - stopped
 
 
-def beat() -> None:
-    """Report that the process runs.  Whoever calls this once continues every HEARTBEAT seconds."""
-    _set(_state.stopped, time.monotonic() + HEARTBEAT)
+def stops() -> int:
+    """Return how often the process has been stopped and continued."""
+    return _state.stops
+
+
+def beat(moment: float) -> None:
+    """Report that the process ran at a moment.  Whoever calls this once continues every HEARTBEAT seconds."""
+    with _changing:
+        until, earlier = moment + HEARTBEAT, _state.running_until
+        _set(_state._replace(running_until=until if math.isinf(earlier) else max(until, earlier)))
+
+
+def is_late(moment: float) -> bool:
+    """Return whether no heartbeat was reported for so long that the process may have been stopped."""
+    return moment > _state.running_until + LATE
 
 
 def about_to_stop() -> None:
     """Stop the clock until `continued` or `beat`."""
-    _set(_state.stopped, time.monotonic())
+    with _changing:
+        _set(_state._replace(running_until=time.monotonic()))
 
 
-def continued() -> bool:
-    """Report that the process has been continued, and return whether it was stopped.
+def continued() -> None:
+    """Report that the process has been continued.
 
-    The time since the process was last known to run does not count.
+    The time since the process was last known to run does not count.  If there is none, the process was not
+    stopped, or another thread has reported it.
     """
-    now = time.monotonic()
-    seconds = max(0.0, now - _state.running_until)
-    _set(_state.stopped + seconds, now + HEARTBEAT)
-    return seconds > 0
+    with _changing:
+        now = time.monotonic()
+        seconds = now - _state.running_until
+        if seconds > 0:
+            _set(_State(_state.stopped + seconds, now + HEARTBEAT, _state.stops + 1))
 
 
 def unwatch() -> None:
     """Let the clock run without heartbeats."""
-    _set(_state.stopped, math.inf)
+    with _changing:
+        _set(_state._replace(running_until=math.inf))
 
 
-def _set(stopped: float, running_until: float) -> None:
+def _set(state: _State) -> None:
     global _state
-    _state = _State(stopped, running_until)
+    _state = state

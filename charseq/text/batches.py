@@ -31,7 +31,7 @@ class Batch:
     fresh: npt.NDArray[np.bool_]
 
     @property
-    def places(self) -> int:
+    def positions(self) -> int:
         """How many places weigh anything."""
         return int(np.count_nonzero(self.weights))
 
@@ -47,7 +47,7 @@ class Windows:
 
     def __init__(self, sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> None:
         self.sequence_length = sequence_length
-        self.places = sum(len(sequence) - 1 for sequence in sequences)
+        self.positions = sum(len(sequence) - 1 for sequence in sequences)
         self.rows = _dealt(sequences, batch_size, sequence_length)
         self._count = max(sum(_windows_in(piece, sequence_length) for piece in row) for row in self.rows)
 
@@ -75,7 +75,7 @@ class Buckets:
     """
 
     def __init__(self, lines: Sequences, batch_size: int, sequence_length: int, seed: int) -> None:
-        self.places = lines.total
+        self.positions = lines.total
         self._lines, self._batch_size, self._seed = lines.cut(LONGEST_LINE), batch_size, seed
         self._sequence_length = sequence_length
         self._count = sum(self._batches_in(block) for block in self._blocks())

@@ -48,14 +48,14 @@ class Corpus:
         return iter(self.sequences)
 
 
-class Source(NamedTuple):
+class ByteSource(NamedTuple):
     """Where bytes come from: what to call it, a file that can be read again, and its first byte to read."""
 
     name: str
     file: BinaryIO
     start: int = 0
 
-    def without_mark(self, unit: Unit) -> "Source":
+    def without_mark(self, unit: Unit) -> "ByteSource":
         """Start behind a byte-order mark of UTF-8, except where symbols are bytes.  Raises TextError."""
         return self._replace(start=mark_length(next(self.blocks(LONGEST_MARK), b""), unit))
 
@@ -76,7 +76,7 @@ class LargeCorpus:
 
     def __init__(
         self,
-        sources: tuple[Source, ...],
+        sources: tuple[ByteSource, ...],
         lines: bool = False,
         unit: Unit = "character",
         at_lines: bool = False,
@@ -108,7 +108,7 @@ class LargeCorpus:
                 yield piece
         self._size = characters, strings
 
-    def pieces_of(self, source: Source) -> Iterator[str]:
+    def pieces_of(self, source: ByteSource) -> Iterator[str]:
         """One source as it is.  Raises TextError where it is ill-formed."""
         held, offset = b"", source.start
         for block in source.blocks(PIECE):

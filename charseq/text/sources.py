@@ -12,7 +12,16 @@ from typing import IO, BinaryIO, cast
 
 from charseq.errors import CharseqError, TextError
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import ANY_BYTES, AnyCorpus, Corpus, LargeCorpus, Source, decoded, lines_of, reading
+from charseq.text.corpus import (
+    ANY_BYTES,
+    AnyCorpus,
+    ByteSource,
+    Corpus,
+    LargeCorpus,
+    decoded,
+    lines_of,
+    reading,
+)
 from charseq.text.units import Normalization, Unit, utf8
 from charseq.text.vocabulary import Vocabulary
 
@@ -28,7 +37,7 @@ LARGE = 1 << 24
 
 
 @dataclass(frozen=True)
-class Given:
+class TextSource:
     """Where a text comes from, as it was given, and how it is read."""
 
     texts: tuple[str, ...] = ()
@@ -99,7 +108,7 @@ def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
     return decoded(utf8(text, source), source, unit, remedy)
 
 
-def _require_content(sources: Sequence[Source], lines: bool) -> None:
+def _require_content(sources: Sequence[ByteSource], lines: bool) -> None:
     """Raise TextError if there are no sources, or if one is an empty file; of `lines`, if all are."""
     if not sources:
         raise TextError("no text was given", hint=HOW_TO_GIVE)
@@ -109,11 +118,11 @@ def _require_content(sources: Sequence[Source], lines: bool) -> None:
         raise TextError(f"{names} {'is' if len(set(empty)) == 1 else 'are'} empty", hint=HOW_TO_GIVE)
 
 
-def _size(source: Source) -> int:
+def _size(source: ByteSource) -> int:
     return source.file.seek(0, os.SEEK_END)
 
 
-def _read(sources: Sequence[Source], lines: bool, unit: Unit) -> Corpus:
+def _read(sources: Sequence[ByteSource], lines: bool, unit: Unit) -> Corpus:
     found = [decoded(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
     if lines:
         found = [line for text in found for line in lines_of(text)]
@@ -127,17 +136,19 @@ def _sources(
     standard_input: BinaryIO,
     opened: ExitStack,
     report_mark: ReportMark,
-) -> list[Source]:
+) -> list[ByteSource]:
     """Every text and file, opened."""
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="give - a single time")
     given = [checked(text, f"--text {text!r}", unit) for text in texts]
-    sources = [Source(ARGUMENT, io.BytesIO(utf8(text))) for text in given]
+    sources = [ByteSource(ARGUMENT, io.BytesIO(utf8(text))) for text in given]
     for name in files:
         if name == STANDARD_INPUT:
-            source = Source("standard input", opened.enter_context(_kept(standard_input, "standard input")))
+            source = ByteSource(
+                "standard input", opened.enter_context(_kept(standard_input, "standard input"))
+            )
         else:
-            source = Source(repr(name), opened.enter_context(_opened(name)))
+            source = ByteSource(repr(name), opened.enter_context(_opened(name)))
         sources.append(source.without_mark(unit))
         if sources[-1].start:
             report_mark(source.name)

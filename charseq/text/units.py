@@ -9,7 +9,9 @@ from charseq.errors import TextError, UsageError
 Unit = Literal["character", "grapheme", "byte"]
 Normalization = Literal["none", "nfc", "nfd", "nfkc"]
 Unknown = Literal["error", "skip", "replace"]
-"""What becomes of a symbol that a model does not know."""
+"""The policy for a symbol that a model does not know."""
+ValidationSplit = Literal["spread", "tail"]
+"""Where text is held out for validation: spread over the text, or at its end."""
 
 
 def normalized(text: str, form: Normalization) -> str:

@@ -1,14 +1,13 @@
 """What is held out of a text for validation, and how it differs from the rest."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from charseq.text.sequences import Keys, Sequences, mixed
-
-ValidationSplit = Literal["spread", "tail"]
+from charseq.text.units import ValidationSplit
 
 MOST_PIECES = 64
 """Pieces held out of running text; validation reads as many side by side."""

@@ -1,4 +1,4 @@
-"""The characters a model knows, and the way between any string and their ids."""
+"""The vocabulary of a model: its symbols, and the conversion of text to ids and back."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +18,9 @@ from charseq.text.unknown import unknown_character
 Ids = npt.NDArray[np.integer[Any]]
 
 BOUNDARY = ""
-"""The symbol that opens and closes a line.  It sorts first, so where it is known its id is 0."""
+"""The symbol at the beginning and the end of a line.  It sorts first, so its id is 0."""
 UNKNOWN = "\ufffd"
+"""The character that displays an unknown symbol."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +32,18 @@ class EncodedText:
     targets: Ids
     """The ids to predict: V, which the model never predicts, in place of every replaced symbol."""
     text: str
-    """The text that is read: the given one, or what is left of it after skipping and replacing."""
+    """The text that the model reads: the original one, or the text of `ids` if any symbol was unknown."""
     unknown: int
     """Number of symbols that were skipped or replaced."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The distinct symbols of a text, sorted; a symbol's place is its id.
+    """The distinct symbols of a text, sorted; the index of a symbol is its id.
 
-    A symbol is one character (a Unicode code point), one grapheme cluster or one byte, as `unit` says.
-    Bytes are the bytes of the text in UTF-8, each written as the code point of the same number; bytes
-    that are not UTF-8 enter and leave as Python's surrogate escapes, so any input comes back exact.
+    A symbol is a character (a Unicode code point), a grapheme cluster or a byte, as `unit` says.  A byte of
+    the text in UTF-8 is represented by the code point of the same number.  Bytes that are not UTF-8 are
+    Python's surrogate escapes in text, so that any input is restored exactly.
     """
 
     symbols: tuple[str, ...]
@@ -50,18 +51,18 @@ class Vocabulary:
     normalization: Normalization = "none"
 
     def __post_init__(self) -> None:
-        """Refuse what `of` could never have made."""
+        """Raise ModelFileError for symbols that `of` does not return."""
         if not all(isinstance(symbol, str) for symbol in self.symbols):
-            raise ModelFileError("a symbol of the vocabulary is no string")
+            raise ModelFileError("a symbol of the vocabulary is not a string")
         if any(symbol >= following for symbol, following in pairwise(self.symbols)):
             raise ModelFileError("the vocabulary is not sorted, or holds a symbol twice")
         if self.unit not in get_args(Unit) or self.normalization not in get_args(Normalization):
             raise ModelFileError(
                 f"the vocabulary has unit {self.unit!r}, normalization {self.normalization!r}"
             )
-        for wrong in self._wrong_symbols():
+        for symbol in self._invalid_symbols():
             form = "" if self.normalization == "none" else f" in {self.normalization.upper()}"
-            raise ModelFileError(f"the symbol {wrong[:20]!r} is not one {self.unit}{form}")
+            raise ModelFileError(f"the symbol {symbol[:20]!r} is not one {self.unit}{form}")
 
     @classmethod
     def of(
@@ -72,33 +73,33 @@ class Vocabulary:
         normalization: Normalization = "none",
         boundary: bool = False,
     ) -> "Vocabulary":
-        """The vocabulary of the given texts; with `boundary`, lines begin and end."""
+        """Return the vocabulary of texts; `boundary` adds the boundary symbol of a model of lines."""
         clusters: set[str] = {BOUNDARY} if boundary else set()
-        met = np.zeros(sys.maxunicode + 1, np.bool_)
-        alone = unit == "grapheme" or normalization != "none"
-        for text in texts if alone else joined_texts(texts):
+        occurs = np.zeros(sys.maxunicode + 1, np.bool_)
+        depends_on_context = unit == "grapheme" or normalization != "none"
+        for text in texts if depends_on_context else joined_texts(texts):
             parts = segments(normalized(text, normalization), unit)
             if isinstance(parts, str):
                 for codes in code_points(parts):
-                    met[codes] = True
+                    occurs[codes] = True
             else:
                 clusters.update(parts)
-        symbols = clusters.union(map(chr, np.flatnonzero(met).tolist()))
+        symbols = clusters.union(map(chr, np.flatnonzero(occurs).tolist()))
         return cls(tuple(sorted(symbols)), unit, normalization)
 
-    def _wrong_symbols(self) -> Iterator[str]:
-        """Yield the symbols, the boundary left out, that texts are never cut into."""
+    def _invalid_symbols(self) -> Iterator[str]:
+        """Yield the symbols but the boundary that are not symbols of the unit, or not normalized."""
         symbols = self.symbols[int(self.boundary) :]
         if self.unit == "byte":
             yield from (symbol for symbol in symbols if len(symbol) > 1 or symbol > "\xff")
             return
         if self.normalization != "none":
             yield from (symbol for symbol in symbols if normalized(symbol, self.normalization) != symbol)
-        several = [symbol for symbol in symbols if len(symbol) > 1]
+        longer = [symbol for symbol in symbols if len(symbol) > 1]
         if self.unit == "character":
-            yield from several
-        elif several and can_segment("grapheme"):
-            yield from (symbol for symbol in several if len(segments(symbol, "grapheme")) > 1)
+            yield from longer
+        elif longer and can_segment("grapheme"):
+            yield from (symbol for symbol in longer if len(segments(symbol, "grapheme")) > 1)
 
     def __len__(self) -> int:
         """V, the number of symbols."""
@@ -106,7 +107,7 @@ class Vocabulary:
 
     @property
     def boundary(self) -> bool:
-        """Whether the model was taught where a line begins and ends."""
+        """Whether the model reads lines, and knows the boundary symbol."""
         return self.symbols[:1] == (BOUNDARY,)
 
     def encode(self, text: str) -> Ids:

@@ -1,9 +1,10 @@
 """Overlapping windows: how a text is read that is learned with --stride, in training and in prediction."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from charseq.text.vocabulary import Ids
+if TYPE_CHECKING:
+    from charseq.text.vocabulary import Ids  # needs NumPy, which the command line's help does not load
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ class Window(NamedTuple):
         """Return the first position of the window that a position belongs to."""
         return self.stride * max(0, -(-(position - self.length + 1) // self.stride))
 
-    def cut(self, sequence: Ids) -> Iterator[Ids]:
+    def cut(self, sequence: "Ids") -> "Iterator[Ids]":
         """Yield the windows of a sequence, each with the target of its last position.
 
         The last window is shorter where the sequence ends within it.

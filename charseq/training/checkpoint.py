@@ -1,7 +1,10 @@
-"""All that a run goes on from, taken between two updates; and a run that goes on from it, to the last bit."""
+"""The training state in a model file: captured between two updates, and restored to the bit.
+
+The names are those of the file format; they outlive the names in the code.
+"""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -9,100 +12,108 @@ from torch import Tensor
 
 from charseq.errors import ModelFileError
 from charseq.model.json_types import fitting, json_object
-from charseq.model.model_file import Model, State
-from charseq.settings.train_settings import LARGEST
+from charseq.model.model_file import Model, ResumeState
+from charseq.settings.setting import LARGEST_FLOAT
 from charseq.text.batches import Buckets, Windows
-from charseq.training.best_model import Keeper, Measures
-from charseq.training.divergence import Watch
+from charseq.training.best_model import Measurement
 from charseq.training.learner import Learner, States
-from charseq.training.metrics import Tally
-from charseq.training.position import Counts, Place
-from charseq.training.samples import Sampler
+from charseq.training.state import TrainingState
 
 CARRIED = "carried"
+"""Prefix of the tensors with carried recurrent states."""
 GENERATOR = "generator"
+"""The tensor with the state of the random generator."""
+COUNTERS = {
+    "epochs": "epochs",
+    "epochs_right": "correct_epochs",
+    "updates": "updates",
+    "batches": "batches",
+    "read": "positions",
+    "rate": "learning_rate",
+    "last_passes": "measured_passes",
+    "untrained": "initial_loss",
+    "evaluated": "evaluated_positions",
+}
+"""Attributes of TrainingState by their names in the file."""
+SUMS = {"cost": "loss", "right": "correct", "places": "positions"}
+"""Sums of RunningMetrics by their names in the file."""
+TYPES = {field.name: field.type for field in fields(TrainingState)}
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What of a run changes while it learns."""
-
-    place: Place
-    learner: Learner
-    watch: Watch
-    keeper: Keeper
-    sampler: Sampler
-
-    def taken(self, **more: Any) -> State:
-        """A copy of everything, and `more` that JSON can hold."""
-        tensors = {**self._kept(), **_of_states(self.place.states)}
-        tensors[GENERATOR] = self.learner.random.get_state()
-        place = {
-            **asdict(self.place.counts),
-            "tally": self.place.tally.sums(),
-            "device": self.learner.device.type,
-            "optimizer_updates": self.learner.optimizer.updates,
-            "recoveries": self.watch.recoveries,
-            "smoothed": self.watch.smoothed,
-            "largest": self.watch.largest,
-            "sound_tally": self.watch.sound_tally,
-            "sampled": self.sampler.places,
-            **more,
-        }
-        return State(place, {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()})
-
-    def restore(self, model: Model, state: State) -> None:
-        """Go on from there.  Raises ModelFileError where it cannot be of this run."""
-        try:
-            self._restore(state.place, {n: torch.from_numpy(a) for n, a in state.tensors.items()})
-            best = Measures(**{field.name: model.training[field.name] for field in fields(Measures)})
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"what the run goes on from does not fit it: {error}", hint="train again, without --resume"
-            ) from error
-        self.keeper.keep(model, best)
-
-    @torch.no_grad()
-    def _restore(self, told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        place, learner = self.place, self.learner
-        place.counts = Counts(**{f.name: _number(told, f.name, f.type) for f in fields(Counts)})
-        place.tally = Tally(learner.device, **_sums(told["tally"]))
-        place.states = _states(learner, tensors)
-        learner.optimizer.updates = _number(told, "optimizer_updates", int)
-        self.watch.recoveries = _number(told, "recoveries", int)
-        if self.watch.recoveries > self.watch.most:
-            raise ValueError(f"recoveries is {self.watch.recoveries}")
-        self.watch.smoothed = _number(told, "smoothed", float)
-        self.watch.largest = _number(told, "largest", int)
-        self.watch.sound_tally = _sums(told["sound_tally"])
-        self.sampler.places = _number(told, "sampled", int)
-        for name, tensor in self._kept().items():
-            if tensors[name].shape != tensor.shape or tensors[name].dtype != tensor.dtype:
-                raise ValueError(name)
-            tensor.copy_(tensors[name])
-        if told["device"] == learner.device.type:  # another kind of device draws otherwise
-            learner.random.set_state(tensors[GENERATOR])
-
-    def _kept(self) -> dict[str, Tensor]:
-        sound = {f"sound.{i}": tensor for i, tensor in enumerate(self.watch.sound)}
-        return {**self.learner.kept(), **sound}
+def captured(state: TrainingState, **more: Any) -> ResumeState:
+    """Return a copy of the state for a model file, with `more` values that JSON can hold."""
+    tensors = {**_training_tensors(state), **_carried_tensors(state.carried)}
+    tensors[GENERATOR] = state.learner.random.get_state()
+    values = {
+        **{name: getattr(state, attribute) for name, attribute in COUNTERS.items()},
+        "tally": _written_sums(state.metrics.sums()),
+        "device": state.learner.device.type,
+        "optimizer_updates": state.learner.optimizer.updates,
+        "recoveries": state.guard.recoveries,
+        "smoothed": state.guard.smoothed_loss,
+        "largest": state.guard.largest_batch,
+        "sound_tally": _written_sums(state.guard.good_metrics),
+        "sampled": state.sampler.positions,
+        **more,
+    }
+    return ResumeState(values, {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()})
 
 
-def require_batch(place: Place, windows: Windows | Buckets) -> None:
-    """Refuse counts, and carried states, that no batch of the text follows.  Raises ModelFileError."""
-    counts, states = place.counts, place.states
-    wrong = counts.batches > len(windows) or counts.read > windows.places
-    if states is not None and not wrong:
-        batch = next(windows.batches(counts.epochs, counts.batches), None)
-        wrong = batch is not None and not batch.fresh.all() and len(batch.fresh) != len(states[0][0])
+def restore(state: TrainingState, model: Model, saved: ResumeState) -> None:
+    """Restore a state from a model file.  Raises ModelFileError where the two do not fit together."""
+    try:
+        _restore(state, saved.progress, {n: torch.from_numpy(a) for n, a in saved.tensors.items()})
+        measurement = Measurement(**{f.name: model.training[f.name] for f in fields(Measurement)})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelFileError(
+            f"the saved training state does not fit its model: {error}", hint="train again, without --resume"
+        ) from error
+    state.best.restore(model, measurement)
+
+
+@torch.no_grad()
+def _restore(state: TrainingState, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    learner, guard = state.learner, state.guard
+    for name, attribute in COUNTERS.items():
+        setattr(state, attribute, _number(values, name, TYPES[attribute]))
+    state.reset_metrics(_read_sums(values["tally"]))
+    state.carried = _carried(learner, tensors)
+    learner.optimizer.updates = _number(values, "optimizer_updates", int)
+    guard.recoveries = _number(values, "recoveries", int)
+    if guard.recoveries > guard.max_recoveries:
+        raise ValueError(f"recoveries is {guard.recoveries}")
+    guard.smoothed_loss = _number(values, "smoothed", float)
+    guard.largest_batch = _number(values, "largest", int)
+    guard.good_metrics = _read_sums(values["sound_tally"])
+    state.sampler.positions = _number(values, "sampled", int)
+    for name, tensor in _training_tensors(state).items():
+        if tensors[name].shape != tensor.shape or tensors[name].dtype != tensor.dtype:
+            raise ValueError(name)
+        tensor.copy_(tensors[name])
+    if values["device"] == learner.device.type:  # another kind of device draws other numbers
+        learner.random.set_state(tensors[GENERATOR])
+
+
+def require_batch(state: TrainingState, windows: Windows | Buckets) -> None:
+    """Refuse counters and carried states that no batch of the text follows.  Raises ModelFileError."""
+    wrong = state.batches > len(windows) or state.positions > windows.positions
+    if state.carried is not None and not wrong:
+        batch = next(windows.batches(state.epochs, state.batches), None)
+        rows = len(state.carried[0][0])
+        wrong = batch is not None and not batch.fresh.all() and len(batch.fresh) != rows
     if wrong:
         raise ModelFileError(
-            f"what the run goes on from does not fit its text, which has {len(windows)} batches",
+            f"the saved training state does not fit its text, which has {len(windows)} batches",
             hint="train again, without --resume",
         )
 
 
-def _of_states(states: States | None) -> dict[str, Tensor]:
+def _training_tensors(state: TrainingState) -> dict[str, Tensor]:
+    good = {f"sound.{i}": tensor for i, tensor in enumerate(state.guard.good_weights)}
+    return {**state.learner.checkpoint_tensors(), **good}
+
+
+def _carried_tensors(states: States | None) -> dict[str, Tensor]:
     return {
         f"{CARRIED}.{layer}.{name}": field.float()
         for layer, state in enumerate(states or ())
@@ -110,32 +121,35 @@ def _of_states(states: States | None) -> dict[str, Tensor]:
     }
 
 
-def _states(learner: Learner, tensors: Mapping[str, Tensor]) -> States | None:
-    """The states that were carried; None where there were none."""
-    found = next((t for name, t in tensors.items() if name.startswith(CARRIED)), None)
-    if found is None:
+def _carried(learner: Learner, tensors: Mapping[str, Tensor]) -> States | None:
+    """Return the carried states, each field [B H]; None where there are none."""
+    first = next((tensor for name, tensor in tensors.items() if name.startswith(CARRIED)), None)
+    if first is None:
         return None
-    starts = learner.first_states(len(found))
-    wanted = _of_states(starts)
-    if any((t.shape, t.dtype) != (tensors[n].shape, tensors[n].dtype) for n, t in wanted.items()):
+    initial = learner.initial_states(len(first))
+    expected = _carried_tensors(initial)
+    if any((t.shape, t.dtype) != (tensors[n].shape, tensors[n].dtype) for n, t in expected.items()):
         raise ValueError(CARRIED)
     return tuple(
-        type(start)(*(tensors[f"{CARRIED}.{layer}.{name}"].to(learner.device) for name in start._fields))
-        for layer, start in enumerate(starts)
+        type(state)(*(tensors[f"{CARRIED}.{layer}.{name}"].to(learner.device) for name in state._fields))
+        for layer, state in enumerate(initial)
     )
 
 
-def _sums(told: Mapping[str, Any]) -> dict[str, Any]:
-    told = json_object(told, "a sum")
-    sums = {name: _number(told, name, float) for name in ("cost", "right")}
-    places = _number(told, "places", int)
-    if sums["cost"] > LARGEST or sums["right"] > places:
-        raise ValueError(f"sums of {places} positions are {sums}")
-    return {**sums, "places": places}
+def _written_sums(sums: Mapping[str, float]) -> dict[str, float]:
+    return {name: sums[attribute] for name, attribute in SUMS.items()}
 
 
-def _number(told: Mapping[str, Any], name: str, kind: Any) -> Any:
-    value = fitting(told[name], kind, name)
+def _read_sums(value: Any) -> dict[str, float]:
+    saved = json_object(value, "a sum")
+    sums = {SUMS[name]: _number(saved, name, int if name == "places" else float) for name in SUMS}
+    if sums["loss"] > LARGEST_FLOAT or sums["correct"] > sums["positions"]:
+        raise ValueError(f"sums of {sums['positions']} positions are {sums}")
+    return sums
+
+
+def _number(values: Mapping[str, Any], name: str, kind: Any) -> Any:
+    value = fitting(values[name], kind, name)
     if not value >= 0:
         raise ValueError(f"{name} is {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""The data of a run: the text as ids, in windows to train on, and what is held out."""
+"""The data of a run: the text as ids, in batches to train on, and its validation set."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -17,21 +17,22 @@ from charseq.text.validation_split import Split, split
 from charseq.text.vocabulary import Ids, Vocabulary
 from charseq.training.evaluation import ValidationSet
 
-SHOWN_PLACES = 64
+SHOWN_POSITIONS = 64
 """Positions of a longer text for which an epoch shows the prediction."""
 COUNTED = 1 << 24
-"""Symbols of a larger text that are counted, evenly spaced over it."""
+"""Symbols of a larger text that are counted, sampled evenly from it."""
 COUNTED_PIECE = 1 << 14
+"""Symbols of each sampled piece."""
 
 
-class Material:
-    """The strings to train on, the sequences they are read as, and what is held out."""
+class TrainingData:
+    """The training strings, the sequences they are read as, and the validation set."""
 
     def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> None:
         self._settings, self._vocabulary = settings, vocabulary
         self._encoded = Encoded(corpus, vocabulary)
         self.opening = vocabulary.decode(self._encoded.sequences[0][:1])
-        """The first symbol of the text; nothing in a text of lines."""
+        """The first symbol of the text; empty for a text of lines."""
         exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
         self.characters = corpus.characters if exact else self._encoded.size(lines=corpus.lines)
         """The length of the text, in symbols."""
@@ -49,19 +50,18 @@ class Material:
             longest = max(map(len, self.sequences)) - 1
             length = min(settings.sequence_length, longest)
             self.windows = Windows(self.sequences, settings.batch_size, length)
-        held_out = self.split.validation
-        self.held_out = None
-        if len(held_out):
-            self.held_out = ValidationSet(held_out, len(vocabulary), lines=corpus.lines)
+        self.validation = None
+        if len(self.split.validation):
+            self.validation = ValidationSet(self.split.validation, len(vocabulary), lines=corpus.lines)
 
     def validation_facts(self) -> dict[str, Any]:
-        """What the start event says of the held-out text, by field."""
+        """Return the fields of the start event that describe the validation text."""
         held_out, shift = self.split.validation, self.split.shift(len(self._vocabulary))
         return {
             "training_characters": self.strings.total,
             "validation_characters": held_out.total,
             "validation_sequences": len(held_out),
-            "validation_chooses": self.held_out is not None and self.held_out.chooses,
+            "validation_chooses": self.validation is not None and self.validation.chooses,
             "repeated_lines": self.split.repeated,
             "shift": shift._asdict() if shift else None,
         }
@@ -82,18 +82,18 @@ class Material:
         )
 
     def release(self) -> None:
-        """Give back the memory of what has been read of a large text."""
+        """Release the memory of a large text that has been read."""
         self._encoded.release()
 
     @property
     def shown(self) -> list[Ids]:
-        """The ids that the prediction of an epoch is shown for."""
+        """Return the ids for which an epoch shows the prediction."""
         if self._settings.whole:
             return [*self.strings]
-        return [(self.split.validation if self.held_out else self.sequences)[0][: SHOWN_PLACES + 1]]
+        return [(self.split.validation if self.validation else self.sequences)[0][: SHOWN_POSITIONS + 1]]
 
-    def of_strings(self, predictions: Sequence[list[int]]) -> list[list[int]]:
-        """Predictions of the sequences -> predictions of the strings: overlapping windows are joined."""
+    def join_windows(self, predictions: Sequence[list[int]]) -> list[list[int]]:
+        """Join the predictions of overlapping windows to those of the strings."""
         window = self._window
         if window is None:
             return list(predictions)
@@ -101,13 +101,13 @@ class Material:
         return [window.joined([*islice(parts, sum(1 for _ in window.cut(ids)))]) for ids in self.strings]
 
     def accuracy(self, predictions: Sequence[list[int]]) -> float:
-        """The part of the strings' places that are predicted right."""
+        """Return the fraction of the strings' positions that are predicted correctly."""
         pairs = list(zip(self.strings, predictions, strict=True))
-        right = sum(int((ids[1:] == predicted).sum()) for ids, predicted in pairs)
-        return right / sum(len(ids) - 1 for ids in self.strings)
+        correct = sum(int((ids[1:] == predicted).sum()) for ids, predicted in pairs)
+        return correct / sum(len(ids) - 1 for ids in self.strings)
 
     def log_frequencies(self, vocabulary_size: int) -> npt.NDArray[np.float32]:
-        """The logarithm of how often each symbol is to be predicted [V], its mean taken away."""
+        """Return the logarithm of each symbol's frequency as a target [V], centered on 0."""
         counted = self.strings.cut(COUNTED_PIECE).thinned(COUNTED).targets()
         frequencies = np.log(np.bincount(counted, minlength=vocabulary_size) + 0.5)
         return np.asarray(frequencies - frequencies.mean(), np.float32)
@@ -120,7 +120,7 @@ def _split(encoded: Encoded, settings: TrainSettings, *, lines: bool) -> Split:
     nothing_left = not len(found.training)
     if nothing_left or (fraction and not len(found.validation) and not (lines and found.repeated)):
         raise TextError(
-            f"--validation {fraction:g} of this text leaves less than 2 characters "
+            f"--validation {fraction:g} of this text leaves fewer than 2 characters "
             f"{'to train on' if nothing_left else 'to hold out'}",
             hint="use another fraction, a longer text, or --validation 0",
         )

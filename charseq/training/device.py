@@ -1,4 +1,4 @@
-"""Which device to train on."""
+"""Select the device to train on."""
 
 import torch
 
@@ -8,20 +8,20 @@ from charseq.settings.network_size import TWO_CORES, TWO_NATIVE_CORES
 from charseq.settings.train_settings import Precision
 
 GPU_POWER = 2e12
-"""Operations a second: a guess, small beside what a GPU can do with larger products than these."""
+"""Floating-point operations per second assumed of a GPU; a conservative guess, never measured."""
 
 
 def device_named(name: str, *, short_text: bool) -> torch.device:
-    """Resolve auto, cpu, cuda, cuda:N or mps.  Raises UsageError for one that is not here.
+    """Resolve auto, cpu, cuda, cuda:N or mps.  Raises UsageError for a device that is not available.
 
-    `auto` takes a CUDA GPU where there is one, but not for short text, which a CPU learns sooner than a
-    GPU starts.
+    `auto` selects a CUDA GPU if there is one, except for short text: a CPU memorizes it before a GPU has
+    started.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() and not short_text else "cpu")
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
-        raise UsageError(f"there is no device {name!r}", hint="use auto, cpu, cuda, cuda:N or mps")
+        raise UsageError(f"unknown device {name!r}", hint="use auto, cpu, cuda, cuda:N or mps")
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(number or 0) >= count:
@@ -33,9 +33,9 @@ def device_named(name: str, *, short_text: bool) -> torch.device:
 
 
 def power_of(name: str) -> float:
-    """Floating-point operations a second that a device may well give to training, to choose sizes by.
+    """Estimate the floating-point operations per second of a device, from which sizes are chosen.
 
-    Of a CPU so many for each core that it may use; of a GPU a guess, which none was asked to confirm.
+    A CPU counts by its cores; a GPU by the constant above.
     """
     on_gpu = name != "cpu" and device_named(name, short_text=False).type != "cpu"
     two_cores = TWO_CORES if library() is None else TWO_NATIVE_CORES
@@ -43,14 +43,14 @@ def power_of(name: str) -> float:
 
 
 def uses_bfloat16(precision: Precision, device: torch.device) -> bool:
-    """Whether products are to be computed in bfloat16: on a CUDA GPU that can, unless float32 is asked for.
+    """Return whether to compute products in bfloat16: on a CUDA GPU that supports it, by default.
 
-    Raises UsageError where bfloat16 is asked for elsewhere; on a CPU it is slower.
+    Raises UsageError where bfloat16 is requested on another device; on a CPU it is slower.
     """
-    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    if precision == "bfloat16" and not able:
+    supported = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if precision == "bfloat16" and not supported:
         raise UsageError(
-            f"--precision bfloat16 is for CUDA GPUs that have it, and the device is {device}",
+            f"--precision bfloat16 requires a CUDA GPU that supports it, and the device is {device}",
             hint="use --precision auto or float32",
         )
-    return able and precision != "float32"
+    return supported and precision != "float32"

@@ -1,4 +1,4 @@
-"""How far back the loss of the last character reaches: its gradient at the state after every earlier step."""
+"""The gradient of the last character's loss with respect to the state after every earlier step."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,17 +12,18 @@ from charseq.cells.cell import Cell, State
 from charseq.cells.initializers import Draw, Orthogonal, uniform
 from charseq.cells.ops import UNTAPPED, Ops
 from charseq.errors import TextError
-from charseq.inspection.gradient_flow import Reach
+from charseq.inspection.gradient_flow import GradientFlow
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import Floats, SeededDraw, require_finite
 from charseq.text.vocabulary import Ids, Vocabulary
 from charseq.training.kernels.torch_ops import TORCH
 
-MOST_SYMBOLS = 10_000
+MAX_SYMBOLS = 10_000
+"""Longest text, in symbols, whose gradients are computed."""
 
 
-def fresh_reaches(
+def untrained_flows(
     cells: Sequence[str],
     vocabulary: Vocabulary,
     text: str,
@@ -31,9 +32,9 @@ def fresh_reaches(
     layers: int,
     textbook: bool,
     seed: int,
-) -> Iterator[Reach]:
-    """What each cell passes back before it has learned anything.  Raises TextError."""
-    ids = _followed(vocabulary.encode(text))
+) -> Iterator[GradientFlow]:
+    """Yield the gradient flow of each cell with initial weights.  Raises TextError."""
+    ids = _checked_length(vocabulary.encode(text))
     symbols = tuple(vocabulary.symbols[i] for i in ids)
     whose = "textbook" if textbook else "charseq"
     about = f"{_size(layers, hidden_size)}, {whose} weights, seed {seed}"
@@ -41,23 +42,23 @@ def fresh_reaches(
         network = Network(cell, len(vocabulary), hidden_size, layers)
         draw = SeededDraw(seed, steps=len(ids))
         arrays = textbook_weights(network, draw) if textbook else network.draw(draw, to_count=True)
-        yield Reach(cell, about, symbols, *reach_of(network, arrays, ids), seed=seed)
+        yield GradientFlow(cell, about, symbols, *loss_and_norms(network, arrays, ids), seed=seed)
 
 
-def trained_reach(model: Model, text: str, about: str) -> Reach:
-    """What a trained network passes back.  Raises TextError, UnknownCharacter."""
+def trained_flow(model: Model, text: str, about: str) -> GradientFlow:
+    """Return the gradient flow of a trained network.  Raises TextError, UnknownCharacter."""
     vocabulary, network = model.vocabulary, model.network
-    ids = _followed(vocabulary.encode_text(text, begin=True).ids)
+    ids = _checked_length(vocabulary.encode_text(text, begin=True).ids)
     symbols = tuple(vocabulary.symbols[i] for i in ids)
     about = f"{_size(network.layers, network.hidden_size)}, {about}"
-    return Reach(network.cell_name, about, symbols, *reach_of(network, model.arrays, ids))
+    return GradientFlow(network.cell_name, about, symbols, *loss_and_norms(network, model.arrays, ids))
 
 
 def textbook_weights(network: Network, draw: Draw) -> dict[str, Floats]:
-    """First weights as textbooks have them: uniform matrices where charseq starts from orthogonal ones.
+    """Return initial weights with uniform matrices where charseq uses orthogonal ones.
 
-    It is such matrices that let the gradient of a plain network vanish.  Source: Pascanu et al. 2013,
-    arXiv:1211.5063.  The biases of gates are those for remembering a text of this length.
+    With such matrices the gradient of a plain RNN vanishes.  Source: Pascanu et al. 2013, arXiv:1211.5063.
+    The gate biases are those that charseq initializes for a text of this length.
     """
     arrays = network.draw(draw, to_count=True)
     for name, slot in network.slots().items():
@@ -66,20 +67,21 @@ def textbook_weights(network: Network, draw: Draw) -> dict[str, Floats]:
     return arrays
 
 
-def reach_of(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> tuple[float, tuple[float, ...]]:
-    """Predict the last of ids [T + 1] from all before it -> its loss in nats, and T norms of the gradient.
+def loss_and_norms(
+    network: Network, arrays: Mapping[str, Floats], ids: Ids
+) -> tuple[float, tuple[float, ...]]:
+    """Return the loss of the last of ids [T + 1] in nats, and its T gradient norms.
 
-    The gradient of the loss is taken by the state after a step, of every layer and with all fields, through
-    everything that the state leads to: it is 0 where a cell without a memory has gone on.  Computed step by
-    step, in float64.
+    Each norm is that of the gradient with respect to the state after one step: every layer, all fields.  It
+    is 0 for a cell without memory, except at the last step.  Computed step by step, in float64.
     """
     w = network.arrange({name: torch.from_numpy(array.astype("float64")) for name, array in arrays.items()})
     states: list[list[Tensor]] = [[] for _ in range(len(ids) - 1)]
 
-    def watched(
+    def unroll_with_leaves(
         cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor, state: Any
     ) -> tuple[Tensor, State]:
-        """Unroll, and let the fields of every state be tensors of their own, to ask for gradients of."""
+        """Unroll with every state field as a tensor of its own, so that its gradient can be read."""
         hs = []
         for t in range(xs.shape[1]):
             state = cell.step(ops, w, xs[:, t], state, UNTAPPED)
@@ -91,7 +93,7 @@ def reach_of(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> tuple[
         return torch.stack(hs, 1), state
 
     xs = network.embed(TORCH, w, torch.from_numpy(ids[None, :-1].astype("int64")))
-    hs, _ = network.run(TORCH, w, xs, network.start(TORCH, w, 1), unroll=watched)
+    hs, _ = network.run(TORCH, w, xs, network.start(TORCH, w, 1), unroll=unroll_with_leaves)
     logits = network.read_out(w, hs[:, -1])
     loss = functional.cross_entropy(logits, torch.tensor([int(ids[-1])]))
     fields = [field for at_step in states for field in at_step]
@@ -102,14 +104,14 @@ def reach_of(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> tuple[
 
 
 def _size(layers: int, hidden_size: int) -> str:
-    return f"{layers} layer{'s' * (layers > 1)} of {hidden_size} hidden"
+    return f"{layers} layer{'s' * (layers > 1)} of {hidden_size} hidden units"
 
 
-def _followed(ids: Ids) -> Ids:
-    if not 2 <= len(ids) <= MOST_SYMBOLS:
+def _checked_length(ids: Ids) -> Ids:
+    if not 2 <= len(ids) <= MAX_SYMBOLS:
         raise TextError(
             f"the text has {len(ids):,} symbol{'s' * (len(ids) != 1)}; "
-            f"gradients are followed through 2 to {MOST_SYMBOLS:,}",
+            f"gradient flow requires 2 to {MAX_SYMBOLS:,}",
             hint="give a longer text, or a part of this one",
         )
     return ids

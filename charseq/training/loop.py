@@ -1,137 +1,210 @@
-"""The training loop: it yields events, writes the model, and never prints."""
+"""The training loop: a generator of events that writes the model and the log, and never prints."""
 
-from collections.abc import Callable, Generator, Iterator
+import math
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
-from charseq.events import End, EndStatus, Epoch, Event, Progress, Report, record
+from charseq.events import EndStatus, Epoch, Event, Report, record
 from charseq.runs.folder import Run
-from charseq.runs.resume import Resumption
-from charseq.settings.train_settings import TrainSettings
+from charseq.runs.prepare import RunPlan
+from charseq.runs.resume import text_record
 from charseq.system.suspension import running_time
-from charseq.text.corpus import AnyCorpus
-from charseq.text.sources import Given
-from charseq.text.vocabulary import Vocabulary
-from charseq.training.builder import Session
+from charseq.training.builder import TrainingRun, build
+from charseq.training.checkpoint import captured
+from charseq.training.divergence import has_diverged
+from charseq.training.reports import end_event, epoch_event, progress_event, start_event
+from charseq.training.schedule import scheduled
 
 SECONDS_BETWEEN_PROGRESS = 0.1
+"""Shortest time between two progress events."""
 SECONDS_BETWEEN_SAVES = 60.0
-PLACES_BETWEEN_REPORTS = 1 << 20
-"""Within an epoch; eight times what is measured for one, so that measuring takes little of the time."""
+"""Default time between two saves of a run."""
+POSITIONS_BETWEEN_REPORTS = 1 << 20
+"""Training positions between two reports within an epoch: eight times what a validation reads."""
+UPDATES_TO_ESTIMATE = 3
+"""Updates after which their speed settles how much validation text a run with a time limit evaluates."""
+CLEARLY_BETTER = 0.9
+"""A run replaces an earlier model before its end if its loss is below this times its initial loss."""
+
+AnyEvent = TypeVar("AnyEvent", bound=Event)
 
 
 def train(
-    corpus: AnyCorpus,
-    vocabulary: Vocabulary,
-    settings: TrainSettings,
-    open_run: Callable[[], Run],
+    plan: RunPlan,
     *,
-    given: Given | None = None,
-    resumed: Resumption | None = None,
     stop: Callable[[], bool] = lambda: False,
     live: bool = False,
     save_every: float = SECONDS_BETWEEN_SAVES,
-    began: float | None = None,
 ) -> Generator[Event, None, None]:
-    """Learn a corpus, yielding every event; the model and the log are written on the way.
+    """Train as planned, and yield every event; the model and the log are written on the way.
 
-    `open_run` is called once everything else is known to be possible.  Where the text was `given` is kept
-    with the model, so that the run can go on; one that is `resumed` goes on as if it had never stopped.
-    `stop` is asked after every update; once it is true the run ends as interrupted, its model saved; so does
-    a run whose events are no longer read.  Where
-    someone looks on (`live`), progress within an epoch tells now and then what the network writes.  The
-    model is saved every so many seconds, less often where that would take more than 2 % of the time.
-    A time limit counts from when the run `began`, on the clock of `running_time`: by default now.
-    Raises UsageError for a device that is not there, TextError for another text than that of the run that is
-    resumed, CharseqError where the run cannot be written.
+    `stop` is called after every update; once it returns True, the run ends as interrupted, its model saved.
+    Closing the generator does the same.  With `live`, progress events carry generated text.  The model is
+    saved every `save_every` seconds, less often where that would take more than 2 % of the time.
+    Raises UsageError for a device that is not available, TextError for a text that differs from that of the
+    resumed run, CharseqError where the run cannot be written.
     """
-    session = Session(corpus, vocabulary, settings, given, resumed, stop, live, save_every, began)
-    run = open_run()
+    run = build(plan, live=live, save_every=save_every)
+    settings, data, state, budget = plan.settings, run.data, run.state, run.budget
+    learner, guard, best = state.learner, state.guard, state.best
+    folder = plan.open_folder()
+    status: EndStatus | None = None
     ended = False
+    next_progress = running_time() + SECONDS_BETWEEN_PROGRESS
     try:
-        for event in _events(session, run):
-            ended = isinstance(event, End)
-            if not isinstance(event, Progress):
-                run.log(record(event, timed=False))
-            yield event
-    except GeneratorExit:  # whoever read the events has stopped: in a notebook, by interrupting the cell
+        yield _logged(folder, start_event(run, folder))
+        if plan.resumed and run.reason_to_stop():
+            status = "completed"
+
+        while status is None:  # one epoch, or what is left of it
+            for batch in data.windows.batches(state.epochs, state.batches):
+                if _report_is_due(run):
+                    report = _evaluate(run, Report)
+                    if report is not None:
+                        yield _logged(folder, report)
+                        state.reset_metrics()
+                    elif guard.recover():
+                        state.forget()
+                    else:
+                        status = "diverged"
+                        break
+
+                started = running_time()
+                state.learning_rate = _learning_rate(run)
+                loss, correct, state.carried = learner.update(batch, state.carried, state.learning_rate)
+                state.add_update(batch, loss, correct)
+                if not guard.accepts(loss, state.metrics, batch.positions, state.updates):
+                    if not guard.recover():
+                        status = "diverged"
+                        break
+                    state.forget()
+                    continue
+
+                if state.updates == 1:
+                    state.initial_loss = float(loss)
+                budget.add_update(batch.positions, running_time() - started)
+                _limit_evaluation(run, final=state.updates >= UPDATES_TO_ESTIMATE)
+                if stop() or budget.is_used_up:
+                    break
+                if best.save_is_due:
+                    _save(run, folder)
+                if not settings.whole and running_time() > next_progress:
+                    next_progress = running_time() + SECONDS_BETWEEN_PROGRESS
+                    yield progress_event(run)
+
+            epoch_is_complete = state.batches == len(data.windows)
+            if status is None and stop() and not (epoch_is_complete and settings.whole):
+                status = "interrupted"
+            if status is not None:
+                break
+            epoch = _evaluate(run, Epoch)
+            if epoch is None:  # the last updates diverged: continue from good weights, while there is time
+                if not guard.recover() or budget.is_used_up:
+                    status = "diverged"
+                    break
+                state.restart_epoch()
+                continue
+            if epoch_is_complete:
+                state.finish_epoch(correct=epoch.accuracy == run.highest_accuracy)
+            yield _logged(folder, epoch)
+            if stop():
+                status = "interrupted"
+            elif not epoch_is_complete or run.reason_to_stop():
+                status = "completed"
+
+        if status == "diverged" and not best.measurement.epoch:  # save the last good weights, evaluated
+            guard.restore_weights()
+            state.forget()
+            if (epoch := _evaluate(run, Epoch)) is not None:
+                yield _logged(folder, epoch)
+        _save(run, folder, status)
+        ended = True
+        yield _logged(folder, end_event(run, folder, status))
+    except GeneratorExit:  # the reader of the events has stopped
         if not ended:
-            session.save(run, "interrupted")
-            run.log(record(session.end(run, "interrupted"), timed=False))
+            _save(run, folder, "interrupted")
+            _logged(folder, end_event(run, folder, "interrupted"))
         raise
     finally:
-        run.close()
+        folder.close()
 
 
-def _events(session: Session, run: Run) -> Iterator[Event]:
-    yield session.start(run)
-    status: EndStatus | None = "completed" if session.resumed and session.over() else None
-    while status is None:
-        status = yield from _epoch(session, run)
-    if status == "diverged":
-        yield from _salvage(session)
-    session.save(run, status)
-    yield session.end(run, status)
+def _logged(folder: Run, event: AnyEvent) -> AnyEvent:
+    """Write an event to the log, without what differs between two equal runs, and return it."""
+    folder.log(record(event, timed=False))
+    return event
 
 
-def _report_is_due(session: Session) -> bool:
-    """Whether much was read since the last report, and much is left of the epoch."""
-    left = session.material.windows.places - session.place.counts.read
-    return session.place.tally.places >= PLACES_BETWEEN_REPORTS and 2 * left >= PLACES_BETWEEN_REPORTS
+def _report_is_due(run: TrainingRun) -> bool:
+    """Return whether enough was read since the last report, and enough is left of the epoch."""
+    left = run.data.windows.positions - run.state.positions
+    due = run.state.metrics.positions >= POSITIONS_BETWEEN_REPORTS
+    return due and 2 * left >= POSITIONS_BETWEEN_REPORTS
 
 
-def _epoch(session: Session, run: Run) -> Generator[Progress | Epoch, None, EndStatus | None]:
-    """What is left of a pass over the text.  Returns how the run ended, or None where it goes on."""
-    place, counts, windows = session.place, session.place.counts, session.material.windows
-    for batch in windows.batches(counts.epochs, counts.batches):
-        if _report_is_due(session):
-            report = session.measured(Report)
-            if report is not None:
-                yield report
-            elif not session.watch.recover():
-                return "diverged"
-            place.begin(forget=report is None)
-        began = running_time()
-        counts.rate = session.learning_rate()
-        loss, right, place.states = session.learner.update(batch, place.states, counts.rate)
-        counts.updates += 1
-        counts.batches += 1
-        counts.read += batch.places
-        place.tally.add(loss, right, batch.places)
-        if not session.watch.is_sound(loss, place.tally, batch.places, counts.updates):
-            if not session.watch.recover():
-                return "diverged"
-            place.begin()
-            continue
-        session.take_times(float(loss) if counts.updates == 1 else None, batch.places, began)
-        if session.stop() or session.clock.is_over:
-            break
-        if session.keeper.is_due:
-            session.save(run)
-        if running_time() - session.progressed > SECONDS_BETWEEN_PROGRESS and not session.settings.whole:
-            session.progressed = running_time()
-            yield session.reporter.progress(place.tally, session.position())
-    all_read = counts.batches == len(windows)
-    if session.stop() and not (all_read and session.settings.whole):
-        return "interrupted"
-    event = session.measured(Epoch)
-    if event is None:  # the last updates diverged: continue from sound weights, while there is time
-        if not session.watch.recover() or session.clock.is_over:
-            return "diverged"
-        place.begin_epoch_again()
-        return None
-    if all_read:
-        place.begin_epoch(right=event.accuracy == session.highest_accuracy)
-    yield event
-    if session.stop():
-        return "interrupted"
-    return "completed" if not all_read or session.over() else None
+def _learning_rate(run: TrainingRun) -> float:
+    """Return the rate of the next update: scheduled, and halved once for each recovery."""
+    settings = run.plan.settings
+    rate = settings.learning_rate / 2**run.state.guard.recoveries
+    return scheduled(rate, settings.schedule, run.fraction_done, settings.warm_up)
 
 
-def _salvage(session: Session) -> Iterator[Epoch]:
-    """Where a diverged run has measured nothing yet, measure the last weights that were sound."""
-    if session.keeper.best.epoch:
+def _evaluate(run: TrainingRun, kind: type[Epoch]) -> Epoch | None:
+    """Evaluate the current network, and keep its weights if they are the best; None if it has diverged."""
+    state = run.state
+    if not state.metrics.positions:  # a recovery has just restored good weights
+        state.reset_metrics(state.guard.good_metrics)
+        if not state.metrics.positions:
+            return None
+    _limit_evaluation(run, final=True)
+    with state.learner.averaged_weights():
+        event = epoch_event(run, kind)
+        if has_diverged(event.loss) or not state.learner.is_finite:
+            return None
+        state.measured_passes = event.passes
+        state.best.update(event)
+    return event
+
+
+def _limit_evaluation(run: TrainingRun, *, final: bool) -> None:
+    """Estimate from the speed so far how much validation text an evaluation can read; `final` settles it."""
+    validation, state = run.data.validation, run.state
+    if validation is None or state.evaluated_positions:
         return
-    session.watch.restore()
-    session.place.begin()
-    event = session.measured(Epoch)
-    if event is not None:
-        yield event
+    affordable = run.budget.affordable(validation.positions)
+    if final:
+        validation.limit(affordable)
+        state.evaluated_positions = affordable
+        if run.log_frequencies is not None:
+            state.best.start_from(validation.by_frequencies(run.log_frequencies))
+
+
+def _save(run: TrainingRun, folder: Run, status: EndStatus | None = None) -> None:
+    """Write the model, and the state to resume from unless the run has diverged.
+
+    A model of an earlier run in the same folder is replaced when this run is complete, or when its loss is
+    clearly below that of its initial weights; a diverged run never replaces it.  Elapsed seconds are saved
+    only where they matter, so that the same command writes the same file.
+    """
+    plan, state = run.plan, run.state
+    best = state.best.measurement
+    current = state.metrics.loss if state.metrics.positions else math.inf
+    loss = best.loss if best.measured else current
+    better = loss is not None and loss < CLEARLY_BETTER * state.initial_loss
+    if folder.replaces and (status == "diverged" or not (better or status == "completed")):
+        state.best.postpone()
+        return
+    saved = None
+    if status != "diverged":
+        seconds = {}
+        if status != "completed" or plan.settings.time_limit:
+            seconds["seconds"] = run.budget.seconds
+        saved = captured(
+            state,
+            text=text_record(plan.source, run.data.digest),
+            logged=folder.lines,
+            finished=status == "completed",
+            **seconds,
+        )
+    state.best.save(folder, saved, diverged=status == "diverged")
+    run.budget.saving = state.best.save_seconds

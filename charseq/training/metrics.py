@@ -1,4 +1,4 @@
-"""What has been learned since the last report, added up without waiting for the device."""
+"""Training loss, accuracy and speed since the last report, added up without waiting for the device."""
 
 import math
 
@@ -9,44 +9,40 @@ from charseq.system.suspension import running_time
 from charseq.training.learner import Measure
 
 
-class Tally:
-    """Loss, places that were right, and pace, from its making on; or from sums made before that."""
+class RunningMetrics:
+    """Sums over the updates since this object was made, or since the sums that it starts from."""
 
     def __init__(
-        self, device: torch.device, *, cost: float = 0.0, right: float = 0.0, places: int = 0
+        self, device: torch.device, *, loss: float = 0.0, correct: float = 0.0, positions: int = 0
     ) -> None:
-        self.began = running_time()
-        self.places = self._before = places
-        self._cost, self._right = torch.tensor([cost, right], device=device)
+        self._began = running_time()
+        self.positions = self._initial_positions = positions
+        self._loss, self._correct = torch.tensor([loss, correct], device=device)
 
-    def add(self, loss: Tensor, right: Tensor, places: int) -> None:
-        """Take in one update: its mean loss, and how many of its places were right."""
-        self._cost = self._cost + loss * places
-        self._right = self._right + right
-        self.places += places
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been learned."""
-        return running_time() - self.began
+    def add(self, loss: Tensor, correct: Tensor, positions: int) -> None:
+        """Add one update: its mean loss in nats per position, and its number of correct predictions."""
+        self._loss = self._loss + loss * positions
+        self._correct = self._correct + correct
+        self.positions += positions
 
     @property
-    def pace(self) -> float:
-        """Places a second, since its making."""
-        return (self.places - self._before) / max(self.seconds, 1e-9)
+    def positions_per_second(self) -> float:
+        """Training speed since this object was made."""
+        seconds = running_time() - self._began
+        return (self.positions - self._initial_positions) / max(seconds, 1e-9)
 
     @property
     def loss(self) -> float:
-        """The mean, in nats per place."""
-        return float(self._cost) / max(self.places, 1)
+        """The mean loss, in nats per position."""
+        return float(self._loss) / max(self.positions, 1)
 
     def sums(self) -> dict[str, float]:
-        """What another one can be made from, to go on; nothing where the loss is NaN or infinite."""
-        cost, right = float(self._cost), float(self._right)
-        if not math.isfinite(cost):
-            return {"cost": 0.0, "right": 0.0, "places": 0}
-        return {"cost": cost, "right": right, "places": self.places}
+        """Return the arguments that recreate these metrics; zeros where the loss is NaN or infinite."""
+        loss, correct = float(self._loss), float(self._correct)
+        if not math.isfinite(loss):
+            return {"loss": 0.0, "correct": 0.0, "positions": 0}
+        return {"loss": loss, "correct": correct, "positions": self.positions}
 
     def measure(self) -> Measure:
-        """Loss and accuracy, without predictions."""
-        return Measure(self.loss, float(self._right) / max(self.places, 1), [])
+        """Return loss and accuracy, without predictions."""
+        return Measure(self.loss, float(self._correct) / max(self.positions, 1), [])

@@ -1,4 +1,4 @@
-"""The trainable numbers of a network, held for few and large operations."""
+"""The trainable parameters of a network, in few and large tensors."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ from charseq.model.network import Network
 
 
 class Parameters:
-    """The parameters of a network as views into one flat tensor a layer, gradients likewise.
+    """Parameters and gradients as views into one flat tensor per layer.
 
-    The optimizer works on the flat tensors; and a layer whose weights are contiguous, in the order that
-    they are declared, is one that cuDNN takes as it is.
+    The optimizer works on the flat tensors.  cuDNN accepts a layer without a copy, because its weights are
+    contiguous in the order of their declaration.
     """
 
     def __init__(self, network: Network, arrays: Mapping[str, npt.NDArray[np.float32]], device: torch.device):
@@ -39,51 +39,51 @@ class Parameters:
         self.weights = network.arrange(self.named)
 
     def flattened(self, arrays: Mapping[str, npt.NDArray[np.float32]]) -> list[Tensor]:
-        """Arrays by name -> values as they are kept here; the other way round it is `arrays`."""
+        """Convert arrays by name to flat tensors; `arrays` is the inverse."""
         groups = self._groups.values()
         return [torch.from_numpy(np.concatenate([np.ravel(arrays[name]) for name in g])) for g in groups]
 
     def zero_gradients(self) -> None:
-        """Forget the gradients of the update before."""
+        """Set all gradients to zero."""
         for gradient in self.gradients:
             gradient.zero_()
 
-    def clip_gradients(self, largest: float) -> None:
-        """Scale all gradients so that their common norm is at most `largest`.
+    def clip_gradients(self, max_norm: float) -> None:
+        """Scale all gradients so that their common norm is at most `max_norm`.
 
         Source: Pascanu et al. 2013, arXiv:1211.5063.
         """
         norm = torch.stack([gradient.norm() for gradient in self.gradients]).norm()
-        factor = (largest / (norm + 1e-6)).clamp(max=1.0)
+        factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
         for gradient in self.gradients:
             gradient.mul_(factor)
 
     def copy(self) -> list[Tensor]:
-        """The present values, to be kept."""
+        """Return a copy of the flat tensors."""
         return [flat.clone() for flat in self.flat]
 
     @torch.no_grad()
     def restore(self, values: list[Tensor]) -> None:
-        """Put values that were kept in place of the present ones."""
+        """Overwrite the parameters with a copy made by `copy`."""
         for flat, value in zip(self.flat, values, strict=True):
             flat.copy_(value)
 
     @torch.no_grad()
     def exchange(self, values: list[Tensor]) -> None:
-        """Put other values in place of the present ones, and the present ones in theirs."""
+        """Swap the parameters with other flat tensors."""
         for flat, value in zip(self.flat, values, strict=True):
-            present = flat.clone()
+            current = flat.clone()
             flat.copy_(value)
-            value.copy_(present)
+            value.copy_(current)
 
     def arrays(self, values: list[Tensor]) -> dict[str, npt.NDArray[np.float32]]:
-        """Values that were kept -> NumPy arrays by name, in the layout of the network."""
+        """Convert flat tensors to NumPy arrays by name, in the layout of the network."""
         arrays = {}
-        taken = iter(self.named.items())
+        names = iter(self.named.items())
         for flat in values:
             left: npt.NDArray[np.float32] = flat.cpu().numpy()
             while left.size:
-                name, leaf = next(taken)
+                name, leaf = next(names)
                 arrays[name] = left[: leaf.numel()].reshape(tuple(leaf.shape))
                 left = left[leaf.numel() :]
         return arrays

@@ -1,110 +1,164 @@
-"""Measures the network on the way, and makes the events that tell of it."""
+"""The events of a run, made from its parts."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
-from charseq.events import Epoch, Progress
-from charseq.settings.train_settings import TrainSettings
+from charseq.events import End, EndStatus, Epoch, Progress, Start
+from charseq.runs.folder import Run
 from charseq.system.suspension import running_time
-from charseq.text.vocabulary import Ids, Vocabulary
-from charseq.training.data import Material
-from charseq.training.divergence import DIVERGED_LOSS
-from charseq.training.evaluation import Outlier
-from charseq.training.learner import Learner, Measure
-from charseq.training.metrics import Tally
-from charseq.training.progress import Clock
-from charseq.training.samples import Sampler
+from charseq.text.vocabulary import Vocabulary
+from charseq.training.best_model import Measurement
+from charseq.training.builder import TrainingRun
+from charseq.training.divergence import has_diverged
+from charseq.training.evaluation import Evaluation, ValidationSet
+from charseq.training.learner import Measure
+
+MAX_OUTLIERS = 3
+"""Outliers of the validation set that the last event names."""
+OUTLIER_CHARACTERS = 40
+"""Characters of each that it shows."""
 
 
-class Position(NamedTuple):
-    """Where a run is; the fields are those of the events."""
-
-    epoch: int
-    passes: float
-    done: float
-    learning_rate: float
-    recoveries: int
-
-
-class Reporter:
-    """Knows what there is to measure, and how long it takes."""
-
-    def __init__(
-        self,
-        material: Material,
-        learner: Learner,
-        vocabulary: Vocabulary,
-        settings: TrainSettings,
-        clock: Clock,
-        sampler: Sampler,
-    ) -> None:
-        self._material, self._learner, self._vocabulary = material, learner, vocabulary
-        self._settings, self._clock, self._sampler = settings, clock, sampler
-        self.outliers: list[Outlier] = []
-        """Held-out sequences that dominated the last validation loss, by their numbers in `evaluated`."""
-        self.evaluated: Sequence[Ids] = ()
-
-    def event(self, kind: type[Epoch], tally: Tally, position: Position) -> Epoch:
-        """Measure the network as it now is."""
-        pace = tally.pace
-        material, learner = self._material, self._learner
-        measure, predictions = self._over_the_text(tally)
-        began = running_time()
-        validation = learner.evaluate(material.held_out) if material.held_out else None
-        self._clock.evaluating = running_time() - began
-        if validation and material.held_out:
-            self.outliers, self.evaluated = validation.outliers(), material.held_out.sequences
-        targets = [ids[1:].tolist() for ids in material.shown]
-        began = running_time()
-        sound = not has_diverged(measure.loss)
-        sample = self._sampler.after(tally.places) if sound and not self._settings.whole else None
-        if sample is not None:
-            self._clock.sampling = running_time() - began
-        material.release()
-        return kind(
-            **position._asdict(),
-            loss=measure.loss,
-            accuracy=measure.accuracy,
-            prediction=self._texts(predictions),
-            target=self._texts(targets),
-            predicted_ids=predictions,
-            target_ids=targets,
-            validation_loss=validation.loss if validation else None,
-            validation_accuracy=validation.accuracy if validation else None,
-            selection_loss=validation.robust_loss if validation else None,
-            characters_per_second=pace,
-            sample=sample,
-            seconds=self._clock.seconds,
-        )
-
-    def progress(self, tally: Tally, position: Position) -> Progress:
-        """Tell how far it is, without measuring."""
-        return Progress(
-            position.epoch,
-            position.done,
-            tally.loss,
-            tally.pace,
-            self._clock.seconds,
-            self._sampler.live(),
-        )
-
-    def _over_the_text(self, tally: Tally) -> tuple[Measure, list[list[int]]]:
-        """Loss and accuracy, and what is predicted of the places shown.
-
-        Of text learned whole as the network now is; of other text as it was while it learned.
-        """
-        material, learner = self._material, self._learner
-        if not self._settings.whole:
-            return tally.measure(), learner.measure_whole(material.shown).predictions
-        whole = learner.measure_whole(material.sequences)
-        predictions = material.of_strings(whole.predictions)
-        return Measure(whole.loss, material.accuracy(predictions), predictions), predictions
-
-    def _texts(self, sequences: Sequence[Sequence[int]]) -> str | list[str]:
-        texts = [self._vocabulary.decode(ids) for ids in sequences]
-        return texts[0] if len(texts) == 1 else texts
+def start_event(run: TrainingRun, folder: Run) -> Start:
+    """Return the first event: the settings, and everything that is known before the first update."""
+    vocabulary, corpus, predictability = run.plan.vocabulary, run.plan.corpus, run.predictability
+    return Start(
+        settings=run.plan.settings,
+        vocabulary_size=len(vocabulary),
+        parameters=run.plan.network.parameters(),
+        device=str(run.device),
+        path=run.path.path,
+        kernel=run.path.kernel,
+        run=str(folder.folder),
+        characters=run.data.characters,
+        sequences=corpus.strings,
+        unit=vocabulary.unit,
+        normalization=vocabulary.normalization,
+        symbols=vocabulary.symbols,
+        lines=corpus.lines,
+        **run.data.validation_facts(),
+        highest_accuracy=predictability and predictability.accuracy,
+        conflict=_conflict(run),
+        resumed=run.passes if run.plan.resumed else None,
+    )
 
 
-def has_diverged(loss: float) -> bool:
-    """Whether a training loss is NaN, infinite or so large that the weights mean nothing any more."""
-    return not loss < DIVERGED_LOSS
+def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
+    """Evaluate the current network.  The durations of the evaluation and of the sample update the budget."""
+    data, state, budget, settings = run.data, run.state, run.budget, run.plan.settings
+    speed = state.metrics.positions_per_second
+    measure, predictions = _on_training_text(run)
+    started = running_time()
+    validation = state.learner.evaluate(data.validation) if data.validation else None
+    budget.evaluating = running_time() - started
+    if data.validation and validation:
+        run.outliers = _described_outliers(data.validation, validation, run.plan.vocabulary)
+    targets = [ids[1:].tolist() for ids in data.shown]
+    started = running_time()
+    sample = None
+    if not settings.whole and not has_diverged(measure.loss):
+        sample = state.sampler.after(state.metrics.positions)
+    if sample is not None:
+        budget.sampling = running_time() - started
+    data.release()
+    return kind(
+        epoch=state.epochs + 1,
+        passes=run.passes,
+        done=run.fraction_done,
+        learning_rate=state.learning_rate,
+        recoveries=state.guard.recoveries,
+        loss=measure.loss,
+        accuracy=measure.accuracy,
+        prediction=_texts(run.plan.vocabulary, predictions),
+        target=_texts(run.plan.vocabulary, targets),
+        predicted_ids=predictions,
+        target_ids=targets,
+        validation_loss=validation.loss if validation else None,
+        validation_accuracy=validation.accuracy if validation else None,
+        selection_loss=validation.robust_loss if validation else None,
+        characters_per_second=speed,
+        sample=sample,
+        seconds=budget.seconds,
+    )
+
+
+def progress_event(run: TrainingRun) -> Progress:
+    """Return the progress within an epoch, without an evaluation."""
+    metrics = run.state.metrics
+    return Progress(
+        run.state.epochs + 1,
+        run.fraction_done,
+        metrics.loss,
+        metrics.positions_per_second,
+        run.budget.seconds,
+        run.state.sampler.live(),
+    )
+
+
+def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
+    """Return the last event: the measurement of the saved model, and how much was trained."""
+    state = run.state
+    best = state.best.measurement if state.best.measurement.measured else Measurement()
+    return End(
+        status=status,
+        model=str(folder.model) if state.best.saved else None,
+        epoch=best.epoch,
+        epochs=state.epochs,
+        loss=best.loss,
+        accuracy=best.accuracy,
+        validation_loss=best.validation_loss,
+        recoveries=state.guard.recoveries,
+        seconds=run.budget.seconds,
+        passes=best.passes,
+        last_passes=state.measured_passes,
+        total_passes=run.passes,
+        highest_accuracy=run.predictability and run.predictability.accuracy,
+        outliers=run.outliers,
+    )
+
+
+def _on_training_text(run: TrainingRun) -> tuple[Measure, list[list[int]]]:
+    """Return loss and accuracy on the training text, and the predicted ids that are shown.
+
+    Memorized text is evaluated with the current weights; for longer text these are the means of the updates
+    since the last report.
+    """
+    data, state = run.data, run.state
+    if not run.plan.settings.whole:
+        return state.metrics.measure(), state.learner.evaluate_strings(data.shown).predictions
+    measure = state.learner.evaluate_strings(data.sequences)
+    predictions = data.join_windows(measure.predictions)
+    return Measure(measure.loss, data.accuracy(predictions), predictions), predictions
+
+
+def _texts(vocabulary: Vocabulary, sequences: Sequence[Sequence[int]]) -> str | list[str]:
+    texts = [vocabulary.decode(ids) for ids in sequences]
+    return texts[0] if len(texts) == 1 else texts
+
+
+def _conflict(run: TrainingRun) -> dict[str, Any] | None:
+    if run.predictability is None or run.predictability.shortest is None:
+        return None
+    context, following = run.predictability.shortest
+    decode = run.plan.vocabulary.decode
+    return {
+        "context": decode(context),
+        "following": [decode([symbol]) for symbol in following],
+        "count": run.predictability.conflicts,
+    }
+
+
+def _described_outliers(
+    validation_set: ValidationSet, evaluation: Evaluation, vocabulary: Vocabulary
+) -> list[dict[str, Any]]:
+    """Return the sequences that dominate the validation loss, worst first."""
+    sequences, decode = validation_set.sequences, vocabulary.decode
+    return [
+        {
+            "text": decode(sequences[outlier.sequence][: OUTLIER_CHARACTERS + 1]),
+            "characters": outlier.positions,
+            "loss": outlier.loss,
+            "share": outlier.share,
+        }
+        for outlier in evaluation.outliers()[:MAX_OUTLIERS]
+    ]

@@ -4,15 +4,16 @@ from charseq.errors import CharseqError
 from charseq.runs.folder import require_current_folder
 from charseq.system.suspension import running_time
 
-loading_seconds = 0.0
-"""Seconds that loading torch has taken."""
 UNCOUNTED_SECONDS = 1.0
-"""The most of these seconds that a time limit leaves out; a slow disk then makes no command late."""
+"""Maximum seconds of loading PyTorch that a time limit leaves out, so that a slow disk delays no command."""
+
+_loaded = (0.0, 0.0)
+"""When PyTorch was loaded, on the clock of `running_time`, and the seconds that it took."""
 
 
 def require_torch(purpose: str = "training") -> None:
     """Import torch for a purpose.  Raises CharseqError where it is not installed or cannot be loaded."""
-    global loading_seconds
+    global _loaded
     began = running_time()
     require_current_folder()  # without it, the libraries of torch end the process while they load
     try:
@@ -23,7 +24,28 @@ def require_torch(purpose: str = "training") -> None:
         raise CharseqError(f"{purpose} requires PyTorch: pip install torch") from None
     except (ImportError, OSError) as error:
         raise _broken(purpose, error) from error
-    loading_seconds += running_time() - began
+    if not _loaded[0]:
+        _loaded = began, running_time() - began
+
+
+def uncounted_seconds(began: float) -> float:
+    """Return the seconds of loading PyTorch that do not count for the time limit of a run.
+
+    `began` is when the run began, on the clock of `running_time`; before that, loading does not matter.
+    """
+    loaded, seconds = _loaded
+    return min(seconds, UNCOUNTED_SECONDS) if loaded >= began else 0.0
+
+
+def power_of_device(name: str) -> float:
+    """Return the speed of a device in operations per second, as `training.device` estimates it.
+
+    Raises CharseqError where PyTorch is not installed, UsageError for a device that is not available.
+    """
+    require_torch()
+    from charseq.training.device import power_of
+
+    return power_of(name)
 
 
 def _broken(purpose: str, error: Exception) -> CharseqError:

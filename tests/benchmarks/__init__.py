@@ -1,9 +1,9 @@
-"""Programs that measure charseq, each on its own; `python -m tests.benchmarks.NAME --help` tells how."""
+"""Programs that measure charseq, run by `python -m`; each has `--help`.  README.md has the results."""
 
 import sys
 
 from charseq import native
 
 if "--numpy" in sys.argv:
-    native.BUILDS.clear()  # as where no C was built
-native.share_cores()  # before NumPy and torch are loaded, as the commands do
+    native.BUILDS.clear()  # as without a compiler
+native.share_cores()  # before NumPy and torch are loaded, as the command line does it

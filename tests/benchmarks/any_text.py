@@ -1,21 +1,20 @@
-"""Training by defaults on generated texts of many kinds: does charseq learn whatever it is given?
+"""Train with default settings on generated texts of many kinds and check the results.
 
 python -m tests.benchmarks.any_text --seconds 5
 
-Every training is the real command in a process of its own.  Each is checked:
+Each training is the command in a separate process.  The checks:
 
-- command: exit code 0, and the run completed; `diverged` is counted by itself;
-- frequencies: the validation loss is below the loss of single-symbol frequencies (leave-one-out, add-one
-  smoothing, over the whole text; with --lines the end of a line is a symbol).  Independent random symbols
-  allow for nothing better: their loss may be 0.02 nats or 1 % above.  With fewer than 1,000 characters held
-  out, two standard errors of their loss are allowed for.  A text too short for a validation set
-  is judged by its training loss;
+- command: the exit code is 0 and the run completed; `diverged` is counted separately;
+- frequencies: the validation loss is below that of the symbol frequencies (leave-one-out, add-one smoothing,
+  over the whole text; with --lines, the end of a line is a symbol).  For independent random symbols it may
+  be 0.02 nats or 1 % above.  With fewer than 1,000 held-out characters, it may be two standard errors above.
+  If nothing is held out, the training loss counts;
 - time: the run ends at most 10 % or 2 s after the limit;
-- order: a list of 1,000 lines or more is trained as well with its lines shuffled.  The two mean losses differ
-  by at most 3 %, or, where few lines make that too strict, by two standard errors of the difference
-  (the same lines and seed in both orders) up to 10 %; with one seed alone, by at most 10 %.
+- order: a list of 1,000 lines or more is trained on again in random order.  The two mean losses differ by at
+  most 3 %, or by two standard errors of the difference (paired by seed) up to 10 %; with one seed, by at
+  most 10 %.
 
-Exits with 1 if a check failed.
+The exit code is 1 if a check failed.
 """
 
 import argparse
@@ -41,13 +40,15 @@ QUICK = ("constant", "uniform 4", "English-like", "50 characters", "names, sorte
 QUICK_SECONDS = 1.5
 
 FEWEST_HELD_OUT = 1_000
-"""Held-out characters below which the sampling error of the validation loss is allowed for."""
+"""Held-out characters below which the check allows for the sampling error of the validation loss."""
 NATS_ABOVE, SHARE_ABOVE = 0.02, 0.01
-"""How far the loss of random symbols may be above that of their frequencies."""
+"""The tolerance for the loss of random symbols above that of their frequencies; the larger one applies."""
 LATE_SHARE, LATE_SECONDS = 0.1, 2.0
-"""How long after its limit a run may end; the larger of the two holds."""
-ORDER_SHARE, ORDER_SHARE_OF_FEW, FEWEST_PAIRED = 0.03, 0.1, 1_000
-"""How much two orders of the same lines may differ, and the fewest lines of a comparison."""
+"""The tolerance for the end of a run after its time limit; the larger one applies."""
+ORDER_SHARE, ORDER_SHARE_OF_FEW = 0.03, 0.1
+"""The tolerance for the relative difference of two orders of the same lines: usual, and for few samples."""
+FEWEST_SHUFFLED = 1_000
+"""The number of lines from which a list is also trained on in random order."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Failure:
 
 @dataclass
 class Row:
-    """All runs on one kind of text."""
+    """All runs on a kind of text."""
 
     text: str
     characters: int
@@ -72,16 +73,16 @@ class Row:
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
-        """The losses of the given order and of the shuffled one, for every seed that has both."""
+        """The losses of the original order and of the random one, for every seed that has both."""
         runs = zip(self.runs, self.shuffled, strict=False)
-        both = ((given.measure, shuffled.measure) for given, shuffled in runs)
-        return [(given, shuffled) for given, shuffled in both if given is not None and shuffled is not None]
+        both = ((original.measure, shuffled.measure) for original, shuffled in runs)
+        return [(a, b) for a, b in both if a is not None and b is not None]
 
     @property
     def difference(self) -> float:
-        """The mean loss of the given order relative to that of the shuffled one, minus 1; or NaN."""
-        given, shuffled = (sum(losses) for losses in zip(*self.pairs, strict=True)) if self.pairs else (0, 0)
-        return given / shuffled - 1 if shuffled else math.nan
+        """The mean loss of the original order relative to that of the random one, minus 1; or NaN."""
+        original, shuffled = (sum(pair[i] for pair in self.pairs) for i in (0, 1))
+        return original / shuffled - 1 if shuffled else math.nan
 
 
 def _losses(runs: Sequence[Run]) -> list[float]:
@@ -89,14 +90,14 @@ def _losses(runs: Sequence[Run]) -> list[float]:
 
 
 def lines_of(files: Sequence[str]) -> list[str]:
-    """Return the lines of files that are not empty."""
+    """Return the non-empty lines of files."""
     return [line for text in files for line in text.split("\n") if line]
 
 
 def frequencies_loss(files: Sequence[str], lines: bool) -> tuple[float, int, int]:
-    """Return the loss of single-symbol frequencies in nats, the number of characters and that of symbols.
+    """Return the loss of the symbol frequencies in nats, the number of characters and the number of symbols.
 
-    Every symbol is predicted from the counts of all others, with add-one smoothing.
+    Each symbol is predicted from the counts of all others, with add-one smoothing.
     """
     strings = lines_of(files) if lines else files
     codes = np.frombuffer("".join(strings).encode("utf-32-le"), "<u4")
@@ -109,8 +110,8 @@ def frequencies_loss(files: Sequence[str], lines: bool) -> tuple[float, int, int
     return loss, len(codes), len(counts)
 
 
-def measured(name: str, kind: Kind, seeds: int, seconds: float) -> Row:
-    """Train on every seed's text, and on its shuffled lines if it has enough of them."""
+def measure(name: str, kind: Kind, seeds: int, seconds: float) -> Row:
+    """Train on the text of each seed, and on its lines in random order if there are enough."""
     row = Row(name, 0, 0, [], [], [])
     for seed in range(seeds):
         files = kind.make(random.Random(seed))
@@ -119,7 +120,7 @@ def measured(name: str, kind: Kind, seeds: int, seconds: float) -> Row:
         with tempfile.TemporaryDirectory() as folder:
             row.runs.append(trained(Path(folder), files, lines=kind.lines, seconds=seconds, seed=seed))
         lines = lines_of(files)
-        if kind.lines and len(lines) >= FEWEST_PAIRED:
+        if kind.lines and len(lines) >= FEWEST_SHUFFLED:
             random.Random(seed).shuffle(lines)
             files = ["".join(f"{line}\n" for line in lines)]
             with tempfile.TemporaryDirectory() as folder:
@@ -128,7 +129,7 @@ def measured(name: str, kind: Kind, seeds: int, seconds: float) -> Row:
 
 
 def failures(row: Row, kind: Kind, seconds: float) -> Iterator[Failure]:
-    """Check all runs on a text."""
+    """Yield the failed checks of all runs on a text."""
     for order, runs in (("", row.runs), (" shuffled", row.shuffled)):
         for seed, (run, frequencies) in enumerate(zip(runs, row.frequencies, strict=False)):
             where = f"seed {seed}{order}"
@@ -148,9 +149,9 @@ def failures(row: Row, kind: Kind, seconds: float) -> Iterator[Failure]:
 
 
 def _is_below(run: Run, frequencies: float, *, random: bool) -> bool:
-    """Return whether a loss is below that of the frequencies; of random symbols, not far above it.
+    """Return whether a loss is below that of the frequencies, or for random symbols not far above it.
 
-    Of a small validation set, two standard errors are allowed for, at one nat of standard deviation.
+    The tolerance for a small validation set is two standard errors, at a standard deviation of one nat.
     """
     loss = run.measure or 0.0
     if run.validation_loss is not None and 0 < run.held_out < FEWEST_HELD_OUT:
@@ -161,12 +162,12 @@ def _is_below(run: Run, frequencies: float, *, random: bool) -> bool:
 
 
 def _agree(row: Row) -> bool:
-    """Return whether the two orders of the same lines have about the same loss."""
+    """Return whether both orders of the same lines have about the same loss."""
     if abs(row.difference) <= ORDER_SHARE:
         return True
     if len(row.pairs) < 2 or abs(row.difference) > ORDER_SHARE_OF_FEW:
         return abs(row.difference) <= ORDER_SHARE_OF_FEW
-    differences = [given / shuffled - 1 for given, shuffled in row.pairs]
+    differences = [original / shuffled - 1 for original, shuffled in row.pairs]
     return abs(row.difference) <= 2 * statistics.stdev(differences) / math.sqrt(len(differences))
 
 
@@ -187,7 +188,7 @@ WIDTHS = (24, 11, 7, 7, 7, 11, 8, 7, 6, 6, 6)
 
 
 def cells(row: Row) -> list[str]:
-    """Return what the table shows of a text: medians over seeds, and the worst loss."""
+    """Return the table's cells for a text: medians over seeds, and the worst loss."""
     losses, shuffled, every = _losses(row.runs), _losses(row.shuffled), [*row.runs, *row.shuffled]
     return [
         row.text,
@@ -205,13 +206,13 @@ def cells(row: Row) -> list[str]:
 
 
 def line_of(values: Sequence[str]) -> str:
-    """Return values in columns, the first one to the left."""
+    """Return values in columns, the first one aligned to the left."""
     first, *rest = (f"{value:>{width}}" for value, width in zip(values, WIDTHS, strict=True))
     return " ".join([f"{first.strip():<{WIDTHS[0]}}", *rest])
 
 
 def chosen(patterns: Sequence[str], parser: argparse.ArgumentParser) -> list[str]:
-    """Return the names of the texts that match any of the patterns."""
+    """Return the names of the texts that match a pattern."""
     for pattern in patterns:
         if not fnmatch.filter(KINDS, pattern):
             parser.error(f"no text is named {pattern!r}; --list shows all, and 'names*' selects several")
@@ -219,13 +220,13 @@ def chosen(patterns: Sequence[str], parser: argparse.ArgumentParser) -> list[str
 
 
 def main() -> None:
-    """Train, check, and print a table."""
+    """Train, check and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
         "--text",
         action="append",
         metavar="NAME",
-        help="a kind of text, or a pattern; repeatable (default: all)",
+        help="a kind of text, or a pattern; may be repeated (default: all)",
     )
     parser.add_argument("--list", action="store_true", help="list the kinds of text")
     parser.add_argument(
@@ -233,7 +234,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, help="trainings on each text (default: 3; 1 with --quick)")
     parser.add_argument("--quick", action="store_true", help=f"only {'; '.join(QUICK)}")
-    parser.add_argument("--json", action="store_true", help="one JSON object a text")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per text")
     options = parser.parse_args()
     if options.list:
         print("\n".join(f"{name}{'  (--lines)' if kind.lines else ''}" for name, kind in KINDS.items()))
@@ -246,16 +247,16 @@ def main() -> None:
     failed: list[Failure] = []
     trainings = 0
     for name in names:
-        row = measured(name, KINDS[name], seeds, seconds)
-        mine = list(failures(row, KINDS[name], seconds))
-        failed += mine
+        row = measure(name, KINDS[name], seeds, seconds)
+        failed_here = list(failures(row, KINDS[name], seconds))
+        failed += failed_here
         trainings += len(row.runs) + len(row.shuffled)
         if options.json:
             difference = None if math.isnan(row.difference) else row.difference
-            record = {**asdict(row), "difference": difference, "failed": list(map(asdict, mine))}
+            record = {**asdict(row), "difference": difference, "failed": list(map(asdict, failed_here))}
             print(json.dumps(record), flush=True)
         else:
-            checks = dict.fromkeys(failure.check for failure in mine)
+            checks = dict.fromkeys(failure.check for failure in failed_here)
             print(line_of(cells(row)), *checks, flush=True)
     if not options.json:
         for failure in failed:

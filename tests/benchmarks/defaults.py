@@ -1,10 +1,10 @@
-"""What a choice of settings gives on a text in a given time: the experiments behind the defaults.
+"""Compare settings on one text, with a time limit or for the same number of epochs.
 
 python -m tests.benchmarks.defaults corpus.txt --time-limit 60 '{}' '{"hidden_size": 512}' '{"cell": "gru"}'
 
-Every variant is trained for the same time, one after the other, alone on the machine, for every seed; {} is
-what the defaults are now.  One line each: validation loss of the epoch that was kept, in nats per character,
-over the last tenth of the text (--validation-split tail), so that figures of other tools compare.
+Each variant is trained with each seed, one after the other; {} stands for the default settings.  A line shows
+the validation loss of the saved epoch in nats per character over the last tenth of the text
+(--validation-split tail), which is comparable with the results of other tools.  Run it alone on the machine.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from charseq.events import End, Epoch, Start
-from charseq.runs.folder import new_run
+from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose
 from charseq.text.corpus import AnyCorpus
 from charseq.text.sources import gather
@@ -25,30 +25,28 @@ from charseq.training.device import power_of
 from charseq.training.loop import train
 
 
-def attempt(corpus: AnyCorpus, given: dict[str, Any]) -> tuple[Start, list[Epoch], End]:
-    """One training: how it began, its epochs, how it ended."""
+def attempt(corpus: AnyCorpus, overrides: dict[str, Any]) -> tuple[Start, list[Epoch], End]:
+    """Train once and return the start event, the epochs and the end event."""
     vocabulary = Vocabulary.of(corpus.pieces(), boundary=corpus.lines)
-    given = {"validation_split": "tail", **given}
-    settings = choose(corpus, len(vocabulary), given, power=lambda: power_of("auto"))
+    overrides = {"validation_split": "tail", **overrides}
+    settings = choose(corpus, len(vocabulary), overrides, power=lambda: power_of("auto"))
     with tempfile.TemporaryDirectory() as folder:
-        run = lambda: new_run(settings.cell, Path(folder) / "run")  # noqa: E731 (named for what it opens)
-        start, *events, end = train(corpus, vocabulary, settings, run)
+        plan = plan_run(corpus, vocabulary, settings, out=Path(folder) / "run")
+        start, *events, end = train(plan)
     if not isinstance(start, Start) or not isinstance(end, End):
-        raise TypeError(f"from {start} to {end}")
+        raise TypeError(f"the run started with {start} and ended with {end}")
     return start, [event for event in events if isinstance(event, Epoch)], end
 
 
 def main() -> None:
-    """Try every variant, and print a line for each."""
+    """Train every variant and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("file")
-    parser.add_argument("variants", nargs="+", help="settings as JSON objects; {} is the defaults")
-    parser.add_argument(
-        "--time-limit", type=float, default=0.0, help="seconds; 0 runs the epochs to their end"
-    )
-    parser.add_argument("--lines", action="store_true")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--first", type=int, default=0, help="characters to take from the file; 0 takes all")
+    parser.add_argument("file", help="a UTF-8 text")
+    parser.add_argument("variants", nargs="+", help="settings as JSON objects; {} for the default settings")
+    parser.add_argument("--time-limit", type=float, default=0.0, help="seconds; 0 runs all epochs")
+    parser.add_argument("--lines", action="store_true", help="each line is a sequence")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each variant")
+    parser.add_argument("--first", type=int, default=0, help="characters to read from the file; 0 reads all")
     options = parser.parse_args()
     text = Path(options.file).read_text(encoding="utf-8")[: options.first or None]
     corpus = gather([text], [], lines=options.lines, unit="character", standard_input=sys.stdin.buffer)

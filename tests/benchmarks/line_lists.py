@@ -1,4 +1,4 @@
-"""Generated lists of lines of many kinds, which charseq reads with --lines."""
+"""Generated lists of many kinds, for training with --lines."""
 
 import random
 from collections.abc import Callable
@@ -11,35 +11,35 @@ Lines = list[str]
 
 def names(r: random.Random, count: int = 20_000) -> Lines:
     """Return distinct names in random order."""
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found[name(r) + word(r)] = None
-    return list(found)
+    distinct: dict[str, None] = {}
+    while len(distinct) < count:
+        distinct[name(r) + word(r)] = None
+    return list(distinct)
 
 
 def listed(make: Callable[[random.Random], Lines], *, random: bool = False) -> Kind:
-    """Return the kind of text that is a list of lines."""
+    """Return a kind of text that is a list of lines."""
     return Kind(lambda r: ["".join(f"{line}\n" for line in make(r))], lines=True, random=random)
 
 
 def items(make: Callable[[random.Random], str], count: int = 20_000, *, random: bool = False) -> Kind:
-    """Return the kind of list whose lines are independent."""
+    """Return a kind of list with independent lines."""
     return listed(lambda r: [make(r) for _ in range(count)], random=random)
 
 
-def with_line(line: str, part: float) -> Kind:
-    """Return the kind of list of names that has one odd line, so far from the start."""
+def with_line(line: str, position: float) -> Kind:
+    """Return a kind of list of names with one unusual line, at a position from 0 (start) to 1 (end)."""
 
     def make(r: random.Random) -> Lines:
-        found = names(r)
-        found.insert(round(part * len(found)), line)
-        return found
+        lines = names(r)
+        lines.insert(round(position * len(lines)), line)
+        return lines
 
     return listed(make)
 
 
 def with_footer(r: random.Random) -> Lines:
-    """Return names, and below them a paragraph about them."""
+    """Return names followed by a paragraph of text."""
     return [*names(r), *wrapped(paragraph(r), 72).splitlines()]
 
 
@@ -49,15 +49,15 @@ def duplicated(r: random.Random) -> Lines:
 
 
 def logged(r: random.Random) -> Lines:
-    """Return records with rising times."""
-    time, found = 0, []
+    """Return records with increasing times."""
+    time, records = 0, []
     levels = ["info", "info", "info", "warning", "error"]
     for _ in range(6_000):
         time += r.randint(0, 30)
         clock = f"{time // 3600 % 24:02}:{time // 60 % 60:02}:{time % 60:02}"
         record = f'"level": "{r.choice(levels)}", "user": "{name(r)}", "ms": {r.randint(1, 900)}'
-        found.append(f'{{"time": "2024-03-{1 + time // 86400:02}T{clock}Z", {record}}}')
-    return found
+        records.append(f'{{"time": "2024-03-{1 + time // 86400:02}T{clock}Z", {record}}}')
+    return records
 
 
 def row(r: random.Random) -> str:
@@ -108,4 +108,4 @@ LINE_LISTS: dict[str, Kind] = {
     "one line of 1 MB": listed(lambda r: [book(r, 1_000_000).replace("\n", " ")]),
     "white space lines": items(lambda r: "".join(r.choices(" \t", k=r.randint(1, 8))), random=True),
 }  # fmt: skip
-"""Lists of lines; a model should not depend on the order of theirs."""
+"""Lists of lines by name.  Training should not depend on the order of the lines."""

@@ -1,9 +1,9 @@
-"""What much work takes: many epochs, a very long line, very many prompts, very many runs.
+"""Measure time and memory of large tasks: many epochs, a long line, many prompts, many runs.
 
 python -m tests.benchmarks.load
 
-Each is a command of its own, whose time and largest resident memory are those that the system counted.
---part 0.01 does a hundredth of everything.  Run it alone on the machine.
+Each task is one command; the system reports its duration and its largest resident memory.  --part 0.01
+reduces every task to a hundredth.  Run it alone on the machine.
 """
 
 import argparse
@@ -22,7 +22,7 @@ CHARSEQ = [sys.executable, "-m", "charseq"]
 
 
 def measured(*arguments: str, stdin: str | None = None) -> tuple[float, float]:
-    """Seconds and megabytes of one command, which has to succeed."""
+    """Return the duration in seconds and the memory in megabytes of one command, which must succeed."""
     began = time.monotonic()
     with Path(stdin or os.devnull).open("rb") as file, Path("out.txt").open("wb") as output:
         process = subprocess.Popen([*CHARSEQ, *arguments], stdin=file, stdout=output, stderr=output)
@@ -34,12 +34,12 @@ def measured(*arguments: str, stdin: str | None = None) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--part", type=float, default=1.0)
-    part: float = parser.parse_args().part
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--part", type=float, default=1.0, help="size relative to the full tasks")
+    scale: float = parser.parse_args().part
     table = Table(title="Load")
-    for heading in ("", "seconds", "MB resident at most"):
+    for heading in ("task", "seconds", "MB"):
         table.add_column(heading, justify="right")
 
     def row(name: str, *arguments: str, stdin: str | None = None) -> None:
@@ -47,7 +47,7 @@ def main() -> None:
         table.add_row(name, f"{seconds:.2f}", f"{megabytes:.0f}")
 
     def many(number: float) -> int:
-        return max(1, int(number * part))
+        return max(1, int(number * scale))
 
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -78,7 +78,7 @@ def main() -> None:
             "line",
             "--force",
         ]
-        row(f"learn a line of {many(500_000) * 20:,}", *stream, "--file", "line.txt")
+        row(f"train on a line of {many(500_000) * 20:,}", *stream, "--file", "line.txt")
         row(f"score a line of {many(500_000) * 20:,}", "score", "--model", "line", "--file", "line.txt")
         Path("prompts.txt").write_text("h\n" * many(100_000))
         row(f"{many(100_000):,} prompts", "predict", "--model", "run", "-", stdin="prompts.txt")

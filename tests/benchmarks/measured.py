@@ -1,4 +1,4 @@
-"""One training as the real command: its exit code, last event, wall time and memory."""
+"""Run a training as a separate command and return its exit code, end event, wall time and memory."""
 
 import json
 import subprocess
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SECONDS_BEYOND = 300.0
-"""How long after its limit a command is ended."""
+SECONDS_TO_KILL = 300.0
+"""The time after its time limit at which a command is killed."""
 
 
 RUNNER = """
@@ -24,37 +24,37 @@ memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 with open(path, "w") as file:
     json.dump({"exit_code": code, "wall": wall, "kibibytes": memory}, file)
 """
-"""A small process between the benchmark and the command: Linux counts a parent's memory with its child's."""
+"""A small process that runs the command, because Linux starts a child's peak memory at that of its parent."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a command ended, and the measures of its end event."""
+    """The exit code of a command and the measurements of its end event."""
 
     exit_code: int
     status: str
-    """The status of the end event, or nothing where there was none."""
+    """The status of the end event, or an empty string."""
     problem: str
     """The last line of standard error."""
     loss: float | None
     validation_loss: float | None
     seconds: float
-    """The duration of the run by its end event."""
+    """The duration of the run in the end event."""
     wall: float
     """The duration of the whole command."""
     mebibytes: float
-    """The largest resident memory."""
+    """The peak resident memory."""
     held_out: int = 0
-    """The characters that are held out."""
+    """The number of held-out characters."""
 
     @property
     def measure(self) -> float | None:
-        """The validation loss, or the training loss of a text too short for a validation set."""
+        """The validation loss, or the training loss if nothing is held out."""
         return self.loss if self.validation_loss is None else self.validation_loss
 
 
 def trained(folder: Path, files: Sequence[str], *, lines: bool, seconds: float, seed: int) -> Run:
-    """Train by defaults on files, with a time limit, in a process of its own."""
+    """Train on files with default settings and a time limit, in a separate process."""
     command = [sys.executable, "-m", "charseq", "train", "--json", "--out", str(folder / "run")]
     command += ["--seed", str(seed), "--time-limit", f"{seconds:g}s", *(["--lines"] if lines else [])]
     for number, text in enumerate(files):
@@ -62,7 +62,7 @@ def trained(folder: Path, files: Sequence[str], *, lines: bool, seconds: float, 
         path.write_bytes(text.encode())
         command += ["--file", str(path)]
     with (folder / "out").open("wb") as output, (folder / "errors").open("wb") as errors:
-        runner = [sys.executable, "-S", "-c", RUNNER, str(seconds + SECONDS_BEYOND), str(folder / "usage")]
+        runner = [sys.executable, "-S", "-c", RUNNER, str(seconds + SECONDS_TO_KILL), str(folder / "usage")]
         subprocess.run(
             [*runner, *command], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, check=True
         )
@@ -70,11 +70,11 @@ def trained(folder: Path, files: Sequence[str], *, lines: bool, seconds: float, 
     written = (folder / "out").read_bytes().rstrip()
     start = _event(written.partition(b"\n")[0], "start")
     end = _event(written.rpartition(b"\n")[2], "end")
-    said = (folder / "errors").read_text(errors="replace").strip().splitlines()
+    messages = (folder / "errors").read_text(errors="replace").strip().splitlines()
     return Run(
         exit_code=usage["exit_code"],
         status=str(end.get("status", "")),
-        problem=said[-1] if said else "no message",
+        problem=messages[-1] if messages else "no message",
         loss=_number(end.get("loss")),
         validation_loss=_number(end.get("validation_loss")),
         seconds=_number(end.get("seconds")) or 0.0,
@@ -85,7 +85,7 @@ def trained(folder: Path, files: Sequence[str], *, lines: bool, seconds: float, 
 
 
 def _event(line: bytes, kind: str) -> dict[str, object]:
-    """Return the event of this kind that a line of output is, or nothing."""
+    """Parse a line of output, and return the event if it is of this kind, else an empty one."""
     try:
         event = json.loads(line)
     except ValueError:

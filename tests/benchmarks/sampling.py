@@ -1,11 +1,11 @@
-"""Characters a second in sampling: one text, and 64 side by side, beside a plain PyTorch loop.
+"""Measure sampling in characters per second: one text and 64 in parallel, against plain PyTorch.
 
 python -m tests.benchmarks.sampling --rounds 5
 
-Temperature 0.8, networks with first weights over 65 symbols.  Plain PyTorch is the loop that one would
-otherwise write: torch.nn.RNN, LSTM or GRU for a step, a linear head, softmax, multinomial; where torch.nn has
-no such cell, its step over torch.  Both are measured in turn, in one process; a ratio is that of one round.
-Run it alone on the machine.
+Temperature 0.8, networks with initial weights, 65 symbols.  Plain PyTorch is a loop over one step of
+torch.nn.RNN, LSTM or GRU, a linear head, softmax and multinomial; for a cell that torch.nn lacks, over its
+step function.  Both are measured in turn in one process; a ratio compares the two within one round.  Run it
+alone on the machine.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from charseq import native
 from charseq.cells import CELLS
 from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
@@ -36,12 +36,12 @@ VOCABULARY = Vocabulary.of(["".join(map(chr, range(33, 98)))])
 SYMBOLS = len(VOCABULARY)
 TEMPERATURE = 0.8
 
-Write = Callable[[int], None]
-"""Writes so many characters in each row."""
+Generate = Callable[[int], None]
+"""Generates this number of characters in each row."""
 
 
-def plain_pytorch(cell: str, hidden: int, rows: int) -> Write:
-    """The loop that one would write."""
+def plain_pytorch(cell: str, hidden: int, rows: int) -> Generate:
+    """Return a sampling loop in plain PyTorch."""
     kinds: dict[str, Any] = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
     head = torch.nn.Linear(hidden, SYMBOLS)
     advance: Callable[[Tensor, Any], tuple[Tensor, Any]]
@@ -62,60 +62,62 @@ def plain_pytorch(cell: str, hidden: int, rows: int) -> Write:
             return state.h, state
 
     @torch.no_grad()
-    def write(length: int) -> None:
+    def generate(length: int) -> None:
         ids, state = torch.zeros(rows, dtype=torch.long), None
         for _ in range(length):
             h, state = advance(functional.one_hot(ids, SYMBOLS).float(), state)
             ids = torch.multinomial(torch.softmax(head(h) / TEMPERATURE, -1), 1)[:, 0]
             ids.tolist()
 
-    return write
+    return generate
 
 
-def by_charseq(cell: str, hidden: int, rows: int) -> Write:
-    """What `charseq predict` does."""
+def by_charseq(cell: str, hidden: int, rows: int) -> Generate:
+    """Return the sampling loop of `charseq predict`."""
     network = Network(cell, SYMBOLS, hidden)
     model = Model(network, VOCABULARY, network.draw(SeededDraw(0)), opening="!")
 
-    def write(length: int) -> None:
+    def generate(length: int) -> None:
         requests = [Request("!", sample=row, length=length) for row in range(rows)]
-        for steps in continuations(model, requests, Choice(TEMPERATURE), top=None):
+        for steps in continuations(model, requests, SamplingParams(TEMPERATURE), top=None):
             for _ in steps:
                 pass
 
-    return write
+    return generate
 
 
-def rate(write: Write, rows: int, at_least: float) -> float:
-    """Characters a second in all rows, over a text that takes about `at_least` seconds."""
-    write(2)
+def rate(generate: Generate, rows: int, at_least: float) -> float:
+    """Return characters per second in all rows, measured for about `at_least` seconds."""
+    generate(2)
     started, length = time.perf_counter(), 20
-    write(length)
+    generate(length)
     length = max(20, int(length * at_least / (time.perf_counter() - started)))
     started = time.perf_counter()
-    write(length)
+    generate(length)
     return rows * length / (time.perf_counter() - started)
 
 
 def main() -> None:
-    """Measure every cell at every size, and print a table."""
+    """Measure every cell at every size and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.4, help="of each measurement")
     parser.add_argument("--cells", default=",".join(CELLS))
     parser.add_argument("--hidden", default="128,256,512")
-    parser.add_argument("--rows", default="1,64", help="texts side by side")
-    parser.add_argument("--numpy", action="store_true", help="as where no C was built")
-    parser.add_argument("--json", action="store_true", help="one JSON object a row")
+    parser.add_argument("--rows", default="1,64", help="texts in parallel")
+    parser.add_argument("--numpy", action="store_true", help="without native kernels")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per row")
     options = parser.parse_args()
-    kernel = "charseq's own C" if native.library() else "NumPy"
+    kernel = "native kernels" if native.library() else "NumPy"
     table = Table("cell", "H", "texts", "plain PyTorch", "charseq", "ratio (min to max)")
-    table.title = f"characters a second, all texts together; {kernel}"
+    table.title = f"characters per second in all texts, {kernel}"
     for cell in options.cells.split(","):
         for hidden in map(int, options.hidden.split(",")):
             for rows in map(int, options.rows.split(",")):
-                ways = [way(cell, hidden, rows) for way in (plain_pytorch, by_charseq)]
-                rounds = [[rate(way, rows, options.seconds) for way in ways] for _ in range(options.rounds)]
+                loops = [make(cell, hidden, rows) for make in (plain_pytorch, by_charseq)]
+                rounds = [
+                    [rate(loop, rows, options.seconds) for loop in loops] for _ in range(options.rounds)
+                ]
                 plain, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
                 ratios = [ours / plain for plain, ours in rounds]
                 if options.json:

@@ -1,10 +1,10 @@
-"""What saving costs: the part of a training's time that goes into writing the model and what resuming takes.
+"""Measure the share of the training time that saving the model and the state to resume takes.
 
 python -m tests.benchmarks.saving --seconds 60
 
-Trains through charseq itself on a text made here, each size twice, in turn: saved as seldom as by default,
-and as often as it may be (--save-every 0.1s), where the limit of 2 % is what holds.  The save at the end is
-left out, for every training has it.  Run it alone on the machine.
+Train on a generated text, twice for each size: with the default --save-every, and with 0.1s, where the limit
+of 2 % determines how often a run saves.  The save at the end does not count, because every training has it.
+Run it alone on the machine.
 """
 
 import argparse
@@ -19,50 +19,50 @@ from rich.table import Table
 
 from charseq import native
 from charseq.events import End
-from charseq.training.best_model import Keeper
+from charseq.training.best_model import BestModel
 
 TEXT = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(40_000))
 
 
 def trained(hidden: int, layers: int, seconds: float, save_every: float) -> tuple[float, int, float]:
-    """Seconds in saves, how many there were, and seconds in all."""
+    """Return the seconds spent in saves, the number of saves, and the duration of the training."""
     import charseq
 
-    took: list[float] = []
-    save = Keeper.save
+    durations: list[float] = []
+    save = BestModel.save
 
     def timed(*arguments: Any, **options: Any) -> None:
         began = time.perf_counter()
         save(*arguments, **options)
-        took.append(time.perf_counter() - began)
+        durations.append(time.perf_counter() - began)
 
-    Keeper.save = timed  # type: ignore[method-assign]
+    BestModel.save = timed  # type: ignore[method-assign]
     try:
         size = {"hidden_size": hidden, "layers": layers}
         plan: dict[str, Any] = {"cell": "gru", "time_limit": seconds, "average": 0.99, **size}
         *_, end = charseq.train(TEXT, out="run", force=True, save_every=save_every, **plan)
     finally:
-        Keeper.save = save  # type: ignore[method-assign]
+        BestModel.save = save  # type: ignore[method-assign]
     assert isinstance(end, End)
-    return sum(took[:-1]), len(took) - 1, end.seconds
+    return sum(durations[:-1]), len(durations) - 1, end.seconds
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--sizes", default="128x1,512x1,1024x2")
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each training")
+    parser.add_argument("--sizes", default="128x1,512x1,1024x2", help="hidden size x layers, ...")
     arguments = parser.parse_args()
     native.share_cores()
     table = Table(title=f"Saving, {arguments.seconds:g} s of training")
     for heading in (
         "gru",
-        "MB a save",
-        "ms a save",
+        "MB per save",
+        "ms per save",
         "saves",
-        "part of the time",
+        "share of the time",
         "by default: saves",
-        "part",
+        "share",
     ):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory() as folder:

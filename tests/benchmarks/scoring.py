@@ -1,11 +1,11 @@
-"""Characters a second in scoring: one text, and many lines, beside plain PyTorch; and what a pattern costs.
+"""Measure scoring in characters per second, against plain PyTorch, and the cost of a pattern.
 
 python -m tests.benchmarks.scoring --rounds 5
 
-Networks with first weights over 65 symbols.  Plain PyTorch is what one would otherwise write: one-hot input,
-torch.nn.RNN, LSTM or GRU, a linear head, log_softmax and gather in float64; one text in windows of 1,024
-with the state carried, lines padded in batches of 64, as they come.  Both are measured in turn, in one
-process; a ratio is that of one round.  Run it alone on the machine.
+Networks with initial weights, 65 symbols.  Plain PyTorch is one-hot input, torch.nn.RNN, LSTM or GRU, a
+linear head, log_softmax and gather in float64: one text in windows of 1,024 with the state carried, lines
+padded in batches of 64 in their order.  Both are measured in turn in one process; a ratio compares the
+two within one round.  Run it alone on the machine.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from charseq import native
 from charseq.inference.constraint import Constraint
 from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.inference.scoring import score_stream, score_texts
 from charseq.model.model_file import Model
 from charseq.model.network import Network
@@ -39,7 +39,7 @@ WINDOW, ROWS = 1024, 64
 
 
 class Plain:
-    """The program that one would write."""
+    """Scoring in plain PyTorch."""
 
     def __init__(self, cell: str, hidden: int) -> None:
         kinds: dict[str, Any] = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
@@ -48,7 +48,7 @@ class Plain:
 
     @torch.no_grad()
     def one(self, text: Ids) -> float:
-        """The sum over one text."""
+        """Return the loss of one text, summed over its characters."""
         ids, state, total = torch.from_numpy(text.astype(np.int64))[None], None, 0.0
         for start in range(0, ids.shape[1] - 1, WINDOW):
             window = ids[:, start : start + WINDOW + 1]
@@ -59,27 +59,27 @@ class Plain:
 
     @torch.no_grad()
     def many(self, texts: list[Ids]) -> list[float]:
-        """The sum over each of some lines."""
-        found: list[float] = []
+        """Return the summed loss of each line."""
+        losses: list[float] = []
         for start in range(0, len(texts), ROWS):
             array, lengths = padded(texts[start : start + ROWS])
             ids = torch.from_numpy(array)
             hs, _ = self.network(functional.one_hot(ids[:, :-1], SYMBOLS).float())
             log_p = self.head(hs).double().log_softmax(-1).gather(-1, ids[:, 1:, None])[..., 0]
-            there = torch.arange(ids.shape[1] - 1) < torch.from_numpy(lengths - 1)[:, None]
-            found += (-log_p * there).sum(1).tolist()
-        return found
+            mask = torch.arange(ids.shape[1] - 1) < torch.from_numpy(lengths - 1)[:, None]
+            losses += (-log_p * mask).sum(1).tolist()
+        return losses
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long something takes."""
+    """Return the duration of a call."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
-def rows_of(cell: str, hidden: int, options: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
-    """Characters a second by charseq and by the other side, in every round, by what is done."""
+def rates_of(cell: str, hidden: int, options: argparse.Namespace) -> dict[str, list[tuple[float, float]]]:
+    """Return, for each task, characters per second of charseq and of its reference in every round."""
     network = Network(cell, SYMBOLS, hidden)
     model = Model(network, VOCABULARY, network.draw(SeededDraw(0)), opening="!")
     plain = Plain(cell, hidden)
@@ -90,44 +90,44 @@ def rows_of(cell: str, hidden: int, options: argparse.Namespace) -> dict[str, li
     digits = Constraint.of(VOCABULARY, pattern="([0-9]{3}-)*[0-9]{3}")
     requests = [Request("!", sample=row, length=199) for row in range(ROWS)]
 
-    def written(constraint: Constraint | None) -> Callable[[], object]:
-        found = continuations
-        return lambda: [list(s) for s in found(model, requests, Choice(0.8), constraint=constraint, top=None)]
+    def generate(constraint: Constraint | None) -> None:
+        params = SamplingParams(0.8)
+        for steps in continuations(model, requests, params, constraint=constraint, top=None):
+            list(steps)
 
-    made = 199 * ROWS
-    pairs: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {
+    tasks: dict[str, tuple[Callable[[], object], Callable[[], object], int]] = {
         "one text": (lambda: list(score_stream(model, [text])), lambda: plain.one(text), len(text) - 1),
         "lines": (
             lambda: list(score_texts(model, lines)),
             lambda: plain.many(lines),
             sum(len(line) - 1 for line in lines),
         ),
-        "64 texts by a pattern": (written(digits), written(None), made),
+        "64 texts with a pattern": (lambda: generate(digits), lambda: generate(None), 199 * ROWS),
     }
     assert len(list(score_texts(model, [VOCABULARY.encode("!")]))) == 1  # everything is loaded
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in pairs}
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in tasks}
     for _ in range(options.rounds):
-        for name, (ours, other, count) in pairs.items():
-            found[name].append((count / seconds(ours), count / seconds(other)))
-    return found
+        for name, (ours, other, count) in tasks.items():
+            rates[name].append((count / seconds(ours), count / seconds(other)))
+    return rates
 
 
 def main() -> None:
-    """Measure in rounds, and print a table of medians."""
+    """Measure in rounds and print a table of medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cells", default="rnn,lstm,gru")
     parser.add_argument("--hidden", default="128,256,512")
     parser.add_argument("--characters", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true", help="print JSON lines instead of the table")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per row")
     options = parser.parse_args()
     torch.set_num_threads(2)
-    built = "in C" if native.library() else "without C"
-    title = f"characters a second {built}; ratios to plain PyTorch, of a pattern to free text"
-    table = Table("cell", "H", "what", "charseq", "other", "ratio", "(min to max)", title=title)
+    built = "native kernels" if native.library() else "NumPy"
+    title = f"characters per second, {built}; reference: plain PyTorch, or 64 texts without a pattern"
+    table = Table("cell", "H", "task", "charseq", "reference", "ratio", "(min to max)", title=title)
     for cell in options.cells.split(","):
         for hidden in map(int, options.hidden.split(",")):
-            for name, measured in rows_of(cell, hidden, options).items():
+            for name, measured in rates_of(cell, hidden, options).items():
                 ratios = [ours / other for ours, other in measured]
                 ours, other = (statistics.median(side) for side in zip(*measured, strict=True))
                 if options.json:

@@ -1,9 +1,9 @@
-"""How long whole commands take, each against a process that does nothing but import.
+"""Measure the duration of whole commands, relative to a process that only imports.
 
 python -m tests.benchmarks.startup --rounds 9
 
-Every round runs every command and every reference once, in turn; the ratio of each round is kept, and the
-median shown.  Run it alone on the machine.
+Every round runs each command and each reference once, in turn.  A ratio compares the two within one round;
+the table shows medians.  Run it alone on the machine.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One comparison: a command, the imports it is held against, and the ratio that is wanted."""
+    """A command, the imports that it is compared with, and the highest ratio allowed."""
 
     name: str
     command: list[str]
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 CONSOLE = "import typer, rich.console"
 TORCH = "import torch"
 COMPLETION = {"_CHARSEQ_COMPLETE": "complete_bash", "COMP_WORDS": "charseq train --c", "COMP_CWORD": "2"}
-"""What bash tells a command that is to complete a word."""
+"""The environment in which bash asks a command to complete a word."""
 
 ROWS = [
     Row("--version", ["--version"], CONSOLE, 2.0),
@@ -54,7 +54,7 @@ ROWS = [
 
 
 def seconds(arguments: Sequence[str], folder: str, variables: Mapping[str, str]) -> float:
-    """The wall time of one process, which must succeed."""
+    """Return the wall time of one process, which must succeed."""
     started = time.perf_counter()
     subprocess.run(
         [sys.executable, *arguments],
@@ -68,9 +68,9 @@ def seconds(arguments: Sequence[str], folder: str, variables: Mapping[str, str])
 
 
 def main() -> None:
-    """Measure in rounds, and print a table of medians."""
+    """Measure in rounds and print a table of medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     options = parser.parse_args()
     times: dict[str, list[float]] = {}
@@ -91,10 +91,10 @@ def main() -> None:
         return
     print(f"{'command':32s} {'seconds':>8s}  {'ratio':>6s} {'(min to max)':>14s}  {'goal':>5s}  against")
     for row in ROWS:
-        found = ratios[row.name]
-        spread = f"({min(found):.2f} to {max(found):.2f})"
+        of_rounds = ratios[row.name]
+        spread = f"({min(of_rounds):.2f} to {max(of_rounds):.2f})"
         print(
-            f"{row.name:32s} {statistics.median(times[row.name]):8.3f}  {statistics.median(found):6.2f} "
+            f"{row.name:32s} {statistics.median(times[row.name]):8.3f}  {statistics.median(of_rounds):6.2f} "
             f"{spread:>14s}  {row.goal:5.2f}  {row.reference}"
         )
 

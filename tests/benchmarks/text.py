@@ -1,9 +1,9 @@
-"""How fast text becomes a vocabulary and ids, and ids become text again: megabytes of UTF-8 a second.
+"""Measure vocabulary, encoding and decoding in megabytes of UTF-8 per second.
 
 python -m tests.benchmarks.text --megabytes 50
 
-Beside charseq stands what one would otherwise write: sorted(set(text)), a dict, a list comprehension, a join.
-Both are measured in turn, in one process; a ratio is that of one round.
+charseq is compared with plain Python: sorted(set(text)), a dict, a list comprehension, a join.  Both are
+measured in turn in one process; a ratio compares the two within one round.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from rich.table import Table
 from charseq.text.vocabulary import Vocabulary
 
 GOALS = {"ASCII": 100.0, "Korean": 50.0}
-"""Megabytes a second, of vocabulary and encoding together."""
+"""The goal for vocabulary and encoding together, in megabytes per second."""
 SYLLABLES = 1_200
-"""Different ones in the Korean text, about as many as a long book has."""
+"""The number of distinct syllables in the Korean text, about that of a long book."""
 
 
 def corpus(name: str, megabytes: float) -> str:
-    """Text of so many megabytes, of letters, or of Hangul syllables with a space after every third."""
+    """Return a text of this size: ASCII letters, or Hangul syllables with a space after every third."""
     random = np.random.default_rng(0)
     if name == "ASCII":
         letters = np.frombuffer(b"eeettaaooiinnsshhrrddllcumwfgypbvkjxqz   \n.,ETAOIN", np.uint8)
@@ -37,7 +37,7 @@ def corpus(name: str, megabytes: float) -> str:
 
 
 def by_charseq(text: str) -> Iterator[Callable[[], object]]:
-    """Vocabulary, encoding, decoding."""
+    """Yield charseq's vocabulary, encoding and decoding."""
     vocabulary = Vocabulary.of([text])
     ids = vocabulary.encode(text)
     yield lambda: Vocabulary.of([text])
@@ -45,8 +45,8 @@ def by_charseq(text: str) -> Iterator[Callable[[], object]]:
     yield lambda: vocabulary.decode(ids)
 
 
-def by_hand(text: str) -> Iterator[Callable[[], object]]:
-    """The same as one would write it."""
+def plain_python(text: str) -> Iterator[Callable[[], object]]:
+    """Yield the same three in plain Python."""
     symbols = sorted(set(text))
     number = {symbol: i for i, symbol in enumerate(symbols)}
     ids = [number[symbol] for symbol in text]
@@ -56,38 +56,38 @@ def by_hand(text: str) -> Iterator[Callable[[], object]]:
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """The time of one call."""
+    """Return the duration of a call."""
     started = time.perf_counter()
     run()
     return time.perf_counter() - started
 
 
 def main() -> None:
-    """Measure both texts, and print a table."""
+    """Measure both texts and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--megabytes", type=float, default=20)
-    parser.add_argument("--json", action="store_true", help="one JSON object a row")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (default: %(default)s)")
+    parser.add_argument("--megabytes", type=float, default=20, help="size of each text (default: 20)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per row")
     options = parser.parse_args()
-    table = Table("text", "what", "by hand, MB/s", "charseq, MB/s", "ratio (min to max)", "goal, MB/s")
+    table = Table("text", "task", "plain Python, MB/s", "charseq, MB/s", "ratio (min to max)", "goal, MB/s")
     for name, goal in GOALS.items():
         text = corpus(name, options.megabytes)
         size = len(text.encode()) / 1e6
-        parts = ("vocabulary", "encoding", "decoding")
-        ways = list(zip(by_hand(text), by_charseq(text), strict=True))
-        took = [[[seconds(run) for run in way] for way in ways] for _ in range(options.rounds)]
-        both = [[sum(part[way] for part in part_times[:2]) for way in (0, 1)] for part_times in took]
-        rows = [(part, [round_[i] for round_ in took], "") for i, part in enumerate(parts)]
+        tasks = ("vocabulary", "encoding", "decoding")
+        calls = list(zip(plain_python(text), by_charseq(text), strict=True))
+        durations = [[[seconds(run) for run in pair] for pair in calls] for _ in range(options.rounds)]
+        both = [[sum(pair[i] for pair in of_round[:2]) for i in (0, 1)] for of_round in durations]
+        rows = [(task, [of_round[i] for of_round in durations], "") for i, task in enumerate(tasks)]
         rows.insert(2, ("vocabulary and encoding", both, f"{goal:.0f}"))
-        for part, pairs, wanted in rows:
-            hand, ours = (size / statistics.median(column) for column in zip(*pairs, strict=True))
+        for task, pairs, wanted in rows:
+            plain, ours = (size / statistics.median(column) for column in zip(*pairs, strict=True))
             ratios = [slow / fast for slow, fast in pairs]
             if options.json:
-                row = {"text": name, "what": part, "by_hand": hand, "charseq": ours, "ratios": ratios}
+                row = {"text": name, "what": task, "plain_python": plain, "charseq": ours, "ratios": ratios}
                 print(json.dumps(row), flush=True)
                 continue
             spread = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-            table.add_row(name, part, f"{hand:,.0f}", f"{ours:,.0f}", spread, wanted)
+            table.add_row(name, task, f"{plain:,.0f}", f"{ours:,.0f}", spread, wanted)
     if not options.json:
         Console().print(table)
 

@@ -1,6 +1,6 @@
-"""Generated running texts of many kinds; every one is made from a seed alone.
+"""Generated running texts of many kinds, each determined by a seed.
 
-A text of `random` symbols has nothing to learn but their frequencies: no model can be better.
+In a `random` text, no model can be better than the symbol frequencies.
 """
 
 import random
@@ -17,13 +17,13 @@ Files = list[str]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of text: how its files are made, how charseq reads it, and what can be asked of a model."""
+    """A kind of text: how to generate its files, how to read it, and the best possible loss."""
 
     make: Callable[[random.Random], Files]
     lines: bool = False
-    """Whether every line is a sequence of its own (--lines)."""
+    """Whether each line is a sequence (--lines)."""
     random: bool = False
-    """Whether no model can be better than the frequencies of single symbols."""
+    """Whether no model can be better than the symbol frequencies."""
 
 
 def symbols(r: random.Random, alphabet: str, count: int, weights: "list[float] | None" = None) -> str:
@@ -40,24 +40,24 @@ def alphabet(first: int, count: int) -> str:
 
 
 def book(r: random.Random, characters: int) -> str:
-    """Return English-like text: sentences of a Markov chain over words, in hard-wrapped paragraphs."""
+    """Return English-like text: sentences from a Markov chain over words, in paragraphs."""
     words = [word(r) for _ in range(600)] + ["the", "of", "and", "to", "a", "in"] * 20
     generator = np.random.default_rng(r.getrandbits(64))
     following = generator.integers(len(words), size=(len(words), 8))
     count = min(characters, 400_000) // 3 + 10
-    choices, place, chain = generator.integers(8, size=count).tolist(), 0, []
+    choices, current, chain = generator.integers(8, size=count).tolist(), 0, []
     for choice in choices:
-        place = int(following[place, choice])
-        chain.append(words[place])
-    parts, first = [], 0
+        current = int(following[current, choice])
+        chain.append(words[current])
+    sentences, first = [], 0
     while first < count:
         length = r.randint(4, 18)
-        parts.append(" ".join(chain[first : first + length]).capitalize() + ".")
+        sentences.append(" ".join(chain[first : first + length]).capitalize() + ".")
         first += length
-    paragraphs = ["\n".join(parts[i : i + 3]) for i in range(0, len(parts), 3)]
+    paragraphs = ["\n".join(sentences[i : i + 3]) for i in range(0, len(sentences), 3)]
     text = "\n\n".join(paragraphs)
     blocks = [text]
-    while sum(map(len, blocks)) < characters:  # paragraphs in another order: cheap, and never a copy
+    while sum(map(len, blocks)) < characters:  # paragraphs in another order: fast, and never a copy
         r.shuffle(paragraphs)
         blocks.append("\n\n".join(paragraphs))
     return "\n\n".join(blocks)[:characters]
@@ -87,7 +87,7 @@ def scripts_mixed(r: random.Random) -> str:
 
 
 def bursty(r: random.Random) -> str:
-    """Return text whose words change every 5,000 characters."""
+    """Return text with other words every 5,000 characters."""
     topics = []
     for _ in range(60):
         words = [word(r) for _ in range(25)]
@@ -96,25 +96,25 @@ def bursty(r: random.Random) -> str:
 
 
 def drifting(r: random.Random) -> str:
-    """Return independent symbols whose frequencies change slowly from one end of the text to the other."""
-    parts = []
+    """Return independent symbols with frequencies that change slowly over the text."""
+    pieces = []
     for step in range(100):
         weights = [1.0 + 30 * max(0.0, 1 - abs(i - step / 4) / 4) for i in range(26)]
-        parts.append(symbols(r, alphabet(97, 26), 2_000, weights))
-    return "".join(parts)
+        pieces.append(symbols(r, alphabet(97, 26), 2_000, weights))
+    return "".join(pieces)
 
 
 def chain(r: random.Random, alphabet: str, count: int, order: int) -> str:
     """Return a Markov chain of symbols in which two of them are likely after every context."""
     likely: dict[str, str] = {}
     text = "".join(r.choices(alphabet, k=order))
-    found = list(text)
+    chain_symbols = list(text)
     for _ in range(count):
-        context = "".join(found[-order:])
+        context = "".join(chain_symbols[-order:])
         if context not in likely:
             likely[context] = "".join(r.choices(alphabet, k=2)) * 4 + alphabet
-        found.append(r.choice(likely[context]))
-    return "".join(found)
+        chain_symbols.append(r.choice(likely[context]))
+    return "".join(chain_symbols)
 
 
 def license_text(r: random.Random) -> str:
@@ -128,7 +128,7 @@ def hexadecimal(r: random.Random) -> str:
 
 
 def notes_and_book(r: random.Random, *, book_first: bool) -> Files:
-    """Return 200 short notes and a book, each a file."""
+    """Return 200 short notes and a book, each in its own file."""
     notes = ["\n".join(sentence(r) for _ in range(r.randint(1, 4))) + "\n" for _ in range(200)]
     long = book(r, 200_000)
     return [long, *notes] if book_first else [*notes, long]
@@ -136,16 +136,16 @@ def notes_and_book(r: random.Random, *, book_first: bool) -> Files:
 
 def code(r: random.Random) -> str:
     """Return indented source code."""
-    parts = []
+    functions = []
     for _ in range(1_200):
         a, b = word(r), word(r)
-        parts.append(f"def {a}({b}):\n    if {b} > {r.randint(0, 9)}:\n        return {word(r)}({b})\n")
-        parts.append(f"    return {b}\n\n\n")
-    return "".join(parts)
+        functions.append(f"def {a}({b}):\n    if {b} > {r.randint(0, 9)}:\n        return {word(r)}({b})\n")
+        functions.append(f"    return {b}\n\n\n")
+    return "".join(functions)
 
 
 def languages(r: random.Random) -> str:
-    """Return paragraphs in two languages that take turns."""
+    """Return paragraphs that alternate between two languages."""
     other = re.compile("[aeiou]")
     paragraphs = [paragraph(r) for _ in range(400)]
     turned = [other.sub(lambda v: v[0] + "k", p) if i % 2 else p for i, p in enumerate(paragraphs)]
@@ -158,17 +158,17 @@ def one(make: Callable[[random.Random], str], *, random: bool = False) -> Kind:
 
 
 def periodic(length: int) -> Kind:
-    """Return the kind of text that repeats a random block."""
+    """Return a kind of text that repeats a random block."""
     return one(lambda r: symbols(r, alphabet(97, 26), length) * (60_000 // length))
 
 
 def uniform(first: int, count: int, characters: int) -> Kind:
-    """Return the kind of text of equally likely symbols."""
+    """Return a kind of text with equally likely symbols."""
     return one(lambda r: symbols(r, alphabet(first, count), characters), random=True)
 
 
 def of_length(characters: int) -> Kind:
-    """Return the kind of text that is the beginning of a book."""
+    """Return a kind of text that is the beginning of a book."""
     return one(lambda r: book(r, characters))
 
 
@@ -211,4 +211,4 @@ RUNNING: dict[str, Kind] = {
     "DNA": one(lambda r: chain(r, "ACGT", 150_000, 4)),
     "CSV, unbroken": one(lambda r: "".join(f"{i},{name(r)},{r.randint(0, 99)}\n" for i in range(8_000))),
 }
-"""Texts that charseq reads without --lines; the order of what they hold matters."""
+"""Running texts by name; charseq reads them without --lines."""

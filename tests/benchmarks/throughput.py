@@ -1,13 +1,13 @@
-"""Characters a second in training: every cell beside plain PyTorch, with the matrix products as the floor.
+"""Measure training in characters per second, against plain PyTorch and the matrix products alone.
 
 python -m tests.benchmarks.throughput --rounds 5
 
-One update is measured, whole: forward, loss, backward, clipping, Adam.  Plain PyTorch is the program that
-one would otherwise write: one-hot input, torch.nn.RNN, LSTM or GRU, a linear head, cross_entropy,
-clip_grad_norm_, torch.optim.Adam(fused=True); where torch.nn has no such cell, a loop over its step.  Both
-are measured in turn, in one process; a ratio is that of one round.  The floor is what the products of an
-update take, forward and back, at the rate that torch reaches on a step's product; one-hot input is a look-up
-there.  Run it alone on the machine.
+A whole update is measured: forward, loss, backward, clipping, Adam.  Plain PyTorch is one-hot input,
+torch.nn.RNN, LSTM or GRU, a linear head, cross_entropy, clip_grad_norm_ and torch.optim.Adam(fused=True);
+for a cell that torch.nn lacks, a loop over its step function.  Both are measured in turn in one process; a
+ratio compares the two within one round.  The floor is the time of an update's matrix products, forward and
+backward, at PyTorch's rate for the product of one step, with one-hot input as a look-up.  Run it alone on
+the machine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.settings.train_settings import KernelChoice, TrainSettings
 from charseq.text.batches import Batch
-from charseq.training.kernels.select import way_for
+from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.learner import Learner
 
@@ -42,7 +42,7 @@ Update = Callable[[], None]
 
 
 class Size(NamedTuple):
-    """Of one row of the table."""
+    """The size of one row of the table."""
 
     hidden: int
     batch: int
@@ -50,13 +50,13 @@ class Size(NamedTuple):
     layers: int
 
     @property
-    def places(self) -> int:
-        """Characters an update."""
+    def characters(self) -> int:
+        """The number of characters per update."""
         return self.batch * self.steps
 
 
 class Stepped(torch.nn.Module):
-    """A cell without a module in torch.nn, as one would write it: a loop over the step, layer by layer."""
+    """A cell that torch.nn lacks: a loop over its step function, layer by layer."""
 
     def __init__(self, cell: str, size: Size) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Stepped(torch.nn.Module):
 
 
 def plain_pytorch(cell: str, size: Size, ids: Tensor, device: str) -> Update:
-    """One update as one would write it."""
+    """Return an update in plain PyTorch."""
     kinds: dict[str, Any] = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
     options = {"num_layers": size.layers, "batch_first": True}
     if cell == "rnn-relu":
@@ -102,7 +102,7 @@ def plain_pytorch(cell: str, size: Size, ids: Tensor, device: str) -> Update:
 
 
 def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelChoice) -> Update:
-    """One update of charseq, the state carried."""
+    """Return an update of charseq with the state carried."""
     settings = TrainSettings(
         cell=cell,
         hidden_size=size.hidden,
@@ -112,12 +112,12 @@ def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelCh
     )
     network = Network.of(settings, SYMBOLS)
     on = torch.device(device)
-    way = way_for(network.cell, on, kernel)
-    learner = Learner(network, network.draw(SeededDraw(0)), settings, way, on)
-    read = ids.cpu().numpy()
+    path = select_path(network.cell, on, kernel)
+    learner = Learner(network, network.draw(SeededDraw(0)), settings, path, on)
+    array = ids.cpu().numpy()
     batch = Batch(
-        read[:, :-1],
-        read[:, 1:],
+        array[:, :-1],
+        array[:, 1:],
         np.ones((size.batch, size.steps), np.float32),
         np.zeros(size.batch, np.bool_),
     )
@@ -131,7 +131,7 @@ def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelCh
 
 
 def seconds(update: Update, at_least: float, device: str) -> float:
-    """The time of one update, over as many as take `at_least` seconds."""
+    """Return the duration of one update, averaged over at least this many seconds."""
     update()
     started, updates = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - started) < at_least:
@@ -143,7 +143,7 @@ def seconds(update: Update, at_least: float, device: str) -> float:
 
 
 def product_rate(size: Size, gates: int, at_least: float, device: str) -> float:
-    """Floating-point operations a second that torch reaches on one step's product."""
+    """Return the floating-point operations per second of PyTorch in the product of one step."""
     h = torch.randn(size.batch, size.hidden, device=device)
     w = torch.randn(gates * size.hidden, size.hidden, device=device)
     out = torch.empty(size.batch, gates * size.hidden, device=device)
@@ -151,12 +151,11 @@ def product_rate(size: Size, gates: int, at_least: float, device: str) -> float:
     def multiply() -> None:
         torch.mm(h, w.T, out=out)
 
-    took = seconds(multiply, at_least, device)
-    return 2 * h.numel() * len(w) / took
+    return 2 * h.numel() * len(w) / seconds(multiply, at_least, device)
 
 
 def operations(cell: str, size: Size) -> int:
-    """Of the products for one character, forward and back; look-ups are free."""
+    """Return the operations of the products for one character, forward and backward, without look-ups."""
     slots = Network.of(TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers), SYMBOLS).slots()
     matrices = [math.prod(slot.shape) for name, slot in slots.items() if len(slot.shape) == 2]
     looked_up = sum(
@@ -166,30 +165,32 @@ def operations(cell: str, size: Size) -> int:
 
 
 def sizes(text: str, layers: str) -> list[Size]:
-    """Sizes as the command line has them, each with every number of layers."""
-    found = []
+    """Parse sizes, and combine each with every number of layers."""
+    parsed = []
     for count in layers.split(","):
         for size in text.split():
             hidden, batch, steps = map(int, size.split(","))
-            found.append(Size(hidden, batch, steps, int(count)))
-    return found
+            parsed.append(Size(hidden, batch, steps, int(count)))
+    return parsed
 
 
 def main() -> None:
-    """Measure every cell at every size, and print a table."""
+    """Measure every cell at every size and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
     parser.add_argument("--cells", default=",".join(CELLS))
-    parser.add_argument("--sizes", default="128,32,32 256,32,32 512,64,64", help="hidden,batch,steps ...")
+    parser.add_argument(
+        "--sizes", default="128,32,32 256,32,32 512,64,64", help="hidden,batch,steps of each size"
+    )
     parser.add_argument("--layers", default="1,2")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--kernel", choices=["auto", "native", "torch"], default="auto")
-    parser.add_argument("--json", action="store_true", help="one JSON object a row")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per row")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    title = f"characters a second, {options.threads} threads"
+    title = f"characters per second, {options.threads} threads"
     table = Table(
         "cell", "H, B, T, layers", "plain PyTorch", "charseq", "ratio (min to max)", "floor", title=title
     )
@@ -198,31 +199,31 @@ def main() -> None:
         torch.manual_seed(0)
         ids = torch.randint(SYMBOLS, (size.batch, size.steps + 1), device=options.device)
         for cell in options.cells.split(","):
-            ways = [
+            updates = [
                 plain_pytorch(cell, size, ids, options.device),
                 by_charseq(cell, size, ids, options.device, options.kernel),
             ]
             gates = max(int(CELLS[cell].params["W_x"].axes.split("H")[0] or 1), 1)
             rounds = []
             for _ in range(options.rounds):
-                took = [seconds(way, options.seconds, options.device) for way in ways]
-                rounds.append([*took, product_rate(size, gates, options.seconds / 5, options.device)])
+                durations = [seconds(update, options.seconds, options.device) for update in updates]
+                rounds.append([*durations, product_rate(size, gates, options.seconds / 5, options.device)])
             plain, ours, rate = (statistics.median(column) for column in zip(*rounds, strict=True))
-            found = [plain / ours for plain, ours, _ in rounds]
+            of_rounds = [plain / ours for plain, ours, _ in rounds]
             floor = rate / operations(cell, size)
-            ratios.append(statistics.median(found))
+            ratios.append(statistics.median(of_rounds))
             row = {
                 "cell": cell,
                 **size._asdict(),
-                "plain": size.places / plain,
-                "charseq": size.places / ours,
-                "ratios": found,
+                "plain": size.characters / plain,
+                "charseq": size.characters / ours,
+                "ratios": of_rounds,
                 "floor": floor,
             }
             if options.json:
                 print(json.dumps(row), flush=True)
                 continue
-            spread = f"{ratios[-1]:.2f} ({min(found):.2f} to {max(found):.2f})"
+            spread = f"{ratios[-1]:.2f} ({min(of_rounds):.2f} to {max(of_rounds):.2f})"
             shown = ", ".join(map(str, size))
             table.add_row(
                 cell, shown, f"{row['plain']:,.0f}", f"{row['charseq']:,.0f}", spread, f"{floor:,.0f}"

@@ -1,11 +1,11 @@
-"""Validation loss over seconds of training: charseq by its defaults beside plain PyTorch.
+"""Measure the validation loss over the training time: charseq's default settings against plain PyTorch.
 
 python -m tests.benchmarks.time_to_quality corpus.txt --seconds 120
 
-Plain PyTorch is the program that one would otherwise write: one-hot input, torch.nn.GRU of 256, a linear
-head, cross_entropy, clip_grad_norm_, fused Adam at 3e-3 with a cosine over the same time, batches of 32
-streams, 32 steps, the state carried.  Both are measured on the last tenth of the text, in nats per character,
-with the state carried over it.  Time for measuring is not counted for plain PyTorch; for charseq it is.
+Plain PyTorch is one-hot input, torch.nn.GRU of 256, a linear head, cross_entropy, clip_grad_norm_, fused
+Adam at 3e-3 with a cosine schedule over the same time, batches of 32 streams, 32 steps, the state carried.
+Losses are in nats per character over the last tenth of the text, with the state carried.  The time limit
+includes evaluation for charseq, but not for plain PyTorch.
 """
 
 import argparse
@@ -25,19 +25,19 @@ from charseq.text.vocabulary import Vocabulary
 from tests.benchmarks.defaults import attempt
 
 HIDDEN, ROWS, STEPS, RATE = 256, 32, 32, 3e-3
-MEASURED_ROWS = 64
+EVALUATION_ROWS = 64
 
 Curve = list[tuple[float, float]]
-"""Seconds, and the loss there."""
+"""Pairs of seconds and loss."""
 
 
 def streams(ids: Tensor, rows: int) -> Tensor:
-    """One text [N] as rows [B N/B], what is left over cut off."""
+    """Split a text [N] into rows [B N/B], without the remainder."""
     return ids[: len(ids) // rows * rows].view(rows, -1)
 
 
 class Plain(torch.nn.Module):
-    """One-hot, a GRU, a linear head."""
+    """One-hot input, a GRU, a linear head."""
 
     def __init__(self, symbols: int) -> None:
         super().__init__()
@@ -52,23 +52,24 @@ class Plain(torch.nn.Module):
 
 
 @torch.no_grad()
-def measured(model: Plain, held_out: Tensor) -> float:
-    """Nats per character over the held-out text."""
-    rows, state, cost, places = streams(held_out, MEASURED_ROWS), None, 0.0, 0
+def evaluate(model: Plain, held_out: Tensor) -> float:
+    """Return the loss over the held-out text in nats per character."""
+    rows, state, total, characters = streams(held_out, EVALUATION_ROWS), None, 0.0, 0
     for first in range(0, rows.shape[1] - 1, 256):
-        part = rows[:, first : first + 257]
-        logits, state = model(part[:, :-1], state)
-        cost += float(functional.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten(), reduction="sum"))
-        places += part[:, 1:].numel()
-    return cost / places
+        window = rows[:, first : first + 257]
+        logits, state = model(window[:, :-1], state)
+        targets = window[:, 1:].flatten()
+        total += float(functional.cross_entropy(logits.flatten(0, 1), targets, reduction="sum"))
+        characters += targets.numel()
+    return total / characters
 
 
-def plain_pytorch(learned: Tensor, held_out: Tensor, symbols: int, seconds: float, seed: int) -> Curve:
-    """Train for so many seconds; a point of the curve after every epoch, and at the end."""
+def plain_pytorch(training: Tensor, held_out: Tensor, symbols: int, seconds: float, seed: int) -> Curve:
+    """Train for this many seconds; evaluate after every epoch and at the end."""
     torch.manual_seed(seed)
     model = Plain(symbols)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
-    rows = streams(learned, ROWS)
+    rows = streams(training, ROWS)
     curve: Curve = []
     spent, began = 0.0, time.perf_counter()
     while spent < seconds:
@@ -80,33 +81,33 @@ def plain_pytorch(learned: Tensor, held_out: Tensor, symbols: int, seconds: floa
             optimizer.param_groups[0]["lr"] = RATE * (
                 0.05 + 0.475 * (1 + math.cos(math.pi * spent_now / seconds))
             )
-            part = rows[:, first : first + STEPS + 1]
-            logits, state = model(part[:, :-1], state)
-            loss = functional.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten())
+            window = rows[:, first : first + STEPS + 1]
+            logits, state = model(window[:, :-1], state)
+            loss = functional.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             state = state.detach()
         spent += time.perf_counter() - began
-        curve.append((spent, measured(model, held_out)))
+        curve.append((spent, evaluate(model, held_out)))
         began = time.perf_counter()
     return curve
 
 
 def by_charseq(corpus: Corpus, seconds: float, seed: int) -> Curve:
-    """What `charseq train --time-limit` does."""
+    """Train as `charseq train --time-limit` does."""
     _, epochs, _ = attempt(corpus, {"time_limit": seconds, "seed": seed})
     return [(e.seconds, e.validation_loss) for e in epochs if e.validation_loss is not None]
 
 
 def main() -> None:
-    """Train both in turn, and print both curves."""
+    """Train both in turn and print both curves."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("file")
-    parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("file", help="a UTF-8 text")
+    parser.add_argument("--seconds", type=float, default=120, help="of each training")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each program")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per training")
     options = parser.parse_args()
     text = Path(options.file).read_text(encoding="utf-8")
     corpus, vocabulary = Corpus((text,)), Vocabulary.of([text])

@@ -8,7 +8,7 @@ import torch
 
 from charseq.cells import CELLS, cell_named
 from charseq.cells.cell import Cell, factors, shape_of, unroll
-from charseq.cells.minimal import positive
+from charseq.cells.minimal import candidate
 from charseq.errors import UsageError
 from charseq.model.numpy_ops import NUMPY, SeededDraw
 from charseq.training.kernels.torch_ops import TORCH
@@ -39,11 +39,11 @@ def weights_of(cell: Cell) -> dict[str, Any]:
 def state_of(cell: Cell) -> Any:
     fields = enumerate(cell.state._fields)
     state = cell.state(*(random(*shape_of(cell.axes_of(name), SIZES), seed=i + 50) for i, name in fields))
-    return state._replace(n=abs(state.n) + 0.5) if cell.name == "slstm" else state  # a sum of exponentials
+    return state._replace(n=abs(state.n) + 0.5) if cell.name == "slstm" else state  # n > 0
 
 
 @every_cell
-def test_a_cell_gives_the_same_over_numpy_and_torch(cell: Cell) -> None:
+def test_a_cell_computes_the_same_over_numpy_and_torch(cell: Cell) -> None:
     w, state, xs = weights_of(cell), state_of(cell), random(SIZES["B"], SIZES["T"], SIZES["I"])
     hs, final = unroll(cell, NUMPY, w, xs, state)
     in_torch = {name: torch.from_numpy(array) for name, array in w.items()}
@@ -57,7 +57,7 @@ def test_a_cell_gives_the_same_over_numpy_and_torch(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("name", TORCH_MODULES)
-def test_weights_carried_to_torch_nn_give_the_same_outputs(name: str) -> None:
+def test_weights_copied_to_torch_nn_give_the_same_outputs(name: str) -> None:
     cell = CELLS[name]
     w, xs = weights_of(cell), random(SIZES["B"], SIZES["T"], SIZES["I"])
     module = TORCH_MODULES[name](SIZES["I"], SIZES["H"], batch_first=True).double()
@@ -68,7 +68,7 @@ def test_weights_carried_to_torch_nn_give_the_same_outputs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TORCH_MODULES)
-def test_weights_taken_from_torch_nn_give_the_same_outputs(name: str) -> None:
+def test_weights_copied_from_torch_nn_give_the_same_outputs(name: str) -> None:
     cell = CELLS[name]
     module = TORCH_MODULES[name](SIZES["I"], SIZES["H"], batch_first=True).double()
     w = {n: module.state_dict()[t].numpy() for n, t in NAMES_IN_TORCH.items()}
@@ -82,7 +82,7 @@ def test_weights_taken_from_torch_nn_give_the_same_outputs(name: str) -> None:
 
 
 @every_cell
-def test_past_a_strings_end_outputs_are_zero_and_the_state_stays(cell: Cell) -> None:
+def test_outputs_past_the_length_are_zero_and_the_state_does_not_change(cell: Cell) -> None:
     w, state, xs = weights_of(cell), state_of(cell), random(SIZES["B"], SIZES["T"], SIZES["I"])
     hs, final = unroll(cell, NUMPY, w, xs, state, lengths=np.array([3, 1]))
     assert (hs[1, 1:] == 0).all()
@@ -94,7 +94,7 @@ def test_past_a_strings_end_outputs_are_zero_and_the_state_stays(cell: Cell) -> 
 
 
 @every_cell
-def test_a_cell_starts_from_zero(cell: Cell) -> None:
+def test_the_initial_state_is_zero(cell: Cell) -> None:
     state = cell.start(NUMPY, SIZES["B"], SIZES["H"], np.zeros(1, np.float32))
     assert state._fields[0] == "h"
     for name, field in zip(state._fields, state, strict=True):
@@ -103,10 +103,10 @@ def test_a_cell_starts_from_zero(cell: Cell) -> None:
 
 
 @every_cell
-def test_first_weights_have_the_declared_shapes_and_depend_on_the_seed(cell: Cell) -> None:
+def test_initial_weights_have_the_declared_shapes_and_depend_on_the_seed(cell: Cell) -> None:
     for param in cell.params.values():
         shape = shape_of(param.axes, SIZES)
-        for init in filter(None, (param.init, param.init_to_count)):
+        for init in filter(None, (param.init, param.init_to_memorize)):
             one, same, other = (init(SeededDraw(seed), shape, SIZES["H"]) for seed in (1, 1, 2))
             assert one.shape == shape
             assert one.dtype == np.float32
@@ -115,12 +115,12 @@ def test_first_weights_have_the_declared_shapes_and_depend_on_the_seed(cell: Cel
             assert not drawn or (one != other).any()
 
 
-def test_an_orthogonal_draw_is_orthogonal() -> None:
+def test_an_orthogonal_matrix_is_orthogonal() -> None:
     q = SeededDraw(3).orthogonal(7)
     np.testing.assert_allclose(q @ q.T, np.eye(7), atol=1e-6)
 
 
-def test_a_misspelt_cell_is_met_with_the_one_it_may_have_meant() -> None:
+def test_the_error_for_a_misspelled_cell_suggests_a_similar_name() -> None:
     with pytest.raises(UsageError) as caught:
         cell_named("LTSM")
     assert "'LTSM'" in caught.value.message
@@ -135,7 +135,7 @@ def test_an_axis_is_a_number_and_capital_letters(axis: str) -> None:
         factors(axis)
 
 
-def test_the_continuous_function_of_the_minimal_cells_is_never_negative() -> None:
+def test_the_candidate_of_the_minimal_cells_is_never_negative() -> None:
     x = np.array([-1.0, -1e-9, 0.0, 1.0])
     expected = [1 / (1 + math.e), 0.5, 0.5, 1.5]
-    np.testing.assert_allclose(positive(NUMPY, x), expected, atol=1e-9)
+    np.testing.assert_allclose(candidate(NUMPY, x), expected, atol=1e-9)

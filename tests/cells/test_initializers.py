@@ -1,4 +1,4 @@
-"""The first weights of every cell, gate by gate, for both ways of starting."""
+"""The initial weights of every cell, gate by gate, for longer text and for memorized texts."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ BIASES: dict[tuple[str, str], Sequence[float]] = {
     ("minlstm", "b_x"): (1, 0, 0),
     ("none", "b_x"): (0,),
 }
-"""The bias of each gate of H units."""
+"""The bias of each gate, for longer text."""
 
 SLOW: dict[str, tuple[Sequence[int], Sequence[float]]] = {
     "lstm": ((-1, 1, 0, 0), (0, 1, 0, 0)),
@@ -40,7 +40,7 @@ SLOW: dict[str, tuple[Sequence[int], Sequence[float]]] = {
     "mingru": ((-1, 0), (0, 0)),
     "minlstm": ((1, -1, 0), (0, 0, 0)),
 }
-"""For memorized strings: the sign of the logarithm of a time, for half the units; the others' bias."""
+"""For memorized texts: the sign of log(time scale) for half the units, and the bias of the other half."""
 
 RECURRENT: dict[str, tuple[Sequence[float], Sequence[float]]] = {
     "rnn": ((1,), (1.2,)),
@@ -48,17 +48,17 @@ RECURRENT: dict[str, tuple[Sequence[float], Sequence[float]]] = {
     "gru": ((1, 1, 1), (1, 1, 3)),
     "slstm": ((1, 1, 1, 1), (1, 1, 3, 1)),
 }
-"""The gain of each orthogonal matrix W_h: of texts in pieces, and of memorized strings."""
+"""The gain of each orthogonal matrix in W_h: for longer text, and for memorized texts."""
 
 
-def first(cell: str, name: str, *, whole: bool = False) -> Matrix:
+def initial(cell: str, name: str, *, memorize: bool = False) -> Matrix:
     param = CELLS[cell].params[name]
-    init = (param.init_to_count if whole else None) or param.init
+    init = (param.init_to_memorize if memorize else None) or param.init
     drawn: Matrix = init(SeededDraw(1, steps=STEPS), shape_of(param.axes, SIZES), SIZES["H"])
     return drawn
 
 
-def test_every_bias_of_a_gate_is_in_the_table() -> None:
+def test_the_table_has_every_gate_bias() -> None:
     units = {
         (cell.name, name)
         for cell in CELLS.values()
@@ -66,18 +66,18 @@ def test_every_bias_of_a_gate_is_in_the_table() -> None:
         if name.startswith("b_") and "H" in param.axes
     }
     assert units == set(BIASES)
-    assert {cell for cell, name in BIASES if CELLS[cell].params[name].init_to_count} == set(SLOW)
+    assert {cell for cell, name in BIASES if CELLS[cell].params[name].init_to_memorize} == set(SLOW)
 
 
 @pytest.mark.parametrize(("cell", "name"), BIASES)
 def test_a_gate_starts_with_its_bias(cell: str, name: str) -> None:
-    np.testing.assert_array_equal(first(cell, name), np.repeat(BIASES[cell, name], SIZES["H"]))
+    np.testing.assert_array_equal(initial(cell, name), np.repeat(BIASES[cell, name], SIZES["H"]))
 
 
 @pytest.mark.parametrize("cell", SLOW)
-def test_half_the_units_remember_for_times_up_to_the_length_of_a_string(cell: str) -> None:
+def test_half_the_units_remember_over_times_up_to_the_sequence_length(cell: str) -> None:
     signs, fast = SLOW[cell]
-    biases = first(cell, "b_x", whole=True).reshape(len(signs), SIZES["H"])
+    biases = initial(cell, "b_x", memorize=True).reshape(len(signs), SIZES["H"])
     for gate, sign, bias in zip(biases, signs, fast, strict=True):
         np.testing.assert_array_equal(gate[3:], bias)
         if sign:
@@ -87,33 +87,33 @@ def test_half_the_units_remember_for_times_up_to_the_length_of_a_string(cell: st
         else:
             assert not gate[:3].any()
     remembered = [gate[:3] * sign for gate, sign in zip(biases, signs, strict=True) if sign]
-    for times in remembered:  # what is kept and what is let in are of one time
+    for times in remembered:  # forget and input gates of a unit share a time scale
         np.testing.assert_array_equal(times, remembered[0])
 
 
 @pytest.mark.parametrize("cell", RECURRENT)
-@pytest.mark.parametrize("whole", [False, True])
-def test_recurrent_matrices_are_orthogonal_times_a_gain(cell: str, whole: bool) -> None:
-    gains = RECURRENT[cell][whole]
-    matrices = first(cell, "W_h", whole=whole).reshape(len(gains), SIZES["H"], SIZES["H"])
+@pytest.mark.parametrize("memorize", [False, True])
+def test_recurrent_matrices_are_orthogonal_times_a_gain(cell: str, memorize: bool) -> None:
+    gains = RECURRENT[cell][memorize]
+    matrices = initial(cell, "W_h", memorize=memorize).reshape(len(gains), SIZES["H"], SIZES["H"])
     for matrix, gain in zip(matrices, gains, strict=True):
         np.testing.assert_allclose(matrix @ matrix.T, np.eye(SIZES["H"]) * gain**2, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["rnn-relu", "rnn-norm"])
-def test_an_identity_matrix_is_scaled_where_a_text_is_in_pieces(cell: str) -> None:
-    np.testing.assert_allclose(first(cell, "W_h"), np.eye(SIZES["H"]) * 0.1, rtol=1e-6)
-    np.testing.assert_array_equal(first(cell, "W_h", whole=True), np.eye(SIZES["H"]))
+def test_the_identity_matrix_is_scaled_for_longer_text(cell: str) -> None:
+    np.testing.assert_allclose(initial(cell, "W_h"), np.eye(SIZES["H"]) * 0.1, rtol=1e-6)
+    np.testing.assert_array_equal(initial(cell, "W_h", memorize=True), np.eye(SIZES["H"]))
 
 
-def test_the_two_gates_of_mlstm_start_with_what_is_kept() -> None:
-    np.testing.assert_array_equal(first("mlstm", "b_g"), [0, 4])
+def test_the_forget_gate_of_mlstm_starts_open() -> None:
+    np.testing.assert_array_equal(initial("mlstm", "b_g"), [0, 4])
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_input_matrices_are_spread_evenly_up_to_one_over_the_root_of_the_size(cell: str) -> None:
+def test_input_matrices_are_uniform_up_to_one_over_the_root_of_the_hidden_size(cell: str) -> None:
     drawn = np.concatenate(
-        [first(cell, name).ravel() for name in CELLS[cell].params if name in ("W_x", "W_g")]
+        [initial(cell, name).ravel() for name in CELLS[cell].params if name in ("W_x", "W_g")]
     )
     bound = SIZES["H"] ** -0.5
     assert np.abs(drawn).max() <= bound
@@ -135,5 +135,5 @@ LEARNED = {
 }
 
 
-def test_the_fields_of_a_first_state_that_may_be_learned() -> None:
+def test_the_fields_of_the_initial_state_that_can_be_learned() -> None:
     assert {name: cell.learned_start for name, cell in CELLS.items()} == LEARNED

@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parents[1] / "example_package"
 
 
 def installed(folder: Path, cells: dict[str, str], name: str = "charseq-example-cells") -> None:
-    """Write what pip would write beside a package's modules."""
+    """Write the metadata that pip writes for a package."""
     info = folder / f"{name.replace('-', '_')}-0.1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
@@ -23,7 +23,7 @@ def installed(folder: Path, cells: dict[str, str], name: str = "charseq-example-
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages, with the example in it as its pyproject.toml says."""
+    """A folder of packages with the example package installed."""
     folder = tmp_path / "site"
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     installed(folder, project["entry-points"]["charseq.cells"], project["name"])
@@ -34,7 +34,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("site")
-def test_a_registered_cell_is_trained_stored_and_used_like_any_other(charseq: Command) -> None:
+def test_a_registered_cell_is_trained_saved_and_used_like_any_other(charseq: Command) -> None:
     start, *_, end = charseq.train("--text", "hihello", "--cell", "leaky")
     assert (start["cell"], start["path"]) == ("leaky", "stepped")
     assert end["accuracy"] == 1
@@ -43,7 +43,7 @@ def test_a_registered_cell_is_trained_stored_and_used_like_any_other(charseq: Co
 
 
 @pytest.mark.usefixtures("site")
-def test_a_registered_cell_is_looked_into_like_any_other(charseq: Command) -> None:
+def test_a_registered_cell_is_inspected_like_any_other(charseq: Command) -> None:
     records = charseq("inspect-shapes", "h", "--cell", "leaky", "--explain", "--json").records
     by_name = {record["name"]: record for record in records}
     assert by_name["leak"]["axes"] == ["hidden"]
@@ -56,25 +56,27 @@ def test_the_list_ends_with_the_cells_of_other_packages(charseq: Command) -> Non
     assert names == ["name", *CELLS, "leaky"]
 
 
-def test_a_model_whose_cell_is_no_longer_installed_says_which(charseq: Command, site: Path) -> None:
+def test_the_error_for_a_model_names_the_cell_that_is_no_longer_installed(
+    charseq: Command, site: Path
+) -> None:
     charseq.train("--text", "hihello", "--cell", "leaky", "--epochs", "1")
     sys.path.remove(str(site))
     result = charseq("predict", "h")
     assert result.status == 2
-    assert "there is no cell 'leaky'" in result.errors
+    assert "unknown cell 'leaky'" in result.errors
     assert "install the package" in result.errors
 
 
 @pytest.mark.parametrize(
-    ("module", "said"),
+    ("module", "message"),
     [
         ("raise RuntimeError('out of order')", "RuntimeError: out of order"),
         ("BAD = 7", "is not a charseq Cell"),
         ("from charseq.cells import GRU as BAD", "is not a charseq Cell of that name"),
     ],
 )
-def test_a_cell_that_cannot_be_loaded_names_its_package_and_stops_no_other(
-    charseq: Command, site: Path, monkeypatch: pytest.MonkeyPatch, module: str, said: str
+def test_the_error_for_a_cell_that_cannot_be_loaded_names_its_package(
+    charseq: Command, site: Path, monkeypatch: pytest.MonkeyPatch, module: str, message: str
 ) -> None:
     installed(site, {"bad": "bad_cells:BAD"}, name="bad-cells")
     (site / "bad_cells.py").write_text(module)
@@ -82,7 +84,7 @@ def test_a_cell_that_cannot_be_loaded_names_its_package_and_stops_no_other(
     result = charseq("train", "--text", "hihello", "--cell", "bad")
     assert result.status == 2
     assert "'bad' of the package bad-cells" in result.errors
-    assert said in result.errors
+    assert message in result.errors
     listed = charseq("cells")
     assert listed.status == 0
     assert "leaky\t" in listed.output
@@ -90,15 +92,15 @@ def test_a_cell_that_cannot_be_loaded_names_its_package_and_stops_no_other(
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "message"),
     [
         ("H(x @ w['W_x'])", "ValueError"),
         ("H(state.h[:, :1])", "returned h of shape (1, 1), where it is [B H], (1, 2)"),
         ("7", "AttributeError"),
     ],
 )
-def test_a_step_that_fails_is_told_as_its_packages_fault(
-    charseq: Command, site: Path, monkeypatch: pytest.MonkeyPatch, step: str, said: str
+def test_the_error_for_a_failing_step_names_its_package(
+    charseq: Command, site: Path, monkeypatch: pytest.MonkeyPatch, step: str, message: str
 ) -> None:
     installed(site, {"bad": "bad_cells:BAD"}, name="bad-cells")
     (site / "bad_cells.py").write_text(
@@ -110,14 +112,14 @@ def test_a_step_that_fails_is_told_as_its_packages_fault(
     result = charseq("inspect-shapes", "hello", "--cell", "bad")
     assert result.status == 2
     assert "cell 'bad' of the package bad-cells" in result.errors
-    assert said in result.errors
+    assert message in result.errors
 
 
-def test_a_name_of_charseqs_own_is_never_taken_over(charseq: Command, site: Path) -> None:
+def test_a_registered_cell_cannot_replace_a_cell_of_charseq(charseq: Command, site: Path) -> None:
     installed(site, {"gru": "charseq_example_cells:LEAKY"}, name="usurper")
     assert charseq("inspect-shapes", "h", "--json").records[2]["name"] == "x_gates"
 
 
-def test_in_a_process_of_its_own_the_example_is_found_too(tmp_path: Path, site: Path) -> None:
+def test_the_installed_command_finds_a_registered_cell(tmp_path: Path, site: Path) -> None:
     ended = in_process("cells", cwd=tmp_path, environment={"PYTHONPATH": str(site)})
     assert b"leaky\t" in ended.stdout

@@ -77,13 +77,13 @@ def test_the_baseline_never_learns_what_the_others_do(charseq: Command) -> None:
 def test_the_table_has_a_row_a_cell_and_the_range_over_seeds(charseq: Command) -> None:
     result = charseq(*FAST, "--cells", "rnn,none", "--seeds", "2", "--format", "table")
     lines = [line.split() for line in result.output.splitlines()]
-    assert lines[0] == ["cell", "parameters", "loss", "right", "learned", "at", "chars/s", "time"]
+    assert lines[0] == ["cell", "parameters", "loss", "correct", "memorized", "chars/s", "time"]
     assert [line[0] for line in lines[1::2]] == ["rnn", "none"]
     assert "–" in lines[2][0]
     assert "never" in lines[3]
     assert max(map(len, result.output.splitlines())) <= 80
-    assert "2 cells, 1 layer of 16 hidden" in result.errors
-    assert "12 epochs each, one recipe for all; seeds 0 to 1" in result.errors
+    assert "2 cells, 1 layer of 16 hidden units" in result.errors
+    assert "12 epochs for each cell, with the same settings; seeds 0 to 1" in result.errors
 
 
 def test_matched_parameters_show_the_hidden_size_of_each(charseq: Command) -> None:

@@ -94,4 +94,4 @@ def test_a_shell_that_is_not_known_is_an_error(charseq: Command) -> None:
     assert charseq("completion", "tcsh").status == 2
     result = charseq("completion")
     assert result.status == 2
-    assert "Choose from: bash, zsh, fish" in result.errors
+    assert "choose from bash, zsh, fish" in result.errors

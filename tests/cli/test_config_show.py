@@ -18,11 +18,14 @@ def shown(charseq: Command, *arguments: str) -> Rows:
 def test_every_option_has_its_default(charseq: Command) -> None:
     found = shown(charseq)
     assert found["predict", "top-p"] == ("1", "default")
-    assert found["train", "epochs"] == ("from the text; train ends when short text is learned", "default")
+    assert found["train", "epochs"] == (
+        "from the text; training ends early once short text is memorized",
+        "default",
+    )
     assert found["score", "lines"] == ("false", "default")
     assert {command for command, _ in found} == {
         "train", "predict", "score", "inspect-shapes", "inspect-gradients", "compare", "cells", "runs",
-        "runs show", "config show",
+        "runs show", "config show", "completion",
     }  # fmt: skip
 
 
@@ -72,9 +75,9 @@ def test_on_a_terminal_it_is_a_table_a_command(charseq: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["trian"], "there is no command 'trian' with options"),
+        (["trian"], "unknown command 'trian'"),
         (["--config", "none.toml"], "'none.toml'"),
-        (["--config", "bad.toml"], "there is no option 'epcohs'"),
+        (["--config", "bad.toml"], "unknown option 'epcohs'"),
     ],
 )
 def test_a_mistake_is_told(charseq: Command, arguments: list[str], told: str) -> None:

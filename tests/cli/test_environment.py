@@ -9,7 +9,7 @@ from tests.support.command import Command
         ("CHARSEQ_EPOCH", "did you mean CHARSEQ_EPOCHS?"),
         ("CHARSEQ_LERNING_RATE", "did you mean CHARSEQ_LEARNING_RATE?"),
         ("CHARSEQ_TEMPERATUR", "did you mean CHARSEQ_TEMPERATURE?"),
-        ("CHARSEQ_QQQ", "it does nothing"),
+        ("CHARSEQ_QQQ", "it has no effect"),
     ],
 )
 def test_a_misspelt_variable_is_told_of_and_does_no_harm(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from charseq.cli.options.shared import LONGEST_EXAMPLE, examples
+from charseq.cli.help import INDENT, WIDTH, examples
 from tests.support.command import Command, every_command, shell
 
 COMMANDS = every_command()
@@ -67,6 +67,7 @@ def test_no_option_and_no_choice_is_broken_in_a_help_on_80_columns(charseq: Comm
 
 
 def test_an_example_that_would_be_wrapped_is_refused() -> None:
-    assert examples(["x" * LONGEST_EXAMPLE])
-    with pytest.raises(ValueError, match="longer than 78"):
-        examples(["charseq", "x" * (LONGEST_EXAMPLE + 1)])
+    longest = WIDTH - INDENT
+    assert examples(["x" * longest])
+    with pytest.raises(ValueError, match=f"longer than {longest}"):
+        examples(["charseq", "x" * (longest + 1)])

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from charseq.cells import CELLS
-from charseq.inspection.gradient_flow import Reach
+from charseq.inspection.gradient_flow import GradientFlow
 from charseq.model.network import Network, Weights
 from charseq.model.numpy_ops import NUMPY, SeededDraw, log_softmax
 from charseq.text.vocabulary import Ids, Vocabulary
-from charseq.training.gradient_flow import reach_of, textbook_weights
+from charseq.training.gradient_flow import loss_and_norms, textbook_weights
 from tests.support.command import Command
 
 PANGRAM = "the quick brown fox jumps over the lazy dog"
@@ -56,7 +56,7 @@ def test_norms_equal_what_a_small_push_of_the_state_does_to_the_loss(cell: str, 
     network = Network(cell, len(vocabulary), 3, layers)
     arrays = textbook_weights(network, SeededDraw(0, steps=7))
     ids = vocabulary.encode("hihello")
-    _, norms = reach_of(network, arrays, ids)
+    _, norms = loss_and_norms(network, arrays, ids)
     assert len(norms) == 6
     w = network.arrange({n: a.astype(np.float64) for n, a in arrays.items()})
     sizes = {f: v.size for f, v in network.start(NUMPY, w, 1)[0]._asdict().items()}
@@ -103,12 +103,12 @@ def test_the_chart_falls_to_the_left_and_fits_the_screen(charseq: Command) -> No
     assert heights == sorted(heights)
     assert heights[0] == 1 < heights[-1] == 5
     assert lines[7][7:].rstrip() == PANGRAM[:-1]
-    assert "of the last step's gradient arrives at the first" in lines[1]
+    assert "of the last step's gradient reaches the first step" in lines[1]
 
 
 def test_a_long_text_shares_columns(charseq: Command) -> None:
     result = charseq("inspect-gradients", "ab" * 150, "--cells", "rnn", "--format", "table")
-    assert "299 steps, 5 to a column" in result.output
+    assert "299 steps; each bar is the maximum of 5 steps" in result.output
     assert max(map(len, result.output.splitlines())) <= 80
 
 
@@ -145,5 +145,5 @@ def test_hostile_text_is_shown_and_never_obeyed(charseq: Command) -> None:
 
 
 def test_the_part_that_arrives_is_the_first_norm_over_the_last() -> None:
-    assert Reach("rnn", "", ("a", "b", "c"), 1.0, (0.25, 0.5)).arriving == 0.5
-    assert Reach("none", "", ("a", "b", "c"), 1.0, (0.0, 0.0)).arriving == 0
+    assert GradientFlow("rnn", "", ("a", "b", "c"), 1.0, (0.25, 0.5)).share_at_first_step == 0.5
+    assert GradientFlow("none", "", ("a", "b", "c"), 1.0, (0.0, 0.0)).share_at_first_step == 0

@@ -67,14 +67,14 @@ def test_texts_come_from_options_files_and_lines_of_standard_input(charseq: Comm
 def test_the_table_shows_what_is_read_at_each_step(charseq: Command) -> None:
     result = charseq("inspect-shapes", "he", "h", "--cell", "rnn", "--format", "table", "--values")
     lines = [line.rstrip() for line in result.output.splitlines()]
-    assert lines[0] == "rnn: 1 layer of 2 hidden, fresh weights, seed 0"
-    assert lines[1] == "vocabulary of 2: 0 e  1 h"
+    assert lines[0] == "rnn: 1 layer of 2 hidden units, fresh weights, seed 0"
+    assert lines[1] == "vocabulary of 2 symbols: 0 e  1 h"
     assert lines[2] == "axes: B batch 2, T sequence 2, I input 2, H hidden 2, V vocabulary 2"
     assert "step 0, reading h h" in lines
     step = lines.index("step 1, reading e ∅")
     assert lines[step + 1].startswith("  x_proj     B H    (2, 2)     e ")
     assert lines[step + 2].split() == ["∅", "0.0000", "0.0000"]
-    assert "∅ is past a text's end" in lines[-1]
+    assert "∅ marks positions past the end of a text" in lines[-1]
     assert max(map(len, lines)) <= 80
 
 
@@ -235,7 +235,7 @@ def test_both_directions_have_weights_of_their_own_and_are_counted_twice(charseq
     assert [record["direction"] for record in records] == ["forward", "backward"]
     assert records[0]["values"] != records[1]["values"]
     told = charseq(*arguments, "--format", "table").output
-    assert "and as many again for the other direction" in told
+    assert "and the same number for the other direction" in told
     assert "h after the first character" in told
 
 
@@ -266,7 +266,7 @@ def test_what_a_residual_adds_is_said_as_it_is_computed(charseq: Command) -> Non
 def test_logits_stand_beneath_their_symbols_and_targets_beside_theirs(charseq: Command) -> None:
     told = charseq("inspect-shapes", "a b", "--head", "linear", "--values", "--format", "table").output
     lines = [" ".join(line.split()) for line in told.splitlines()]
-    assert "vocabulary of 3: 0 ␣ 1 a 2 b" in lines
+    assert "vocabulary of 3 symbols: 0 ␣ 1 a 2 b" in lines
     assert any(line.endswith("logits B T V (1, 3, 3) ␣ a b") for line in lines)
     targets = lines.index("targets B T (1, 3) a 0 ␣")
     assert lines[targets + 1 : targets + 3] == ["␣ 2 b", "b -"]

@@ -133,8 +133,8 @@ def test_json_lines_have_a_seed_and_a_length_of_their_own(sums: Command) -> None
         ('{"prompt": 1}', "needs an object with a string as its prompt"),
         ("{", "line 1 of the prompts is not JSON"),
         ('{"prompt": "1", "sede": 1}', "unknown key 'sede'"),
-        ('{"prompt": "1", "seed": -1}', "seed -1 is no whole number"),
-        ('{"prompt": "1", "length": true}', "length True is no whole number"),
+        ('{"prompt": "1", "seed": -1}', "seed -1 is not a whole number"),
+        ('{"prompt": "1", "length": true}', "length true is not a whole number"),
         ("[" * 100_000, "is not JSON"),
     ],
 )
@@ -213,10 +213,10 @@ def test_probabilities_stand_beneath_the_characters_where_there_is_no_colour(sum
     assert re.fullmatch(r"  \d{6}", digits)
 
 
-def test_interactive_needs_a_terminal(hihello: Command) -> None:
+def test_interactive_requires_a_terminal(hihello: Command) -> None:
     result = hihello("predict", "--interactive")
     assert result.status == 2
-    assert "--interactive needs a terminal" in result.errors
+    assert "--interactive requires a terminal" in result.errors
 
 
 @pytest.mark.parametrize(
@@ -232,19 +232,19 @@ def test_interactive_needs_a_terminal(hihello: Command) -> None:
             "cannot be combined with --top-k and --novel",
             "give one of them",
         ),
-        (["--beam", "2", "--samples", "3"], "--samples 3 asks for more", "larger --beam"),
+        (["--beam", "2", "--samples", "3"], "--samples 3 is more than", "larger --beam"),
         (
             ["--pattern", "a", "--until", "b"],
             "--pattern cannot be combined with --until",
-            "where the text is to end",
+            "describe the end",
         ),
         (["--pattern", "h(", "h"], "'h('", "groups"),
         (["--pattern", "h{9}", "h"], "has 9 characters", "--length"),
         (["--allow", "xyz", "h"], "'xyz'", "ehilo"),
-        (["--novel", "--greedy"], "always draw the same", "--greedy"),
-        (["--novel"], "--novel is for models of lines", "--lines"),
+        (["--novel", "--greedy"], "generate the same line", "--greedy"),
+        (["--novel"], "--novel requires a model of lines", "--lines"),
         (["--interactive", "h", "hi"], "one prompt at most", "none"),
-        (["--min-p", "2"], "2", "at most 1"),
+        (["--min-p", "2"], "2", "from 0 to 1"),
         (["--file", "none.txt"], "'none.txt'", "check the path"),
         (["--file", "none.txt", "--lines"], "'none.txt'", "check the path"),
     ],

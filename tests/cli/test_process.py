@@ -33,7 +33,7 @@ def test_a_signal_saves_the_model_and_ends_the_run_within_two_seconds(number: in
     assert json.loads(output.splitlines()[-1])["status"] == "interrupted"
     assert b"stopping" in errors
     assert b"Traceback" not in errors
-    assert read(Path("runs/0001-gru/model.safetensors")).learned
+    assert read(Path("runs/0001-gru/model.safetensors")).memorized
 
 
 def test_a_second_interrupt_ends_the_process_at_once() -> None:
@@ -73,7 +73,7 @@ def test_a_closed_pipe_ends_quietly_with_the_model_saved() -> None:
     assert process.wait(timeout=10) == 0
     assert b"Traceback" not in errors
     assert b"Broken" not in errors
-    assert read(Path("runs/0001-gru/model.safetensors")).learned
+    assert read(Path("runs/0001-gru/model.safetensors")).memorized
 
 
 @pytest.mark.parametrize("command", ["predict x --length 300000", "inspect-shapes " + "ab" * 4000])

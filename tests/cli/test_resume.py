@@ -31,7 +31,7 @@ def test_the_command_goes_on_with_the_newest_run_or_one_that_is_named(charseq: C
             charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3", "--out", "other", "--force")
     result = charseq("train", "--resume=runs/0001-rnn", "--epochs", "6")
     assert result.status == 0
-    assert "going on with runs/0001-rnn after 5 epochs" in result.errors
+    assert "resuming runs/0001-rnn after 5 epochs" in result.errors
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_the_command_goes_on_with_the_newest_run_or_one_that_is_named(charseq: C
         (["--lines"], "--lines True", "train anew"),
         (["--unit", "byte"], "--unit byte", "train anew"),
         (["--vocabulary", "xyz"], "--vocabulary xyz", "train anew"),
-        (["--text", "hallo"], "the text is not the one", "without --resume"),
+        (["--text", "hallo"], "was trained on a different text", "without --resume"),
         (["--out", "elsewhere"], "--resume cannot be combined with --out", "one of them"),
         (["--force"], "--resume cannot be combined with --force", "one of them"),
-        (["--epochs", "2"], "it has done 3 epochs of 2", "more --epochs"),
+        (["--epochs", "2"], "it has trained for 3 epochs, and --epochs is 2", "larger --epochs"),
     ],
     ids=lambda value: str(value) if isinstance(value, list) else "",
 )

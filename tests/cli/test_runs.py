@@ -22,7 +22,7 @@ def trained(charseq: Command) -> Command:
 def test_runs_are_listed_the_oldest_first(trained: Command) -> None:
     head, *rows = (line.split("\t") for line in trained("runs").output.splitlines())
     assert head == [
-        "run", "cell", "size", "characters", "status", "epochs", "loss", "right", "validation", "changed"
+        "run", "cell", "size", "characters", "status", "epochs", "loss", "accuracy", "validation", "changed"
     ]  # fmt: skip
     assert [row[:6] for row in rows] == [
         ["runs/0001-lstm", "lstm", "1 x 5", "7", "completed", "3"],
@@ -46,7 +46,7 @@ def test_on_a_terminal_a_run_is_a_row(trained: Command) -> None:
 def test_without_runs_that_is_said(charseq: Command) -> None:
     result = charseq("runs")
     assert (result.status, result.output) == (0, "")
-    assert "no run in 'runs'" in result.errors
+    assert "no runs in 'runs'" in result.errors
 
 
 def test_a_model_is_shown_without_its_tensors_being_read(trained: Command) -> None:

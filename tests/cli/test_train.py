@@ -185,7 +185,7 @@ def test_a_run_that_cannot_be_created_is_exit_code_1(
     monkeypatch.setenv("CHARSEQ_RUNS", "x" * 300)
     result = charseq("train", "--text", "ab", *FEW)
     assert result.status == 1
-    assert "cannot make a run in 'xxx" in result.errors
+    assert "cannot create a run in 'xxx" in result.errors
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_too_little_memory_is_status_1(
     result = charseq("train", "--text", "ab")
     assert result.status == 1
     assert result.errors.splitlines() == [
-        "charseq: there is not enough memory for this",
-        "  make the network or the batch smaller",
+        "charseq: out of memory",
+        "  use a smaller network or batch size",
     ]
 
 
@@ -218,7 +218,7 @@ def test_a_bug_is_status_70_and_its_traceback_is_shown_on_request(
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("charseq.settings.defaults.choose", broken)
+    monkeypatch.setattr("charseq.runs.prepare.choose", broken)
     quiet = charseq("train", "--text", "ab")
     assert quiet.status == 70
     assert "a bug in charseq: ZeroDivisionError: oh" in quiet.errors

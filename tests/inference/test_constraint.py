@@ -10,9 +10,9 @@ from charseq.errors import UsageError
 from charseq.inference.constraint import Constraint
 from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.text.vocabulary import Vocabulary
-from tests.support.models import gru_model, text_of
+from tests.support.models import gru_model, text_record
 from tests.support.patterns import in_process
 
 LETTERS = Vocabulary.of(["abcd019 -"])
@@ -22,12 +22,12 @@ def following(constraint: Constraint, text: str, left: int, vocabulary: Vocabula
     """What may come after a text, with so many symbols left."""
     states = constraint.start(1)
     for symbol in vocabulary.encode(text):
-        states = constraint.after(states, np.array([symbol]))
+        states = constraint.advance(states, np.array([symbol]))
     (allowed,) = constraint.allowed(states, [left])
     return {vocabulary.symbols[i] for i in np.flatnonzero(allowed)}
 
 
-def test_only_what_can_still_match_may_follow() -> None:
+def test_only_symbols_that_can_still_match_are_allowed() -> None:
     date = Constraint.of(LETTERS, pattern=r"[ab]+-\d{2}")
     assert following(date, "", 9) == {"a", "b"}
     assert following(date, "a", 9) == {"a", "b", "-"}
@@ -36,17 +36,17 @@ def test_only_what_can_still_match_may_follow() -> None:
     assert date.shortest == 4
 
 
-def test_a_way_that_needs_an_unknown_character_is_not_taken() -> None:
+def test_a_symbol_that_requires_an_unknown_character_is_not_allowed() -> None:
     assert following(Constraint.of(LETTERS, pattern="aX|bc|cX*d"), "", 9) == {"b", "c"}
 
 
-def test_a_way_that_is_too_long_for_what_is_left_is_not_taken() -> None:
+def test_a_symbol_that_requires_a_longer_text_is_not_allowed() -> None:
     either = Constraint.of(LETTERS, pattern="abcd|ba")
     assert following(either, "", 4) == {"a", "b"}
     assert following(either, "", 3) == {"b"}
 
 
-def test_the_end_of_a_line_may_come_where_the_text_is_whole() -> None:
+def test_a_line_may_end_in_an_accepting_state() -> None:
     lines = Vocabulary.of(["abc"], boundary=True)
     pattern = Constraint.of(lines, pattern="ab?")
     assert following(pattern, "", 5, lines) == {"a"}
@@ -58,7 +58,7 @@ def test_anchors_around_a_pattern_change_nothing() -> None:
     assert following(Constraint.of(LETTERS, pattern="^ab$"), "a", 5) == {"b"}
 
 
-def test_allowed_characters_and_a_pattern_go_together() -> None:
+def test_allowed_characters_and_a_pattern_combine() -> None:
     assert following(Constraint.of(LETTERS, allow="b01", pattern=r"\w\d"), "", 5) == {"b", "0", "1"}
 
 
@@ -70,20 +70,18 @@ def test_allowed_characters_and_a_pattern_go_together() -> None:
         ("character", "가나b", "[가-힣]", {"가", "나"}),
     ],
 )
-def test_symbols_of_several_bytes_are_followed_through(
-    unit: str, text: str, pattern: str, expected: set[str]
-) -> None:
+def test_a_symbol_may_have_several_bytes(unit: str, text: str, pattern: str, expected: set[str]) -> None:
     vocabulary = Vocabulary.of([text], unit=unit)  # type: ignore[arg-type]
     assert following(Constraint.of(vocabulary, pattern=pattern), "", 9, vocabulary) == expected
 
 
 @pytest.mark.parametrize("pattern", ["X", "[^a-d019 -]", "aX", r"a{3}X{2,}"])
-def test_a_pattern_that_no_known_character_can_meet_is_an_error(pattern: str) -> None:
+def test_a_pattern_that_no_known_text_matches_is_an_error(pattern: str) -> None:
     with pytest.raises(UsageError, match="no text of the model's characters matches"):
         Constraint.of(LETTERS, pattern=pattern)
 
 
-def test_characters_none_of_which_is_known_are_an_error() -> None:
+def test_allowing_only_unknown_characters_is_an_error() -> None:
     with pytest.raises(UsageError, match="names no character that the model knows"):
         Constraint.of(LETTERS, allow="xyz")
 
@@ -103,7 +101,7 @@ def test_characters_none_of_which_is_known_are_an_error() -> None:
 )
 @settings(max_examples=150, deadline=None)
 @in_process
-def test_the_automaton_takes_what_a_regular_expression_matches_and_nothing_else(pattern: str) -> None:
+def test_the_automaton_accepts_what_a_regular_expression_matches(pattern: str) -> None:
     vocabulary = Vocabulary.of(["abc-"])
     texts = ["".join(t) for n in range(5) for t in product("abc-", repeat=n)]
     matching = [text for text in texts if re.fullmatch(pattern, text)]
@@ -117,12 +115,12 @@ def test_the_automaton_takes_what_a_regular_expression_matches_and_nothing_else(
         for left, symbol in zip(range(4, 0, -1), vocabulary.encode(text).tolist(), strict=False):
             begun = alive
             alive = begun and bool(constraint.allowed(states, [left])[0, symbol])
-            states = constraint.after(states, np.array([symbol])) if alive else states
+            states = constraint.advance(states, np.array([symbol])) if alive else states
         assert alive == any(match.startswith(text) for match in matching) or not text
-        assert (alive and constraint.is_whole(int(states[0]))) == (text in matching)
+        assert (alive and constraint.is_accepting(int(states[0]))) == (text in matching)
 
 
-def test_what_follows_a_match_and_is_none_yet_is_a_way() -> None:
+def test_a_match_can_be_extended_to_a_longer_one() -> None:
     assert following(Constraint.of(LETTERS, pattern="a(-a)*"), "a", 9) == {"-"}
     assert following(Constraint.of(LETTERS, pattern="a|ab"), "a", 9) == {"b"}
 
@@ -147,31 +145,32 @@ PATTERNS = [
     top_k=st.sampled_from([0, 1, 2]),
 )
 @in_process
-def test_every_text_matches_as_a_whole_and_is_no_longer_than_asked(
+def test_every_text_matches_and_has_at_most_the_length(
     pattern: str, length: int, temperature: float, boundary: bool, top_k: int
 ) -> None:
     of = gru_model(boundary=boundary)
     constraint = Constraint.of(of.vocabulary, pattern=pattern)
     requests = [Request("a", sample=n, length=length) for n in range(3)]
-    for steps in continuations(of, requests, Choice(temperature, top_k), constraint=constraint):
-        text = text_of(list(steps))
+    for steps in continuations(of, requests, SamplingParams(temperature, top_k), constraint=constraint):
+        text = text_record(list(steps))
         assert re.fullmatch(pattern, text)
         assert len(text) <= length
 
 
-def test_a_pattern_longer_than_the_length_is_an_error_before_anything_is_written() -> None:
+def test_a_pattern_longer_than_the_length_is_an_error_before_generation() -> None:
     of = gru_model()
     constraint = Constraint.of(of.vocabulary, pattern="a{5}")
     with pytest.raises(UsageError, match="has 5 characters, and at most 3 are added"):
-        next(continuations(of, [Request("a", length=3)], Choice(1.0), constraint=constraint))
+        next(continuations(of, [Request("a", length=3)], SamplingParams(1.0), constraint=constraint))
 
 
-def test_what_may_not_be_written_is_not_and_the_rest_keeps_its_proportions() -> None:
+def test_allowed_symbols_keep_their_relative_probabilities() -> None:
     of = gru_model()
     constraint = Constraint.of(of.vocabulary, allow="bd")
     requests = [Request("a", sample=n, length=1) for n in range(4000)]
     drawn = [
-        next(iter(steps)) for steps in continuations(of, requests, Choice(1.0), constraint=constraint, top=8)
+        next(iter(steps))
+        for steps in continuations(of, requests, SamplingParams(1.0), constraint=constraint, top=8)
     ]
     expected = dict(drawn[0].top)
     share = sum(step.character == "b" for step in drawn) / len(drawn)

@@ -11,14 +11,14 @@ import pytest
 from charseq.api import TrainedModel
 from charseq.errors import UnknownCharacter
 from charseq.inference.explorer import Explorer
-from charseq.inspection.tracing import Subject
+from charseq.inspection.tracing import TraceInput
 from charseq.model.model_file import Model, write
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.model.stepper import Reader
 from charseq.text.units import Unknown
 from charseq.text.vocabulary import EncodedText, Vocabulary
-from charseq.training.gradient_flow import trained_reach
+from charseq.training.gradient_flow import trained_flow
 from tests.support.command import Command
 
 VOCABULARIES = {
@@ -121,13 +121,13 @@ def test_inspection_reads_the_ids_that_are_scored(kind: str) -> None:
     model = model_of(VOCABULARIES[kind])
     for text in filter(partial(is_known, model), TEXTS):
         expected = encoded(model, text).ids.tolist()
-        subject = Subject.of(model.network, model.vocabulary, model.arrays, [text])
-        (read,), (targets,) = subject.sequences, subject.targets
+        inputs = TraceInput.of(model.network, model.vocabulary, model.arrays, [text])
+        (read,), (targets,) = inputs.sequences, inputs.targets
         assert targets.tolist() == expected[1:], text
         assert read.tolist() == (expected[:-1] if model.vocabulary.boundary else expected), text
         if len(read) > 1:
             symbols = tuple(model.vocabulary.symbols[i] for i in read)
-            assert trained_reach(model, text, "").symbols == symbols, text
+            assert trained_flow(model, text, "").symbols == symbols, text
 
 
 @pytest.mark.parametrize("kind", VOCABULARIES)
@@ -138,8 +138,8 @@ def test_every_reader_names_the_same_unknown_symbol(kind: str) -> None:
         trained.predict,
         trained.score,
         Explorer(model).write,
-        lambda text: Subject.of(model.network, model.vocabulary, model.arrays, [text]),
-        lambda text: trained_reach(model, text, ""),
+        lambda text: TraceInput.of(model.network, model.vocabulary, model.arrays, [text]),
+        lambda text: trained_flow(model, text, ""),
     ]
     for text in TEXTS:
         if is_known(model, text):

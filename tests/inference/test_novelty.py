@@ -10,27 +10,27 @@ from charseq.errors import CharseqError, UsageError
 from charseq.inference.continuation import continuations
 from charseq.inference.novelty import novel
 from charseq.inference.requests import Request, Step
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.line_digests import digests, holds
 from charseq.model.model_file import Model, read
 from charseq.text.corpus import Corpus
 from tests.support.command import Command
-from tests.support.models import gru_model, text_of
+from tests.support.models import gru_model, text_record
 
 
-def lined(*held: str) -> Model:
-    """A network that writes short lines of a and b, and has learned some."""
-    found = digests(Corpus(held, lines=True), "none")
-    return replace(gru_model("ab", boundary=True), lines=found)
+def model_of_lines(*training_lines: str) -> Model:
+    """Return an untrained model that generates short lines of a and b, with digests of training lines."""
+    known = digests(Corpus(training_lines, lines=True), "none")
+    return replace(gru_model("ab", boundary=True), lines=known)
 
 
 def lines(of: Model, prompts: list[str], samples: int, seed: int = 0) -> list[str]:
-    continued = partial(continuations, of, choice=Choice(1.5), top=None)
+    continued = partial(continuations, of, params=SamplingParams(1.5), top=None)
     requests = [Request(prompt, seed, length=8) for prompt in prompts]
-    return [r.prompt + text_of(steps) for r, steps in novel(of, requests, samples, continued)]
+    return [r.prompt + text_record(steps) for r, steps in novel(of, requests, samples, continued)]
 
 
-def test_lines_are_remembered_by_their_digests() -> None:
+def test_training_lines_are_found_by_their_digests() -> None:
     found = digests(Corpus(("ada", "grace", "ada", "é"), lines=True), "none")
     assert found is not None
     assert len(found) == 3
@@ -40,41 +40,41 @@ def test_lines_are_remembered_by_their_digests() -> None:
     assert not holds(found, "zzz")
 
 
-def test_of_other_text_and_of_too_many_lines_none_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_text_and_too_many_lines_have_no_digests(monkeypatch: pytest.MonkeyPatch) -> None:
     assert digests(Corpus(("ada",)), "none") is None
     monkeypatch.setattr("charseq.model.line_digests.MOST_LINES", 2)
     assert digests(Corpus(("a", "b", "c"), lines=True), "none") is None
 
 
-def test_no_line_is_an_old_one_and_none_comes_twice() -> None:
+def test_novel_lines_are_new_and_distinct() -> None:
     old = {"a", "b", "ab", "ba", "aa"}
-    of = lined(*old)
+    of = model_of_lines(*old)
     found = lines(of, [""], 50)
     assert len(found) == 50
     assert len(set(found)) == 50
     assert not old & set(found)
-    assert old & set(lines(lined(), [""], 50))
+    assert old & set(lines(model_of_lines(), [""], 50))
 
 
-def test_what_a_prompt_gives_does_not_depend_on_the_others_or_on_how_many_are_wanted() -> None:
-    of = lined("ab", "aa", "b")
+def test_novel_lines_do_not_depend_on_other_prompts_or_on_their_number() -> None:
+    of = model_of_lines("ab", "aa", "b")
     together = lines(of, ["a", "b", ""], 6)
     assert together[:6] == lines(of, ["a"], 6)
     assert together[12:] == lines(of, [""], 6)
     assert lines(of, ["a"], 3) == together[:3]
 
 
-def test_where_nothing_new_comes_an_error_tells_how_much_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.inference.novelty.DRAWS", 30)
-    of = lined("ab")
-    continued = partial(continuations, of, choice=Choice(0.0), top=None)
+def test_too_few_new_lines_are_an_error_with_the_number_of_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.inference.novelty.MAX_REJECTED", 30)
+    of = model_of_lines("ab")
+    continued = partial(continuations, of, params=SamplingParams(0.0), top=None)
     found = novel(of, [Request("", length=4)], 3, continued)
     assert len(next(found)[1]) <= 4
-    with pytest.raises(CharseqError, match=r"1 new lines were found .*, 2 less than wanted; the last 30"):
+    with pytest.raises(CharseqError, match=r"found 1 new lines .*, 2 too few; the last 30"):
         next(found)
 
 
-def test_new_lines_are_told_as_they_come() -> None:
+def test_new_lines_are_yielded_as_they_are_found() -> None:
     drawn = []
 
     def continued(requests: Iterable[Request]) -> Iterator[Iterator[Step]]:
@@ -82,19 +82,19 @@ def test_new_lines_are_told_as_they_come() -> None:
             drawn.append(request.sample)
             yield iter([Step(c, 1.0, ()) for c in f"{request.sample:b}".replace("0", "a").replace("1", "b")])
 
-    found = novel(lined("b"), [Request("")], 1000, continued)
+    found = novel(model_of_lines("b"), [Request("")], 1000, continued)
     assert next(found)[0].sample == 0
     assert next(found)[0].sample == 2
     assert drawn == [0, 1, 2]
 
 
-def test_a_model_without_lines_or_without_their_digests_is_refused() -> None:
+def test_novelty_requires_a_model_with_digests_of_its_lines() -> None:
     for of in (gru_model("ab"), gru_model("ab", boundary=True)):
         with pytest.raises(UsageError, match="--novel"):
-            next(novel(of, [Request("a")], 1, partial(continuations, of, choice=Choice(1.0))))
+            next(novel(of, [Request("a")], 1, partial(continuations, of, params=SamplingParams(1.0))))
 
 
-def test_a_trained_model_leaves_its_training_lines_out(charseq: Command) -> None:
+def test_a_trained_model_generates_no_training_line(charseq: Command) -> None:
     names = sorted({f"{a}{b}{c}" for a in "kmt" for b in "aeo" for c in ("na", "ra", "lo")})
     Path("names.txt").write_text("".join(f"{name}\n" for name in names))
     charseq.train("--file", "names.txt", "--lines", "--epochs", "30", "--hidden-size", "32")

@@ -26,14 +26,14 @@ def accepted(constraint: Constraint, vocabulary: Vocabulary, text: str) -> bool:
     for left, symbol in zip(range(len(text), 0, -1), vocabulary.encode(text).tolist(), strict=True):
         if not constraint.allowed(states, [left])[0, symbol]:
             return False
-        states = constraint.after(states, np.array([symbol]))
-    return constraint.is_whole(int(states[0]))
+        states = constraint.advance(states, np.array([symbol]))
+    return constraint.is_accepting(int(states[0]))
 
 
 @given(pattern=st.text("ab()|*?.\\^$#x:", max_size=9))
 @settings(max_examples=300, deadline=None)
 @in_process
-def test_a_random_pattern_is_refused_or_means_what_it_means_in_python(pattern: str) -> None:
+def test_a_random_pattern_is_refused_or_matches_as_in_python(pattern: str) -> None:
     if re.search(r"[*?]{2}", pattern):  # lazy, or an error, in Python; repeated twice here
         return
     vocabulary = Vocabulary.of(["ab)#"])
@@ -49,7 +49,7 @@ def test_a_random_pattern_is_refused_or_means_what_it_means_in_python(pattern: s
 
 
 @pytest.mark.parametrize("pattern", ["(", "a**{", r"a\b", "(?=a)a", r"(a)\1"])
-def test_a_pattern_that_is_none_is_an_error_in_two_lines(pattern: str) -> None:
+def test_an_unsupported_pattern_is_an_error_with_a_hint(pattern: str) -> None:
     with pytest.raises(UsageError, match="pattern") as error:
         Constraint.of(LETTERS, pattern=pattern)
     assert "look-around" in error.value.hint
@@ -81,7 +81,7 @@ LARGE = [
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("pattern", LARGE)
-def test_a_pattern_that_would_take_all_memory_or_time_is_refused_within_bounds(pattern: str) -> None:
+def test_a_pattern_that_needs_too_much_memory_or_time_is_refused_within_limits(pattern: str) -> None:
     started = time.monotonic()
     ended = subprocess.run(
         [sys.executable, "-c", MEASURED, pattern], capture_output=True, text=True, timeout=60
@@ -93,13 +93,13 @@ def test_a_pattern_that_would_take_all_memory_or_time_is_refused_within_bounds(p
 
 
 def test_a_pattern_of_too_many_states_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.inference.automaton.ENTRIES", 500)
+    monkeypatch.setattr("charseq.inference.automaton.MAX_TRANSITIONS", 500)
     with pytest.raises(UsageError, match="too many states"):
         Constraint.of(LETTERS, pattern="a{100}")
     assert Constraint.of(LETTERS, pattern="a{40}").shortest == 40
 
 
-def test_a_count_of_nothing_and_one_without_an_end_are_counts() -> None:
+def test_repetitions_of_zero_and_without_a_maximum_are_allowed() -> None:
     assert Constraint.of(LETTERS, pattern="[a-d]{0,0}b{10,}").shortest == 10
 
 
@@ -119,8 +119,8 @@ def test_a_count_of_nothing_and_one_without_an_end_are_counts() -> None:
         "[",
     ],
 )
-def test_an_ill_formed_pattern_is_refused_whatever_it_is_put_between(pattern: str) -> None:
-    with pytest.raises(UsageError, match=r"is no regular expression|is not in the syntax"):
+def test_an_ill_formed_pattern_is_refused(pattern: str) -> None:
+    with pytest.raises(UsageError, match=r"is not a regular expression|is not in the syntax"):
         Constraint.of(LETTERS, pattern=pattern)
 
 
@@ -155,15 +155,15 @@ def test_an_anchor_inside_is_refused(pattern: str) -> None:
         ("", ""),
     ],
 )
-def test_a_legal_pattern_is_taken_as_it_is_meant(pattern: str, text: str) -> None:
+def test_a_legal_pattern_matches(pattern: str, text: str) -> None:
     vocabulary = Vocabulary.of(["abc\\$^]# ("])
     constraint = Constraint.of(vocabulary, pattern=pattern)
     assert accepted(constraint, vocabulary, text)
     assert constraint.shortest == len(text)
 
 
-def test_the_worker_reports_what_fails_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.inference.automaton.BYTES", "many")
+def test_a_failure_of_the_worker_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.inference.automaton.MAX_BYTES", "many")
     with pytest.raises(CharseqError, match="cannot be compiled: TypeError"):
         Constraint.of(LETTERS, pattern="a")
 
@@ -181,11 +181,11 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         (r"\p{Foo}", "is not in the syntax of --pattern"),
         (r"a(?<!b)", "is not in the syntax of --pattern"),
         (r"\bmo", r"has \b, or another word boundary"),
-        ("a)", "is no regular expression: unbalanced parenthesis at position 1"),
-        ("[b-a]", "is no regular expression: bad character range b-a at position 1"),
+        ("a)", "is not a regular expression: unbalanced parenthesis at position 1"),
+        ("[b-a]", "is not a regular expression: bad character range b-a at position 1"),
     ],
 )
-def test_the_reason_for_a_refusal_is_true_of_this_syntax(pattern: str, reason: str) -> None:
+def test_the_reason_for_a_refusal_fits_this_syntax(pattern: str, reason: str) -> None:
     with pytest.raises(UsageError) as error:
         Constraint.of(LETTERS, pattern=pattern)
     assert error.value.message == f"--pattern {pattern!r} {reason}"

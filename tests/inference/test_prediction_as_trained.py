@@ -11,7 +11,7 @@ from charseq.events import Epoch, Start
 from charseq.inference.scoring import score_texts
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import Corpus
-from charseq.training.data import Material
+from charseq.training.data import TrainingData
 
 SENTENCE = "long for the wide and endless sea"
 VERSE = "".join(f"{n} men went to mow, went to mow a meadow, " for n in range(40))
@@ -25,7 +25,7 @@ MEMORIZED: "dict[str, tuple[Any, dict[str, Any]]]" = {
     "several strings in batches": (["hihello", "worlds", "xyz"], {"batch_size": 2}),
     "windows": (SENTENCE, {"sequence_length": 10, "stride": 1}),
     "windows further apart": (SENTENCE, {"sequence_length": 10, "stride": 4}),
-    "windows side by side": (SENTENCE, {"sequence_length": 8, "stride": 8}),
+    "adjacent windows": (SENTENCE, {"sequence_length": 8, "stride": 8}),
     "windows of several strings": ([SENTENCE, "wide is the sea", "so"], {"sequence_length": 6, "stride": 2}),
 }
 LONGER: "dict[str, tuple[Any, dict[str, Any]]]" = {
@@ -50,7 +50,7 @@ def trained(
 
 @pytest.mark.parametrize("cell", ["gru", "rnn-norm"])
 @pytest.mark.parametrize("mode", MEMORIZED)
-def test_a_memorized_text_is_scored_and_continued_as_training_measured_it(
+def test_a_memorized_text_is_scored_and_continued_as_in_training(
     tmp_path: Path, mode: str, cell: str
 ) -> None:
     text, asked = MEMORIZED[mode]
@@ -59,8 +59,8 @@ def test_a_memorized_text_is_scored_and_continued_as_training_measured_it(
     predictions = iter(epoch.predicted_ids)
     for string in strings:
         expected = next(predictions)
-        likeliest = [character.likeliest for character in model.score(string).per_character]
-        assert likeliest == [model.vocabulary.symbols[i] for i in expected]
+        most_probable = [character.likeliest for character in model.score(string).per_character]
+        assert most_probable == [model.vocabulary.symbols[i] for i in expected]
         for end in range(1, len(string)):
             added = model.predict(string[:end], length=1, greedy=True).text
             assert added == model.vocabulary.symbols[expected[end - 1]]
@@ -72,7 +72,7 @@ def test_the_validation_loss_is_the_score_of_the_held_out_text(tmp_path: Path, m
     text, asked = LONGER[mode]
     settings, epoch, model = trained(tmp_path, text, {"cell": cell, **asked})
     corpus = Corpus((text,) if isinstance(text, str) else tuple(text), "lines" in asked)
-    held_out = Material(corpus, model.vocabulary, settings).held_out
+    held_out = TrainingData(corpus, model.vocabulary, settings).validation
     assert held_out is not None
     nats = np.concatenate([found.nats for found in score_texts(model.model, held_out.sequences)])
     assert nats.mean() == pytest.approx(epoch.validation_loss, abs=1e-4)

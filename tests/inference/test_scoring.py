@@ -22,7 +22,7 @@ def encoded(of: Model, text: str) -> Ids:
 
 
 def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
-    """Surprise in nats, rank and likeliest symbol of all but the first, by the network unrolled."""
+    """Return nats, ranks and most probable symbols of all positions but the first, unrolled."""
     network, weights = of.network, of.weights
     xs = network.embed(NUMPY, weights, ids[None, :-1].astype(np.intp))
     hs, _ = network.run(NUMPY, weights, xs, network.start(NUMPY, weights, 1))
@@ -34,7 +34,7 @@ def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
 
 
 @pytest.mark.parametrize("boundary", [False, True])
-def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
+def test_every_surprisal_is_that_of_the_unrolled_network(boundary: bool) -> None:
     of = gru_model(boundary=boundary)
     found = list(score_texts(of, [encoded(of, text) for text in TEXTS]))
     assert len(found) == len(TEXTS)
@@ -52,7 +52,7 @@ def test_every_place_is_as_the_network_has_it(boundary: bool) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 64])
-def test_a_score_does_not_depend_on_what_stands_beside_it(rows: int) -> None:
+def test_a_score_does_not_depend_on_the_other_texts(rows: int) -> None:
     of = gru_model()
     together = score_texts(of, [encoded(of, text) for text in TEXTS * 3], rows)
     for text, one in zip(TEXTS * 3, together, strict=True):
@@ -60,7 +60,7 @@ def test_a_score_does_not_depend_on_what_stands_beside_it(rows: int) -> None:
         assert one.nats.tolist() == alone.nats.tolist()
 
 
-def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_in_pieces_is_scored_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     of = gru_model()
     text = "".join("abcdefgh"[i * i % 8] for i in range(500)) + "hgab"
     ids = encoded(of, text)
@@ -74,28 +74,28 @@ def test_a_text_in_pieces_is_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
         assert np.concatenate([part.ids for part in parts]).tolist() == ids[1:].tolist()
 
 
-def test_texts_are_taken_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_are_read_group_by_group(monkeypatch: pytest.MonkeyPatch) -> None:
     of = gru_model()
     monkeypatch.setattr("charseq.inference.scoring.SORTED_TEXTS", 3)
-    taken: list[str] = []
+    read: list[str] = []
 
-    def told() -> Iterator[Ids]:
+    def texts() -> Iterator[Ids]:
         for text in ["abc"] * 7:
-            taken.append(text)
+            read.append(text)
             yield encoded(of, text)
 
-    found = score_texts(of, told())
+    found = score_texts(of, texts())
     next(found)
-    assert len(taken) == 3
+    assert len(read) == 3
     assert len(list(found)) == 6
 
 
-def test_a_text_of_several_lines_is_none_for_a_model_of_lines() -> None:
+def test_a_model_of_lines_scores_no_stream() -> None:
     with pytest.raises(TextError, match="lines"):
         next(score_stream(gru_model(boundary=True), [np.zeros(3, np.uint8)]))
 
 
-def test_measures_of_a_text() -> None:
+def test_the_total_has_nats_bits_and_perplexity() -> None:
     of = gru_model()
     total = TotalScore()
     assert total.nats_per_character is total.bits_per_character is total.perplexity is None
@@ -107,7 +107,7 @@ def test_measures_of_a_text() -> None:
     assert total.perplexity == pytest.approx(math.exp(found.nats.mean()))
 
 
-def test_symbols_that_are_equally_likely_share_the_best_rank() -> None:
+def test_equally_probable_symbols_share_the_best_rank() -> None:
     of = gru_model()
     flat = Model(of.network, of.vocabulary, {name: array * 0 for name, array in of.arrays.items()})
     (found,) = score_texts(flat, [encoded(flat, "hgfa")])
@@ -124,26 +124,24 @@ def test_pieces_are_read_in_blocks_of_one_size(monkeypatch: pytest.MonkeyPatch) 
     assert list(_blocks([])) == []
 
 
-def test_of_a_text_of_one_symbol_nothing_is_scored() -> None:
+def test_a_single_symbol_is_not_scored() -> None:
     of = gru_model()
     assert list(score_stream(of, [encoded(of, "a")])) == []
     assert list(score_stream(of, [])) == []
 
 
-@pytest.mark.parametrize("places", [1, 3, 50])
-def test_texts_of_any_length_are_scored_in_blocks_as_they_are_at_once(
-    monkeypatch: pytest.MonkeyPatch, places: int
-) -> None:
+@pytest.mark.parametrize("positions", [1, 3, 50])
+def test_scores_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPatch, positions: int) -> None:
     of = gru_model()
     texts = [encoded(of, text) for text in TEXTS]
     whole = list(score_texts(of, texts))
-    monkeypatch.setattr("charseq.inference.scoring.BLOCK_POSITIONS", places)
+    monkeypatch.setattr("charseq.inference.scoring.BLOCK_POSITIONS", positions)
     for at_once, in_blocks in zip(whole, score_texts(of, texts), strict=True):
         assert in_blocks.nats.tolist() == pytest.approx(at_once.nats.tolist(), abs=1e-6)
         assert in_blocks.ranks.tolist() == at_once.ranks.tolist()
 
 
-def test_no_more_texts_are_read_side_by_side_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_has_at_most_the_batch_size(monkeypatch: pytest.MonkeyPatch) -> None:
     of, rows = gru_model(), []
 
     def recorded(network: Any, weights: Any, count: int = 1) -> Reader:

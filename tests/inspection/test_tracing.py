@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 from charseq.cells import CELLS
-from charseq.inspection.tracing import Recorder, Row, Subject, trace, trace_both_ways
+from charseq.inspection.tracing import Recorder, TracedTensor, TraceInput, trace, trace_bidirectional
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.text.vocabulary import Vocabulary
 
 
-def subject_of(*texts: str, cell: str = "lstm", lines: bool = False, **plan: Any) -> Subject:
+def input_of(*texts: str, cell: str = "lstm", lines: bool = False, **plan: Any) -> TraceInput:
     vocabulary = Vocabulary.of(["helo"], boundary=lines)
     network = Network(cell, len(vocabulary), **{"hidden_size": 2, **plan})
-    return Subject.of(network, vocabulary, network.draw(SeededDraw(0)), texts)
+    return TraceInput.of(network, vocabulary, network.draw(SeededDraw(0)), texts)
 
 
-def rows_of(*texts: str, read_out: bool = False, **plan: Any) -> tuple[Row, ...]:
-    return trace(subject_of(*texts, **plan), read_out=read_out)
+def rows_of(*texts: str, read_out: bool = False, **plan: Any) -> tuple[TracedTensor, ...]:
+    return trace(input_of(*texts, **plan), read_out=read_out)
 
 
-def named(rows: tuple[Row, ...], name: str) -> list[Row]:
+def named(rows: tuple[TracedTensor, ...], name: str) -> list[TracedTensor]:
     return [row for row in rows if row.name == name]
 
 
@@ -48,7 +48,7 @@ def test_the_lessons_three_cases(
     assert output.step is None
 
 
-def test_an_lstm_has_two_states_beside_the_output() -> None:
+def test_an_lstm_has_two_states() -> None:
     rows = rows_of("hello")
     (h,) = named(rows, "state.h")
     (c,) = named(rows, "state.c")
@@ -57,7 +57,7 @@ def test_an_lstm_has_two_states_beside_the_output() -> None:
     np.testing.assert_array_equal(output.values[:, -1], h.values)
 
 
-def test_unequal_lengths_end_in_exact_zeros_and_the_state_of_the_last_character() -> None:
+def test_shorter_texts_are_padded_with_zeros_and_keep_their_final_state() -> None:
     rows = rows_of("hello", "hel", "hell")
     (output,), (entered,) = named(rows, "output"), named(rows, "input")
     assert (output.values[1, 3:] == 0).all()
@@ -69,7 +69,7 @@ def test_unequal_lengths_end_in_exact_zeros_and_the_state_of_the_last_character(
         np.testing.assert_allclose(together.values[1], alone.values[0], atol=1e-7)
 
 
-def test_tensors_stand_in_the_order_of_execution() -> None:
+def test_tensors_are_in_the_order_of_execution() -> None:
     names = [(row.name, row.step) for row in rows_of("he", cell="gru")]
     step = ["x_gates", "h_gates", "r", "z", "n", "h"]
     assert names == [
@@ -89,22 +89,22 @@ def test_every_layer_is_recorded_with_its_own_final_state() -> None:
     assert len(named(rows, "h")) == 15
 
 
-def test_an_embedding_is_what_enters() -> None:
+def test_the_input_is_the_embedding() -> None:
     assert rows_of("hello", embedding_size=3)[0].shape == (1, 5, 3)
 
 
-def test_a_tensor_that_belies_its_axes_is_found() -> None:
+def test_a_tensor_with_other_axes_than_declared_is_an_error() -> None:
     recorder = Recorder({"B": 2, "H": 3})
     with pytest.raises(ValueError, match=r"r has shape \(3, 2\), but \[B H\] is \(2, 3\)"):
         recorder("r", np.zeros((3, 2)), "B H")
 
 
-def values(rows: tuple[Row, ...], name: str) -> Any:
+def values(rows: tuple[TracedTensor, ...], name: str) -> Any:
     (row,) = named(rows, name)
     return row.values
 
 
-def test_the_first_state_is_explicit_and_zero() -> None:
+def test_the_initial_state_is_recorded_and_zero() -> None:
     rows = rows_of("hello", "he", cell="mlstm", layers=2)
     first = [row for row in rows if row.name.startswith("initial.")]
     assert [(row.name, row.layer) for row in first] == [
@@ -116,14 +116,14 @@ def test_the_first_state_is_explicit_and_zero() -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_past_a_texts_end_outputs_are_zero_whatever_the_stack(cell: str) -> None:
+def test_outputs_after_the_end_of_a_text_are_zero(cell: str) -> None:
     rows = rows_of("hello", "he", cell=cell, layers=3, residual=True, layer_norm=True)
     assert (values(rows, "output")[1, 2:] == 0).all()
     alone = rows_of("he", cell=cell, layers=3, residual=True, layer_norm=True)
     np.testing.assert_allclose(values(rows, "output")[1, :2], values(alone, "output")[0], atol=1e-6)
 
 
-def test_residual_sums_and_normalised_outputs_are_what_they_say() -> None:
+def test_residual_sums_and_normalized_outputs_match_their_equations() -> None:
     rows = rows_of("hello", cell="rnn", layers=2, hidden_size=7, residual=True, layer_norm=True)
     (added,) = named(rows, "sum")
     assert added.layer == 1
@@ -135,7 +135,7 @@ def test_residual_sums_and_normalised_outputs_are_what_they_say() -> None:
     np.testing.assert_array_equal(values(rows, "output"), last)
 
 
-def test_the_head_is_a_linear_layer_over_all_places_and_back() -> None:
+def test_the_head_is_a_linear_layer_over_all_positions() -> None:
     rows = rows_of("hello", "he", read_out=True)
     assert values(rows, "flattened").shape == (10, 2)
     assert named(rows, "flattened")[0].axes == ("batch*sequence", "hidden")
@@ -151,7 +151,7 @@ def test_without_a_head_the_output_is_the_logits() -> None:
     np.testing.assert_array_equal(values(rows, "logits"), values(rows, "output"))
 
 
-def test_the_loss_is_the_weighted_mean_over_the_places_that_have_a_next_character() -> None:
+def test_the_loss_is_the_mean_over_the_positions_with_a_target() -> None:
     rows = rows_of("hello", "he", read_out=True)
     p, losses = values(rows, "probabilities"), values(rows, "losses")
     np.testing.assert_array_equal(values(rows, "targets"), [[0, 2, 2, 3, 0], [0, 0, 0, 0, 0]])
@@ -163,15 +163,15 @@ def test_the_loss_is_the_weighted_mean_over_the_places_that_have_a_next_characte
     assert loss == pytest.approx(losses.sum() / 5, rel=1e-6)
 
 
-def test_the_lessons_cost_is_what_it_says() -> None:
+def test_the_loss_of_the_lesson_is_reproduced() -> None:
     """The lesson's figure: logits of two classes, target 1 1 1 at equal weights, 0.596759."""
-    subject = Subject.of(
+    inputs = TraceInput.of(
         Network("none", 2, 2, head="none"),
         Vocabulary.of(["ab"]),
         {"layers.0.W_x": np.array([[0.2, 0.6], [0.7, 0.2]]), "layers.0.b_x": np.zeros(2)},
         ("abbb",),
     )
-    rows = trace(subject, read_out=True)
+    rows = trace(inputs, read_out=True)
     np.testing.assert_allclose(values(rows, "logits")[0, :2], [[0.2, 0.7], [0.6, 0.2]])
     costs = values(rows, "losses")[0]
     third = np.log(np.exp(0.2) + np.exp(0.9)) - 0.9
@@ -182,7 +182,7 @@ def test_a_single_character_has_no_loss() -> None:
     assert not named(rows_of("h", read_out=True), "loss")
 
 
-def test_a_line_is_read_from_its_boundary_and_predicted_to_it() -> None:
+def test_a_line_is_read_from_its_boundary_and_predicted_up_to_it() -> None:
     rows = rows_of("he", "h", lines=True, read_out=True)
     assert values(rows, "input").shape == (2, 3, 5)
     np.testing.assert_array_equal(values(rows, "targets"), [[2, 1, 0], [2, 0, 0]])
@@ -191,12 +191,12 @@ def test_a_line_is_read_from_its_boundary_and_predicted_to_it() -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_bidirectional_run_gives_two_outputs_and_both_joined(cell: str) -> None:
-    subject = subject_of("hello", "eol", cell=cell, layers=2)
-    backward = subject.network.draw(SeededDraw(1))
-    rows = trace_both_ways(subject, backward)
-    forward = trace(subject)
+    inputs = input_of("hello", "eol", cell=cell, layers=2)
+    backward = inputs.network.draw(SeededDraw(1))
+    rows = trace_bidirectional(inputs, backward)
+    forward = trace(inputs)
     np.testing.assert_array_equal(values(rows, "output.forward"), values(forward, "output"))
-    reversed_texts = Subject.of(subject.network, subject.vocabulary, backward, ("olleh", "loe"))
+    reversed_texts = TraceInput.of(inputs.network, inputs.vocabulary, backward, ("olleh", "loe"))
     other = values(trace(reversed_texts), "output")
     there = values(rows, "output.backward")
     np.testing.assert_allclose(there[0], other[0, ::-1], atol=1e-6)

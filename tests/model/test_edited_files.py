@@ -19,8 +19,8 @@ from charseq import api
 from charseq.errors import CharseqError, ModelFileError
 from charseq.model import tensor_file
 from charseq.model.model_file import describe, read, read_state
-from charseq.render.model import show_model
-from charseq.render.runs import Form
+from charseq.render.base import Form, renderer_for
+from charseq.render.model import model_view
 from tests.support.command import Command
 
 MODEL = Path("run/model.safetensors")
@@ -55,7 +55,7 @@ def saved(kind: str) -> bytes:
     return Path(f"base-{kind}/model.safetensors").read_bytes()
 
 
-def description_of(data: bytes) -> dict[str, Any]:
+def read_description(data: bytes) -> dict[str, Any]:
     size = int.from_bytes(data[:8], "little")
     description: dict[str, Any] = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["charseq"])
     del description["sha256"]
@@ -75,7 +75,7 @@ def signed(description: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
 
 def edited(kind: str, where: Path_, value: Any) -> None:
     """Write a file whose description has another value somewhere."""
-    description = description_of(saved(kind))
+    description = read_description(saved(kind))
     inside: Any = description
     for key in where[:-1]:
         inside = inside[key]
@@ -124,9 +124,9 @@ def predicted_and_scored() -> None:
 
 
 def shown() -> None:
-    described = describe(MODEL, verify=True)
     for form in FORMS:
-        show_model(MODEL, described, verified=True, form=form, output=io.StringIO())
+        with renderer_for(form, model_view(MODEL, verified=True), io.StringIO()) as renderer:
+            renderer.show(describe(MODEL, verify=True))
 
 
 def resumed(**changes: Any) -> None:
@@ -141,7 +141,7 @@ def fuzzed(count: int) -> list[tuple[str, Path_, Any]]:
     every = [
         (kind, where, value)
         for kind in KINDS
-        for where in fields_of(description_of(saved(kind)))
+        for where in fields_of(read_description(saved(kind)))
         for value in VALUES
     ]
     return random.Random(0).sample(every, min(count, len(every)))
@@ -174,7 +174,7 @@ def test_no_edited_tensor_crashes_anything(kind: str, change: Callable[[Any], An
         if np.issubdtype(array.dtype, np.floating):
             changed = change(array)
             changed = changed.astype(np.float32) if changed.dtype == np.float64 else changed
-            signed(description_of(saved(kind)), {**tensors, name: np.ascontiguousarray(changed)})
+            signed(read_description(saved(kind)), {**tensors, name: np.ascontiguousarray(changed)})
             use()
 
 
@@ -260,7 +260,7 @@ def test_carried_states_of_other_rows_are_refused() -> None:
     carried = {name: array for name, array in tensors.items() if ".carried." in name}
     assert carried
     signed(
-        description_of(saved("stream")),
+        read_description(saved("stream")),
         {**tensors, **{n: np.concatenate([a, a]) for n, a in carried.items()}},
     )
     with pytest.raises(ModelFileError, match="does not fit its text"):
@@ -269,7 +269,7 @@ def test_carried_states_of_other_rows_are_refused() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_was_only_signed_again_is_used_as_it_was(charseq: Command, kind: str) -> None:
-    signed(description_of(saved(kind)), safetensors.load(saved(kind)))
+    signed(read_description(saved(kind)), safetensors.load(saved(kind)))
     assert charseq("predict", "--model", "run", "--length", "3", "--json").status == 0
     events = list(api.train(resume="run", stop=stopped_after(2)))
     assert len(events) > 1
@@ -279,7 +279,7 @@ def test_weights_that_are_finite_but_too_large_are_reported(charseq: Command) ->
     tensors = safetensors.load(saved("stream"))
     for name in {"layers.0.norm.gain", "head.W", "head.b"} & tensors.keys():
         tensors[name] = np.full_like(tensors[name], 3e38)
-    signed(description_of(saved("stream")), tensors)
+    signed(read_description(saved("stream")), tensors)
     for command in (("predict", "--json"), ("score", "1 and"), ("inspect-shapes", "1 and")):
         result = charseq(*command, "--model", "run")
         assert result.status == 1
@@ -287,7 +287,7 @@ def test_weights_that_are_finite_but_too_large_are_reported(charseq: Command) ->
 
 
 def test_a_model_of_graphemes_is_described_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    signed(description_of(saved("graphemes")), safetensors.load(saved("graphemes")))
+    signed(read_description(saved("graphemes")), safetensors.load(saved("graphemes")))
     monkeypatch.setitem(sys.modules, "regex", None)
     assert describe(MODEL).vocabulary.symbols == ("a", "e\u0301")
 
@@ -295,6 +295,6 @@ def test_a_model_of_graphemes_is_described_without_the_package(monkeypatch: pyte
 def test_saved_tensors_of_another_type_are_refused() -> None:
     tensors = safetensors.load(saved("strings"))
     bytewise = {n: a.astype(np.uint8) for n, a in tensors.items() if n.startswith("training.optimizer.")}
-    signed(description_of(saved("strings")), {**tensors, **bytewise})
+    signed(read_description(saved("strings")), {**tensors, **bytewise})
     with pytest.raises(ModelFileError, match="does not fit it"):
         list(api.train(resume="run", stop=stopped_after(4)))

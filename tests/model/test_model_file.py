@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors import numpy as safetensors
 
 from charseq.errors import ModelFileError
-from charseq.model.model_file import Model, State, describe, read, read_state, write
+from charseq.model.model_file import Model, ResumeState, describe, read, read_state, write
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.text.vocabulary import Vocabulary
@@ -24,10 +24,10 @@ from tests.support.models import lstm_model
 def test_a_model_comes_back_bit_exact() -> None:
     write(PATH, lstm_model())
     found, expected = read(PATH), lstm_model()
-    assert (found.network, found.vocabulary, found.learned, found.opening, dict(found.training)) == (
+    assert (found.network, found.vocabulary, found.memorized, found.opening, dict(found.training)) == (
         expected.network,
         expected.vocabulary,
-        expected.learned,
+        expected.memorized,
         expected.opening,
         expected.training,
     )
@@ -111,9 +111,9 @@ def test_of_what_a_run_goes_on_from_every_flipped_bit_is_found_or_not_read() -> 
         "weights.0": np.arange(3, dtype=np.float32),
         "generator": np.arange(9, dtype=np.uint8),
     }
-    write(PATH, lstm_model(), State({"epochs": 3}, kept))
+    write(PATH, lstm_model(), ResumeState({"epochs": 3}, kept))
     whole, state = read_state(PATH)
-    assert state.place == {"epochs": 3}
+    assert state.progress == {"epochs": 3}
     assert {name: array.tolist() for name, array in state.tensors.items()} == {
         name: array.tolist() for name, array in kept.items()
     }
@@ -176,7 +176,7 @@ def test_a_description_that_is_no_object_is_refused() -> None:
 
 def test_the_files_of_the_lies_are_otherwise_right() -> None:
     write_forged(lambda d, h: None)
-    assert read(PATH).learned == ("헬로",)
+    assert read(PATH).memorized == ("헬로",)
 
 
 def test_a_newer_format_is_refused_with_what_it_needs() -> None:

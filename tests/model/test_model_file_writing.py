@@ -26,7 +26,7 @@ def test_a_failed_write_leaves_the_old_model_and_nothing_else(monkeypatch: pytes
             patch.setattr(os, broken, full)
             with pytest.raises(CharseqError, match="No space left") as caught:
                 write(PATH, lstm_model(seed=2))
-            assert caught.value.status == 1
+            assert caught.value.exit_code == 1
         assert PATH.read_bytes() == before
         assert [path.name for path in Path().iterdir()] == [PATH.name]
 

@@ -115,7 +115,7 @@ def test_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(
 
 
 @pytest.mark.skipif(not HAS_LIBRARY, reason="no C compiler")
-@pytest.mark.parametrize("cell", [*native.KERNELS, "mlstm"])
+@pytest.mark.parametrize("cell", [*native.kernels(), "mlstm"])
 @pytest.mark.parametrize("rows", [1, ROWS])
 def test_in_c_the_number_of_threads_changes_no_bit(
     cell: str, rows: int, monkeypatch: pytest.MonkeyPatch

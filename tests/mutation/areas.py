@@ -19,7 +19,7 @@ CORE = (
     "charseq/training/parameters.py",
     "charseq/training/divergence.py",
     "charseq/training/best_model.py",
-    "charseq/training/position.py",
+    "charseq/training/state.py",
     "charseq/training/checkpoint.py",
     "charseq/training/optimizer.py",
     "charseq/inference/sampling.py",

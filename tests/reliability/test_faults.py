@@ -117,7 +117,7 @@ def test_killed_at_any_moment_a_training_leaves_a_model_that_loads_and_goes_on(c
         time.sleep(0.3 * moments.random())
         process.kill()
         process.communicate(timeout=10)
-        assert read(Path("run/model.safetensors")).learned
+        assert read(Path("run/model.safetensors")).memorized
         for line in Path("run/log.ndjson").read_text().splitlines(keepends=True):
             if line.endswith("\n"):
                 json.loads(line)
@@ -151,7 +151,7 @@ def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(coun
         wait_for_lines(after, 2)
         after.send_signal(signal.SIGTERM)
         after.communicate(timeout=10)
-        assert read(Path("mine/model.safetensors")).learned
+        assert read(Path("mine/model.safetensors")).memorized
 
 
 @rounds_of(1, 10)
@@ -170,4 +170,4 @@ def test_of_four_trainings_that_begin_together_one_wins(count: int) -> None:
         wait_for_lines(winner, 2)
         winner.send_signal(signal.SIGINT)
         winner.communicate(timeout=10)
-        assert read(Path(f"mine{number}/model.safetensors")).learned
+        assert read(Path(f"mine{number}/model.safetensors")).memorized

@@ -21,7 +21,7 @@ from charseq.cells import CELLS
 from charseq.errors import ModelFileError
 from charseq.model.model_file import read, write
 from charseq.model.tensor_file import opened
-from charseq.runs.resume import resumption
+from charseq.runs.resume import load_run
 from tests.support.command import Command
 from tests.support.forged_models import FORGERIES, PATH, write_forged
 
@@ -191,10 +191,10 @@ def test_a_run_that_diverges_leaves_no_number_that_is_none(charseq: Command, cel
 def test_weights_that_are_no_numbers_are_met_by_the_next_update(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--cell", "gru", "--hidden-size", "5", "--epochs", "3")
     path = Path("runs/0001-gru/model.safetensors")
-    left = resumption(path)
+    left = load_run(path)
     tensors = {name: array.copy() for name, array in left.state.tensors.items()}
     tensors["weights.0"][0] = np.nan
-    write(path, left.model, type(left.state)(left.state.place, tensors))
+    write(path, left.model, type(left.state)(left.state.progress, tensors))
     result = charseq("train", "--resume", "--epochs", "9", "--json")
     assert result.status == 1
     assert [record["event"] for record in result.records] == ["start", "end"]

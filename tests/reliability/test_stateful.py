@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from charseq.errors import CharseqError, ModelFileError
 from charseq.events import End
 from charseq.model.model_file import read
-from charseq.runs.resume import resumption
+from charseq.runs.resume import load_run
 from tests.support.runs import MODEL, OUT, never_stop, resume_run, stop_after, train_run
 
 TEXTS = ("hihello", "abcab")
@@ -93,10 +93,10 @@ class Runs(RuleBasedStateMachine):
     def what_is_whole_is_read_and_what_is_not_is_never_taken_for_it(self) -> None:
         if self.whole:
             read(MODEL)
-            resumption(MODEL)
+            load_run(MODEL)
         else:
             with pytest.raises(ModelFileError):
-                resumption(MODEL)
+                load_run(MODEL)
 
     @invariant()
     def what_is_finished_is_what_an_uninterrupted_run_has_made(self) -> None:

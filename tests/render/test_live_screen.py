@@ -1,8 +1,11 @@
 """A live drawing leaves the terminal clean, and comes back below what others wrote."""
 
 import io
+import os
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pyte
 import pytest
@@ -10,6 +13,7 @@ from rich.console import Console
 
 from charseq.render import live_screen
 from charseq.render.live_screen import LiveScreen
+from charseq.system import suspension
 
 SHOWN, HIDDEN = "\x1b[?25h", "\x1b[?25l"
 
@@ -24,6 +28,17 @@ def screen(output: io.StringIO) -> LiveScreen:
     drawn = LiveScreen(Console(file=output, force_terminal=True, width=40, height=10, color_system=None))
     drawn.start()
     return drawn
+
+
+@pytest.fixture
+def stop(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Stop the process and continue it, as far as the screen can tell."""
+
+    def stop() -> None:
+        state = suspension._state
+        monkeypatch.setattr(suspension, "_state", state._replace(stops=state.stops + 1))
+
+    return stop
 
 
 def lines(output: io.StringIO) -> list[str]:
@@ -55,13 +70,103 @@ def test_a_released_drawing_stays_and_the_next_one_is_below_what_others_wrote(
 
 
 def test_a_drawing_that_was_not_released_leaves_alone_what_others_wrote(
-    screen: LiveScreen, output: io.StringIO
+    screen: LiveScreen, output: io.StringIO, stop: Callable[[], None]
 ) -> None:
     screen.draw("before")
     output.write("\n$ kill -CONT\n")
+    stop()
+    screen.redraw()
     screen.redraw()
     screen.draw("after")
     assert lines(output) == ["before", "$ kill -CONT", "after"]
+
+
+def test_whichever_thread_draws_first_after_a_stop_draws_anew(
+    screen: LiveScreen, output: io.StringIO, stop: Callable[[], None]
+) -> None:
+    screen.draw("before\nbar")
+    output.write("\n$ fg\n")
+    stop()
+    screen.draw("after\nbar")
+    screen.redraw()
+    assert lines(output) == ["before", "bar", "$ fg", "after", "bar"]
+
+
+def test_a_stop_while_a_frame_is_rendered_is_noticed_before_it_is_written(
+    screen: LiveScreen, output: io.StringIO, stop: Callable[[], None]
+) -> None:
+    class Stopped:
+        times = 1
+
+        def __rich__(self) -> str:
+            if self.times:
+                output.write("\n$ fg\n")
+                stop()
+            self.times = 0
+            return "after\nbar"
+
+    screen.draw("before\nbar")
+    screen.draw(Stopped())
+    assert lines(output) == ["before", "bar", "$ fg", "after", "bar"]
+
+
+def test_of_a_frame_that_a_stop_cuts_the_rest_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stop: Callable[[], None]
+) -> None:
+    write = os.write
+
+    def cut(number: int, data: bytes) -> int:
+        if b"second" not in data:
+            return write(number, data)
+        monkeypatch.setattr(os, "write", write)
+        written = write(number, data[: data.index(b"second") + 3])
+        write(number, b"\n$ fg\n")
+        stop()
+        return written
+
+    terminal = tmp_path / "terminal"
+    with terminal.open("w", encoding="utf-8") as file:
+        screen = LiveScreen(Console(file=file, force_terminal=True, width=40, height=10, color_system=None))
+        screen.start()
+        screen.draw("first\nbar")
+        monkeypatch.setattr(os, "write", cut)
+        screen.draw("second\nbar")
+        screen.draw("third\nbar")
+    output = io.StringIO(terminal.read_bytes().decode())
+    assert lines(output) == ["sec", "$ fg", "third", "bar"]
+
+
+def test_a_last_drawing_after_a_stop_erases_nothing(
+    screen: LiveScreen, output: io.StringIO, stop: Callable[[], None]
+) -> None:
+    screen.draw("before\nbar")
+    output.write("\n$ fg\n")
+    stop()
+    screen.finish("last")
+    assert lines(output) == ["before", "bar", "$ fg", "last"]
+    assert output.getvalue().endswith(SHOWN)
+
+
+def test_continued_without_a_stop_it_goes_on_in_place(screen: LiveScreen, output: io.StringIO) -> None:
+    screen.draw("before")
+    screen.redraw()
+    screen.draw("after")
+    assert lines(output) == ["after"]
+
+
+def test_a_process_that_has_lost_the_terminal_draws_nothing(
+    screen: LiveScreen, output: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen.draw("before")
+    output.write("\n$ ")
+    written = output.getvalue()
+    monkeypatch.setattr(screen, "_is_in_foreground", lambda: False)
+    screen.draw("hidden")
+    assert output.getvalue() == written
+    monkeypatch.undo()
+    output.write("fg\n")
+    screen.draw("after")
+    assert lines(output) == ["before", "$ fg", "after"]
 
 
 def test_in_the_background_only_the_last_drawing_appears(

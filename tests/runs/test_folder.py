@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_made_again_is_named() -> None:
     Path("runs").write_bytes(b"")
     with pytest.raises(CharseqError, match="'runs/0001-gru' is gone") as caught:
         run.restore()
-    assert caught.value.status == 1
+    assert caught.value.exit_code == 1
     assert "train again" in caught.value.hint
     run.close()
 

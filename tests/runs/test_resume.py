@@ -12,7 +12,7 @@ from charseq.cells import CELLS
 from charseq.errors import ModelFileError, TextError, UsageError
 from charseq.events import End, Epoch, Event, Report, Start
 from charseq.model.model_file import read, write
-from charseq.runs.resume import resumption
+from charseq.runs.resume import load_run
 from charseq.training.optimizer import OPTIMIZERS
 from tests.support.runs import (
     CASES,
@@ -78,7 +78,7 @@ def test_every_cell_goes_on_from_its_carried_state(cell: str, dropout: float) ->
 def test_a_run_that_recovers_and_reports_goes_on_as_if_it_had_not_been_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("charseq.training.loop.PLACES_BETWEEN_REPORTS", 40)
+    monkeypatch.setattr("charseq.training.loop.POSITIONS_BETWEEN_REPORTS", 40)
     monkeypatch.setattr("charseq.training.divergence.UPDATES_BETWEEN_COPIES", 2)
     plan: dict[str, Any] = {
         "hidden_size": 9,
@@ -152,15 +152,15 @@ def test_a_time_limit_is_the_budget_of_the_whole_run() -> None:
         "validation": 0.1,
     }
     train_run((STREAM,), stop=stop_after(5), **plan)
-    left = resumption(MODEL)
-    seconds = left.state.place["seconds"]
+    left = load_run(MODEL)
+    seconds = left.state.progress["seconds"]
     assert 0 < seconds < 100
-    write(MODEL, left.model, replace(left.state, place={**left.state.place, "seconds": 98.5}))
+    write(MODEL, left.model, replace(left.state, progress={**left.state.progress, "seconds": 98.5}))
     events = resume_run((STREAM,))
     assert isinstance(events[-1], End)
     assert events[-1].status == "completed"
     assert 98.5 < events[-1].seconds < 100.5
-    with pytest.raises(UsageError, match="nothing left to do"):
+    with pytest.raises(UsageError, match="is complete"):
         resume_run((STREAM,))
     more = resume_run((STREAM,), time_limit=101)
     assert isinstance(more[0], Start)
@@ -171,9 +171,9 @@ def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
     texts, plan = CASES["strings"]
     train_run(texts, stop=never_stop, cell="gru", **plan)
     before = run_files()
-    with pytest.raises(UsageError, match="it has done 4 epochs of 4"):
+    with pytest.raises(UsageError, match="it has trained for 4 epochs, and --epochs is 4"):
         resume_run(texts)
-    with pytest.raises(UsageError, match="it has done 4 epochs of 3"):
+    with pytest.raises(UsageError, match="it has trained for 4 epochs, and --epochs is 3"):
         resume_run(texts, epochs=3)
     assert run_files() == before
 
@@ -181,12 +181,12 @@ def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
 def test_what_a_run_needs_to_go_on_is_not_read_to_predict() -> None:
     train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
     model, data = read(MODEL), bytearray(MODEL.read_bytes())
-    place = bytes(data).rfind(resumption(MODEL).state.tensors["optimizer.0.0"].tobytes())
+    place = bytes(data).rfind(load_run(MODEL).state.tensors["optimizer.0.0"].tobytes())
     data[place] ^= 1
     MODEL.write_bytes(data)
     assert read(MODEL).arrays.keys() == model.arrays.keys()
     with pytest.raises(ModelFileError, match="optimizer"):
-        resumption(MODEL)
+        load_run(MODEL)
 
 
 def test_from_python_a_run_is_stopped_and_gone_on_with() -> None:
@@ -222,10 +222,10 @@ def test_the_same_training_is_the_same_bytes_twenty_times(kind: str) -> None:
 def test_strings_are_kept_unless_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9}
     list(api.train("hihello", out="out", stop=stop_after(3), **plan))
-    assert resumption(MODEL).given.texts == ("hihello",)
-    monkeypatch.setattr("charseq.runs.resume.MOST_KEPT", 6)
+    assert load_run(MODEL).source.texts == ("hihello",)
+    monkeypatch.setattr("charseq.runs.resume.MAX_SAVED_CHARACTERS", 6)
     list(api.train("hihello", out="long", stop=stop_after(3), **plan))
-    assert resumption(Path("long/model.safetensors")).given.texts == ()
+    assert load_run(Path("long/model.safetensors")).source.texts == ()
     with pytest.raises(TextError, match="was not kept"):
         next(api.train(resume="long"))
     *_, end = api.train("hihello", resume="long")

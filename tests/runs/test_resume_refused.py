@@ -9,21 +9,21 @@ import pytest
 
 from charseq.errors import ModelFileError, TextError
 from charseq.model.model_file import write
-from charseq.runs.resume import resumption
+from charseq.runs.resume import load_run
 from tests.support.runs import CASES, MODEL, OUT, never_stop, resume_run, run_files, stop_after, train_run
 
 
 def test_a_run_that_has_diverged_cannot_go_on() -> None:
     train_run(("hihello",), stop=never_stop, cell="gru", learning_rate=1e30, epochs=9)
     with pytest.raises(ModelFileError, match="no run that could go on"):
-        resumption(MODEL)
+        load_run(MODEL)
 
 
 @pytest.mark.parametrize("text", ["hihellp", "hihell", "hihello.", "ohelhil"])
 def test_another_text_is_refused(text: str) -> None:
     train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
     before = run_files()
-    with pytest.raises(TextError, match="its hash is another"):
+    with pytest.raises(TextError, match="SHA-256 differs"):
         resume_run((text,))
     assert run_files() == before
 
@@ -55,15 +55,15 @@ def test_a_log_that_is_damaged_or_gone_is_begun_again() -> None:
 )
 def test_a_place_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
-    left = resumption(MODEL)
-    write(MODEL, left.model, replace(left.state, place={**left.state.place, **wrong}))
+    left = load_run(MODEL)
+    write(MODEL, left.model, replace(left.state, progress={**left.state.progress, **wrong}))
     with pytest.raises(ModelFileError):
         resume_run(("hihello",))
 
 
 def test_tensors_that_do_not_fit_are_refused() -> None:
     train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
-    left = resumption(MODEL)
+    left = load_run(MODEL)
     for name in left.state.tensors:
         if name == "generator":
             continue

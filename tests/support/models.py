@@ -20,7 +20,7 @@ def lstm_model(seed: int = 0, **changes: Any) -> Model:
         network,
         vocabulary,
         network.draw(SeededDraw(seed)),
-        learned=("헬로",),
+        memorized=("헬로",),
         opening="헬",
         training={"epoch": 3},
     )
@@ -32,7 +32,7 @@ def gru_model(text: str = "abcdefgh", *, learned: tuple[str, ...] = (), boundary
     vocabulary = Vocabulary.of([text], boundary=boundary)
     network = Network("gru", len(vocabulary), hidden_size=5)
     arrays = {name: array * 3 for name, array in network.draw(SeededDraw(1)).items()}
-    return Model(network, vocabulary, arrays, learned=learned, opening=text[0])
+    return Model(network, vocabulary, arrays, memorized=learned, opening=text[0])
 
 
 def cycling_model(*learned: str) -> Model:
@@ -42,9 +42,9 @@ def cycling_model(*learned: str) -> Model:
     arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
     arrays["layers.0.W_x"] = 5 * np.eye(3, dtype=np.float32)
     arrays["head.W"] = 9 * np.roll(np.eye(3, dtype=np.float32), 1, 0)
-    return Model(network, vocabulary, arrays, learned=learned, opening="a")
+    return Model(network, vocabulary, arrays, memorized=learned, opening="a")
 
 
-def text_of(steps: "list[Step]") -> str:
+def text_record(steps: "list[Step]") -> str:
     """Return the characters of a continuation."""
     return "".join(step.character for step in steps)

@@ -6,5 +6,5 @@ from unittest.mock import patch
 from charseq.inference import regex_worker
 
 in_process = patch(
-    "charseq.inference.automaton._answered", lambda _, request: regex_worker.answer(json.loads(request))
+    "charseq.inference.automaton._run_worker", lambda _, request: regex_worker.answer(json.loads(request))
 )

@@ -2,15 +2,17 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from charseq.events import Event
-from charseq.runs.folder import new_run, resumed_run
-from charseq.runs.resume import resumption
+from charseq.runs.folder import resumed_run
+from charseq.runs.prepare import plan_run
+from charseq.runs.resume import load_run
 from charseq.settings.defaults import choose
 from charseq.text.corpus import Corpus
-from charseq.text.sources import Given
+from charseq.text.sources import TextSource
 from charseq.training.loop import train
 
 STREAM = "".join(f"{i} and {i * i}; " for i in range(13))
@@ -35,24 +37,30 @@ def train_run(
     texts: tuple[str, ...], *, stop: Callable[[], bool], lines: bool = False, **plan: Any
 ) -> list[Event]:
     """Train anew in OUT; return the events."""
-    given = Given(texts, lines=lines)
+    given = TextSource(texts, lines=lines)
     corpus = Corpus(texts, lines)
     vocabulary = given.vocabulary(corpus)
     settings = choose(corpus, len(vocabulary), plan)
     shutil.rmtree(OUT, ignore_errors=True)
-    run = lambda: new_run(settings.cell, OUT)  # noqa: E731
-    return list(train(corpus, vocabulary, settings, run, given=given, stop=stop))
+    return list(train(plan_run(corpus, vocabulary, settings, out=OUT, source=given), stop=stop))
 
 
 def resume_run(
     texts: tuple[str, ...], *, stop: Callable[[], bool] = lambda: False, **changes: Any
 ) -> list[Event]:
     """Resume the run in OUT; return the events of this part."""
-    left = resumption(MODEL).with_changes(changes)
-    corpus = Corpus(texts, left.given.lines)
-    vocabulary = left.given.vocabulary(corpus)
-    run = lambda: resumed_run(left.folder, left.logged)  # noqa: E731
-    return list(train(corpus, vocabulary, left.settings, run, given=left.given, resumed=left, stop=stop))
+    left = load_run(MODEL).with_changes(changes)
+    corpus = Corpus(texts, left.source.lines)
+    vocabulary = left.source.vocabulary(corpus)
+    plan = plan_run(
+        corpus,
+        vocabulary,
+        left.settings,
+        open_folder=partial(resumed_run, left.folder, left.logged),
+        source=left.source,
+        resumed=left,
+    )
+    return list(train(plan, stop=stop))
 
 
 def run_files() -> tuple[bytes, bytes]:

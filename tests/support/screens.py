@@ -28,15 +28,15 @@ def epoch(number: int, predicted: list[int], target: list[int], symbols: tuple[s
     )  # fmt: skip
 
 
-def screen_of(*events: Any, width: int = 80, colour: bool = False) -> str:
+def screen_of(*events: Any, width: int = 80, color: bool = False) -> str:
     """Return all that the table of a training writes for these events."""
     output = io.StringIO()
     console = Console(
         file=output,
         width=width,
         height=24,
-        force_terminal=colour,
-        no_color=not colour,
+        force_terminal=color,
+        no_color=not color,
         _environ={"TERM": "xterm"},
     )
     with TrainingTable(console) as table:

@@ -8,19 +8,24 @@ import torch
 
 from charseq.cells.cell import unroll
 from charseq.events import End, Epoch, Event
-from charseq.inference.continuation import continuation, default_choice
+from charseq.inference.continuation import continuation, default_sampling
 from charseq.model.model_file import Model, read
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
-from charseq.runs.folder import new_run
+from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose
 from charseq.text.corpus import Corpus
 from charseq.text.vocabulary import Vocabulary
-from charseq.training.kernels.select import Way
+from charseq.training.best_model import BestModel
+from charseq.training.divergence import DivergenceGuard
+from charseq.training.kernels.select import UnrollPath
 from charseq.training.learner import Learner
 from charseq.training.loop import train
+from charseq.training.metrics import RunningMetrics
+from charseq.training.samples import Sampler
+from charseq.training.state import TrainingState
 
-STEPPED = Way("stepped", "step", unroll)
+STEPPED = UnrollPath("stepped", "step", unroll)
 LONG = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(90))
 
 
@@ -35,8 +40,8 @@ def events_of(
     corpus = Corpus(texts, lines)
     vocabulary = Vocabulary.of(texts, boundary=lines)
     settings = choose(corpus, len(vocabulary), given)
-    run = lambda: new_run(settings.cell, Path(out), force=True)  # noqa: E731
-    return list(train(corpus, vocabulary, settings, run, stop=stop, live=live))
+    plan = plan_run(corpus, vocabulary, settings, out=Path(out), force=True)
+    return list(train(plan, stop=stop, live=live))
 
 
 def epochs(events: list[Event]) -> list[Epoch]:
@@ -54,7 +59,7 @@ def model(out: str = "out") -> Model:
 
 def greedily(prompt: str, out: str = "out") -> str:
     trained = model(out)
-    return prompt + "".join(s.character for s in continuation(trained, prompt, default_choice(trained)))
+    return prompt + "".join(s.character for s in continuation(trained, prompt, default_sampling(trained)))
 
 
 def learner_of(corpus: Corpus, **given: Any) -> Learner:
@@ -62,3 +67,18 @@ def learner_of(corpus: Corpus, **given: Any) -> Learner:
     settings = choose(corpus, len(vocabulary), {"hidden_size": 8, **given})
     network = Network.of(settings, len(vocabulary))
     return Learner(network, network.draw(SeededDraw(0)), settings, STEPPED, torch.device("cpu"))
+
+
+def state_of(corpus: Corpus, **counters: Any) -> TrainingState:
+    """Return the state of a new run, with some counters set."""
+    learner, vocabulary = learner_of(corpus), Vocabulary.of(corpus.sequences)
+    settings = choose(corpus, len(vocabulary), {"hidden_size": 8})
+    best = BestModel(corpus, vocabulary, settings, learner, "h", 60.0, by_validation=False)
+    return TrainingState(
+        learner=learner,
+        guard=DivergenceGuard(learner, len(vocabulary), learner.device, 2),
+        best=best,
+        sampler=Sampler(learner, best.current_model, 0, live=False),
+        metrics=RunningMetrics(learner.device),
+        **counters,
+    )

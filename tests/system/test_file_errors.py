@@ -18,7 +18,7 @@ from charseq.runs import lock
 from charseq.runs.folder import new_run, resumed_run
 from charseq.runs.lock import Lock
 from charseq.system.file_errors import REMEDIES, reason, remedy
-from charseq.text.sources import Given, open_file
+from charseq.text.sources import TextSource, open_file
 from charseq.text.vocabulary import Vocabulary
 from tests.support.command import Command
 from tests.support.models import lstm_model
@@ -101,7 +101,7 @@ def test_a_run_that_cannot_be_locked_is_neither_made_nor_resumed(
 
 def test_a_numbered_run_that_cannot_be_locked_leaves_no_folder(refuse: Refuse) -> None:
     refuse(os, "write", errno.ENOSPC)
-    with pytest.raises(CharseqError, match="cannot make a run in 'runs'"):
+    with pytest.raises(CharseqError, match="cannot create a run in 'runs'"):
         new_run("gru")
     assert [path for path in left() if "0001-gru" in path] == []
 
@@ -189,7 +189,7 @@ def test_standard_input_that_cannot_be_read_is_reported(number: int) -> None:
     source.number = number
     with (
         pytest.raises(TextError, match="cannot read standard input") as caught,
-        Given(files=("-",)).opened(source),
+        TextSource(files=("-",)).opened(source),
     ):
         pass
     require_words(caught.value, number)
@@ -219,7 +219,7 @@ def test_every_command_reports_standard_input_that_cannot_be_read(
 @each_error
 def test_standard_input_that_cannot_be_kept_names_the_temporary_folder(refuse: Refuse, number: int) -> None:
     refuse(tempfile.SpooledTemporaryFile, "write", number)
-    opened = Given(files=("-",)).opened(io.BytesIO(b"hihello"))
+    opened = TextSource(files=("-",)).opened(io.BytesIO(b"hihello"))
     with pytest.raises(CharseqError, match="cannot keep standard input") as caught, opened:
         pass
     require_words(caught.value, number)
@@ -235,7 +235,10 @@ def test_text_that_cannot_be_encoded_names_the_temporary_folder(
     monkeypatch.setattr("charseq.text.sources.LARGE", 1)
     Path("text.txt").write_text("hihello" * 9)
     refuse(tempfile, "TemporaryFile", number)
-    with Given(files=("text.txt",)).opened(io.BytesIO()) as corpus, pytest.raises(CharseqError) as caught:
+    with (
+        TextSource(files=("text.txt",)).opened(io.BytesIO()) as corpus,
+        pytest.raises(CharseqError) as caught,
+    ):
         Encoded(corpus, Vocabulary.of(["hihello"]))
     require_words(caught.value, number)
     assert "TMPDIR" in caught.value.hint

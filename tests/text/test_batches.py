@@ -14,7 +14,7 @@ def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() 
     assert batch.targets.tolist() == [[2, 3, 4], [6, 0, 0]]
     assert batch.weights.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch.fresh.all()
-    assert batch.places == 4
+    assert batch.positions == 4
 
 
 def test_a_long_text_is_cut_into_rows_that_go_on_from_window_to_window() -> None:
@@ -35,7 +35,7 @@ def test_every_transition_is_read_exactly_once_an_epoch(lengths: list[int], rows
         assert (batch.targets[live] == batch.inputs[live] + 1).all()
         seen += batch.inputs[live].tolist()
     assert sorted(seen) == sorted(int(i) for sequence in sequences for i in sequence[:-1])
-    assert windows.places == len(seen)
+    assert windows.positions == len(seen)
 
 
 @given(st.integers(2, 300), st.integers(1, 5), st.integers(1, 9))
@@ -87,7 +87,7 @@ def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
         patch.setattr(charseq.text.batches, "BLOCK", block)
         buckets = Buckets(lines, size, steps, seed=0)
         epochs = [list(buckets.batches(epoch)) for epoch in range(2)]
-    assert buckets.places == sum(places)
+    assert buckets.positions == sum(places)
     for batches in epochs:
         seen, last = [], np.zeros(0, np.int64)
         assert len(batches) == len(buckets)
@@ -110,7 +110,7 @@ def test_buckets_hold_little_padding_and_come_in_another_order_every_epoch() -> 
     first, second = ([batch.inputs.shape[1] for batch in buckets.batches(epoch)] for epoch in range(2))
     assert first != second
     assert sorted(first) == sorted(second)
-    filled = [batch.places / batch.weights.size for batch in buckets.batches()]
+    filled = [batch.positions / batch.weights.size for batch in buckets.batches()]
     assert np.mean(filled) > 0.9
     again = [batch.inputs.shape[1] for batch in Buckets(lines, 32, 64, seed=1).batches()]
     assert again == first

@@ -9,7 +9,8 @@ import pytest
 
 from charseq import api
 from charseq.events import End, Epoch, Start
-from charseq.render.training import outcome, warnings
+from charseq.render.training_outcome import outcome
+from charseq.render.training_summary import warnings
 from charseq.text.conflicts import Conflict, predictability
 from tests.support.command import Command
 
@@ -62,7 +63,8 @@ def test_training_warns_of_a_conflict_and_ends_at_the_highest_accuracy(tmp_path:
     start, epochs, end = train(tmp_path, "hihello", "hey", "yes")
     (warning,) = warnings(start)
     assert warning == (
-        "the strings cannot all be memorized: 'h' is followed by 'i' and by 'e'; accuracy 90.0% at most"
+        "the strings cannot all be memorized: 'h' is followed by 'i' and by 'e'; "
+        "the highest possible accuracy is 90.0%"
     )
     assert start.highest_accuracy == end.highest_accuracy == end.accuracy == 0.9
     assert max(epoch.accuracy for epoch in epochs) == 0.9

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from charseq.errors import TextError
 from charseq.text import corpus as module
-from charseq.text.corpus import LargeCorpus, Source, decoded, lines_of
+from charseq.text.corpus import ByteSource, LargeCorpus, decoded, lines_of
 
 any_text = st.text(st.sampled_from("ab\n\r é한😀"), max_size=60)
 
@@ -21,7 +21,7 @@ def pieces_of_a_few_bytes() -> Iterator[None]:
 
 
 def large(*contents: bytes, **options: Any) -> LargeCorpus:
-    sources = [Source(f"source {i}", io.BytesIO(content)) for i, content in enumerate(contents)]
+    sources = [ByteSource(f"source {i}", io.BytesIO(content)) for i, content in enumerate(contents)]
     return LargeCorpus(tuple(sources), **options)
 
 
@@ -74,7 +74,7 @@ def test_a_source_that_fails_is_named() -> None:
             raise OSError(5, "Input/output error")
 
     with pytest.raises(TextError, match="cannot read it: Input/output error"):
-        list(LargeCorpus((Source("it", Broken()),)).pieces())
+        list(LargeCorpus((ByteSource("it", Broken()),)).pieces())
 
 
 @given(st.binary(max_size=40))

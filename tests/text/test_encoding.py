@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from charseq.errors import CharseqError, TextError
 from charseq.text import corpus as module
-from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, Source, lines_of
+from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, lines_of
 from charseq.text.encoding import Encoded
 from charseq.text.vocabulary import Vocabulary
 
@@ -22,7 +22,7 @@ def encoded(corpus: AnyCorpus, unit: str = "character") -> tuple[Encoded, Vocabu
 
 
 def large(text: str, *, lines: bool = False) -> LargeCorpus:
-    return LargeCorpus((Source("it", io.BytesIO(text.encode())),), lines)
+    return LargeCorpus((ByteSource("it", io.BytesIO(text.encode())),), lines)
 
 
 def same(mine: object, other: object) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from charseq.text.corpus import Corpus, LargeCorpus, Source
+from charseq.text.corpus import ByteSource, Corpus, LargeCorpus
 from charseq.text.line_detection import SAMPLE_CHARACTERS, resembles_list
 from tests.support.command import Command
 from tests.support.line_texts import LISTS, RUNNING
@@ -38,7 +38,7 @@ def test_a_list_too_large_for_memory_is_recognized_by_its_beginning(kind: str) -
             return block
 
     file = Counted(beginning + b"\xff" * SAMPLE_CHARACTERS)
-    assert resembles_list(LargeCorpus((Source("it", file),)))
+    assert resembles_list(LargeCorpus((ByteSource("it", file),)))
     assert file.taken <= SAMPLE_CHARACTERS + 1
 
 

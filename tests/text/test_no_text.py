@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from charseq.errors import TextError
-from charseq.text.sources import Given
+from charseq.text.sources import TextSource
 from tests.support.command import Command
 
 READERS = ["train", "compare", "inspect-shapes", "inspect-gradients"]
@@ -79,7 +79,10 @@ def test_an_empty_variable_gives_no_text(charseq: Command, monkeypatch: pytest.M
 def test_python_is_answered_alike() -> None:
     import io
 
-    for given, message in ((Given(), "no text was given"), (Given(files=("a.txt",)), "'a.txt' is empty")):
+    for given, message in (
+        (TextSource(), "no text was given"),
+        (TextSource(files=("a.txt",)), "'a.txt' is empty"),
+    ):
         Path("a.txt").touch()
         with pytest.raises(TextError, match=message), given.opened(io.BytesIO()):
             pass

@@ -8,7 +8,7 @@ import pytest
 
 from charseq.errors import TextError
 from charseq.text.corpus import Corpus, LargeCorpus
-from charseq.text.sources import LARGE, Given, gather
+from charseq.text.sources import LARGE, TextSource, gather
 
 
 def read(*files: str, stdin: bytes = b"", lines: bool = False, unit: str = "character") -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def test_a_name_with_a_nul_is_an_error_of_ours() -> None:
 def any_size(
     *files: str, stdin: bytes = b"", lines: bool = False
 ) -> AbstractContextManager[Corpus | LargeCorpus]:
-    return Given(("first",), files, lines).opened(io.BytesIO(stdin))
+    return TextSource(("first",), files, lines).opened(io.BytesIO(stdin))
 
 
 def test_little_text_is_held_in_memory() -> None:

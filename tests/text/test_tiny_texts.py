@@ -14,9 +14,10 @@ from charseq.api import TrainedModel
 from charseq.errors import UsageError
 from charseq.model.model_file import Model
 from charseq.model.network import Network
+from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose
-from charseq.text.sources import Given
-from charseq.training.data import Material
+from charseq.text.sources import TextSource
+from charseq.training.data import TrainingData
 from charseq.training.loop import train
 from tests.support.command import Command
 
@@ -79,14 +80,14 @@ def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charseq.text.corpus.PIECE", 2)
 
 
-def given(way: str, text: str, **how: Any) -> tuple[Given, io.BytesIO]:
+def given(way: str, text: str, **how: Any) -> tuple[TextSource, io.BytesIO]:
     """A text given in one of the ways, and standard input."""
     if way.startswith("file"):
         Path("one.txt").write_bytes(text.encode())
         Path("two.txt").write_bytes(text[::-1].encode())
     texts = {"text": (text,), "texts": (text, text[::-1])}.get(way, ())
     files = {"file": ("one.txt",), "files": ("one.txt", "two.txt"), "standard input": ("-",)}.get(way, ())
-    return Given(texts, files, **how), io.BytesIO(text.encode())
+    return TextSource(texts, files, **how), io.BytesIO(text.encode())
 
 
 @contextlib.contextmanager
@@ -100,23 +101,25 @@ def refused_in_words() -> Iterator[None]:
     assert refusal is None or (refusal.message and refusal.hint)
 
 
-def prepared(source: Given, standard_input: io.BytesIO, options: dict[str, Any]) -> None:
+def prepared(source: TextSource, standard_input: io.BytesIO, options: dict[str, Any]) -> None:
     """Do all that comes before the first update."""
     with refused_in_words(), source.opened(standard_input) as corpus:
         known = source.vocabulary(corpus)
         settings = choose(corpus, len(known), options)
         Network.of(settings, len(known))
-        Material(corpus, known, settings)
+        TrainingData(corpus, known, settings)
 
 
-def trained(source: Given, standard_input: io.BytesIO, options: dict[str, Any], saved: list[Model]) -> None:
+def trained(
+    source: TextSource, standard_input: io.BytesIO, options: dict[str, Any], saved: list[Model]
+) -> None:
     """Train for an epoch, and use the model."""
     saved.clear()
     with refused_in_words(), source.opened(standard_input) as corpus:
         known = source.vocabulary(corpus)
         settings = choose(corpus, len(known), options)
         run: Any = Unwritten()
-        assert list(train(corpus, known, settings, lambda: run, given=source))
+        assert list(train(plan_run(corpus, known, settings, open_folder=lambda: run, source=source)))
     if saved:
         model = TrainedModel(saved[-1], Path("run"))
         assert len(list(model.predictions(length=2))) == 1
@@ -218,10 +221,10 @@ def test_the_length_of_a_text_is_counted_in_its_own_symbols(
     charseq: Command, arguments: tuple[str, ...], size: str
 ) -> None:
     trained = charseq("train", *arguments, "--epochs", "1", "--hidden-size", "2")
-    assert trained.errors.startswith(size), trained.errors
+    assert trained.errors.startswith(f"text: {size}"), trained.errors
     if "--lines" not in arguments:
         compared = charseq("compare", *arguments, "--cells", "gru", "--epochs", "1", "--hidden-size", "2")
-        assert compared.errors.startswith(size), compared.errors
+        assert size in compared.errors.splitlines()[0], compared.errors
 
 
 def test_bytes_of_half_a_character_are_shown_as_bytes(charseq: Command) -> None:

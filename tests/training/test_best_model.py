@@ -12,7 +12,7 @@ from charseq.runs.folder import new_run
 from charseq.settings.defaults import choose
 from charseq.text.corpus import Corpus
 from charseq.text.vocabulary import Vocabulary
-from charseq.training.best_model import LARGEST_PART, Keeper, Measures
+from charseq.training.best_model import SAVING_SHARE, BestModel, Measurement
 from charseq.training.evaluation import Evaluation
 from tests.support.training import epochs, events_of, learner_of
 
@@ -27,11 +27,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def keeper_of(*, chooses: bool, save_every: float = 30.0) -> Keeper:
+def best_of(*, by_validation: bool, save_every: float = 30.0) -> BestModel:
     vocabulary = Vocabulary.of(CORPUS.sequences)
     settings = choose(CORPUS, len(vocabulary), {"hidden_size": 8, "sequence_length": 8, "cell": "gru"})
     learner = learner_of(CORPUS, sequence_length=8, cell="gru")
-    return Keeper(CORPUS, vocabulary, settings, learner, "h", save_every, chooses=chooses)
+    return BestModel(CORPUS, vocabulary, settings, learner, "h", save_every, by_validation=by_validation)
 
 
 def evaluation(*costs: float) -> Evaluation:
@@ -39,25 +39,25 @@ def evaluation(*costs: float) -> Evaluation:
 
 
 def test_the_initial_weights_are_the_best_of_a_validation_until_they_are_beaten() -> None:
-    keeper = keeper_of(chooses=True)
-    keeper.begin_with(evaluation(12.0, 14.0))
-    assert keeper.best == Measures(validation_loss=1.3, selection_loss=1.3)
-    keeper.begin_with(evaluation(1.0))
-    assert keeper.best.validation_loss == 0.1
+    best = best_of(by_validation=True)
+    best.start_from(evaluation(12.0, 14.0))
+    assert best.measurement == Measurement(validation_loss=1.3, selection_loss=1.3)
+    best.start_from(evaluation(1.0))
+    assert best.measurement.validation_loss == 0.1
 
 
 def test_initial_weights_are_no_measure_where_the_validation_does_not_choose() -> None:
-    keeper = keeper_of(chooses=False)
-    keeper.begin_with(evaluation(12.0))
-    assert keeper.best == Measures()
+    best = best_of(by_validation=False)
+    best.start_from(evaluation(12.0))
+    assert best.measurement == Measurement()
 
 
 def test_a_measured_epoch_is_not_replaced_by_the_initial_weights() -> None:
-    keeper = keeper_of(chooses=True)
+    best = best_of(by_validation=True)
     (event,) = epochs(events_of("hihello " * 30, epochs=1, sequence_length=8, hidden_size=8))
-    keeper.take(measured(event, 1.5))
-    keeper.begin_with(evaluation(1.0))
-    assert keeper.best.validation_loss == 1.5
+    best.update(measured(event, 1.5))
+    best.start_from(evaluation(1.0))
+    assert best.measurement.validation_loss == 1.5
 
 
 def measured(event: Epoch, loss: float, number: int = 1) -> Epoch:
@@ -66,49 +66,49 @@ def measured(event: Epoch, loss: float, number: int = 1) -> Epoch:
 
 
 def test_a_save_is_due_after_a_pause_that_starts_again_with_every_save(clock: list[float]) -> None:
-    keeper = keeper_of(chooses=False)
+    best = best_of(by_validation=False)
     run = new_run("gru", Path("out"))
-    assert due_after(keeper, clock, 0, 29, 1) == [False, False, True]
-    keeper.save(run, None)
-    assert keeper.saved
-    assert keeper.seconds == 0
+    assert due_after(best, clock, 0, 29, 1) == [False, False, True]
+    best.save(run, None)
+    assert best.saved
+    assert best.save_seconds == 0
     assert read(run.model).network.cell_name == "gru"
-    assert due_after(keeper, clock, 0, 29, 1) == [False, False, True]
-    keeper.postpone()
-    assert due_after(keeper, clock, 0, 29, 1) == [False, False, True]
+    assert due_after(best, clock, 0, 29, 1) == [False, False, True]
+    best.postpone()
+    assert due_after(best, clock, 0, 29, 1) == [False, False, True]
 
 
-def due_after(keeper: Keeper, clock: list[float], *pauses: float) -> list[bool]:
+def due_after(best: BestModel, clock: list[float], *pauses: float) -> list[bool]:
     """Whether a save is due after each of some more seconds."""
     due = []
     for pause in pauses:
         clock[0] += pause
-        due.append(keeper.is_due)
+        due.append(best.save_is_due)
     return due
 
 
 def test_saving_takes_at_most_a_fiftieth_of_the_time(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper = keeper_of(chooses=False, save_every=0.0)
-    assert keeper.seconds > 0
+    best = best_of(by_validation=False, save_every=0.0)
+    assert best.save_seconds > 0
     run = new_run("gru", Path("out"))
 
     def slow(*_: object) -> None:
         clock[0] += 2
 
     monkeypatch.setattr("charseq.training.best_model.write", slow)
-    keeper.save(run, None)
-    assert keeper.seconds == 2
-    assert due_after(keeper, clock, 2 / LARGEST_PART - 1, 1) == [False, True]
+    best.save(run, None)
+    assert best.save_seconds == 2
+    assert due_after(best, clock, 2 / SAVING_SHARE - 1, 1) == [False, True]
 
 
 def test_a_worse_epoch_leaves_the_best_as_it_is_but_measured() -> None:
-    keeper = keeper_of(chooses=True)
-    keeper.begin_with(evaluation(1.0))
+    best = best_of(by_validation=True)
+    best.start_from(evaluation(1.0))
     (event,) = epochs(events_of("hihello " * 30, epochs=1, sequence_length=8, hidden_size=8))
-    keeper.take(measured(event, 1.5))
-    assert keeper.best == Measures(validation_loss=0.1, selection_loss=0.1, measured=True)
+    best.update(measured(event, 1.5))
+    assert best.measurement == Measurement(validation_loss=0.1, selection_loss=0.1, measured=True)
 
 
 def test_of_memorized_text_the_most_accurate_epoch_is_the_best_and_of_equal_ones_that_of_least_loss() -> None:
@@ -116,10 +116,10 @@ def test_of_memorized_text_the_most_accurate_epoch_is_the_best_and_of_equal_ones
     vocabulary = Vocabulary.of(corpus.sequences)
     settings = choose(corpus, len(vocabulary), {"hidden_size": 8, "cell": "gru"})
     learner = learner_of(corpus, cell="gru")
-    keeper = Keeper(corpus, vocabulary, settings, learner, "h", 30.0, chooses=False)
+    best = BestModel(corpus, vocabulary, settings, learner, "h", 30.0, by_validation=False)
     (event,) = epochs(events_of("hihello", epochs=1, hidden_size=8))
-    best = []
+    ranked = []
     for accuracy, loss in ((0.0, 1.0), (0.5, 2.0), (0.5, 1.9), (0.4, 0.1), (0.5, 1.9)):
-        keeper.take(Epoch(**{**vars(event), "accuracy": accuracy, "loss": loss}))
-        best.append((keeper.best.accuracy, keeper.best.loss))
-    assert best == [(0.0, 1.0), (0.5, 2.0), (0.5, 1.9), (0.5, 1.9), (0.5, 1.9)]
+        best.update(Epoch(**{**vars(event), "accuracy": accuracy, "loss": loss}))
+        ranked.append((best.measurement.accuracy, best.measurement.loss))
+    assert ranked == [(0.0, 1.0), (0.5, 2.0), (0.5, 1.9), (0.5, 1.9), (0.5, 1.9)]

@@ -1,4 +1,4 @@
-"""The cells in C are held equal to the steps that define them."""
+"""The cells in C compute what the steps that define them compute."""
 
 import ctypes
 import math
@@ -14,7 +14,8 @@ from charseq.cells.cell import Cell, shape_of, unroll
 from charseq.cells.ops import OneHot
 from charseq.errors import UsageError
 from charseq.training.kernels import native as kernels
-from charseq.training.kernels.select import way_for
+from charseq.training.kernels import select
+from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="installed without a C compiler")
@@ -22,21 +23,21 @@ pytestmark = pytest.mark.skipif(native.library() is None, reason="installed with
 CPU = torch.device("cpu")
 SMALL = {"B": 2, "T": 3, "I": 5, "H": 7}
 ODD = {"B": 19, "T": 5, "I": 11, "H": 67}
-"""Rows that fill no tile, and columns that fill no panel."""
-every_cell = pytest.mark.parametrize("cell", [CELLS[name] for name in native.KERNELS], ids=native.KERNELS)
+"""Sizes that are no multiple of a tile or a panel."""
+every_cell = pytest.mark.parametrize("cell", [CELLS[name] for name in native.kernels()], ids=native.kernels())
 sizes = pytest.mark.parametrize("sizes", [SMALL, ODD, {**ODD, "B": 1}], ids=["small", "odd", "one row"])
 starts = pytest.mark.parametrize("start", ["zero", "carried"])
 inputs = pytest.mark.parametrize("one_hot", [False, True], ids=["vectors", "one-hot"])
-BUILDS = [name for name in native.BUILDS if native.can_run(name)]
+BUILDS = [level for level in native.BUILDS if native.can_run(level)]
 
 
-@pytest.fixture(params=BUILDS, ids=lambda name: native.BUILDS[name].rpartition(".")[2])
+@pytest.fixture(params=BUILDS, ids=lambda level: native.BUILDS[level].rpartition(".")[2])
 def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
-    """Every build that this processor can run, in turn."""
-    opened = native.opened(request.param)
-    assert opened is not None
-    monkeypatch.setattr(kernels, "library", lambda: opened)
-    return opened
+    """Each build that this processor can run."""
+    lib = native.open_build(request.param)
+    assert lib is not None
+    monkeypatch.setattr(kernels, "library", lambda: lib)
+    return lib
 
 
 def draw(*shape: int) -> Tensor:
@@ -44,14 +45,14 @@ def draw(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=generator) / math.sqrt(shape[-1])
 
 
-def setting(cell: Cell, sizes: dict[str, int], start: str, dtype: torch.dtype) -> tuple[Any, Any, Any]:
-    """Weights, one sequence of ids, a state; leaves of one type, the same numbers whatever it is."""
+def inputs_for(cell: Cell, sizes: dict[str, int], start: str, dtype: torch.dtype) -> tuple[Any, Any, Any]:
+    """Weights, ids [B T] and a state; the values are the same for every type."""
     w = {name: draw(*shape_of(param.axes, sizes)) for name, param in cell.params.items()}
     ids = torch.randint(sizes["I"], (sizes["B"], sizes["T"]), generator=torch.Generator().manual_seed(1))
     state = cell.start(TORCH, sizes["B"], sizes["H"], w["W_x"])
     if start == "carried":
         state = cell.state(*(draw(*shape_of(cell.axes_of(f), sizes)) for f in cell.state._fields))
-        if cell.name == "slstm":  # its normaliser is a sum of exponentials; one row has not begun
+        if cell.name == "slstm":  # n is a sum of exponentials; one row is before its first step
             n = state.n.abs() + 0.5
             n[0] = 0
             state = state._replace(n=n)
@@ -62,17 +63,17 @@ def setting(cell: Cell, sizes: dict[str, int], start: str, dtype: torch.dtype) -
     )
 
 
-def outcome(way: Any, cell: Cell, sizes: dict[str, int], start: str, one_hot: bool) -> list[Tensor]:
-    """Outputs, the final state, and the gradients of a cost that all of them make, by all that goes in."""
-    w, ids, state = setting(cell, sizes, start, torch.float64 if way is unroll else torch.float32)
+def results_of(run: Any, cell: Cell, sizes: dict[str, int], start: str, one_hot: bool) -> list[Tensor]:
+    """Outputs, final state, and the gradients of a cost that depends on all of them."""
+    w, ids, state = inputs_for(cell, sizes, start, torch.float64 if run is unroll else torch.float32)
     xs: Any = TORCH.one_hot(ids, sizes["I"], w["W_x"])
     leaves = [*w.values(), *state]
     if not one_hot:
         xs = (xs + 0.1).requires_grad_()
         leaves.append(xs)
-    elif way is not unroll:
+    elif run is not unroll:
         xs = OneHot(TORCH, ids, w["W_x"], sizes["I"])
-    hs, final = way(cell, TORCH, w, xs, state)
+    hs, final = run(cell, TORCH, w, xs, state)
     cost = (hs * torch.arange(hs.numel()).view(hs.shape).cos()).sum()
     cost = cost + sum((field * (i + 2)).sum() for i, field in enumerate(final))
     return [hs, *final, *torch.autograd.grad(cost, leaves, materialize_grads=True)]
@@ -86,15 +87,15 @@ def outcome(way: Any, cell: Cell, sizes: dict[str, int], start: str, one_hot: bo
 def test_outputs_final_state_and_gradients_equal_those_of_the_step(
     cell: Cell, sizes: dict[str, int], start: str, one_hot: bool
 ) -> None:
-    expected = outcome(unroll, cell, sizes, start, one_hot)
-    for exact, found in zip(expected, outcome(kernels.unroll, cell, sizes, start, one_hot), strict=True):
-        torch.testing.assert_close(found.double(), exact, atol=2e-5, rtol=2e-5)
+    expected = results_of(unroll, cell, sizes, start, one_hot)
+    for exact, result in zip(expected, results_of(kernels.unroll, cell, sizes, start, one_hot), strict=True):
+        torch.testing.assert_close(result.double(), exact, atol=2e-5, rtol=2e-5)
 
 
 @every_cell
 @pytest.mark.usefixtures("build")
-def test_two_pieces_equal_the_whole_to_the_bit(cell: Cell) -> None:
-    w, ids, state = setting(cell, ODD, "carried", torch.float32)
+def test_two_pieces_give_the_same_bits_as_the_whole(cell: Cell) -> None:
+    w, ids, state = inputs_for(cell, ODD, "carried", torch.float32)
     whole, first, second = (OneHot(TORCH, part, w["W_x"], ODD["I"]) for part in (ids, ids[:, :2], ids[:, 2:]))
     hs, final = kernels.unroll(cell, TORCH, w, whole, state)
     before, between = kernels.unroll(cell, TORCH, w, first, state)
@@ -109,15 +110,15 @@ def test_the_number_of_threads_changes_no_bit(cell: Cell, monkeypatch: pytest.Mo
     results = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(kernels, "_threads", lambda rows, threads=threads: threads)
-        results.append(outcome(kernels.unroll, cell, ODD, "carried", True))
+        results.append(results_of(kernels.unroll, cell, ODD, "carried", True))
     for one, two, three in zip(*results, strict=True):
         assert torch.equal(one, two)
         assert torch.equal(one, three)
 
 
 @every_cell
-def test_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(cell: Cell) -> None:
-    w, ids, state = setting(cell, ODD, "carried", torch.float32)
+def test_a_row_has_the_same_bits_whatever_the_other_rows(cell: Cell) -> None:
+    w, ids, state = inputs_for(cell, ODD, "carried", torch.float32)
     all_rows, _ = kernels.unroll(cell, TORCH, w, OneHot(TORCH, ids, w["W_x"], ODD["I"]), state)
     for rows in (slice(3, 4), slice(3, 5), slice(0, 7)):
         some = cell.state(*(field[rows] for field in state))
@@ -127,8 +128,8 @@ def test_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(cell: Cell) -> N
 
 @every_cell
 @pytest.mark.usefixtures("build")
-def test_large_numbers_stay_numbers_and_what_is_none_stays_none(cell: Cell) -> None:
-    w, ids, state = setting(cell, SMALL, "zero", torch.float32)
+def test_large_inputs_give_finite_outputs_and_nan_gives_nan(cell: Cell) -> None:
+    w, ids, state = inputs_for(cell, SMALL, "zero", torch.float32)
     one_hot = TORCH.one_hot(ids, SMALL["I"], w["W_x"])
     exact = {name: value.detach().double() for name, value in w.items()}
     start = cell.state(*(field.detach().double() for field in state))
@@ -141,8 +142,8 @@ def test_large_numbers_stay_numbers_and_what_is_none_stays_none(cell: Cell) -> N
 
 
 @every_cell
-def test_without_gradients_the_outputs_are_the_same(cell: Cell) -> None:
-    w, ids, state = setting(cell, ODD, "carried", torch.float32)
+def test_outputs_without_gradients_are_the_same(cell: Cell) -> None:
+    w, ids, state = inputs_for(cell, ODD, "carried", torch.float32)
     xs = OneHot(TORCH, ids, w["W_x"], ODD["I"])
     expected, _ = kernels.unroll(cell, TORCH, w, xs, state)
     with torch.no_grad():
@@ -150,75 +151,76 @@ def test_without_gradients_the_outputs_are_the_same(cell: Cell) -> None:
     assert torch.equal(hs, expected)
 
 
-def test_a_sequence_is_gone_back_over_once() -> None:
+def test_the_backward_pass_runs_only_once() -> None:
     cell = CELLS["gru"]
-    w, ids, state = setting(cell, SMALL, "zero", torch.float32)
+    w, ids, state = inputs_for(cell, SMALL, "zero", torch.float32)
     hs, _ = kernels.unroll(cell, TORCH, w, OneHot(TORCH, ids, w["W_x"], SMALL["I"]), state)
     hs.sum().backward(retain_graph=True)  # type: ignore[no-untyped-call]
     with pytest.raises(RuntimeError, match="only once"):
         hs.sum().backward()  # type: ignore[no-untyped-call]
 
 
-def test_other_types_are_refused() -> None:
-    w, ids, state = setting(CELLS["gru"], SMALL, "zero", torch.float64)
+def test_other_types_are_rejected() -> None:
+    w, ids, state = inputs_for(CELLS["gru"], SMALL, "zero", torch.float64)
     with pytest.raises(TypeError, match="float64"):
         kernels.unroll(CELLS["gru"], TORCH, w, OneHot(TORCH, ids, w["W_x"], SMALL["I"]), state)
 
 
-def test_it_is_taken_where_it_is_and_torch_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert way_for(CELLS["gru"], CPU)[:2] == ("fused", "native")
-    assert way_for(CELLS["mlstm"], CPU)[:2] == ("fused", "attention")
-    assert way_for(CELLS["gru"], torch.device("cuda"))[:2] == ("fused", "torch")
-    with pytest.raises(UsageError, match="not mlstm"):
-        way_for(CELLS["mlstm"], CPU, "native")
-    monkeypatch.setattr(kernels, "library", lambda: None)
-    assert way_for(CELLS["gru"], CPU)[:2] == ("fused", "torch")
-    assert way_for(CELLS["slstm"], CPU)[:2] == ("stepped", "step")
-    with pytest.raises(UsageError, match="no C compiler"):
-        way_for(CELLS["gru"], CPU, "native")
+def test_native_kernels_are_chosen_where_they_exist_and_torch_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert select_path(CELLS["gru"], CPU)[:2] == ("fused", "native")
+    assert select_path(CELLS["mlstm"], CPU)[:2] == ("fused", "attention")
+    assert select_path(CELLS["gru"], torch.device("cuda"))[:2] == ("fused", "torch")
+    with pytest.raises(UsageError, match="no kernel for mlstm"):
+        select_path(CELLS["mlstm"], CPU, "native")
+    for module in (kernels, select):
+        monkeypatch.setattr(module, "kernels", dict)
+    assert select_path(CELLS["gru"], CPU)[:2] == ("fused", "torch")
+    assert select_path(CELLS["slstm"], CPU)[:2] == ("stepped", "step")
+    with pytest.raises(UsageError, match="without a C compiler"):
+        select_path(CELLS["gru"], CPU, "native")
 
 
-def dropped(part: float, seed: int, x: Tensor) -> Tensor:
-    return kernels.dropout(x, part, torch.Generator().manual_seed(seed))
+def dropped(p: float, seed: int, x: Tensor) -> Tensor:
+    return kernels.dropout(x, p, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
-def test_dropout_leaves_out_the_part_that_it_is_told_and_keeps_the_mean(part: float) -> None:
-    found = dropped(part, 0, torch.ones(20, 31, 500))
-    kept = found > 0
-    assert kept.float().mean().item() == pytest.approx(1 - part, abs=0.004)
-    torch.testing.assert_close(found[kept], torch.full_like(found[kept], 1 / (1 - part)))
-    assert kept.float().mean((0, 1)).std().item() == pytest.approx(
-        math.sqrt(part * (1 - part) / 620), rel=0.2
-    )
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_zeroes_elements_with_its_probability_and_preserves_the_mean(p: float) -> None:
+    result = dropped(p, 0, torch.ones(20, 31, 500))
+    kept = result > 0
+    assert kept.float().mean().item() == pytest.approx(1 - p, abs=0.004)
+    torch.testing.assert_close(result[kept], torch.full_like(result[kept], 1 / (1 - p)))
+    assert kept.float().mean((0, 1)).std().item() == pytest.approx(math.sqrt(p * (1 - p) / 620), rel=0.2)
 
 
-def test_dropout_is_another_one_every_time_and_the_same_for_the_same_seed() -> None:
+def test_dropout_masks_are_independent_and_the_same_for_the_same_seed() -> None:
     x = torch.ones(20, 31, 500)
     generator = torch.Generator().manual_seed(0)
     first, second = (kernels.dropout(x, 0.5, generator) for _ in range(2))
     assert torch.equal(first, dropped(0.5, 0, x))
     both = torch.stack([first.flatten(), second.flatten()])
     assert abs(torch.corrcoef(both)[0, 1].item()) < 0.01
-    neighbours = torch.stack([first.flatten()[1:], first.flatten()[:-1]])
-    assert abs(torch.corrcoef(neighbours)[0, 1].item()) < 0.01
+    neighbors = torch.stack([first.flatten()[1:], first.flatten()[:-1]])
+    assert abs(torch.corrcoef(neighbors)[0, 1].item()) < 0.01
 
 
-def test_dropout_passes_back_what_it_let_through_however_it_lies_in_memory() -> None:
+def test_the_backward_pass_of_dropout_uses_the_same_mask_for_any_memory_layout() -> None:
     for x in (torch.randn(3, 5, 7), torch.randn(5, 3, 7).transpose(0, 1)):
         x.requires_grad_()
-        found = dropped(0.5, 2, x)
-        (gradient,) = torch.autograd.grad((found * 3).sum(), x)
-        torch.testing.assert_close(gradient, torch.where(found == 0, 0.0, 6.0))
-        torch.testing.assert_close(found, torch.where(found == 0, 0.0, 2 * x.detach()))
+        result = dropped(0.5, 2, x)
+        (gradient,) = torch.autograd.grad((result * 3).sum(), x)
+        torch.testing.assert_close(gradient, torch.where(result == 0, 0.0, 6.0))
+        torch.testing.assert_close(result, torch.where(result == 0, 0.0, 2 * x.detach()))
 
 
 def test_dropout_is_the_same_for_any_number_of_threads() -> None:
     x, before = torch.randn(11, 13, 17), torch.get_num_threads()
-    found = []
+    results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        found.append(dropped(0.3, 1, x))
+        results.append(dropped(0.3, 1, x))
     torch.set_num_threads(before)
-    assert torch.equal(found[0], found[1])
-    assert torch.equal(found[0], found[2])
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])

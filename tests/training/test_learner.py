@@ -56,15 +56,15 @@ def test_a_recovery_starts_the_average_from_the_restored_weights() -> None:
     sound = learner.parameters.copy()
     for _ in range(5):
         learner.update(batch_of([1, 0, 2], fresh=[True]), None, 0.1)
-    learner.recover(sound)
-    with learner.settled():
+    learner.restore_weights(sound)
+    with learner.averaged_weights():
         assert all(map(torch.equal, learner.parameters.flat, sound))
 
 
 def test_weight_decay_continues_after_a_recovery() -> None:
     learner = learner_of(CORPUS, optimizer="adam", weight_decay=0.5)
     sound = learner.parameters.copy()
-    learner.recover(sound)
+    learner.restore_weights(sound)
     learner.parameters.zero_gradients()
     learner.optimizer.update(learner.parameters.gradients, 0.1)
     for decayed, weights in zip(learner.parameters.flat, sound, strict=True):
@@ -106,7 +106,7 @@ def test_every_held_out_sequence_is_evaluated_from_the_initial_state(monkeypatch
     for positions in (100, 30):
         held_out.limit(positions)
         measured = learner.evaluate(held_out)
-        alone = [learner.measure_whole([sequence]) for sequence in held_out.sequences]
+        alone = [learner.evaluate_strings([sequence]) for sequence in held_out.sequences]
         lengths = held_out.sequences.positions
         assert (measured.costs / lengths).tolist() == pytest.approx([one.loss for one in alone], rel=1e-5)
         assert (measured.correct / lengths).tolist() == pytest.approx([one.accuracy for one in alone])
@@ -116,8 +116,8 @@ def test_strings_are_measured_in_groups_as_they_are_alone(monkeypatch: pytest.Mo
     monkeypatch.setattr("charseq.training.learner.EVALUATED_AT_ONCE", 2)
     learner = learner_of(CORPUS)
     strings = [np.arange(length) % 5 for length in (4, 3, 5, 4, 2)]
-    together = learner.measure_whole(strings)
-    alone = [learner.measure_whole([string]) for string in strings]
+    together = learner.evaluate_strings(strings)
+    alone = [learner.evaluate_strings([string]) for string in strings]
     assert together.predictions == [prediction for one in alone for prediction in one.predictions]
     lengths = [len(string) - 1 for string in strings]
     assert together.loss == pytest.approx(np.average([one.loss for one in alone], weights=lengths), rel=1e-5)
@@ -140,7 +140,7 @@ def test_dropout_is_the_native_one_for_the_native_kernel_only(monkeypatch: pytes
     monkeypatch.setattr("charseq.training.kernels.native.dropout", lambda hs, *_: hs * 7)
     hs = torch.ones(2, 3)
     assert not torch.equal(learner._drop(hs), hs * 7)
-    monkeypatch.setattr(learner, "_way", learner._way._replace(kernel="native"))
+    monkeypatch.setattr(learner, "_path", learner._path._replace(kernel="native"))
     assert torch.equal(learner._drop(hs), hs * 7)
 
 
@@ -150,7 +150,7 @@ def test_dropout_acts_between_layers_while_training_only() -> None:
     first, second = (float(learner.update(batch, None, 0.0)[0]) for _ in range(2))
     assert first != second
     strings = [np.array([1, 0, 2, 3])]
-    assert learner.measure_whole(strings).loss == learner.measure_whole(strings).loss
+    assert learner.evaluate_strings(strings).loss == learner.evaluate_strings(strings).loss
 
 
 def test_the_average_of_the_weights_moves_quickly_while_it_is_young() -> None:
@@ -168,5 +168,5 @@ def test_the_average_of_the_weights_moves_quickly_while_it_is_young() -> None:
 
 @pytest.mark.parametrize(("optimizer", "slots"), [("sgd", 0), ("adam", 2), ("adamw", 2), ("rmsprop", 1)])
 def test_an_optimizer_saves_as_many_tensors_as_it_needs(optimizer: str, slots: int) -> None:
-    names = learner_of(CORPUS, optimizer=optimizer).kept()
+    names = learner_of(CORPUS, optimizer=optimizer).checkpoint_tensors()
     assert len({name.split(".")[1] for name in names if name.startswith("optimizer.")}) == slots

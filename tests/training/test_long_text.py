@@ -12,7 +12,7 @@ import torch
 from charseq.cells import CELLS
 from charseq.events import Progress, Start
 from charseq.inference.continuation import continuation
-from charseq.inference.sampling import Choice
+from charseq.inference.sampling import SamplingParams
 from charseq.model.numpy_ops import NUMPY, SeededDraw, log_softmax
 from charseq.text.batches import Windows
 from charseq.text.corpus import Corpus
@@ -26,7 +26,7 @@ def test_a_longer_text_is_learned_in_windows_with_a_validation_loss() -> None:
     assert all(loss is not None for loss in losses)
     assert losses[-1] < losses[0]  # type: ignore[operator]
     assert ended(events).validation_loss == min(losses)  # type: ignore[type-var]
-    assert not model().learned
+    assert not model().memorized
     assert model().opening == "0"
 
 
@@ -72,7 +72,7 @@ def test_an_average_of_the_weights_is_what_is_measured_and_kept() -> None:
     learner.update(batch, None, 0.1)
     present = learner.parameters.copy()
     decay = 2 / 11  # of the first update
-    with learner.settled():
+    with learner.averaged_weights():
         for flat, before, after in zip(learner.parameters.flat, first, present, strict=True):
             torch.testing.assert_close(flat, decay * before + (1 - decay) * after)
     for flat, after in zip(learner.parameters.flat, present, strict=True):
@@ -184,7 +184,10 @@ def test_lines_learn_where_they_begin_and_end() -> None:
     events = events_of(*names, lines=True, cell="lstm", epochs=600, patience=0, hidden_size=32)
     trained = model()
     assert trained.vocabulary.boundary
-    made = {"".join(s.character for s in continuation(trained, "", Choice(0.5), sample=i)) for i in range(20)}
+    made = {
+        "".join(s.character for s in continuation(trained, "", SamplingParams(0.5), sample=i))
+        for i in range(20)
+    }
     assert made <= set(names)
     assert len(made) > 1
     assert isinstance(events[0], Start)

@@ -13,13 +13,12 @@ from charseq.cells import CELLS
 from charseq.errors import UsageError
 from charseq.events import Epoch, Event, Start
 from charseq.model.numpy_ops import NUMPY, log_softmax
-from charseq.runs.folder import Run, new_run
+from charseq.runs.folder import Run
+from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose
 from charseq.text.corpus import Corpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.loop import train
-from charseq.training.metrics import Tally
-from charseq.training.position import Counts, Place
 from tests.support.training import ended, epochs, events_of, greedily, model
 
 
@@ -91,16 +90,6 @@ def test_of_equal_epochs_the_first_is_kept() -> None:
     assert ended(events).epoch == 1
 
 
-def test_epochs_with_an_error_between_them_are_not_counted_together_as_correct() -> None:
-    device = torch.device("cpu")
-    place = Place(Counts(), Tally(device), None, device)
-    counted = []
-    for right in (True, True, False, True):
-        place.begin_epoch(right=right)
-        counted.append(place.counts.epochs_right)
-    assert counted == [1, 2, 0, 1]
-
-
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.5, "layers": 2}, {"embedding_size": 3}])
 def test_the_same_command_gives_the_same_bytes(options: dict[str, Any]) -> None:
     contents = set()
@@ -152,10 +141,10 @@ def test_a_stop_ends_the_run_after_the_update_and_saves() -> None:
 def test_a_run_whose_folder_is_removed_is_saved_all_the_same() -> None:
     corpus = Corpus(("ab",))
     settings = choose(corpus, 2, {"epochs": 3})
-    for event in train(corpus, Vocabulary.of(corpus.sequences), settings, lambda: new_run("gru")):
+    for event in train(plan_run(corpus, Vocabulary.of(corpus.sequences), settings)):
         if isinstance(event, Epoch):
             shutil.rmtree("runs", ignore_errors=True)
-    assert model("runs/0001-gru").learned == ("ab",)
+    assert model("runs/0001-gru").memorized == ("ab",)
 
 
 def test_the_log_holds_every_event_but_what_the_clock_says() -> None:
@@ -188,7 +177,8 @@ def test_a_run_that_cannot_be_written_fails_before_it_trains() -> None:
 
     corpus = Corpus(("ab",))
     vocabulary = Vocabulary.of(corpus.sequences)
-    events: Iterator[Event] = train(corpus, vocabulary, choose(corpus, 2, {}), refuse)
+    plan = plan_run(corpus, vocabulary, choose(corpus, 2, {}), open_folder=refuse)
+    events: Iterator[Event] = train(plan)
     with pytest.raises(UsageError):
         next(events)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from charseq.training.optimizer import OPTIMIZERS, scheduled
+from charseq.training.optimizer import OPTIMIZERS
+from charseq.training.schedule import scheduled
 
 THEIRS: dict[str, Any] = {
     "adam": lambda p: torch.optim.Adam(p, lr=0.01),

@@ -13,7 +13,7 @@ from tests.support.training import LONG, ended, epochs, events_of, model
 
 @pytest.fixture
 def reports(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.training.loop.PLACES_BETWEEN_REPORTS", 500)
+    monkeypatch.setattr("charseq.training.loop.POSITIONS_BETWEEN_REPORTS", 500)
 
 
 @pytest.mark.usefixtures("reports")

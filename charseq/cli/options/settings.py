@@ -1,63 +1,123 @@
-"""The options that settle a training, once for every command that trains."""
+"""Options generated from the settings of a dataclass."""
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
 
-from charseq.cli.options import shared
-from charseq.cli.options import train as training
+import typer
 
-SETTINGS: dict[str, tuple[Any, Any]] = {
-    "validation": (training.ValidationOption, None),
-    "validation_split": (training.ValidationSplitOption, "spread"),
-    "hidden_size": (training.HiddenSizeOption, None),
-    "layers": (shared.LayersOption, None),
-    "dropout": (training.DropoutOption, None),
-    "embedding_size": (shared.EmbeddingSizeOption, None),
-    "head": (shared.HeadOption, "linear"),
-    "residual": (shared.ResidualOption, None),
-    "layer_norm": (shared.LayerNormOption, None),
-    "tie_weights": (shared.TieWeightsOption, False),
-    "initial_state": (shared.InitialStateOption, "zero"),
-    "epochs": (training.EpochsOption, None),
-    "time_limit": (training.TimeLimitOption, None),
-    "learning_rate": (training.LearningRateOption, None),
-    "schedule": (training.ScheduleOption, None),
-    "optimizer": (training.OptimizerOption, "adam"),
-    "warm_up": (training.WarmUpOption, None),
-    "weight_decay": (training.WeightDecayOption, None),
-    "average": (training.AverageOption, None),
-    "precision": (training.PrecisionOption, "auto"),
-    "kernel": (training.KernelOption, "auto"),
-    "clip": (training.ClipOption, 1.0),
-    "batch_size": (training.BatchSizeOption, None),
-    "sequence_length": (training.SequenceLengthOption, None),
-    "stride": (training.StrideOption, None),
-    "seed": (shared.SeedOption, 0),
-    "device": (training.DeviceOption, "auto"),
-}
-"""Option type and default by the name of the setting; None leaves it to the text."""
+from charseq.cli import completions, text_input
+from charseq.cli.options.parsers import filled, number, seconds, whole
+from charseq.cli.options.shared import option
+from charseq.settings.setting import Setting, option_name, settings_of
+
+T = TypeVar("T")
+
+METAVARS: Mapping[Any, str] = {int: "N", float: "FLOAT", str: "STRING"}
+COMPLETIONS: Mapping[str, Callable[[str], list[str]]] = {"cell": completions.cells}
 
 
-def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options in place of its parameter `given`, which receives their values by name."""
-    signature = inspect.signature(command)
-    mine = {
-        name: inspect.Parameter(
-            name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=kind, default=default
-        )
-        for name, (kind, default) in SETTINGS.items()
+@dataclass(frozen=True)
+class Asked(Generic[T]):
+    """The settings that options ask for."""
+
+    settings: T
+    """All settings; those that no option sets have their declared defaults."""
+    explicit: Mapping[str, Any]
+    """The settings from the command line, the environment or a configuration file, by name."""
+
+
+def takes_settings(
+    kind: type[T],
+    *,
+    only: Collection[str] | None = None,
+    without: Collection[str] = (),
+    defaults: Mapping[str, str] = {},
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each setting of a dataclass, in place of its parameter `asked`.
+
+    `asked` receives them as Asked[kind].  `only` and `without` select settings by name; `defaults` describes
+    defaults of this command in words, where they differ.  The command needs a parameter `context`.
+    """
+    settings = {
+        name: setting
+        for name, setting in settings_of(kind).items()
+        if setting.help and (only is None or name in only) and name not in without
     }
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        parameters += mine.values() if parameter.name == "given" else [parameter]
 
-    @functools.wraps(command)
-    def run(**values: Any) -> None:
-        given = {name: values.pop(name) for name in SETTINGS}
-        command(**values, given=given)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command)
+        parameters: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            if parameter.name == "asked":
+                parameters += (_parameter(setting, defaults) for setting in settings.values())
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
+        @functools.wraps(command)
+        def run(*, context: typer.Context, **values: Any) -> None:
+            explicit = dict(_explicit(context, settings, values))
+            others = {name: value for name, value in values.items() if name not in settings}
+            command(context=context, **others, asked=Asked(kind(**explicit), explicit))
+
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+def _explicit(
+    context: typer.Context, settings: Mapping[str, Setting], values: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    for name, setting in settings.items():
+        source = context.get_parameter_source(name)
+        if setting.is_list:
+            if items := text_input.from_environment(values[name], name.upper()):
+                yield name, items
+        elif source and source.name != "DEFAULT":
+            yield name, values[name]
+
+
+def _parameter(setting: Setting, defaults: Mapping[str, str]) -> inspect.Parameter:
+    default_text = defaults.get(setting.name, setting.default_text)
+    default = None if default_text or setting.is_list else setting.default
+    kind = list[str] if setting.is_list else setting.type
+    return inspect.Parameter(
+        setting.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[kind | None if default is None else kind, _option(setting, default_text)],
+        default=default,
+    )
+
+
+def _option(setting: Setting, default_text: str) -> Any:
+    flag = option_name(setting.name)
+    if setting.type is bool and default_text:
+        flag += f"/--no-{flag.removeprefix('--')}"
+    details: dict[str, Any] = {}
+    if setting.name in COMPLETIONS:
+        details["autocompletion"] = COMPLETIONS[setting.name]
+    if metavar := setting.metavar or METAVARS.get(setting.type, ""):
+        details["metavar"] = metavar
+    if parser := _parser(setting):
+        details["parser"] = parser
+    return option(
+        flag,
+        *setting.aliases,
+        help=setting.help,
+        panel=setting.panel,
+        listed=setting.is_list,
+        default=default_text,
+        **details,
+    )
+
+
+def _parser(setting: Setting) -> Callable[[str], Any] | None:
+    if setting.duration:
+        return seconds
+    if setting.bounds:
+        return whole(setting.bounds) if setting.type is int else number(setting.bounds)
+    return filled if setting.type is str or setting.is_list else None

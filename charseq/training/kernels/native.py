@@ -1,7 +1,7 @@
-"""The cells through charseq.native: whole sequences in C on a CPU, each core with rows of its own.
+"""Whole sequences through a cell in the C library, on a CPU, with gradients.
 
-Inputs are one-hot vectors given as ids, whose products with W_x are rows of a table, or vectors, for which
-one large product stands before the recurrence; another one gives the gradient of W_h after it.
+Inputs are ids of one-hot vectors, whose products with W_x are rows of a table, or vectors, which take one
+large product before the recurrence.  The gradient of W_h is one large product after the backward pass.
 """
 
 import ctypes
@@ -17,45 +17,49 @@ from torch.nn import functional
 
 from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot, Ops
-from charseq.native import KERNELS, Kernel, Recurrence, library, threads
+from charseq.native import Kernel, Recurrence, kernels, library, threads
 
-if hasattr(os, "register_at_fork"):  # the pool of torch does not survive a fork either
+if hasattr(os, "register_at_fork"):  # the thread pool of torch does not survive a fork either
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 if threads.forked:
     torch.set_num_threads(1)
 
 
-def is_there(cell: Cell) -> bool:
-    """Whether a cell has a kernel, and this installation has them."""
-    return cell.name in KERNELS and library() is not None
+def is_available(cell: Cell) -> bool:
+    """Tell whether the library is installed and has a kernel for a cell."""
+    return cell.name in kernels()
 
 
 def unroll(
     cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor | OneHot, state: Any
 ) -> tuple[Tensor, State]:
-    """Run a cell in C: xs [B T I], state -> hs [B T H], final state.
+    """Run a cell: xs [B T I], state -> hs [B T H], final state.
 
-    Raises TypeError for what is not float32 on a CPU.
+    Raises TypeError for weights that are not float32 on a CPU.
     """
-    kernel = KERNELS[cell.name]
-    w_x, bias, b_n = w["W_x"], w["b_x"], None
+    kernel, w_x = kernels()[cell.name], w["W_x"]
     if w_x.dtype != torch.float32 or w_x.device.type != "cpu":
-        raise TypeError(f"the native kernels are for float32 on a CPU, not {w_x.dtype} on {w_x.device}")
-    if cell.name == "gru":  # there n comes first, and the part of its bias that r acts on comes later
-        hidden = state.h.shape[1]
-        b_rz, b_n = w["b_h"][: 2 * hidden], w["b_h"][2 * hidden :]
-        bias = (bias + functional.pad(b_rz, (0, hidden))).roll(hidden)
-        w_x = w_x.roll(hidden, 0)
-    elif "b_h" in w:
-        bias = bias + w["b_h"]
+        raise TypeError(f"the native kernels require float32 on a CPU, not {w_x.dtype} on {w_x.device}")
+    bias, h_bias = _biases(kernel, w, state.h.shape[1])
     if isinstance(xs, OneHot):
         ids, x_gates = xs.ids.t().contiguous(), w_x.t() + bias
     else:
         ids, x_gates = None, functional.linear(xs.transpose(0, 1), w_x, bias)
     apply: Callable[..., tuple[Tensor, ...]] = _Recurrence.apply
-    w_h = w["W_h"].contiguous() if kernel.recurrent else None
-    hs, *finals = apply(kernel, torch.is_grad_enabled(), ids, x_gates.contiguous(), w_h, b_n, *state)
+    w_h = w["W_h"].contiguous() if kernel.h_blocks else None
+    hs, *finals = apply(kernel, torch.is_grad_enabled(), ids, x_gates.contiguous(), w_h, h_bias, *state)
     return hs, cell.state(*finals)
+
+
+def _biases(kernel: Kernel, w: Mapping[str, Tensor], hidden: int) -> tuple[Tensor, Tensor | None]:
+    """Return the bias of x_gates, and the part of b_h for the kernel's separate blocks."""
+    if "b_h" not in w:
+        return w["b_x"], None
+    if not kernel.separate_blocks:
+        return w["b_x"] + w["b_h"], None
+    separate = kernel.separate_blocks * hidden
+    added = functional.pad(w["b_h"][:-separate], (0, separate))
+    return w["b_x"] + added, w["b_h"][-separate:]
 
 
 class _Recurrence(torch.autograd.Function):
@@ -65,97 +69,110 @@ class _Recurrence(torch.autograd.Function):
     def forward(
         ctx: Any,
         kernel: Kernel,
-        goes_back: bool,
+        needs_backward: bool,
         ids: Tensor | None,
         x_gates: Tensor,
         w_h: Tensor | None,
-        b_n: Tensor | None,
+        h_bias: Tensor | None,
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
         steps, rows = (x_gates if ids is None else ids).shape[:2]
-        size = state[0].shape[1]
-        fields = [first.new_empty(steps + 1, rows, size) for first in state]
-        for field, first in zip(fields, state, strict=True):
-            field[0] = first
-        slots = x_gates.new_empty(steps, rows, kernel.slots * size) if goes_back else None
-        told = Recurrence(kernel.number, _threads(rows), steps, rows, size)
-        told.ids, told.x_gates, told.w_h, told.b_n, told.slots = map(_at, (ids, x_gates, w_h, b_n, slots))
-        told.states[: len(fields)] = [_at(field) for field in fields]
-        _call("charseq_forward", told)
-        if goes_back:
-            ctx.kernel, ctx.slots, ctx.fields = kernel, slots, fields
+        hidden = state[0].shape[1]
+        fields = [initial.new_empty(steps + 1, rows, hidden) for initial in state]
+        for field, initial in zip(fields, state, strict=True):
+            field[0] = initial
+        saved = x_gates.new_empty(steps, rows, kernel.saved_blocks * hidden) if needs_backward else None
+        call = Recurrence(cell=kernel.number, threads=_threads(rows), T=steps, B=rows, H=hidden)
+        call.ids, call.x_gates, call.W_h = _address(ids), _address(x_gates), _address(w_h)
+        call.h_bias, call.saved = _address(h_bias), _address(saved)
+        call.states[: len(fields)] = [_address(field) for field in fields]
+        _run("charseq_forward", call)
+        if needs_backward:
+            ctx.kernel, ctx.saved, ctx.fields = kernel, saved, fields
             ctx.save_for_backward(ids, w_h, x_gates if ids is not None else None)
         return fields[0][1:].transpose(0, 1), *(field[-1].clone() for field in fields)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_hs: Tensor, *d_finals: Tensor) -> tuple[Tensor | None, ...]:
-        kernel, slots, fields = ctx.kernel, ctx.slots, ctx.fields
-        if slots is None:
-            raise RuntimeError("a sequence can be gone back over only once")
-        ctx.slots = ctx.fields = None  # slots are about to be written over
+        kernel, saved, fields = ctx.kernel, ctx.saved, ctx.fields
+        if saved is None:
+            raise RuntimeError("the backward pass can run only once")
+        ctx.saved = ctx.fields = None  # the library replaces `saved` by gradients
         ids, w_h, table = ctx.saved_tensors
-        steps, rows, _ = slots.shape
-        size = fields[0].shape[2]
+        steps, rows, _ = saved.shape
+        hidden = fields[0].shape[2]
         d_hs = d_hs.transpose(0, 1).contiguous()
         d_states = [d.clone(memory_format=torch.contiguous_format) for d in d_finals]
-        d_x_gates = slots[..., : kernel.gates * size] if ids is None else torch.empty_like(table)
-        told = Recurrence(kernel.number, _threads(rows), steps, rows, size)
-        told.ids, told.w_h, told.slots, told.d_hs = map(_at, (ids, w_h, slots, d_hs))
-        told.states[: len(fields)] = [_at(field) for field in fields]
-        told.d_states[: len(fields)] = [_at(d) for d in d_states]
+        d_x_gates = saved[..., : kernel.x_blocks * hidden] if ids is None else torch.empty_like(table)
+        call = Recurrence(cell=kernel.number, threads=_threads(rows), T=steps, B=rows, H=hidden)
+        call.ids, call.W_h, call.saved, call.d_outputs = map(_address, (ids, w_h, saved, d_hs))
+        call.states[: len(fields)] = [_address(field) for field in fields]
+        call.d_states[: len(fields)] = [_address(d) for d in d_states]
         if ids is not None:
-            told.d_table, told.symbols = _at(d_x_gates), len(table)
-        _call("charseq_back", told)
-        d_w_h = d_b_n = None
-        if w_h is not None:
-            by_gates = slots.view(steps * rows, -1)[:, -kernel.recurrent * size :]
-            d_w_h = by_gates.t() @ fields[0][:-1].view(steps * rows, size)
-        if kernel is KERNELS["gru"]:
-            d_b_n = slots[..., -size:].sum((0, 1))
-        return None, None, None, d_x_gates, d_w_h, d_b_n, *d_states
+            call.d_table, call.V = _address(d_x_gates), len(table)
+        _run("charseq_backward", call)
+        d_w_h = d_h_bias = None
+        if kernel.h_blocks:
+            d_w_h, d_h_bias = _hidden_gradients(kernel, saved.flatten(0, 1), fields[0][:-1].flatten(0, 1))
+        return None, None, None, d_x_gates, d_w_h, d_h_bias, *d_states
 
 
-def dropout(hs: Tensor, part: float, random: torch.Generator) -> Tensor:
-    """Leave out a part of hs [B T H] by chance, and scale the rest so that the mean stays; float32 on a CPU.
+def _hidden_gradients(kernel: Kernel, d_gates: Tensor, h_prev: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Gradients of the gates [TB G], h[t-1] [TB H] -> those of W_h [G H] and h_bias."""
+    hidden = h_prev.shape[1]
+    added = (kernel.h_blocks - kernel.separate_blocks) * hidden
+    d_added = d_gates[:, :added]
+    if not kernel.separate_blocks:
+        return d_added.t() @ h_prev, None
+    separate = kernel.separate_blocks * hidden
+    d_separate = d_gates[:, kernel.x_blocks * hidden :][:, :separate]
+    d_w_h = h_prev.new_empty(added + separate, hidden)
+    torch.mm(d_added.t(), h_prev, out=d_w_h[:added])
+    torch.mm(d_separate.t(), h_prev, out=d_w_h[added:])
+    return d_w_h, d_separate.sum(0)
 
-    Which part follows from two numbers, drawn here, and the place alone, so that nothing is kept for the way
-    back.  Source: Srivastava et al. 2014, "Dropout".
+
+def dropout(hs: Tensor, p: float, random: torch.Generator) -> Tensor:
+    """Zero elements of hs [B T H] with probability p, and scale the rest by 1 / (1 - p); float32 on a CPU.
+
+    The mask follows from two keys, drawn here, and the position, so the backward pass computes it again.
+    Source: Srivastava et al. 2014, "Dropout".
     """
-    key, other = torch.randint(1 << 32, (2,), generator=random).tolist()
-    drop: Callable[..., Tensor] = _Dropout.apply
-    return drop(hs.transpose(0, 1).contiguous(), 1 - part, key, other).transpose(0, 1)
+    key_1, key_2 = torch.randint(1 << 32, (2,), generator=random).tolist()
+    apply: Callable[..., Tensor] = _Dropout.apply
+    return apply(hs.transpose(0, 1).contiguous(), 1 - p, key_1, key_2).transpose(0, 1)
 
 
 class _Dropout(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kept: float, key: int, other: int) -> Tensor:
-        ctx.told = kept, key, other
-        return _dropped(x, kept, key, other)
+    def forward(ctx: Any, x: Tensor, keep_probability: float, key_1: int, key_2: int) -> Tensor:
+        ctx.mask = keep_probability, key_1, key_2
+        return _masked(x, *ctx.mask)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return _dropped(gradient.contiguous(), *ctx.told), None, None, None
+        return _masked(gradient.contiguous(), *ctx.mask), None, None, None
 
 
-def _dropped(x: Tensor, kept: float, key: int, other: int) -> Tensor:
+def _masked(x: Tensor, keep_probability: float, key_1: int, key_2: int) -> Tensor:
     out = torch.empty_like(x)
-    limit = min(round(kept * 2**32), 2**32 - 1)
-    found: Any = library()
-    team = threads.allowed(torch.get_num_threads())
-    found.charseq_dropout(x.numel(), _at(x), _at(out), key, other, limit, 1 / kept, team)
+    threshold = min(round(keep_probability * 2**32), 2**32 - 1)
+    lib: Any = library()
+    team, scale = threads.allowed(torch.get_num_threads()), 1 / keep_probability
+    lib.charseq_dropout(x.numel(), _address(x), _address(out), key_1, key_2, threshold, scale, team)
     return out
 
 
 def _threads(rows: int) -> int:
-    """Two rows for each at least, for those of one keep a core half idle."""
+    """Use at least two rows per thread, because one leaves half of a core's arithmetic units idle."""
     return min(threads.allowed(torch.get_num_threads()), -(-rows // 2))
 
 
-def _at(tensor: Tensor | None) -> int | None:
+def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def _call(name: str, told: Recurrence) -> None:
-    if getattr(library(), name)(ctypes.byref(told)):
+def _run(function: str, call: Recurrence) -> None:
+    if getattr(library(), function)(ctypes.byref(call)):
         raise MemoryError

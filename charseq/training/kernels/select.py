@@ -1,4 +1,4 @@
-"""Whole sequences at once, instead of step by step: the fast paths of the cells.
+"""The fast paths of the cells: a whole sequence at once instead of step by step.
 
 Each path has the signature of `charseq.cells.cell.unroll` and is held equal to it by tests: outputs, final
 state and gradients, from any state, and in pieces.  Inputs may be `OneHot`, which is a look-up.
@@ -16,7 +16,7 @@ from charseq.cells.ops import UNTAPPED, OneHot, Ops
 from charseq.errors import UsageError
 from charseq.events import Kernel, Path
 from charseq.model.network import Unroll
-from charseq.native import KERNELS
+from charseq.native import kernels
 from charseq.settings.train_settings import KernelChoice
 from charseq.training.kernels import native
 from charseq.training.kernels.normalized import rnn_norm
@@ -28,7 +28,7 @@ Inputs = Tensor | OneHot
 def rnn(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
     """torch.nn.RNN's kernel: xs [B T I], state -> hs [B T H], final state."""
     hs, h = torch.rnn_tanh(
-        _written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
+        _dense(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
     )
     return hs, cell.state(h[0])
 
@@ -36,7 +36,7 @@ def rnn(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -
 def rnn_relu(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
     """torch.nn.RNN's kernel with relu: xs [B T I], state -> hs [B T H], final state."""
     hs, h = torch.rnn_relu(
-        _written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
+        _dense(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
     )
     return hs, cell.state(h[0])
 
@@ -44,15 +44,13 @@ def rnn_relu(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: A
 def lstm(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
     """torch.nn.LSTM's kernel: xs [B T I], state -> hs [B T H], final state."""
     start = (state.h[None], state.c[None])
-    hs, h, c = torch.lstm(_written(xs), start, _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True)
+    hs, h, c = torch.lstm(_dense(xs), start, _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True)
     return hs, cell.state(h[0], c[0])
 
 
 def gru(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
     """torch.nn.GRU's kernel: xs [B T I], state -> hs [B T H], final state."""
-    hs, h = torch.gru(
-        _written(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True
-    )
+    hs, h = torch.gru(_dense(xs), state.h[None], _flat(w), True, 1, 0.0, torch.is_grad_enabled(), False, True)
     return hs, cell.state(h[0])
 
 
@@ -66,13 +64,13 @@ def scanned(
 
 
 def none(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Inputs, state: Any) -> tuple[Tensor, State]:
-    """A cell that reads no state: all places in one product."""
+    """A cell that reads no state: all positions in one product."""
     hs = cell.step(ops, w, xs, state).h
     return hs, cell.state(hs[:, -1])
 
 
-class Way(NamedTuple):
-    """How a cell is run over a sequence, and what that is called in the start event."""
+class UnrollPath(NamedTuple):
+    """A function that runs a cell over a sequence, and its names in the start event."""
 
     path: Path
     kernel: Kernel
@@ -80,40 +78,40 @@ class Way(NamedTuple):
 
 
 BY_TORCH = {
-    "rnn": Way("fused", "torch", rnn),
-    "rnn-relu": Way("fused", "torch", rnn_relu),
-    "rnn-norm": Way("fused", "torch", rnn_norm),
-    "lstm": Way("fused", "torch", lstm),
-    "gru": Way("fused", "torch", gru),
-    "mlstm": Way("fused", "attention", mlstm),
-    "none": Way("fused", "product", none),
+    "rnn": UnrollPath("fused", "torch", rnn),
+    "rnn-relu": UnrollPath("fused", "torch", rnn_relu),
+    "rnn-norm": UnrollPath("fused", "torch", rnn_norm),
+    "lstm": UnrollPath("fused", "torch", lstm),
+    "gru": UnrollPath("fused", "torch", gru),
+    "mlstm": UnrollPath("fused", "attention", mlstm),
+    "none": UnrollPath("fused", "product", none),
 }
-"""Fast paths by cell; one whose gates see its input alone is scanned, any other goes step by step."""
+"""Fast paths by cell name.  A cell whose gates depend on the input alone is scanned; any other is stepped."""
 
 
-def way_for(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> Way:
-    """The fastest way to run a cell.  Raises UsageError where `native` is asked for and not there."""
-    able = device.type == "cpu" and native.is_there(cell)
+def select_path(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> UnrollPath:
+    """Return the fastest path for a cell.  Raises UsageError where `native` is chosen and not available."""
+    able = device.type == "cpu" and native.is_available(cell)
     if choice == "native" and not able:
         raise UsageError(f"--kernel native: {_why_not(cell, device)}", hint="use --kernel auto or torch")
     if able and choice != "torch":
-        return Way("fused", "native", native.unroll)
+        return UnrollPath("fused", "native", native.unroll)
     if cell.gates is not None:
-        return Way("fused", "scan", partial(scanned, cell.gates))
-    return BY_TORCH.get(cell.name, Way("stepped", "step", unroll))
+        return UnrollPath("fused", "scan", partial(scanned, cell.gates))
+    return BY_TORCH.get(cell.name, UnrollPath("stepped", "step", unroll))
 
 
 def _why_not(cell: Cell, device: torch.device) -> str:
     if device.type != "cpu":
-        return f"it is for CPUs, and the device is {device}"
-    if cell.name not in KERNELS:
-        return f"it has the cells {', '.join(KERNELS)}, and not {cell.name}"
-    return "this installation is without it, for there was no C compiler when it was made"
+        return f"it runs on CPUs only, and the device is {device}"
+    if not kernels():
+        return "charseq was installed without a C compiler, so it has no native kernels"
+    return f"it has no kernel for {cell.name}; it has {', '.join(kernels())}"
 
 
-def _written(xs: Inputs) -> Tensor:
-    """Inputs with their ones and zeros written out, as torch's kernels read them."""
-    return xs.written() if isinstance(xs, OneHot) else xs
+def _dense(xs: Inputs) -> Tensor:
+    """Return dense inputs, as torch's kernels require."""
+    return xs.dense() if isinstance(xs, OneHot) else xs
 
 
 def _flat(w: Mapping[str, Tensor]) -> list[Tensor]:

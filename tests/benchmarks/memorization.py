@@ -1,6 +1,6 @@
-"""How reliably short strings are learned whole with the defaults: strings x cells x seeds.
+"""Measure how reliably short strings are memorized with default settings: strings x cells x seeds.
 
-python -m tests.benchmarks.learned_whole --seeds 100
+python -m tests.benchmarks.memorization --seeds 100
 """
 
 import argparse
@@ -23,7 +23,7 @@ SHIP = (
 
 
 def drawn(alphabet: str, length: int, seed: int) -> str:
-    """A random string, the same everywhere."""
+    """Return a random string that is the same on every machine."""
     return "".join(random.Random(seed).choices(alphabet, k=length))
 
 
@@ -69,7 +69,7 @@ STRINGS = {
 
 
 class Trial(NamedTuple):
-    """One training to be done."""
+    """A training to run."""
 
     string: str
     cell: str
@@ -77,21 +77,21 @@ class Trial(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How it went: places right at the end, epochs, seconds, and what predicting from the start gives."""
+    """The result of a trial; `reproduced` says whether greedy prediction gives the string."""
 
     trial: Trial
     accuracy: float
     epochs: int
     seconds: float
-    spelled: bool
+    reproduced: bool
 
 
 def attempt(trial: Trial) -> Outcome:
-    """Train with the defaults, then predict from the first character with the model file."""
+    """Train with default settings, then predict from the first character with the model file."""
     from charseq.events import End
-    from charseq.inference.continuation import continuation, default_choice
+    from charseq.inference.continuation import continuation, default_sampling
     from charseq.model.model_file import read
-    from charseq.runs.folder import new_run
+    from charseq.runs.prepare import plan_run
     from charseq.settings.defaults import choose
     from charseq.text.corpus import Corpus
     from charseq.text.vocabulary import Vocabulary
@@ -103,25 +103,27 @@ def attempt(trial: Trial) -> Outcome:
     settings = choose(corpus, len(vocabulary), {"cell": trial.cell, "seed": trial.seed})
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        for event in train(corpus, vocabulary, settings, lambda: new_run(trial.cell, Path(folder) / "run")):
+        for event in train(plan_run(corpus, vocabulary, settings, out=Path(folder) / "run")):
             end = event
         model = read(Path(folder) / "run" / "model.safetensors")
     if not isinstance(end, End):
         raise TypeError(f"the run ended with {end}")
-    added = continuation(model, text[0], default_choice(model))
-    spelled = text[0] + "".join(step.character for step in added) == text
-    return Outcome(trial, end.accuracy or 0.0, end.epochs, time.perf_counter() - started, spelled)
+    added = continuation(model, text[0], default_sampling(model))
+    reproduced = text[0] + "".join(step.character for step in added) == text
+    return Outcome(trial, end.accuracy or 0.0, end.epochs, time.perf_counter() - started, reproduced)
 
 
 def main() -> None:
-    """Run all trials, and print a table a cell."""
+    """Run all trials and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each string with each cell")
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--cells", default=",".join(CELLS))
-    parser.add_argument("--strings", default="", help="comma-separated names; all by default")
-    parser.add_argument("--jobs", type=int, default=1, help="processes side by side; more make times useless")
-    parser.add_argument("--json", action="store_true", help="one JSON object a trial")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds for each string and cell")
+    parser.add_argument("--first-seed", type=int, default=0, help="the smallest seed")
+    parser.add_argument("--cells", default=",".join(CELLS), help="comma-separated cells")
+    parser.add_argument("--strings", default="", help="comma-separated names of strings (default: all)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="parallel processes; times are meaningless above 1"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per trial")
     options = parser.parse_args()
     names = options.strings.split(",") if options.strings else list(STRINGS)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
@@ -134,18 +136,18 @@ def main() -> None:
 
 
 def show(outcomes: Iterator[Outcome], seeds: int, *, as_json: bool) -> None:
-    """A row a string and cell as they finish, then the sums."""
-    right: dict[str, list[bool]] = {}
+    """Print one row for each string and cell, then the totals."""
+    memorized: dict[str, list[bool]] = {}
     row: list[Outcome] = []
     for outcome in outcomes:
-        learned = outcome.accuracy == 1 and outcome.spelled
-        right.setdefault(outcome.trial.cell, []).append(learned)
+        is_memorized = outcome.accuracy == 1 and outcome.reproduced
+        memorized.setdefault(outcome.trial.cell, []).append(is_memorized)
         if as_json:
             print(json.dumps({**outcome._asdict(), **outcome.trial._asdict(), "trial": None}), flush=True)
             continue
         row.append(outcome)
         if len(row) == seeds:
-            count = sum(o.accuracy == 1 and o.spelled for o in row)
+            count = sum(o.accuracy == 1 and o.reproduced for o in row)
             epochs = sorted(o.epochs for o in row)[len(row) // 2]
             seconds = sorted(o.seconds for o in row)[len(row) // 2]
             print(
@@ -154,9 +156,9 @@ def show(outcomes: Iterator[Outcome], seeds: int, *, as_json: bool) -> None:
                 flush=True,
             )
             row = []
-    for cell, results in right.items():
+    for cell, results in memorized.items():
         print(
-            f"{cell}: {sum(results)} of {len(results)} learned whole ({sum(results) / len(results):.2%})",
+            f"{cell}: {sum(results)} of {len(results)} memorized ({sum(results) / len(results):.2%})",
             file=sys.stderr,
         )
 

@@ -1,0 +1,87 @@
+"""Parsers of option values; each raises typer.BadParameter with a message that names the value."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from charseq.errors import quoted
+from charseq.settings.setting import Bounds
+
+N = TypeVar("N", int, float)
+
+LONGEST_TIME = 10 * 365.25 * 24 * 3600
+"""Seconds."""
+LONGEST_QUOTE = 40
+"""Characters of a value that a message quotes."""
+
+
+def seconds(text: str) -> float:
+    """Parse a duration such as 90, 90s, 2m or 1h30m, into seconds."""
+    pattern = r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
+    match = re.fullmatch(pattern, str(text).strip())
+    if not match or not any(match.groups()):
+        raise typer.BadParameter(f"{_quoted(text)} is not a duration; write 90s, 2m or 1h30m")
+    hours, minutes, rest = (float(group or 0) for group in match.groups())
+    total = hours * 3600 + minutes * 60 + rest
+    if total <= 0:
+        raise typer.BadParameter(f"{_quoted(text)} must be greater than zero; write 90s, 2m or 1h30m")
+    if total > LONGEST_TIME:
+        raise typer.BadParameter(f"{_quoted(text)} is more than ten years; write 90s, 2m or 1h30m")
+    return total
+
+
+def filled(text: str) -> str:
+    """Return a string that is not empty; an empty one usually comes from a variable that is not set."""
+    if not text:
+        raise typer.BadParameter("the value is empty; give one, or leave the option out")
+    return text
+
+
+def folder(text: str) -> Path:
+    """Return the path of a folder."""
+    return Path(filled(text))
+
+
+def number(bounds: Bounds) -> Callable[[str], float]:
+    """Return a parser of finite numbers within bounds."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{_quoted(text)} is not a number") from None
+        if value in (float("inf"), float("-inf")):
+            raise typer.BadParameter(f"{_quoted(text)} is not a finite number")
+        return _within(value, bounds, text)
+
+    return parse
+
+
+def whole(bounds: Bounds) -> Callable[[str], int]:
+    """Return a parser of whole numbers within bounds."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise typer.BadParameter(f"{_quoted(text)} is not a whole number") from None
+        return _within(value, bounds, text)
+
+    return parse
+
+
+def _within(value: N, bounds: Bounds, text: str) -> N:
+    if value not in bounds:
+        raise typer.BadParameter(f"{_short(str(text))} is out of range; it must be {bounds}")
+    return value
+
+
+def _quoted(text: object) -> str:
+    return quoted(_short(str(text)))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3] + "..."

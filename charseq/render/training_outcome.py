@@ -1,0 +1,73 @@
+"""What people read after a run has trained: its results, and what to do next."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from charseq.events import End
+from charseq.render.quantities import count, duration, passes_text, percent
+from charseq.render.visible import visible
+
+
+def outcome(end: End) -> str:
+    """Return the results of a run and the next step, in a few lines."""
+    status = "done" if end.status == "completed" else end.status
+    text = f"{status} after {passes_text(end.total_passes)} in {duration(end.seconds)}"
+    if end.status == "diverged":
+        text += ": the loss became NaN, infinite or far too large"
+    text += _measures(end)
+    if end.recoveries:
+        times = "once" if end.recoveries == 1 else f"{end.recoveries} times"
+        text += f"; training diverged {times}, and the learning rate was halved"
+    return "\n".join([text, *map(_outlier, end.outliers), _next_step(end)])
+
+
+def _measures(end: End) -> str:
+    if end.loss is None or end.accuracy is None:
+        if end.validation_loss is None:
+            return ""
+        return f"; no epoch was better than symbol frequencies ({end.validation_loss:.4f} nats per character)"
+    if end.validation_loss is not None:
+        text = f"; validation loss {end.validation_loss:.4f} nats per character"
+    else:
+        text = f"; loss {end.loss:.4f}, {_correct(end.accuracy, end.highest_accuracy)}"
+    if end.passes < end.last_passes:
+        best = f"of epoch {end.epoch}" if end.passes == end.epoch else f"after {passes_text(end.passes)}"
+        text += f"; saved the best model, {best}"
+    return text
+
+
+def _correct(accuracy: float, highest: float | None) -> str:
+    if accuracy == 1:
+        return "all characters correct"
+    best = ", the highest possible accuracy" if accuracy == highest else ""
+    return f"{percent(accuracy)} of characters correct{best}"
+
+
+def _outlier(outlier: Mapping[str, Any]) -> str:
+    text, characters = visible(outlier["text"]), outlier["characters"]
+    text += "..." if characters > len(text) else ""
+    return (
+        f"outlier: '{text}' ({count(characters, 'character')}, {outlier['loss']:.2f} nats per character) is "
+        f"{outlier['share']:.0%} of the validation loss; it has little weight in choosing the best epoch"
+    )
+
+
+def _next_step(end: End) -> str:
+    """Return the model file and what to do next; recommend only a model that has learned something."""
+    if end.model is None:
+        next_step = "try a smaller --learning-rate" if end.status == "diverged" else "train longer"
+        return f"the earlier model remains: none was better than the initial weights   next: {next_step}"
+    model = f"model: {visible(end.model)}"
+    if end.status == "diverged":
+        weights = "the last good weights" if end.epoch else "initial weights"
+        return f"{model} ({weights})   next: try a smaller --learning-rate"
+    if end.epoch == 0 and end.validation_loss is not None:
+        return f"{model} (initial weights)   next: more text, more time, or --validation-split spread"
+    if end.epoch == 0:
+        return f"{model}   no epoch was evaluated, so it may have learned little"
+    run = end.model.rpartition("/")[0] or "."
+    is_newest = re.fullmatch(r"runs/\d{4,}-[^/]+", run)  # predict uses the newest numbered run by default
+    option = "" if is_newest else f" --model {visible(shlex.quote(run))}"
+    return f"{model}   next: charseq predict{option}"

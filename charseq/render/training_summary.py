@@ -1,0 +1,164 @@
+"""What people read before a run trains: its settings, the reasons of its defaults, and warnings."""
+
+from collections.abc import Iterator
+
+from charseq.cells import cell_named
+from charseq.events import Start
+from charseq.render.quantities import count, duration, passes_text, percent
+from charseq.render.visible import visible
+from charseq.settings.defaults import FEWEST_HELD_OUT
+from charseq.settings.train_settings import TrainSettings
+
+MAX_FOLLOWING_SHOWN = 3
+"""The number of symbols shown that follow a conflicting context."""
+
+
+def summary(start: Start) -> str:
+    """Return the text, network and settings of a run, and the reasons of its defaults, line by line."""
+    settings = start.settings
+    device = f"{start.device} ({start.path}, {start.kernel})"
+    lines = [
+        f"text: {_text(start)}",
+        f"network: {network_text(settings)}, {count(start.parameters, 'parameter')}",
+        f"optimizer: {optimizer_text(settings)}",
+        f"training: {_duration(settings)}; {device}, seed {settings.seed}",
+    ]
+    if start.resumed is not None:
+        lines.insert(0, f"resuming {visible(start.run)} after {passes_text(start.resumed)}")
+    if settings.reasons:
+        lines.append(f"defaults: {'; '.join(settings.reasons.values())}")
+    return "\n".join(lines)
+
+
+def warnings(start: Start) -> list[str]:
+    """Return warnings about the text, one line each."""
+    return [*_conflict(start), *_repeated_lines(start), *_shift(start), *_short_validation(start)]
+
+
+def text_size(characters: int, unit: str, distinct: int) -> str:
+    """Describe a text: 7 characters, 5 distinct."""
+    return f"{count(characters, unit)}, {distinct:,} distinct"
+
+
+def network_text(settings: TrainSettings) -> str:
+    """Describe a network: lstm, 1 layer of 128 hidden units."""
+    layers, units = count(settings.layers, "layer"), count(settings.hidden_size, "hidden unit")
+    text = f"{settings.cell}, {layers} of {units}"
+    text += f", embedding {settings.embedding_size}" if settings.embedding_size else ""
+    text += ", residual" if settings.residual else ""
+    text += ", layer norm" if settings.layer_norm else ""
+    text += ", tied weights" if settings.tie_weights else ""
+    text += ", learned initial state" if settings.initial_state == "learned" else ""
+    text += ", no head" if settings.head == "none" else ""
+    return text + (f", dropout {settings.dropout:g}" if settings.dropout else "")
+
+
+def optimizer_text(settings: TrainSettings) -> str:
+    """Describe an optimizer: adam, learning rate 0.005 (cosine), clip 1."""
+    clip = f"clip {settings.clip:g}" if settings.clip else "no clipping"
+    return f"{settings.optimizer}, learning rate {settings.learning_rate:g} ({settings.schedule}), {clip}"
+
+
+def _text(start: Start) -> str:
+    settings = start.settings
+    distinct = sum(symbol != "" for symbol in start.symbols)  # the boundary of lines is no character
+    text = text_size(start.characters, start.unit, distinct)
+    if start.sequences > 1:
+        text += f", {count(start.sequences, 'line' if start.lines else 'string')}"
+    if settings.stride:
+        return text + f", in windows of {settings.sequence_length} with a stride of {settings.stride}"
+    if settings.whole:
+        return text + ", to memorize"
+    return f"{text}, {_held_out(start)}"
+
+
+def _held_out(start: Start) -> str:
+    """Describe the size and the position of the validation text."""
+    settings, pieces = start.settings, start.validation_sequences
+    if not pieces:
+        return "nothing held out"
+    symbols = count(start.validation_characters, start.unit)
+    share = start.validation_characters / (start.training_characters + start.validation_characters)
+    if settings.validation_split == "tail":
+        where = f"{symbols} at the end"
+    elif start.lines:
+        where = f"{count(pieces, 'line')} drawn at random"
+    else:
+        where = f"{symbols} in {count(pieces, 'piece')} spread over the text"
+    return f"{share:.0%} held out for validation ({where})"
+
+
+def _duration(settings: TrainSettings) -> str:
+    text = duration(settings.time_limit) if settings.time_limit else count(settings.epochs, "epoch")
+    if settings.until_learned or settings.patience:
+        text = f"at most {text}"
+    text += ", until memorized" if settings.until_learned else ""
+    text += f", patience {settings.patience}" if settings.patience else ""
+    if settings.whole:
+        return text
+    return f"{text}, batch size {settings.batch_size}, sequence length {settings.sequence_length}"
+
+
+def _conflict(start: Start) -> Iterator[str]:
+    """Explain by an example why a text cannot be memorized, and what accuracy is possible."""
+    if not start.conflict:
+        return
+    conflict, highest = start.conflict, start.highest_accuracy or 0.0
+    context, following = visible(conflict["context"]), conflict["following"]
+    text = "the strings cannot all" if start.sequences > 1 else "the text cannot"
+    follows = " and ".join(f"by '{visible(symbol)}'" for symbol in following[:MAX_FOLLOWING_SHOWN])
+    follows += " and others" if len(following) > MAX_FOLLOWING_SHOWN else ""
+    reason = f"'{context}' is followed {follows}"
+    if not cell_named(start.settings.cell).memory:
+        reason = f"{start.settings.cell} sees one character at a time, and {reason}"
+    elif start.settings.stride:
+        reason = f"in windows of {start.settings.sequence_length} characters, {reason}"
+    others = int(conflict["count"]) - 1
+    also = f" ({count(others, 'other context')} likewise)" if others else ""
+    yield f"{text} be memorized: {reason}{also}; the highest possible accuracy is {percent(highest)}"
+
+
+def _repeated_lines(start: Start) -> Iterator[str]:
+    repeated, lines = start.repeated_lines, start.sequences
+    if not repeated:
+        return
+    if start.validation_sequences:
+        yield (
+            f"{repeated:,} of {count(lines, 'line')} repeat an earlier line; "
+            "equal lines are either all trained on or all held out"
+        )
+    elif start.settings.validation and lines - repeated == 1:
+        yield f"nothing is held out: the {lines:,} lines are all the same"
+    elif start.settings.validation:
+        yield (
+            f"nothing is held out: only {lines - repeated:,} of {count(lines, 'line')} differ, "
+            "so the loss does not measure unseen lines"
+        )
+
+
+def _shift(start: Start) -> Iterator[str]:
+    """Warn of text whose symbol frequencies differ from the rest."""
+    if not start.shift:
+        return
+    unit = start.unit
+    first, last = int(start.shift["first"]) + 1, int(start.shift["last"])
+    differ = f"(relative entropy of {unit} frequencies: {start.shift['nats']:.2f} nats)"
+    if start.settings.validation_split == "spread" and not start.lines:
+        yield (
+            f"the text from about {unit} {first:,} to {last:,} differs clearly from the rest {differ}; "
+            f"it has {int(start.shift['pieces']):,} of {count(start.validation_sequences, 'held-out piece')}"
+        )
+    else:
+        yield (
+            f"the held-out text from {unit} {first:,} to {last:,} differs clearly from the training text "
+            f"{differ}, which raises the validation loss; --validation-split spread holds out text of both"
+        )
+
+
+def _short_validation(start: Start) -> Iterator[str]:
+    if start.validation_sequences and not start.validation_chooses:
+        symbols = count(start.validation_characters, f"held-out {start.unit}")
+        yield (
+            f"{symbols} are too few to choose the best epoch (at least {FEWEST_HELD_OUT} are needed), "
+            "so the last epoch is saved"
+        )

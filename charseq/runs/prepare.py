@@ -1,0 +1,107 @@
+"""Everything that is known before training starts, prepared once for every interface."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from charseq import native
+from charseq.errors import UsageError, cannot_combine
+from charseq.model.network import Network
+from charseq.runs.folder import Run, new_run, require_new, resumed_run, runs_folder
+from charseq.runs.resume import SavedRun, load_run, model_to_resume
+from charseq.settings.defaults import choose
+from charseq.settings.network_size import TWO_CORES
+from charseq.settings.train_settings import TrainSettings
+from charseq.system.suspension import running_time
+from charseq.text.corpus import AnyCorpus
+from charseq.text.sources import ReportMark, TextSource
+from charseq.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run that can start: its text, its settings, its network, and its folder once it is opened."""
+
+    corpus: AnyCorpus
+    vocabulary: Vocabulary
+    settings: TrainSettings
+    network: Network
+    open_folder: Callable[[], Run]
+    """Makes and locks the run's folder.  Raises UsageError or CharseqError where that is not possible."""
+    source: TextSource | None = None
+    """Where the text comes from, saved so that the run can be resumed; None for a text in memory."""
+    resumed: SavedRun | None = None
+    began: float = field(default_factory=running_time)
+    """When reading the text began, on the clock of `running_time`: the time limit counts from here."""
+
+
+def plan_run(
+    corpus: AnyCorpus,
+    vocabulary: Vocabulary,
+    settings: TrainSettings,
+    *,
+    out: Path | None = None,
+    force: bool = False,
+    **more: Any,
+) -> RunPlan:
+    """Plan a new run of a text that is open; `more` are further fields of the plan.
+
+    Raises UsageError where the sizes of the network do not fit together.
+    """
+    more.setdefault("open_folder", partial(new_run, settings.cell, out, force=force))
+    return RunPlan(corpus, vocabulary, settings, Network.of(settings, len(vocabulary)), **more)
+
+
+@contextmanager
+def prepare(
+    source: TextSource,
+    asked: Mapping[str, Any],
+    *,
+    out: Path | None = None,
+    force: bool = False,
+    resume: str | None = None,
+    power: Callable[[], float] = lambda: TWO_CORES,
+    standard_input: BinaryIO | None = None,
+    report_mark: ReportMark = lambda name: None,
+) -> Iterator[RunPlan]:
+    """Prepare a run, cheapest checks first; the text stays open in this context.
+
+    `asked` holds the settings that were given explicitly; the others are chosen from the text.  `out` is the
+    run's folder, which `force` may replace; `resume` names a run to resume, or the newest, in its own folder.
+    `power` returns the speed of the device in operations per second, and is called only where sizes depend
+    on it.
+    Raises UsageError, TextError, ModelFileError, CharseqError; each before PyTorch is needed.
+    """
+    native.share_cores()
+    resumed = None
+    if resume is not None:
+        if out is not None or force:
+            raise cannot_combine("--resume", ["--force" if out is None else "--out"])
+        resumed = load_run(model_to_resume(resume)).with_changes(asked).with_text(source)
+        source = resumed.source
+    elif out is not None:
+        require_new(out, force=force)
+    elif force:
+        raise UsageError("--force replaces the run in --out, and --out is missing", hint="add --out FOLDER")
+    else:
+        runs_folder()
+    began = running_time()
+    with source.opened(standard_input or io.BytesIO(), report_mark=report_mark) as corpus:
+        vocabulary = source.vocabulary(corpus)
+        if resumed is not None:
+            yield plan_run(
+                corpus,
+                vocabulary,
+                resumed.settings,
+                open_folder=partial(resumed_run, resumed.folder, resumed.logged),
+                source=source,
+                resumed=resumed,
+                began=began,
+            )
+        else:
+            settings = choose(corpus, len(vocabulary), asked, power=power)
+            yield plan_run(corpus, vocabulary, settings, out=out, force=force, source=source, began=began)

@@ -1,0 +1,85 @@
+"""What people read before and after a run: settings, reasons, results, and the next step."""
+
+from dataclasses import replace
+
+import pytest
+
+from charseq.events import End
+from charseq.render.training_outcome import outcome
+from charseq.render.training_summary import summary
+from tests.support.screens import START
+
+
+def test_the_summary_names_every_setting_and_the_seed() -> None:
+    assert summary(START).splitlines() == [
+        "text: 7 characters, 5 distinct, to memorize",
+        "network: lstm, 1 layer of 5 hidden units, 270 parameters",
+        "optimizer: adam, learning rate 0.1 (cosine), clip 1",
+        "training: 50 epochs; cpu (fused, torch), seed 0",
+    ]
+
+
+def test_the_boundary_of_lines_is_not_counted_as_a_character() -> None:
+    lines = replace(START, vocabulary_size=6, symbols=("", *START.symbols))
+    assert "7 characters, 5 distinct" in summary(lines)
+
+
+def test_the_summary_gives_the_reasons_of_the_defaults() -> None:
+    reasons = {"cell": "gru, because it is fast", "epochs": "few epochs"}
+    settings = replace(START.settings, reasons=reasons)
+    reasoned = replace(START, settings=settings)
+    assert summary(reasoned).splitlines()[-1] == "defaults: gru, because it is fast; few epochs"
+
+
+def test_the_outcome_names_the_model_and_the_next_step() -> None:
+    end = End("completed", "runs/0001-lstm/model.safetensors", 50, 50, 0.01, 1.0, None, 0.3)
+    text = outcome(end)
+    assert "all characters correct" in text
+    assert "runs/0001-lstm/model.safetensors" in text
+    assert text.endswith("charseq predict")
+    elsewhere = End("completed", "mine/model.safetensors", 3, 5, 0.01, 0.5, None, 0.3, 0, 3.0, 5.0)
+    assert outcome(elsewhere).endswith("charseq predict --model mine")
+    assert "saved the best model, of epoch 3" in outcome(elsewhere)
+
+
+def test_the_outcome_gives_the_passes_before_the_best_model_within_an_epoch() -> None:
+    end = End("completed", "m", 3, 3, 1.0, 0.5, 1.25, 9.0, passes=2.25, last_passes=3.0)
+    best = "validation loss 1.2500 nats per character; saved the best model, after 2.25 epochs"
+    assert best in outcome(end)
+    assert "best" not in outcome(replace(end, passes=3.0))
+
+
+def test_the_outcome_counts_partial_epochs() -> None:
+    end = End("completed", "m", 1, 0, 1.3, 0.5, None, 0.3, total_passes=0.9996)
+    assert outcome(end).startswith("done after 0.999 epochs in")
+
+
+def test_the_outcome_gives_the_accuracy_in_percent() -> None:
+    end = End("completed", "m", 5, 5, 1.3, 0.99999, None, 0.3, highest_accuracy=1.0)
+    assert "99.9% of characters correct\n" in outcome(end)
+
+
+@pytest.mark.parametrize(
+    ("model", "option"),
+    [
+        ("my run/model.safetensors", "--model 'my run'"),
+        ("it's/model.safetensors", """--model 'it'"'"'s'"""),
+        ("my\x1b/model.safetensors", "--model 'my\\x1b'"),
+        ("model.safetensors", "--model ."),
+    ],
+)
+def test_the_outcome_quotes_the_run_for_the_shell(model: str, option: str) -> None:
+    assert outcome(End("completed", model, 5, 5, 0.01, 0.5, None, 0.3)).endswith(f"predict {option}")
+
+
+def test_the_outcome_of_a_diverged_run_gives_the_cause_and_advice() -> None:
+    end = End("diverged", "runs/0001-gru/model.safetensors", 0, 0, None, None, None, 0.3)
+    first, second = outcome(end).splitlines()
+    assert first == "diverged after 0 epochs in 0.3 s: the loss became NaN, infinite or far too large"
+    assert second.endswith("   next: try a smaller --learning-rate")
+
+
+def test_the_outcome_of_a_run_without_an_epoch_does_not_recommend_to_predict() -> None:
+    end = End("interrupted", "runs/0001-gru/model.safetensors", 0, 0, None, None, None, 0.3)
+    assert "may have learned little" in outcome(end)
+    assert "predict" not in outcome(end)
