@@ -42,6 +42,11 @@ class UsageError(CharseqError):
     exit_code = ExitCode.USAGE
 
 
+def quoted(text: object) -> str:
+    """Return a text in quotes; unlike repr, this leaves backslashes as they are."""
+    return f"'{text}'"
+
+
 def cannot_combine(
     option: str, others: Sequence[str], why: str = "", *, hint: str = "give one of them"
 ) -> UsageError:

@@ -108,7 +108,7 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.FAILED
     except parser_errors.PARSER_ERROR as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            print(error.format_message(), end="", file=sys.stderr)  # type: ignore[attr-defined]  # noqa: T201
+            typer.echo(str(error), err=True)
         else:
             _print_error(*parser_errors.described(error, arguments), error)
         return ExitCode.USAGE

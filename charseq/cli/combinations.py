@@ -1,28 +1,29 @@
-"""Options that cannot be combined: each would silently do nothing beside another."""
+"""Options that cannot be combined, because one would silently have no effect."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 
 import typer
 
 from charseq.errors import cannot_combine
+from charseq.settings.setting import option_name
 
 
 def on_command_line(context: typer.Context) -> set[str]:
     """Return the names of the parameters that were given on the command line itself.
 
-    A variable or a file may set an option for many commands, so it may do nothing in one of them.
+    Variables and files are excluded: they set an option for many commands, and it may have no effect in one.
     """
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
 def refuse_unused(context: typer.Context, option: str, unused: Collection[str], why: str) -> None:
-    """Refuse parameters given on the command line that do nothing beside an option.
+    """Refuse parameters given on the command line that have no effect beside an option.
 
     `why` completes "--seed cannot be combined with --beam: ...".  Raises UsageError.
     """
-    given = on_command_line(context)
-    if names := [named(name) for name in context.params if name in unused and name in given]:
+    explicit = on_command_line(context)
+    if names := [option_name(name) for name in context.params if name in unused and name in explicit]:
         raise cannot_combine(option, names, why)
 
 
@@ -40,13 +41,13 @@ def refuse_split_of_nothing(context: typer.Context) -> None:
         refuse_unused(context, "--validation 0", {"validation_split"}, why)
 
 
-def exclusive(**given: object) -> None:
-    """Refuse two options that say opposite things.  Raises UsageError."""
-    chosen: Sequence[str] = [named(name) for name, value in given.items() if value]
-    if len(chosen) > 1:
-        raise cannot_combine(chosen[0], chosen[1:])
-
-
-def named(parameter: str) -> str:
-    """Return the option of a parameter."""
-    return f"--{parameter.replace('_', '-')}"
+def refuse_beside_a_model(options: Mapping[str, object]) -> None:
+    """Refuse any value that is not None: --model has its own network.  Raises UsageError."""
+    names = [option_name(name) for name, value in options.items() if value is not None]
+    if names:
+        raise cannot_combine(
+            "--model",
+            names,
+            "a model has its own network",
+            hint="leave --model out to inspect initial weights (it may come from CHARSEQ_MODEL)",
+        )

@@ -1,4 +1,4 @@
-"""The commands of the program, those of groups among them."""
+"""The commands of the program, including those of groups."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,27 +1,27 @@
-"""Names that a shell can complete: of cells, and of runs.  Imports neither torch nor NumPy."""
+"""Shell completions for the names of cells and runs.  Imports neither torch nor NumPy."""
 
 
 def cells(incomplete: str) -> list[str]:
-    """Cells whose names begin so."""
+    """Return the cells whose names begin with a text."""
     from charseq.cells import CELLS, registered
 
     return [name for name in (*CELLS, *registered()) if name.startswith(incomplete)]
 
 
 def several_cells(incomplete: str) -> list[str]:
-    """The same behind the last of several commas."""
+    """Return the lists of cells that continue a list, such as "rnn,ls"."""
     before, comma, last = incomplete.rpartition(",")
     return [before + comma + name for name in (*cells(last), *(["all"] if "all".startswith(last) else []))]
 
 
 def models(incomplete: str) -> list[str]:
-    """The runs that have a model, the newest first: folders that begin so, or else names in runs/."""
+    """Return the runs that have a model, newest first: matching folders, otherwise names in runs/."""
     from charseq.errors import CharseqError
     from charseq.runs.folder import MODEL, all_runs, runs_folder
 
     try:
         runs, root = all_runs(), runs_folder()
-    except CharseqError:  # a shell waits for names, not for messages
+    except CharseqError:  # a shell expects names, not messages
         return []
     trained = [run for run in reversed(runs) if (run / MODEL).is_file()]
     paths = [str(run) for run in trained if str(run).startswith(incomplete)]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +10,9 @@ import typer
 from charseq.cli import command_tree
 from charseq.cli.command import add_command, new_group
 from charseq.cli.config import ConfigOption, options_for, read
+from charseq.cli.environment import variable
 from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format
-from charseq.errors import UsageError
+from charseq.errors import UsageError, quoted
 from charseq.suggestions import did_you_mean
 
 EXAMPLES = [
@@ -48,43 +49,42 @@ def show(
     from charseq.render.base import renderer_for
     from charseq.render.config import CONFIGURATION, Setting
 
-    every = {
-        " ".join(path): (path, command)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    document = None if config is None else read(config)
+    with renderer_for(form, CONFIGURATION, sys.stdout) as renderer:
+        for name, path, command in _named(context, commands or []):
+            inner = _context_of(context.find_root(), path)
+            if document is not None:
+                inner.default_map = options_for(inner, document, str(config))
+            values = [(p, *_value_and_source(inner, p, str(config))) for p in _options(command)]
+            for parameter, value, source in values:
+                renderer.show(Setting(name, parameter.opts[0].removeprefix("--"), value, source))
+
+
+def _named(context: typer.Context, words: Sequence[str]) -> list[tuple[str, command_tree.Path, Any]]:
+    """Return name, path and command for the named commands, by default for all that have options.
+
+    "runs show" may be one word or two.  Raises UsageError.
+    """
+    commands = {
+        " ".join(path): (" ".join(path), path, command)
         for path, command in command_tree.commands(context).items()
         if _options(command)
     }
-    document = None if config is None else read(config)
-    settings = []
-    for name in _named(commands or [], every) or every:
-        path, command = every[name]
-        inner = _context_of(context.find_root(), path)
-        if document is not None:
-            inner.default_map = options_for(inner, document, str(config))
-        for parameter in _options(command):
-            value, source = _found(inner, parameter, str(config))
-            settings.append(Setting(name, parameter.opts[0].removeprefix("--"), value, source))
-    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    with renderer_for(form, CONFIGURATION, sys.stdout) as renderer:
-        for setting in settings:
-            renderer.show(setting)
-
-
-def _named(words: Sequence[str], every: Collection[str]) -> list[str]:
-    """Return the commands that words name; "runs show" may be one word or two.  Raises UsageError."""
     names: list[str] = []
     for word in words:
-        if names and f"{names[-1]} {word}" in every:
+        if names and f"{names[-1]} {word}" in commands:
             names[-1] += f" {word}"
-        elif word in every:
+        elif word in commands:
             names.append(word)
         else:
-            hint = f"{did_you_mean(word, every)} there are {', '.join(every)}".lstrip()
-            raise UsageError(f"there is no command {word!r} with options", hint=hint)
-    return names
+            hint = did_you_mean(word, commands) or f"the commands are {', '.join(commands)}"
+            raise UsageError(f"unknown command {quoted(word)}", hint=hint)
+    return [commands[name] for name in names or commands]
 
 
 def _context_of(root: Any, path: command_tree.Path) -> Any:
-    """Return a context such as the command would run in."""
+    """Return the context that a command would run in."""
     context, inner = root, root.command
     for name in path:
         inner = getattr(inner, "commands", {})[name]
@@ -93,7 +93,7 @@ def _context_of(root: Any, path: command_tree.Path) -> Any:
 
 
 def _options(command: Any) -> list[Any]:
-    """The long options of a command that can come from elsewhere."""
+    """Return the options of a command that the environment or a file can set."""
     return [
         parameter
         for parameter in command.params
@@ -101,19 +101,20 @@ def _options(command: Any) -> list[Any]:
     ]
 
 
-def _found(context: Any, parameter: Any, file: str) -> tuple[Any, str | None]:
-    """A value as the command will have it, and where it is from: a variable, the file, or None by default.
+def _value_and_source(context: Any, parameter: Any, file: str) -> tuple[Any, str | None]:
+    """Return the value of an option, and its source: a variable, the file, or None for the default.
 
-    Raises what the command would raise for it.
+    Raises the error that the command would raise for the value.
     """
-    variable = "CHARSEQ_" + parameter.opts[0].removeprefix("--").replace("-", "_").upper()
     value, source = parameter.consume_value(context, {})
-    if parameter.envvar is None and os.environ.get(variable):  # read by the command itself
-        return [os.environ[variable]], variable
+    variables = parameter.envvar or [variable(parameter.opts[0])]
+    set_variable = next((name for name in variables if os.environ.get(name)), None)
+    if parameter.envvar is None and set_variable:  # read by the command itself
+        return [os.environ[set_variable]], set_variable
     value = parameter.type_cast_value(context, value)
     if source.name == "ENVIRONMENT":
-        return value, variable
+        return value, set_variable
     if source.name == "DEFAULT_MAP":
         return value, file
-    told = getattr(parameter, "show_default", None)
-    return (told if value is None and isinstance(told, str) else value), None
+    default = getattr(parameter, "show_default", None)
+    return (default if value is None and isinstance(default, str) else value), None

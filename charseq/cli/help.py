@@ -67,7 +67,8 @@ def _panel(parameter: Any, context: Any) -> str:
         return "Arguments"
     if context.parent is None:  # the program itself
         return "Options"
-    return getattr(parameter, "rich_help_panel", None) or ADVANCED
+    without_panel = "Options" if getattr(context.command, "commands", {}) else ADVANCED
+    return getattr(parameter, "rich_help_panel", None) or without_panel
 
 
 def _names(parameter: Any, context: Any) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import refuse_unused
+from charseq.cli.combinations import refuse_beside_a_model, refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.inspect import TrainedOption
@@ -24,7 +24,6 @@ from charseq.cli.options.shared import (
     cells_of,
     chosen_format,
     option,
-    refuse_beside_a_model,
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import TextError

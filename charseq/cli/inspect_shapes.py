@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import refuse_unused
+from charseq.cli.combinations import refuse_beside_a_model, refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import inspect as options
@@ -22,7 +22,6 @@ from charseq.cli.options.shared import (
     UnitOption,
     VocabularyOption,
     chosen_format,
-    refuse_beside_a_model,
 )
 from charseq.cli.trained_model import trained_model
 from charseq.errors import TextError, UsageError, cannot_combine

@@ -14,29 +14,37 @@ PARSER_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 REWORDINGS = (
     (r"\s*\n\s*", " "),  # choices are put in lines
-    (r"^Invalid value for ", "invalid value for "),
+    (r"^Invalid value for ['\"](.+?)['\"]: ", r"invalid value for \1: "),
     (r"^No such option: (.+?)(?: \(Possible options: .+\))?\.?$", r"unknown option \1"),
     (r"^No such command ['\"](.+?)['\"]\.(?: Did you mean .+\?)?$", r"unknown command '\1'"),
     (r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)", r"unexpected argument: \1"),
     (r"^Missing argument '(.+?)'\. Choose from: (.*)", r"missing argument \1: choose from \2"),
     (r"is not one of (.*?)\.$", r"is not one of \1"),
+    (r"is not a valid boolean\..*", "is not true or false"),
+    (r"^Option '(.+?)' requires an argument\.$", r"\1 requires a value"),
     (r"\.$", ""),
 )
 """Patterns of the parser's messages, and their replacements."""
+QUOTED_BY_REPR = re.compile(r"is not one of|^No such command|is not a valid boolean")
+"""Messages in which the parser doubles backslashes."""
 
 
 def described(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     """Return the message and the hint for an error of the parser; no message if it printed the help."""
     context: Any = getattr(error, "ctx", None)
     message = error.format_message()
+    if QUOTED_BY_REPR.search(message):
+        message = message.replace("\\\\", "\\")
     for pattern, replacement in REWORDINGS:
         message = re.sub(pattern, replacement, message)
     if variable := _variable(getattr(error, "param", None), arguments):
         message += f" (from {variable})"
-    command = getattr(context, "command_path", "charseq")
-    hint = f"{_suggestion(error, arguments)} See '{command} --help'.".lstrip()
+    first = [word for word in arguments[:1] if not word.startswith("-")]
+    command = getattr(context, "command_path", " ".join(["charseq", *first]))
+    hints = [_suggestion(error, arguments), f"see '{command} --help'"]
     if message.startswith("unexpected") and any(p.name == "text" for p in context.command.params):
-        hint = f"give a text with --text, a file with --file. {hint}"
+        hints.insert(0, "give a text with --text, or a file with --file")
+    hint = "; ".join(filter(None, hints)).replace("?; see", "? or see")
     return message[:1].lower() + message[1:], hint
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from charseq.cli import streams, text_input
-from charseq.errors import TextError
+from charseq.errors import TextError, quoted
 from charseq.render.visible import visible
-from charseq.settings.setting import LARGEST_COUNT, LARGEST_SEED
+from charseq.settings.generation_settings import GenerationSettings
+from charseq.settings.setting import settings_of
 from charseq.text.corpus import without_last_line_end
 from charseq.text.sources import STANDARD_INPUT
 from charseq.text.units import utf8
@@ -101,19 +102,22 @@ def _parse_json(line: str, number: int, unit: "Unit") -> Prompt:
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise TextError(f"line {number} of the prompts is not JSON: {error}", hint=remedy) from None
+        where = f": syntax error at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise TextError(f"line {number} of the prompts is not JSON{where}", hint=remedy) from None
     if not isinstance(record, dict) or not isinstance(record.get("prompt"), str):
         raise TextError(
             f"line {number} of the prompts needs an object with a string as its prompt", hint=remedy
         )
     unknown = record.keys() - {"prompt", "seed", "length"}
     if unknown:
-        raise TextError(f"line {number} of the prompts has an unknown key {min(unknown)!r}", hint=remedy)
-    for key, largest in (("seed", LARGEST_SEED), ("length", LARGEST_COUNT)):
-        value = record.get(key)
-        if value is not None and (type(value) is not int or not 0 <= value <= largest):
+        raise TextError(
+            f"line {number} of the prompts has an unknown key {quoted(min(unknown))}", hint=remedy
+        )
+    for key in ("seed", "length"):
+        setting, value = settings_of(GenerationSettings)[key], record.get(key)
+        if value is not None and not setting.accepts(value):
             raise TextError(
-                f"line {number} of the prompts: {key} {value!r} is not a whole number from 0 to {largest}",
+                f"line {number} of the prompts: {key} {json.dumps(value)} is not {setting.requirement}",
                 hint=remedy,
             )
     if unit == "byte":

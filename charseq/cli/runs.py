@@ -41,7 +41,7 @@ def runs(
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     found = [summary(folder) for folder in all_runs()]
     if not found:
-        streams.report(f"there is no run in {str(runs_folder())!r}; charseq train makes one", "dim")
+        streams.report(f"no runs in {str(runs_folder())!r}; 'charseq train' creates one", "dim")
         return
     with renderer_for(form, RUNS, sys.stdout) as renderer:
         for run in found:

@@ -84,7 +84,9 @@ def opened(path: Path) -> Iterator[TensorFile]:
             length = int.from_bytes(file.read(8), "little")
             header = file.read(length) if length <= size - 8 else b""  # no header is longer than its file
         except FileNotFoundError:
-            raise ModelFileError(f"there is no model {named(path)}", hint="charseq train makes one") from None
+            raise ModelFileError(
+                f"there is no model {named(path)}", hint="'charseq runs' lists the trained models"
+            ) from None
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from None
         told = _header(path, header)
@@ -126,7 +128,7 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         raise ModelFileError(
             f"{named(path)} is not a charseq model, or a damaged one",
-            hint="give the model.safetensors of a run; nothing else is opened",
+            hint="name a run's folder, or its model.safetensors",
         ) from None
     return header
 

@@ -178,7 +178,7 @@ def _over_earlier(out: Path, force: bool, made: bool, lock: Lock) -> Run:
 
 def _not_made(where: Path, error: OSError) -> CharseqError:
     return CharseqError(
-        f"cannot make a run in {str(where)!r}: {reason(error)}",
+        f"cannot create a run in {str(where)!r}: {reason(error)}",
         hint=remedy(error, "choose another folder with --out or CHARSEQ_RUNS"),
     )
 

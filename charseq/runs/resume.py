@@ -13,6 +13,7 @@ from charseq.model.network import Network
 from charseq.runs.folder import NEWEST
 from charseq.runs.lock import require_free
 from charseq.runs.model_paths import located, model_path
+from charseq.settings.setting import option_name
 from charseq.settings.train_settings import TrainSettings
 from charseq.suggestions import did_you_mean
 from charseq.text.sources import STANDARD_INPUT, TextSource
@@ -143,8 +144,3 @@ def text_record(given: TextSource | None, digest: str) -> dict[str, Any]:
     if sum(map(len, given.texts)) > MAX_SAVED_CHARACTERS:
         given = replace(given, texts=(), files=())
     return {**asdict(given), "sha256": digest}
-
-
-def option_name(name: str) -> str:
-    """The option that sets something."""
-    return "--" + name.replace("_", "-")

@@ -101,10 +101,13 @@ class Setting:
 
     def check(self, value: object) -> None:
         """Raise UsageError for a value of another type, or out of bounds."""
-        if not (value is None and self.optional) and not self._accepts(value):
+        if not self.accepts(value):
             raise UsageError(f"invalid {self.name} {value!r}", hint=f"it must be {self.requirement}")
 
-    def _accepts(self, value: object) -> bool:
+    def accepts(self, value: object) -> bool:
+        """Return whether a value has the type, and is within the bounds."""
+        if value is None and self.optional:
+            return True
         if self.choices:
             return isinstance(value, str) and value in self.choices
         if self.type is bool:
@@ -115,6 +118,11 @@ class Setting:
         if self.is_list:
             return isinstance(value, list | tuple) and all(isinstance(item, str) and item for item in value)
         return isinstance(value, str) and value != ""
+
+
+def option_name(setting: str) -> str:
+    """Return the option of a setting: --hidden-size for hidden_size."""
+    return "--" + setting.replace("_", "-")
 
 
 def setting(default: Any, **description: Any) -> Any:

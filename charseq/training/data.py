@@ -120,7 +120,7 @@ def _split(encoded: Encoded, settings: TrainSettings, *, lines: bool) -> Split:
     nothing_left = not len(found.training)
     if nothing_left or (fraction and not len(found.validation) and not (lines and found.repeated)):
         raise TextError(
-            f"--validation {fraction:g} of this text leaves less than 2 characters "
+            f"--validation {fraction:g} of this text leaves fewer than 2 characters "
             f"{'to train on' if nothing_left else 'to hold out'}",
             hint="use another fraction, a longer text, or --validation 0",
         )

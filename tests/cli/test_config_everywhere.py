@@ -18,7 +18,7 @@ def test_every_command_takes_a_configuration_file(charseq: Command, path: str) -
     arguments = ["bash"] if path == "completion" else []
     result = charseq(*path.split(), *arguments, "--config", "wrong.toml")
     assert result.status == 2
-    assert "there is no option 'epcohs'" in result.errors
+    assert "unknown option 'epcohs'" in result.errors
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -65,9 +65,9 @@ def test_an_option_of_a_group_before_its_command_counts(charseq: Command) -> Non
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("[runs.shwo]\nverify = true", "[runs]: there is no option 'shwo'", "keys are the options"),
+        ("[runs.shwo]\nverify = true", "[runs]: unknown option 'shwo'", "keys are the options"),
         ("[runs]\nshow = true", "'show' is a command", "[runs.show]"),
-        ("[runs.show]\nepochs = 3", "[runs.show]: there is no option 'epochs'", "keys are the options"),
+        ("[runs.show]\nepochs = 3", "[runs.show]: unknown option 'epochs'", "keys are the options"),
     ],
 )
 def test_a_mistake_in_the_table_of_a_group_is_named(

@@ -75,9 +75,9 @@ def test_on_a_terminal_it_is_a_table_a_command(charseq: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["trian"], "there is no command 'trian' with options"),
+        (["trian"], "unknown command 'trian'"),
         (["--config", "none.toml"], "'none.toml'"),
-        (["--config", "bad.toml"], "there is no option 'epcohs'"),
+        (["--config", "bad.toml"], "unknown option 'epcohs'"),
     ],
 )
 def test_a_mistake_is_told(charseq: Command, arguments: list[str], told: str) -> None:

@@ -48,13 +48,13 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "an embedding past all bounds": (["--text", "ab", "--embedding-size", "1" + "0" * 20], "10000", "range"),
     "out without a name": (
         ["--text", "ab", "--out", ""],
-        "'--out': the value is empty",
+        "the value is empty",
         "leave the option out",
     ),
     "force without out": (["--text", "ab", "--force"], "--force", "--out"),
     "validation of too little": (
         ["--text", "abcde", "--validation", "0.1"],
-        "less than 2",
+        "fewer than 2",
         "another fraction",
     ),
     "one grapheme": (["--text", "e\u0301", "--unit", "grapheme"], "2 graphemes", "longer --text"),
@@ -71,7 +71,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
 OTHERS: dict[str, tuple[str, int, str, str]] = {
     "a command that is none": ("trian --text ab", 2, "trian", "train"),
     "no runs": ("predict h", 2, "no trained model in 'runs'", "train one"),
-    "no model": ("predict --model none h", 2, "there is no model 'none'", "charseq train"),
+    "no model": ("predict --model none h", 2, "there is no model 'none'", "charseq runs"),
     "a text for a model": (
         "predict --model text.txt h",
         2,
@@ -107,8 +107,13 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "lstm",
     ),
     "shapes of a cell that is none": ("inspect-shapes ab --cell x", 2, "unknown cell 'x'", "the cells are"),
-    "a run that is none": ("runs show nowhere", 2, "there is no model 'nowhere'", "charseq train"),
-    "a run to go on with that is none": ("train --resume nowhere", 2, "there is no model 'nowhere'", "train"),
+    "a run that is none": ("runs show nowhere", 2, "there is no model 'nowhere'", "charseq runs"),
+    "a run to go on with that is none": (
+        "train --resume nowhere",
+        2,
+        "there is no model 'nowhere'",
+        "charseq runs",
+    ),
     "a run to go on with that is over": ("train --resume out", 2, "'out' is complete", "--epochs"),
     "a run as another run": ("train --resume out --cell gru", 2, "--cell gru", "train anew"),
     "a folder that holds a run": ("train --text ab --out out", 2, "'out' already holds a run", "--force"),
@@ -119,7 +124,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
     "no permission": (
         "train --text ab --epochs 2 --out /proc/none",
         1,
-        "cannot make a run",
+        "cannot create a run",
         "--out",
     ),
     "an accuracy past all": ("train --text ab --require-accuracy 2", 2, "2", "from 0 to 1"),

@@ -46,7 +46,7 @@ def test_on_a_terminal_a_run_is_a_row(trained: Command) -> None:
 def test_without_runs_that_is_said(charseq: Command) -> None:
     result = charseq("runs")
     assert (result.status, result.output) == (0, "")
-    assert "no run in 'runs'" in result.errors
+    assert "no runs in 'runs'" in result.errors
 
 
 def test_a_model_is_shown_without_its_tensors_being_read(trained: Command) -> None:

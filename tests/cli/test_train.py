@@ -185,7 +185,7 @@ def test_a_run_that_cannot_be_created_is_exit_code_1(
     monkeypatch.setenv("CHARSEQ_RUNS", "x" * 300)
     result = charseq("train", "--text", "ab", *FEW)
     assert result.status == 1
-    assert "cannot make a run in 'xxx" in result.errors
+    assert "cannot create a run in 'xxx" in result.errors
 
 
 @pytest.mark.parametrize(
@@ -207,8 +207,8 @@ def test_too_little_memory_is_status_1(
     result = charseq("train", "--text", "ab")
     assert result.status == 1
     assert result.errors.splitlines() == [
-        "charseq: there is not enough memory for this",
-        "  make the network or the batch smaller",
+        "charseq: out of memory",
+        "  use a smaller network or batch size",
     ]
 
 

@@ -101,7 +101,7 @@ def test_a_run_that_cannot_be_locked_is_neither_made_nor_resumed(
 
 def test_a_numbered_run_that_cannot_be_locked_leaves_no_folder(refuse: Refuse) -> None:
     refuse(os, "write", errno.ENOSPC)
-    with pytest.raises(CharseqError, match="cannot make a run in 'runs'"):
+    with pytest.raises(CharseqError, match="cannot create a run in 'runs'"):
         new_run("gru")
     assert [path for path in left() if "0001-gru" in path] == []
 

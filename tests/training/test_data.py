@@ -41,7 +41,7 @@ def test_of_much_text_pieces_are_counted(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_text_too_short_for_the_fraction_to_hold_out_is_an_error() -> None:
     for text, fraction, side in (("abcde", 0.1, "hold out"), ("abcde", 0.9, "train on")):
-        with pytest.raises(TextError, match=f"less than 2 characters to {side}"):
+        with pytest.raises(TextError, match=f"fewer than 2 characters to {side}"):
             data_of(Corpus((text,)), validation=fraction)
     with pytest.raises(TextError, match="to hold out"):
         data_of(Corpus(("just one line",), lines=True), validation=0.1)

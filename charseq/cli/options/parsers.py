@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import typer
 
+from charseq.errors import quoted
 from charseq.settings.setting import Bounds
 
 N = TypeVar("N", int, float)
@@ -79,7 +80,7 @@ def _within(value: N, bounds: Bounds, text: str) -> N:
 
 
 def _quoted(text: object) -> str:
-    return f"'{_short(str(text))}'"
+    return quoted(_short(str(text)))
 
 
 def _short(text: str) -> str:

@@ -11,7 +11,7 @@ import typer
 from charseq.cli import completions, text_input
 from charseq.cli.options.parsers import filled, number, seconds, whole
 from charseq.cli.options.shared import option
-from charseq.settings.setting import Setting, settings_of
+from charseq.settings.setting import Setting, option_name, settings_of
 
 T = TypeVar("T")
 
@@ -94,7 +94,7 @@ def _parameter(setting: Setting, defaults: Mapping[str, str]) -> inspect.Paramet
 
 
 def _option(setting: Setting, default_text: str) -> Any:
-    flag = "--" + setting.name.replace("_", "-")
+    flag = option_name(setting.name)
     if setting.type is bool and default_text:
         flag += f"/--no-{flag.removeprefix('--')}"
     details: dict[str, Any] = {}

@@ -1,7 +1,6 @@
 """Options that several commands share and that are no settings."""
 
 import os
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import typer
@@ -50,18 +49,6 @@ def cells_of(names: str | None) -> list[str]:
     if not cells:
         raise UsageError(f"--cells {names!r} names no cell", hint="write --cells rnn,lstm, or --cells all")
     return [cell_named(name).name for name in cells]
-
-
-def refuse_beside_a_model(options: Mapping[str, object]) -> None:
-    """Refuse any value that is not None: --model has its own network.  Raises UsageError."""
-    names = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
-    if names:
-        raise cannot_combine(
-            "--model",
-            names,
-            "a model has its own network",
-            hint="leave --model out to inspect initial weights (it may come from CHARSEQ_MODEL)",
-        )
 
 
 def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
