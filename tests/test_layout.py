@@ -100,6 +100,19 @@ def test_no_test_imports_another() -> None:
     assert [pair for pair in imports(TESTS) if re.match(r"tests\.(.+\.)?test_", pair[1])] == []
 
 
+def test_the_body_of_a_command_has_fewer_than_30_lines() -> None:
+    lengths = {}
+    for path in sorted((PACKAGE / "cli").glob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and "config" in {
+                argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)
+            }:
+                first, last = node.body[1], node.body[-1]  # the docstring is first
+                lengths[node.name] = (last.end_lineno or 0) - first.lineno + 1
+    assert len(lengths) > 8
+    assert {name: length for name, length in lengths.items() if length >= 30} == {}
+
+
 def test_no_file_has_more_than_300_lines() -> None:
     files = [*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")]
     assert [path for path in files if len(path.read_text().splitlines()) > 300] == []

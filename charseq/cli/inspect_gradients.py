@@ -1,7 +1,7 @@
 """charseq inspect-gradients: how far back the gradient of the last character's loss reaches, cell by cell."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -31,7 +31,10 @@ from charseq.settings.setting import MODEL
 from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
     from charseq.inspection.gradient_flow import GradientFlow
+    from charseq.text.vocabulary import Vocabulary
 
 EXAMPLES = [
     "charseq inspect-gradients 'the quick brown fox jumps over the lazy dog'",
@@ -82,68 +85,68 @@ def inspect_gradients(
     Each bar is the norm of the gradient with respect to the state after a time step.  Bars that shrink
     towards the beginning show a vanishing gradient.
     """
-    network, seed = asked.explicit, asked.settings.seed
-    if model is not None:
-        own = {"cells": cells, "first_weights": first_weights}
-        refuse_beside_a_model({**own, **{name: network.get(name) for name in DEFAULTS}})
-        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
-        path, trained = trained_model(model)
-        unit = trained.vocabulary.unit
-    positional = [] if given is None else [given]
-    found = text_input.texts_to_inspect(
-        positional,
-        text,
-        file,
-        unit=unit,
-        vocabulary=None if model is None else trained.vocabulary,
-        example=EXAMPLE,
-    )
-    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-
     from charseq.render.base import renderer_for
     from charseq.render.gradients import GRADIENTS
-    from charseq.text.unknown import INSPECTION
     from charseq.text.vocabulary import Vocabulary
-    from charseq.training.torch_requirement import require_torch
 
-    flows: Iterable[GradientFlow]
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    positional = [] if given is None else [given]
+    texts = partial(text_input.texts_to_inspect, positional, text, file, unit=unit, example=EXAMPLE)
     if model is not None:
-        learned = _one(found or trained.memorized)
-
-        require_torch("inspect-gradients")
-        from charseq.training.gradient_flow import trained_flow
-
-        with INSPECTION.explaining(model=str(path)):
-            flows = [trained_flow(trained, learned, about=f"trained, {model}")]
+        own = {"cells": cells, "first_weights": first_weights}
+        refuse_beside_a_model({**own, **{name: asked.explicit.get(name) for name in DEFAULTS}})
+        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
+        flows: Iterable[GradientFlow] = _flow_of_model(model, texts)
     else:
-        names = cells_of(cells)
-        vocabulary = Vocabulary.of([_one(found)], unit=unit, normalization=normalize)
-
-        require_torch("inspect-gradients")
-        from charseq.training.gradient_flow import untrained_flows
-
-        flows = untrained_flows(
-            names,
-            vocabulary,
-            found[0],
-            hidden_size=network.get("hidden_size", 32),
-            layers=network.get("layers", 1),
-            textbook=first_weights != "charseq",
-            seed=seed,
-        )
+        string = _one(texts())
+        vocabulary = Vocabulary.of([string], unit=unit, normalization=normalize)
+        flows = _flows_of_cells(cells_of(cells), vocabulary, string, asked, first_weights)
     with renderer_for(form, GRADIENTS, sys.stdout) as renderer:
         for flow in flows:
             renderer.show(flow)
     if model is None:
-        streams.report_seed(first_weights or "textbook", seed, in_caption=form == "table")
+        streams.report_seed(first_weights or "textbook", asked.settings.seed, in_caption=form == "table")
 
 
-def _one(strings: Sequence[str]) -> str:
-    if not strings:
-        raise text_input.missing_text(EXAMPLE)
+def _flow_of_model(model: str, texts: "Callable[..., list[str]]") -> "list[GradientFlow]":
+    """Return the gradient flow of a trained model over one text, by default the one that it memorized."""
+    from charseq.text.unknown import INSPECTION
+    from charseq.training.torch_requirement import require_torch
+
+    path, trained = trained_model(model)
+    string = _one(texts(model=trained))
+    require_torch("inspect-gradients")
+    from charseq.training.gradient_flow import trained_flow
+
+    with INSPECTION.explaining(model=str(path)):
+        return [trained_flow(trained, string, about=f"trained, {model}")]
+
+
+def _flows_of_cells(
+    cells: "Sequence[str]",
+    vocabulary: "Vocabulary",
+    string: str,
+    asked: Asked[TrainSettings],
+    first_weights: str | None,
+) -> "Iterator[GradientFlow]":
+    """Yield the gradient flow of each cell with initial weights."""
+    from charseq.training.torch_requirement import require_torch
+
+    require_torch("inspect-gradients")
+    from charseq.training.gradient_flow import untrained_flows
+
+    return untrained_flows(
+        cells,
+        vocabulary,
+        string,
+        hidden_size=asked.explicit.get("hidden_size", 32),
+        layers=asked.explicit.get("layers", 1),
+        textbook=first_weights != "charseq",
+        seed=asked.settings.seed,
+    )
+
+
+def _one(strings: "Sequence[str]") -> str:
     if len(strings) != 1:
-        raise TextError(
-            f"gradients are followed through one text, and there are {len(strings)}",
-            hint=f"give one: {EXAMPLE}",
-        )
+        raise TextError(f"inspect-gradients takes one text, not {len(strings)}", hint=f"give one: {EXAMPLE}")
     return strings[0]

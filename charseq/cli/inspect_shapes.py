@@ -1,7 +1,7 @@
 """charseq inspect-shapes: every tensor of a network run over text.  Never imports torch."""
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,14 +24,13 @@ from charseq.cli.options.shared import (
     chosen_format,
 )
 from charseq.cli.trained_model import trained_model
-from charseq.errors import TextError, UsageError, cannot_combine
+from charseq.errors import cannot_combine
 from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from charseq.inspection.tracing import TracedTensor, TraceInput
-    from charseq.model.model_file import Model
+    from charseq.inspection.networks import Trace
 
 EXAMPLES = [
     "charseq inspect-shapes hello",
@@ -93,128 +92,57 @@ def inspect_shapes(
 
     The network has initial weights, or is a trained one with --model; a trained one is run up to its loss.
     """
-    head, seed = asked.explicit.get("head"), asked.settings.seed
-    if head and (step is not None or layer is not None):
-        part = "--step" if layer is None else "--layer"
-        raise cannot_combine(part, ["--head"], "the head comes after all steps and layers")
-    plan = {name: value for name, value in asked.explicit.items() if name != "seed"}
-    if bidirectional:
-        plan["bidirectional"] = True
-    if model is not None:
-        refuse_beside_a_model({**plan, "vocabulary": vocabulary or None})
-        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
-        path, trained = trained_model(model)
-        unit = trained.vocabulary.unit
-    found = text_input.texts_to_inspect(
-        given,
-        text,
-        file,
-        unit=unit,
-        vocabulary=None if model is None else trained.vocabulary,
-        example=EXAMPLES[0],
-    )
-    if model is not None:
-        inputs, rows = _trained(path, trained, found, weights=weights)
-        about = f"trained, {model}"
-    else:
-        known = {"unit": unit, "normalization": normalize}
-        vocabulary = text_input.checked_option(vocabulary, "--vocabulary", unit)
-        inputs, rows = _fresh(found, vocabulary, known, plan, seed, weights=weights)
-        about = f"fresh weights, seed {seed}"
-    rows = _selected(rows, inputs.arrays, step, layer)
-
-    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    from charseq.inspection.networks import trace_initial
     from charseq.render.base import renderer_for
     from charseq.render.shapes import shape_view
-
-    has_head = head is not None or model is not None
-    view = shape_view(
-        inputs, about, values=values, explain=explain, has_head=has_head, bidirectional=bidirectional
-    )
-    with renderer_for(form, view, sys.stdout) as renderer:
-        for row in rows:
-            renderer.show(row)
-    if model is None:
-        streams.report_seed("fresh", seed, in_caption=form == "table")
-
-
-def _fresh(
-    strings: Sequence[str],
-    more: str,
-    known: Mapping[str, Any],
-    plan: Mapping[str, Any],
-    seed: int,
-    *,
-    weights: bool,
-) -> "tuple[TraceInput, Sequence[TracedTensor]]":
-    """A network with first weights, run over texts whose symbols, and `more`, are its vocabulary."""
-    from charseq.cells import cell_named
-    from charseq.inspection.tracing import TraceInput, parameter_tensors, trace, trace_bidirectional
-    from charseq.model.network import Network
-    from charseq.model.numpy_ops import SeededDraw
     from charseq.text.vocabulary import Vocabulary
 
-    given = {name: value for name, value in plan.items() if value is not None}
-    cell, head = cell_named(given.pop("cell", "gru")), given.get("head")
-    _require_text(strings)
-    both_ways = given.pop("bidirectional", False)
-    if both_ways and head:
-        raise cannot_combine(
-            "--bidirectional", [f"--head {head}"], "a network that has read the next character knows it"
+    seed, head = asked.settings.seed, asked.explicit.get("head")
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    _refuse_unused(context, asked)
+    texts = partial(text_input.texts_to_inspect, given, text, file, unit=unit, example=EXAMPLES[0])
+    if model is not None:
+        trace, about = _trace_model(model, texts, weights=weights), f"trained, {model}"
+    else:
+        strings, extra = texts(), text_input.checked_option(vocabulary, "--vocabulary", unit)
+        symbols = Vocabulary.of([*strings, extra], unit=unit, normalization=normalize)
+        trace = trace_initial(
+            strings, symbols, _network(asked), seed=seed, bidirectional=bidirectional, weights=weights
         )
-    vocabulary = Vocabulary.of([*strings, more], **known)
-    hidden_size = given.pop("hidden_size", len(vocabulary) if head == "none" else 2)
-    network = Network(cell.name, len(vocabulary), hidden_size, **given)
-    if network.layer_norm:
-        network.require_layer_norm()
-    draw = SeededDraw(seed)
-    inputs = TraceInput.of(network, vocabulary, network.draw(draw), strings)
-    if not both_ways:
-        shown = parameter_tensors(inputs, head=head is not None) if weights else ()
-        return inputs, (*shown, *trace(inputs, read_out=head is not None))
-    backward = network.draw(draw)
-    shown = ()
-    if weights:
-        shown = parameter_tensors(inputs, head=False, direction="forward")
-        shown += parameter_tensors(inputs.reversed(backward), head=False, direction="backward")
-    return inputs, (*shown, *trace_bidirectional(inputs, backward))
+        about = f"initial weights, seed {seed}"
+    has_head = head is not None or model is not None
+    view = shape_view(
+        trace.inputs, about, values=values, explain=explain, has_head=has_head, bidirectional=bidirectional
+    )
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for tensor in trace.select(step, layer):
+            renderer.show(tensor)
+    if model is None:
+        streams.report_seed("initial", seed, in_caption=form == "table")
 
 
-def _trained(
-    path: "Path", trained: "Model", strings: Sequence[str], *, weights: bool
-) -> "tuple[TraceInput, Sequence[TracedTensor]]":
-    """A trained network, run over texts, or by default over what it learned."""
-    from charseq.inspection.tracing import TraceInput, parameter_tensors, trace
+def _refuse_unused(context: typer.Context, asked: Asked[TrainSettings]) -> None:
+    """Refuse options that have no effect beside others.  Raises UsageError."""
+    values = context.params
+    if values["head"] and (values["step"] is not None or values["layer"] is not None):
+        part = "--step" if values["layer"] is None else "--layer"
+        raise cannot_combine(part, ["--head"], "the head follows all steps and layers")
+    if values["model"] is not None:
+        others = {name: values[name] or None for name in ("bidirectional", "vocabulary")}
+        refuse_beside_a_model({**_network(asked), **others})
+        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
+
+
+def _network(asked: Asked[TrainSettings]) -> dict[str, Any]:
+    """Return the explicit settings of the network."""
+    return {name: value for name, value in asked.explicit.items() if name != "seed"}
+
+
+def _trace_model(model: str, texts: "Callable[..., list[str]]", *, weights: bool) -> "Trace":
+    """Trace a trained model over texts, by default over those that it memorized."""
+    from charseq.inspection.networks import trace_model
     from charseq.text.unknown import INSPECTION
 
-    strings = strings or trained.memorized
-    _require_text(strings)
+    path, trained = trained_model(model)
     with INSPECTION.explaining(model=str(path)):
-        inputs = TraceInput.of(trained.network, trained.vocabulary, trained.arrays, strings)
-    shown = parameter_tensors(inputs, head=True) if weights else ()
-    return inputs, (*shown, *trace(inputs, read_out=True))
-
-
-def _require_text(strings: Sequence[str]) -> None:
-    if not strings:
-        raise text_input.missing_text(EXAMPLES[0])
-    if "" in strings:
-        raise TextError("one of the texts is empty", hint="a text needs at least one character")
-
-
-def _selected(
-    rows: "Sequence[TracedTensor]", parameters: Collection[str], step: int | None, layer: int | None
-) -> "list[TracedTensor]":
-    """The rows of one step and one layer, where they are asked for; a parameter belongs to every step."""
-    for name, wanted in (("step", step), ("layer", layer)):
-        there = [getattr(row, name) for row in rows if getattr(row, name) is not None]
-        if wanted is not None and wanted not in there:
-            raise UsageError(
-                f"there is no {name} {wanted}; they are counted from 0 to {max(there)}",
-                hint=f"use --{name} {max(there)} for the last one",
-            )
-    return [
-        row
-        for row in rows
-        if (step in (None, row.step) or row.name in parameters) and layer in (None, row.layer)
-    ]
+        return trace_model(trained, texts(model=trained), weights=weights)

@@ -1,7 +1,6 @@
 """charseq score: how surprising texts are to a trained model.  Never imports torch."""
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -28,7 +27,10 @@ from charseq.render.visible import visible
 from charseq.settings.setting import ADVANCED, TEXT, Bounds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from charseq.inference.scoring import ScoredText
+    from charseq.render.base import Renderer
     from charseq.text.units import Unit
 
 EXAMPLES = [
@@ -109,54 +111,37 @@ def score(
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
     source = ScoreInput(trained, path, unknown, batch_size)
-    scores = (source.lines if lines else source.texts)(strings, files)
-    if sort:
-        if files and not lines:
-            raise UsageError("--sort ranks texts and lines, not files", hint="add --lines")
-        scores = iter(sorted(map(source.without_surprisals, scores), key=_by(sort)))
+    scores = source.scores(strings, files, lines=lines, order=sort)
     view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown)
-    seen = past = 0
     with renderer_for(form, view, sys.stdout) as renderer:
-        for scored in scores:
-            seen += 1
-            if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
-                past += 1
-                renderer.show(scored)
-    if source.unknown_characters:
-        done = "skipped" if unknown == "skip" else "taken for the least likely"
-        streams.report_unknown(source.unknown_characters, done)
-    if seen and source.empty:
-        text_input.report_empty(source.empty, "score")
-    if not seen:
-        if not files:
-            raise UsageError("the text has only empty lines", hint="give one with characters, or a --file")
-        text_input.report_empty(files, "score", only_empty_lines=source.has_lines)
-    if threshold is not None and past:
+        count, above = _show(scores, renderer, threshold)
+    source.report(count, files)
+    if threshold is not None and above:
+        kind = "lines" if lines else "texts"
         raise RequirementNotMet(
-            f"{past:,} of {seen:,} {'lines' if lines else 'texts'} past {threshold:g} bits a character"
+            f"{above:,} of {count:,} {kind} have more than {threshold:g} bits per character"
         )
+
+
+def _show(
+    scores: "Iterator[ScoredText]", renderer: "Renderer[ScoredText]", threshold: float | None
+) -> tuple[int, int]:
+    """Show the texts above a threshold; return the number of all texts, and of these."""
+    count = above = 0
+    for scored in scores:
+        count += 1
+        if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
+            above += 1
+            renderer.show(scored)
+    return count, above
 
 
 def _sources(
     given: list[str] | None, text: list[str] | None, file: list[str] | None, unit: "Unit"
 ) -> tuple[list[str], list[str]]:
-    """The texts and files of the command, or of the environment where it names none.  Raises TextError."""
-    named = [*(given or []), *(text or [])]
+    """Return the texts and the files of the command, or of the environment.  Raises TextError."""
     files = [*(file or []), *(name for name in given or [] if name == "-")]
-    if not named and not files:
-        named, files = text_input.from_environment(None, "TEXT"), text_input.from_environment(None, "FILE")
+    strings, files = text_input.named_texts(given, text, files)
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once", hint="give - a single time")
-    strings = text_input.arguments([name for name in named if name != "-"], unit=unit)
-    return strings, files
-
-
-def _by(order: str) -> "Callable[[ScoredText], float]":
-    """What lines are sorted by; those without a character to score come last."""
-    sign = -1 if order == "surprising" else 1
-
-    def key(scored: "ScoredText") -> float:
-        bits = scored.total.bits_per_character
-        return float("inf") if bits is None else sign * bits
-
-    return key
+    return text_input.arguments([name for name in strings if name != "-"], unit=unit), files

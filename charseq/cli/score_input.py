@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from charseq.cli import streams, text_input
-from charseq.errors import UnknownCharacter
+from charseq.errors import UnknownCharacter, UsageError
 from charseq.inference.scoring import ScoredText, Surprisals, score_stream, score_texts
 from charseq.model.model_file import Model
 from charseq.text.corpus import AnyCorpus, lines_of
@@ -18,6 +18,8 @@ from charseq.text.vocabulary import EncodedText, Ids
 
 if TYPE_CHECKING:
     from charseq.text.units import Unknown
+
+Order = Literal["surprising", "likely"]
 
 
 @dataclass
@@ -35,6 +37,37 @@ class ScoreInput:
     empty: list[str] = field(default_factory=list)
     """Names of the empty files that `texts` has read."""
     _line_ends_noted: bool = False
+
+    def scores(
+        self, texts: Sequence[str], files: Sequence[str], *, lines: bool, order: Order | None
+    ) -> Iterator[ScoredText]:
+        """Yield the scored texts or lines; an order reads all of them first.
+
+        Raises TextError, UnknownCharacter, and UsageError for an order of whole files.
+        """
+        scores = self.lines(texts, files) if lines else self.texts(texts, files)
+        if order is None:
+            return scores
+        if files and not lines:
+            raise UsageError("--sort ranks texts and lines, not files", hint="add --lines")
+        return iter(sorted(map(self.without_surprisals, scores), key=partial(_rank, order)))
+
+    def report(self, texts: int, files: Sequence[str]) -> None:
+        """Report unknown characters and empty input, after `texts` texts.
+
+        Raises UsageError if all texts are empty.
+        """
+        if self.unknown_characters:
+            action = "skipped" if self.unknown == "skip" else "scored as the least probable character"
+            streams.report_unknown(self.unknown_characters, action)
+        if texts and self.empty:
+            text_input.report_empty(self.empty, "score")
+        if not texts:
+            if not files:
+                raise UsageError(
+                    "the text has only empty lines", hint="give one with characters, or a --file"
+                )
+            text_input.report_empty(files, "score", only_empty_lines=self.has_lines)
 
     def lines(self, texts: Sequence[str], files: Sequence[str]) -> Iterator[ScoredText]:
         """Yield every line of texts and files, those of standard input as they arrive; skip empty ones.
@@ -132,6 +165,14 @@ class ScoreInput:
 
         with TEXT_FILE.explaining(model=str(self.path)):
             yield from score_stream(self.model, pieces())
+
+
+def _rank(order: Order, scored: ScoredText) -> float:
+    """Return the sort key of a text; a text without scored characters comes last."""
+    bits = scored.total.bits_per_character
+    if bits is None:
+        return float("inf")
+    return -bits if order == "surprising" else bits
 
 
 def _without_last_line_end(corpus: AnyCorpus) -> Iterator[str]:

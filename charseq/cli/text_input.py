@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from charseq.errors import TextError
+    from charseq.model.model_file import Model
     from charseq.text.corpus import AnyCorpus
     from charseq.text.sources import TextSource
     from charseq.text.units import Normalization, Unit
-    from charseq.text.vocabulary import Vocabulary
 
 
 def from_environment(values: Sequence[str] | None, name: str) -> list[str]:
@@ -60,30 +60,41 @@ def texts_to_inspect(
     files: Sequence[str] | None,
     *,
     unit: "Unit",
-    vocabulary: "Vocabulary | None",
+    model: "Model | None" = None,
     example: str,
 ) -> list[str]:
     """Return the texts of an inspecting command: positional, --text and --file.
 
-    With a model's `vocabulary` there may be none, and a file loses its last line end if the model knows no
-    line ends.  Raises TextError, which shows the `example` if a text is missing.
+    With a model, its unit is used, the memorized texts are the default, and a file loses its last line end if
+    the model knows no line ends.  Raises TextError, which shows the `example` if a text is missing.
     """
     from charseq.text.corpus import without_last_line_end
 
+    unit = unit if model is None else model.vocabulary.unit
     inspected = arguments(positional, unit=unit)
     if not inspected and not names_text(texts, files):
-        if vocabulary is not None:
-            return []
+        if model is not None and model.memorized:
+            return list(model.memorized)
         raise missing_text(example)
     if texts or files or not inspected:
         strings, files = _named(texts, files)
         more = _read(strings, files, unit)
         inspected += more[: len(strings)]
-        knows_line_ends = vocabulary is None or vocabulary.knows_line_ends
+        knows_line_ends = model is None or model.vocabulary.knows_line_ends
         inspected += (
             text if knows_line_ends else without_last_line_end(text) for text in more[len(strings) :]
         )
     return inspected
+
+
+def named_texts(
+    positional: Sequence[str] | None, texts: Sequence[str] | None, files: Sequence[str] | None
+) -> tuple[list[str], list[str]]:
+    """Return the texts and the files of a command, or of its environment if it names none."""
+    strings, names = [*(positional or []), *(texts or [])], list(files or [])
+    if not strings and not names:
+        return from_environment(None, "TEXT"), from_environment(None, "FILE")
+    return strings, names
 
 
 def names_text(*values: Sequence[str] | None) -> bool:
@@ -95,7 +106,7 @@ def missing_text(example: str, purpose: str = "") -> "TextError":
     """Return the error for a command with positional texts that has none."""
     from charseq.errors import TextError
 
-    hint = f"give one: {example}; or by --text or --file PATH (- is standard input)"
+    hint = f"give one: {example}; or use --text or --file PATH (- is standard input)"
     return TextError(f"no text{purpose} was given", hint=hint)
 
 

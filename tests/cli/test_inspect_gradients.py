@@ -127,7 +127,7 @@ def test_a_trained_model_is_followed_over_what_it_learned(charseq: Command) -> N
     [
         ([], "no text was given"),
         (["h"], "the text has 1 symbol;"),
-        (["hello", "--text", "hi"], "there are 2"),
+        (["hello", "--text", "hi"], "one text, not 2"),
         (["hello", "--cells", "lmst"], "did you mean"),
     ],
 )

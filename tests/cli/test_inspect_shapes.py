@@ -67,7 +67,7 @@ def test_texts_come_from_options_files_and_lines_of_standard_input(charseq: Comm
 def test_the_table_shows_what_is_read_at_each_step(charseq: Command) -> None:
     result = charseq("inspect-shapes", "he", "h", "--cell", "rnn", "--format", "table", "--values")
     lines = [line.rstrip() for line in result.output.splitlines()]
-    assert lines[0] == "rnn: 1 layer of 2 hidden units, fresh weights, seed 0"
+    assert lines[0] == "rnn: 1 layer of 2 hidden units, initial weights, seed 0"
     assert lines[1] == "vocabulary of 2 symbols: 0 e  1 h"
     assert lines[2] == "axes: B batch 2, T sequence 2, I input 2, H hidden 2, V vocabulary 2"
     assert "step 0, reading h h" in lines

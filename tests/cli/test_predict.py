@@ -114,7 +114,7 @@ def test_a_model_is_named_by_option_or_environment(charseq: Command, monkeypatch
     ("arguments", "value", "remedy"),
     [
         (["predict"], "no trained model in 'runs'", "charseq train"),
-        (["predict", "--model", "none"], "'none'", "charseq train"),
+        (["predict", "--model", "none"], "'none'", "charseq runs"),
         (["predict", "--model", "corpus.txt"], "'corpus.txt' is not a charseq model", "model.safetensors"),
         (
             ["predict", "--greedy", "--temperature", "1"],

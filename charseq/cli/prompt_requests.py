@@ -1,0 +1,87 @@
+"""Requests of predict: prompts as they arrive, encoded for a model."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from charseq.cli import streams, text_input
+from charseq.cli.prompts import Prompt, PromptFormat, read_prompts
+from charseq.errors import UnknownCharacter
+from charseq.inference.requests import Request
+from charseq.model.model_file import Model
+from charseq.settings.generation_settings import GenerationSettings
+from charseq.text.sources import STANDARD_INPUT
+from charseq.text.units import Unknown
+from charseq.text.unknown import PROMPT, TEXT_FILE, other_line_ends
+
+
+@dataclass(frozen=True)
+class RequestSource:
+    """Makes requests of prompts, and reports unknown characters and empty input on standard error."""
+
+    model: Model
+    path: Path
+    settings: GenerationSettings
+    unknown: Unknown
+
+    def batches(
+        self, strings: Sequence[str], files: Sequence[str], form: PromptFormat
+    ) -> Iterator[list[Request]]:
+        """Return the requests for prompts and files as they arrive; for none, the request for no prompt.
+
+        Errors in arguments are raised at the call, before anything is written.  Raises TextError, and
+        UnknownCharacter after the requests before the prompt with the character.
+        """
+        if not strings and not files:
+            return map(self._reported, self._encode(iter([[Prompt("")]])))
+        arguments = [string for string in strings if string != STANDARD_INPUT]
+        deque(self._encode(read_prompts(arguments, [], form)), maxlen=0)
+        batches = map(self._reported, self._encode(read_prompts(strings, files, form)))
+        first = next(batches, None)
+        if first is None:
+            text_input.report_empty([*filter(STANDARD_INPUT.__eq__, strings), *files], "predict")
+            return iter(())
+        return chain([first], batches)
+
+    def _encode(self, batches: Iterator[list[Prompt]]) -> Iterator[tuple[list[Request], int]]:
+        """Yield the requests and the number of unknown characters for each batch of prompts.
+
+        Raises UnknownCharacter after yielding the requests before the prompt with the character.
+        """
+        for batch in batches:
+            requests: list[Request] = []
+            unknown_characters = 0
+            self._note_line_ends(batch)
+            for prompt in batch:
+                interface = TEXT_FILE if prompt.whole_file else PROMPT
+                try:
+                    with interface.explaining(model=str(self.path)):
+                        encoded = self.model.vocabulary.encode_text(
+                            prompt.text, unknown=self.unknown, begin=True
+                        )
+                except UnknownCharacter:
+                    yield requests, unknown_characters
+                    raise
+                unknown_characters += encoded.unknown
+                seed = self.settings.seed if prompt.seed is None else prompt.seed
+                length = self.settings.length if prompt.length is None else prompt.length
+                requests.append(Request.of(self.model, encoded, seed=seed, length=length))
+            yield requests, unknown_characters
+
+    def _reported(self, batch: tuple[list[Request], int]) -> list[Request]:
+        """Report the unknown characters of a batch, and return its requests."""
+        requests, unknown_characters = batch
+        if unknown_characters:
+            replacement = self.model.vocabulary.replacement
+            action = "skipped" if self.unknown == "skip" else f"read as {replacement!r}"
+            streams.report_unknown(unknown_characters, action)
+        return requests
+
+    def _note_line_ends(self, batch: Sequence[Prompt]) -> None:
+        """Show a note if prompts that are files have other line ends than the training text."""
+        vocabulary, memorized = self.model.vocabulary, self.model.memorized
+        notes = (other_line_ends(vocabulary, memorized, prompt.text) for prompt in batch if prompt.whole_file)
+        if note := next(filter(None, notes), ""):
+            streams.report(note, "yellow")
