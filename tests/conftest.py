@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 
+from charseq.native.threads import share_cores
 from tests.support.command import Command
 from tests.support.forks import DEFAULTS, end_all
 from tests.support.reports import pytest_report_to_serializable as pytest_report_to_serializable
 from tests.support.served import served
-
-torch.set_num_threads(1)
 
 LONG_TEST_SECONDS = 1800
 """The time limit of a test marked long.  pyproject.toml has that of any other test."""
@@ -26,6 +24,14 @@ settings.load_profile("charseq")
 for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, DEFAULTS[number])
+
+
+def pytest_configure() -> None:
+    """Share the cores between the processes of tests, before NumPy and torch are loaded."""
+    share_cores()
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,7 @@
 """A clear error where PyTorch, which only training and gradients require, is missing."""
 
+import sys
+
 from charseq.errors import CharseqError
 from charseq.runs.folder import require_current_folder
 from charseq.system.suspension import running_time
@@ -14,7 +16,7 @@ _loaded = (0.0, 0.0)
 def require_torch(purpose: str = "training") -> None:
     """Import torch for a purpose.  Raises CharseqError where it is not installed or cannot be loaded."""
     global _loaded
-    began = running_time()
+    was_loaded, began = "torch" in sys.modules, running_time()
     require_current_folder()  # without it, the libraries of torch end the process while they load
     try:
         import torch  # noqa: F401
@@ -24,7 +26,7 @@ def require_torch(purpose: str = "training") -> None:
         raise CharseqError(f"{purpose} requires PyTorch: pip install torch") from None
     except (ImportError, OSError) as error:
         raise _broken(purpose, error) from error
-    if not _loaded[0]:
+    if not was_loaded:
         _loaded = began, running_time() - began
 
 

@@ -1,6 +1,7 @@
 """Run mutation tests: `python -m tests.mutation --help`."""
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -77,6 +78,7 @@ def _verdict(mutant: Mutant, outcome: Outcome) -> Verdict:
 
 def _preload() -> None:
     """Import what every run needs, but nothing of charseq."""
+    os.environ.update(GOMP_SPINCOUNT="3000", OPENBLAS_NUM_THREADS="1")  # as charseq.native.share_cores does
     import hypothesis.strategies
     import numpy
     import safetensors.numpy

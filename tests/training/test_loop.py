@@ -116,7 +116,7 @@ def test_a_stride_longer_than_a_window_would_leave_places_out_and_is_refused() -
 
 
 def test_bfloat16_is_refused_where_it_would_be_slower() -> None:
-    with pytest.raises(UsageError, match="--precision bfloat16 is for CUDA GPUs"):
+    with pytest.raises(UsageError, match="--precision bfloat16 requires a CUDA GPU"):
         events_of("ab", device="cpu", precision="bfloat16")
 
 
