@@ -21,8 +21,8 @@ class LiveScreen:
 
     A frame erases the one before it, which may have moved: after SIGSTOP, the lines above the cursor belong
     to the shell.  Each frame is therefore rendered first, then written in one system call, unless the process
-    has been stopped since the last frame.  A stop in the microseconds before the call, or within it, cannot be
-    prevented; the rest of a frame that it cuts short is dropped.
+    has been stopped since the last frame.  A stop in the microseconds before the call, or within it, cannot
+    be prevented; the rest of a frame that it cuts short is dropped.
     """
 
     def __init__(self, console: Console, overflow: VerticalOverflowMethod = "ellipsis") -> None:
@@ -83,10 +83,9 @@ class LiveScreen:
             self.start()
 
     def _write(self, drawing: RenderableType, overflow: VerticalOverflowMethod, below: str = "") -> bool:
-        """Write a frame over the last one.  Returns False if that has moved, so that a new drawing must start."""
-        if (
-            self._console.is_dumb_terminal and not below
-        ):  # nothing can be erased, so only the last frame is written
+        """Write a frame over the last one.  Returns False if that has moved: start again below."""
+        # Nothing can be erased on a dumb terminal, so only the last frame is written.
+        if self._console.is_dumb_terminal and not below:
             return True
         frame = LiveRender(drawing, vertical_overflow=overflow)
         with self._console.capture() as rendered:
