@@ -1,6 +1,5 @@
 """--config FILE.toml: options from a file.  Environment variables and flags override them."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -157,6 +156,8 @@ def _value(parameter: Any, key: str, value: object, source: str) -> object:
 
 
 def _invalid(key: str, value: object, source: str, hint: str) -> UsageError:
+    import json
+
     written = json.dumps(value, ensure_ascii=False, default=str)
     return UsageError(f"{source}: invalid value {key} = {written}", hint=hint)
 

@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -37,7 +36,8 @@ def page(command: Any, context: Any) -> str:
         if not getattr(parameter, "hidden", False):
             row = (_names(parameter, context), _description(parameter, context))
             panels.setdefault(_panel(parameter, context), []).append(row)
-    lines = [command.get_usage(context), *_prose(command.help or "")]
+    usage = command.get_usage(context).replace("{", "").replace("}", "")  # typer's braces of an argument
+    lines = [usage, *_prose(command.help or "")]
     for title in sorted(panels, key=PANELS.index):
         lines += _section(title, panels[title])
     if commands := getattr(command, "commands", {}):
@@ -122,6 +122,8 @@ def _section(title: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap  # compiles patterns, which only help needs
+
     lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
     return [line.replace(NO_BREAK_SPACE, " ") for line in lines]
 

@@ -6,7 +6,6 @@ The command line, the configuration file, the environment and the Python interfa
 import dataclasses
 import types
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from charseq.errors import UsageError
@@ -47,8 +46,7 @@ _SETTINGS: dict[type, dict[str, "Setting"]] = {}
 """The settings of each dataclass that was asked for; reading its fields takes a while."""
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """How one setting is described, checked and offered as an option."""
 
     help: str = ""
@@ -139,8 +137,8 @@ def settings_of(kind: type) -> dict[str, Setting]:
 
 def _settings_of(kind: Any) -> dict[str, Setting]:
     return {
-        field.name: dataclasses.replace(
-            field.metadata["setting"], name=field.name, annotation=field.type, default=field.default
+        field.name: field.metadata["setting"]._replace(
+            name=field.name, annotation=field.type, default=field.default
         )
         for field in dataclasses.fields(kind)
         if "setting" in field.metadata

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from charseq.cli.help import INDENT, WIDTH, examples
+from charseq.cli.app import app
+from charseq.cli.help import INDENT, WIDTH, examples, page
 from tests.support.command import Command, every_command, shell
 
 COMMANDS = every_command()
@@ -68,6 +70,31 @@ def test_no_option_and_no_choice_is_broken_in_a_help_on_80_columns(charseq: Comm
             names = [name for name in (*parameter.opts, *parameter.secondary_opts) if name.startswith("-")]
             for name in (*names, *map(str, getattr(parameter.type, "choices", ()))):
                 assert re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", shown), name
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "charseq")
+def test_every_help_lists_debug_and_shows_no_bounds_that_crowd_the_text(charseq: Command, path: str) -> None:
+    shown = charseq(*path.split(), "--help").output
+    assert "--debug" in shown or path == "config"
+    assert "<=" not in shown
+
+
+def test_the_help_of_train_begins_with_the_dozen_options_that_most_people_need(charseq: Command) -> None:
+    first, _, advanced = charseq("train", "--help").output.partition("\nAdvanced:\n")
+    assert re.findall(r"^  (--[a-z-]+)", first, re.MULTILINE) == [
+        "--text", "--file", "--lines", "--cell", "--hidden-size", "--layers",
+        "--epochs", "--time-limit", "--learning-rate", "--resume", "--out", "--json",
+    ]  # fmt: skip
+    assert "--dropout" in advanced
+
+
+def test_a_help_page_has_colors_only_on_a_terminal(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    context = get_command(app).make_context("charseq", ["runs"], resilient_parsing=True)
+    assert "\x1b[" not in charseq("--help").output
+    assert "\x1b[" in page(context.command, context)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in page(context.command, context)
 
 
 def test_an_example_that_would_be_wrapped_is_refused() -> None:
