@@ -150,8 +150,8 @@ def test_a_file_is_one_text_and_with_lines_many(hihello: Command) -> None:
 def test_a_file_of_any_size_is_scored_in_pieces(hihello: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("long.txt").write_text("hihello" * 500)
     expected = hihello("score", "--file", "long.txt", "--json").output
-    monkeypatch.setattr("charseq.text.sources.LARGE", 100)
-    monkeypatch.setattr("charseq.text.corpus.PIECE", 97)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 100)
+    monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", 97)
     assert hihello("score", "--file", "long.txt", "--json").output == expected
     assert len(json.loads(expected)["per_character"]) == 3499
 

@@ -218,7 +218,7 @@ def test_a_bug_is_status_70_and_its_traceback_is_shown_on_request(
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("charseq.runs.prepare.choose", broken)
+    monkeypatch.setattr("charseq.runs.prepare.choose_settings", broken)
     quiet = charseq("train", "--text", "ab")
     assert quiet.status == 70
     assert "a bug in charseq: ZeroDivisionError: oh" in quiet.errors

@@ -225,8 +225,8 @@ def test_a_lock_is_never_a_link(charseq: Command) -> None:
 def test_a_file_that_shrinks_while_it_is_read_is_an_error_of_ours(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1000)
-    monkeypatch.setattr("charseq.text.corpus.PIECE", 500)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1000)
+    monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", 500)
     text = Path("text.txt")
     text.write_text("abcdefgh\n" * 1000)
     from charseq.text.vocabulary import Vocabulary

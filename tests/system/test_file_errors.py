@@ -230,16 +230,16 @@ def test_standard_input_that_cannot_be_kept_names_the_temporary_folder(refuse: R
 def test_text_that_cannot_be_encoded_names_the_temporary_folder(
     refuse: Refuse, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    from charseq.text.encoding import Encoded
+    from charseq.text.encoding import EncodedCorpus
 
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1)
     Path("text.txt").write_text("hihello" * 9)
     refuse(tempfile, "TemporaryFile", number)
     with (
         TextSource(files=("text.txt",)).opened(io.BytesIO()) as corpus,
         pytest.raises(CharseqError) as caught,
     ):
-        Encoded(corpus, Vocabulary.of(["hihello"]))
+        EncodedCorpus(corpus, Vocabulary.of(["hihello"]))
     require_words(caught.value, number)
     assert "TMPDIR" in caught.value.hint
 

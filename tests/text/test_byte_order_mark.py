@@ -30,8 +30,8 @@ def symbols(folder: str) -> set[str]:
 @pytest.fixture
 def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read every text as one that is too large for memory."""
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1)
-    monkeypatch.setattr("charseq.text.corpus.PIECE", 5)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1)
+    monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", 5)
 
 
 @pytest.fixture(params=["in memory", "in pieces"])

@@ -64,7 +64,7 @@ def test_training_on_a_list_suggests_lines_in_one_line(charseq: Command, command
 
 
 def test_training_on_a_large_list_suggests_lines(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1_000)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1_000)
     Path("names.txt").write_text(LISTS["5,000 names"](random.Random(0)))
     assert HINT in charseq("train", "--file", "names.txt", *FAST).errors
 

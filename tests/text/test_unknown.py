@@ -221,10 +221,10 @@ def test_the_last_line_end_of_a_large_file_is_no_unknown_character(
     trained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = trained("hihello")
-    monkeypatch.setattr("charseq.text.sources.LARGE", 100)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 100)
     text = "hihello" * 100
     for size in (97, 701, 702):
-        monkeypatch.setattr("charseq.text.corpus.PIECE", size)
+        monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", size)
         Path("text.txt").write_bytes(f"{text}\r\n".encode())
         (scored,) = model("score", "--file", "text.txt", "--json").records
         assert scored["text"] == text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import charseq.text.validation_split
 from charseq.text.corpus import Corpus
-from charseq.text.encoding import Encoded
+from charseq.text.encoding import EncodedCorpus
 from charseq.text.sequences import Sequences
 from charseq.text.validation_split import GAP, Split, _relative_entropy, split
 from charseq.text.vocabulary import Vocabulary
@@ -24,7 +24,7 @@ def split_of(
 ) -> tuple[list[str], list[str], Split]:
     corpus = Corpus(tuple(texts), lines)
     vocabulary = Vocabulary.of(texts, boundary=lines)
-    sequences = Encoded(corpus, vocabulary).sequences
+    sequences = EncodedCorpus(corpus, vocabulary).sequences
     found = split(sequences, fraction, how, lines=lines, seed=seed)  # type: ignore[arg-type]
     sides = [[vocabulary.decode(ids) for ids in side] for side in (found.training, found.validation)]
     return sides[0], sides[1], found

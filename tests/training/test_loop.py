@@ -15,7 +15,7 @@ from charseq.events import Epoch, Event, Start
 from charseq.model.numpy_ops import NUMPY, log_softmax
 from charseq.runs.folder import Run
 from charseq.runs.prepare import plan_run
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import Corpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.loop import train
@@ -140,7 +140,7 @@ def test_a_stop_ends_the_run_after_the_update_and_saves() -> None:
 
 def test_a_run_whose_folder_is_removed_is_saved_all_the_same() -> None:
     corpus = Corpus(("ab",))
-    settings = choose(corpus, 2, {"epochs": 3})
+    settings = choose_settings(corpus, 2, {"epochs": 3})
     for event in train(plan_run(corpus, Vocabulary.of(corpus.sequences), settings)):
         if isinstance(event, Epoch):
             shutil.rmtree("runs", ignore_errors=True)
@@ -177,7 +177,7 @@ def test_a_run_that_cannot_be_written_fails_before_it_trains() -> None:
 
     corpus = Corpus(("ab",))
     vocabulary = Vocabulary.of(corpus.sequences)
-    plan = plan_run(corpus, vocabulary, choose(corpus, 2, {}), open_folder=refuse)
+    plan = plan_run(corpus, vocabulary, choose_settings(corpus, 2, {}), open_folder=refuse)
     events: Iterator[Event] = train(plan)
     with pytest.raises(UsageError):
         next(events)
@@ -186,5 +186,5 @@ def test_a_run_that_cannot_be_written_fails_before_it_trains() -> None:
 def test_settings_that_were_chosen_stand_in_the_model() -> None:
     events_of("hihello", cell="lstm", epochs=2)
     corpus = Corpus(("hihello",))
-    settings = replace(choose(corpus, 5, {"cell": "lstm", "epochs": 2}))
+    settings = replace(choose_settings(corpus, 5, {"cell": "lstm", "epochs": 2}))
     assert model().training["settings"]["learning_rate"] == settings.learning_rate
