@@ -17,6 +17,7 @@ from tests.support.job_control import run_job
 
 SURROGATE = "\udcff"
 SOURCE = """
+import time
 import pytest
 
 TEXT = "a\\udcff"
@@ -34,20 +35,19 @@ def test_skipped():
 
 def test_property(record_property):
     record_property(TEXT, TEXT)
+
+@pytest.mark.timeout(0.2)
+def test_hanging():
+    time.sleep(60)
+
+def test_last():
+    pass
 """
 
 
 def test_property_tests_use_no_database_and_have_no_deadline() -> None:
     assert settings().database is None
     assert settings().deadline is None
-
-
-def test_a_test_that_hangs_fails_and_the_next_one_runs() -> None:
-    Path("test_hanging.py").write_text(
-        "import time\ndef test_hanging():\n    time.sleep(60)\ndef test_next():\n    pass\n"
-    )
-    result = run_pytest("--timeout", "0.2", "-n", "1", "test_hanging.py")
-    assert b"1 failed, 1 passed" in result.stdout, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("seconds", [120, pytest.param(1800, marks=pytest.mark.long)])
@@ -124,17 +124,15 @@ def _strings(value: object) -> "list[str]":
     return [value] if isinstance(value, str) else []
 
 
-def run_pytest(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+def test_a_parallel_run_goes_to_its_end_whatever_texts_its_tests_have_and_if_one_hangs() -> None:
+    Path("test_texts.py").write_text(SOURCE)
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider"]
+    result = subprocess.run(
+        [*command, "-p", "tests.support.reports", "test_texts.py"],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
         capture_output=True,
         timeout=60,
     )
-
-
-def test_a_parallel_run_goes_to_its_end_whatever_texts_its_tests_have() -> None:
-    Path("test_texts.py").write_text(SOURCE)
-    result = run_pytest("-n", "1", "-p", "tests.support.reports", "test_texts.py")
-    assert b"2 failed, 1 passed, 1 skipped" in result.stdout, result.stdout + result.stderr
+    assert b"3 failed, 2 passed, 1 skipped" in result.stdout, result.stdout + result.stderr
     assert rb"ValueError: a\udcff" in result.stdout
+    assert b"Timeout (>0.2s)" in result.stdout

@@ -13,17 +13,16 @@ from rich.text import Text
 from charseq.system import suspension
 
 SECONDS_TO_WAIT = 1.0
-"""For a drawing under way: where a terminal takes no output, the process is to stop nevertheless."""
+"""Longest wait for a frame in progress: a process must stop even if its terminal accepts no output."""
 
 
 class LiveScreen:
     """Draws in place on a terminal, from the main thread and from the one that answers signals.
 
-    A frame erases the one before it, which may have moved: after a stop by SIGSTOP, the lines above the
-    cursor are the shell's.  So every frame is rendered first, and written in one system call; just before
-    that, it is left out where the process was stopped since the last one.  A stop cannot be prevented in the
-    microseconds between, nor within the call; a call that it cuts short leaves half a frame above the shell's
-    lines, and the other half is left out.
+    A frame erases the one before it, which may have moved: after SIGSTOP, the lines above the cursor belong
+    to the shell.  Each frame is therefore rendered first, then written in one system call, unless the process
+    has been stopped since the last frame.  A stop in the microseconds before the call, or within it, cannot
+    be prevented; the rest of a frame that it cuts short is dropped.
     """
 
     def __init__(self, console: Console, overflow: VerticalOverflowMethod = "ellipsis") -> None:
@@ -35,7 +34,7 @@ class LiveScreen:
         self._drawing: RenderableType = Text()
 
     def start(self) -> None:
-        """Take the terminal: hide the cursor."""
+        """Start drawing, and hide the cursor."""
         self._is_live, self._released, self._frame = True, False, None
         self._stops, self._had_terminal = suspension.stops(), self._is_in_foreground()
         self._console.show_cursor(False)
@@ -56,14 +55,14 @@ class LiveScreen:
         return self._released
 
     def release(self) -> None:
-        """Leave the last drawing, the cursor visible on the line below."""
+        """Leave the last drawing, with the cursor visible on the line below."""
         with self._locked() as locked:
             if self._is_live and locked:
                 self._leave(self._drawing)
                 self._is_live, self._released = False, True
 
     def redraw(self) -> None:
-        """Draw again below the cursor, wherever it now is, if others have had the terminal."""
+        """Draw again below the cursor if others have used the terminal."""
         with self._locked() as locked:
             if locked and (self._released or self._is_displaced()):
                 self.draw(self._drawing)
@@ -84,8 +83,9 @@ class LiveScreen:
             self.start()
 
     def _write(self, drawing: RenderableType, overflow: VerticalOverflowMethod, below: str = "") -> bool:
-        """Write a frame over the last one.  Returns False where that has moved: the drawing begins anew."""
-        if self._console.is_dumb_terminal and not below:  # nothing can be erased: only the last frame appears
+        """Write a frame over the last one.  Returns False if that has moved: start again below."""
+        # Nothing can be erased on a dumb terminal, so only the last frame is written.
+        if self._console.is_dumb_terminal and not below:
             return True
         frame = LiveRender(drawing, vertical_overflow=overflow)
         with self._console.capture() as rendered:
@@ -96,12 +96,12 @@ class LiveScreen:
         return self._send(rendered.get() + below)
 
     def _send(self, text: str) -> bool:
-        """Write a text.  Returns False where others have had the terminal, and leaves out what is left."""
+        """Write a text.  Returns False, and drops the rest, if others have used the terminal."""
         file = self._console.file
         file.flush()
         try:
             number = file.fileno() if os.name == "posix" else None
-        except (OSError, ValueError, AttributeError):  # no file of the system's
+        except (OSError, ValueError, AttributeError):  # not a file of the operating system
             number = None
         if number is None:
             if not (displaced := self._is_displaced()):
@@ -117,7 +117,7 @@ class LiveScreen:
         return True
 
     def _is_displaced(self) -> bool:
-        """Whether others have had the terminal since the last frame, without a release."""
+        """Whether others have used the terminal since the last frame, without a release."""
         lost = self._had_terminal and not self._is_in_foreground()
         return self._is_live and (lost or self._stops != suspension.stops())
 

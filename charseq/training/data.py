@@ -114,7 +114,7 @@ class TrainingData:
 
 
 def _split(encoded: Encoded, settings: TrainSettings, *, lines: bool) -> Split:
-    """Raises TextError where a text is too short for the fraction that is to be held out."""
+    """Split the text.  Raises TextError if it is too short for the fraction to hold out."""
     fraction = settings.validation
     found = split(encoded.sequences, fraction, settings.validation_split, lines=lines, seed=settings.seed)
     nothing_left = not len(found.training)

@@ -1,4 +1,4 @@
-"""The held-out text as it is evaluated: sequences from their beginnings, of like length side by side."""
+"""Evaluation of the validation set: whole sequences, in batches of similar length."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,46 +12,47 @@ from charseq.text.batches import Batch, side_by_side
 from charseq.text.sequences import Sequences
 
 MOST_POSITIONS = 1 << 17
-"""Positions of a larger held-out text that are measured, evenly spaced over it."""
+"""Maximum validation positions, sampled evenly from a larger held-out text."""
 LONGEST_SEQUENCE = 1 << 11
-"""Positions read with the state carried; a longer stretch of held-out text is cut."""
+"""Longest validation sequence, in positions; a longer one is cut."""
 ROWS = 64
-"""Sequences read side by side, more of them where they are short."""
+"""Minimum sequences per batch; batches of short sequences have more."""
 POSITIONS_AT_ONCE = 1 << 14
+"""Positions per batch of short sequences."""
 LOGITS_AT_ONCE = 1 << 22
-"""Numbers of logits computed at once: 16 MiB, however large the vocabulary."""
+"""Maximum logits per batch and step: 16 MiB, for any vocabulary."""
 LONGEST_WEIGHT = 4.0
-"""Times the median length: the most that one sequence counts in the robust loss."""
+"""Largest weight of a sequence in the robust loss, in median lengths."""
 HIGHEST_LOSS = 4.0
-"""Times the median loss of all sequences: the most that a sequence has in the robust loss."""
+"""Largest loss of a sequence in the robust loss, in median losses."""
 OUTLIER_SHARE = 0.05
-"""Of the whole loss: a sequence is reported as an outlier where it has more, and its loss is capped."""
+"""Share of the whole loss above which a sequence can be reported as an outlier."""
 
 
 class Outlier(NamedTuple):
     """A held-out sequence that dominates the validation loss."""
 
     sequence: int
-    """Its number among the held-out sequences."""
+    """Index among the validation sequences."""
     positions: int
     loss: float
     """Nats per position."""
     share: float
-    """Of the whole validation loss, 0 to 1."""
+    """Fraction of the whole validation loss."""
 
 
 class Evaluation(NamedTuple):
-    """The losses of held-out sequences: summed costs in nats, correct predictions, positions, all [S]."""
+    """Results for S validation sequences: summed losses in nats, correct predictions, positions, all [S]."""
 
     costs: npt.NDArray[np.float64]
     correct: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
     lines: bool = False
-    """Whether the sequences are lines, any of which may be an outlier; not pieces of running text."""
+    """Whether the sequences are lines, which can be outliers, and not pieces of running text."""
 
     @property
     def loss(self) -> float:
-        """The plain mean, in nats per position."""
+        """The mean, in nats per position."""
         return float(self.costs.sum() / self.positions.sum())
 
     @property
@@ -61,10 +62,10 @@ class Evaluation(NamedTuple):
 
     @property
     def robust_loss(self) -> float:
-        """A mean that no single sequence dominates: its weight and its own mean loss are capped.
+        """A mean in nats per position that no single line dominates: its weight and loss are capped.
 
-        A sequence counts for at most LONGEST_WEIGHT times the median length, with at most HIGHEST_LOSS times
-        the median loss.  Where no sequence stands out, and of running text, it is the plain mean.
+        The weight is at most LONGEST_WEIGHT times the median length, the loss at most HIGHEST_LOSS times the
+        median loss.  Without outliers, and for running text, it equals `loss`.
         """
         if not self.lines:
             return self.loss
@@ -74,7 +75,7 @@ class Evaluation(NamedTuple):
         return float((weights * capped).sum() / weights.sum())
 
     def outliers(self) -> list[Outlier]:
-        """Sequences that dominate the loss, worst first; none where there are too few to compare."""
+        """Return the sequences that dominate the loss, worst first; none if there are too few to compare."""
         if not self.lines or len(self.costs) < 10 or not self.costs.sum() > 0:
             return []
         means, shares = self.costs / self.positions, self.costs / self.costs.sum()
@@ -85,7 +86,7 @@ class Evaluation(NamedTuple):
 
 
 class ValidationSet:
-    """Held-out sequences, cut and thinned to what is measured."""
+    """Held-out sequences, cut and sampled for evaluation."""
 
     def __init__(self, held_out: Sequences, vocabulary_size: int, *, lines: bool = False) -> None:
         self.lines = lines
@@ -94,7 +95,7 @@ class ValidationSet:
         self.limit(MOST_POSITIONS)
 
     def limit(self, positions: int) -> None:
-        """Measure at most about this number of positions, evenly spaced over the held-out text."""
+        """Evaluate about this number of positions at most, sampled evenly from the held-out text."""
         self.sequences = self._all.thinned(positions)
         lengths = self.sequences.positions
         self.positions = int(lengths.sum())
@@ -107,7 +108,7 @@ class ValidationSet:
             first += rows
 
     def by_frequencies(self, logits: npt.NDArray[np.floating[Any]]) -> Evaluation:
-        """Measure a network that gives the same logits [V] everywhere."""
+        """Evaluate a network that gives the same logits [V] everywhere."""
         log_p = np.asarray(log_softmax(logits.astype(np.float64)), np.float64)
         lengths, targets = self.sequences.positions, self.sequences.targets()
         opens = np.cumsum(lengths) - lengths
@@ -116,11 +117,11 @@ class ValidationSet:
 
     @property
     def chooses(self) -> bool:
-        """Whether it is large enough for its loss to choose the best epoch."""
+        """Whether its loss is reliable enough to choose the best epoch."""
         return self.positions >= FEWEST_HELD_OUT
 
     def groups(self) -> Iterator[tuple[npt.NDArray[np.int64], Iterator[Batch]]]:
-        """Numbers of sequences [R], and batches that read them in rows in that order."""
+        """Yield indices of sequences [R], and the batches that read them in rows of that order."""
         for numbers in self._groups:
             steps = max(1, self._steps_by_vocabulary // len(numbers))
             yield numbers, side_by_side([self.sequences[i] for i in numbers.tolist()], min(steps, 256))

@@ -24,6 +24,7 @@ from charseq.model.tensor_file import opened
 from charseq.runs.resume import load_run
 from tests.support.command import Command
 from tests.support.forged_models import FORGERIES, PATH, write_forged
+from tests.support.watched import STATUS, watched
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,18 +34,6 @@ class Trap:
 
     def __reduce__(self) -> Any:
         return (os._exit, (99,))
-
-
-def watched(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Run charseq so that a socket, a process or a pickle ends it with status 99."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.support.watched", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        **options,
-    )
 
 
 def foreign() -> dict[str, bytes]:
@@ -114,15 +103,16 @@ def test_no_socket_is_opened_and_no_process_started() -> None:
         assert done.returncode == 0, (command, done.stderr)
 
 
-def test_the_watch_sees_what_it_is_to_see() -> None:
-    code = "import sys, tests.support.watched as w; sys.addaudithook(w.watch); import socket; socket.socket()"
+@pytest.mark.parametrize("event", ["socket.socket()", "pickle.loads(pickle.dumps(watched))"])
+def test_the_audit_hook_ends_a_process_at_a_forbidden_event(event: str) -> None:
+    code = "import pickle, socket, sys; from tests.support.watched import watch, watched; "
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"{code}sys.addaudithook(watch); {event}"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         timeout=60,
     )
-    assert done.returncode == 99
+    assert done.returncode == STATUS
 
 
 RESIDENT = """
