@@ -129,11 +129,11 @@ def trials(
                 "--match parameters with --head none: the vocabulary already sets the hidden size",
                 hint="use --match hidden, or --head linear",
             )
-        goal = Network.of(planned[0], vocabulary_size).parameters()
+        goal = Network.of(planned[0], vocabulary_size).parameter_count()
         planned = [_match_parameters(settings, vocabulary_size, goal) for settings in planned]
     first = planned[0].seed
     return [
-        Trial(replace(settings, seed=seed), Network.of(settings, vocabulary_size).parameters())
+        Trial(replace(settings, seed=seed), Network.of(settings, vocabulary_size).parameter_count())
         for seed in range(first, first + seeds)
         for settings in planned
     ]
@@ -147,7 +147,7 @@ def _match_parameters(settings: TrainSettings, vocabulary_size: int, goal: int) 
         return replace(settings, hidden_size=hidden_size, embedding_size=embedding_size)
 
     def parameters(hidden_size: int) -> int:
-        return Network.of(at(hidden_size), vocabulary_size).parameters()
+        return Network.of(at(hidden_size), vocabulary_size).parameter_count()
 
     high = 1
     while parameters(high) < goal:

@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 def inspect_gradients(
     context: typer.Context,
-    given: Annotated[
+    positional: Annotated[
         str | None,
         typer.Argument(metavar="[TEXT]", help="Text whose last character is predicted.", show_default=False),
     ] = None,
@@ -90,12 +90,12 @@ def inspect_gradients(
     from charseq.text.vocabulary import Vocabulary
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    positional = [] if given is None else [given]
-    texts = partial(text_input.texts_to_inspect, positional, text, file, unit=unit, example=EXAMPLE)
+    strings = [] if positional is None else [positional]
+    texts = partial(text_input.texts_to_inspect, strings, text, file, unit=unit, example=EXAMPLE)
     if model is not None:
         own = {"cells": cells, "first_weights": first_weights}
         refuse_beside_a_model({**own, **{name: asked.explicit.get(name) for name in DEFAULTS}})
-        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
+        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model has its own")
         flows: Iterable[GradientFlow] = _flow_of_model(model, texts)
     else:
         string = _one(texts())

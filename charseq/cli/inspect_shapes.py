@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 def inspect_shapes(
     context: typer.Context,
-    given: Annotated[
+    positional: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[TEXT]...",
@@ -100,7 +100,7 @@ def inspect_shapes(
     seed, head = asked.settings.seed, asked.explicit.get("head")
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, asked)
-    texts = partial(text_input.texts_to_inspect, given, text, file, unit=unit, example=EXAMPLES[0])
+    texts = partial(text_input.texts_to_inspect, positional, text, file, unit=unit, example=EXAMPLES[0])
     if model is not None:
         trace, about = _trace_model(model, texts, weights=weights), f"trained, {model}"
     else:
@@ -130,7 +130,7 @@ def _refuse_unused(context: typer.Context, asked: Asked[TrainSettings]) -> None:
     if values["model"] is not None:
         others = {name: values[name] or None for name in ("bidirectional", "vocabulary")}
         refuse_beside_a_model({**_network(asked), **others})
-        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model needs none")
+        refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model has its own")
 
 
 def _network(asked: Asked[TrainSettings]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    given: Annotated[
+    positional: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TEXT]...", help="Texts to score; - is standard input.", show_default=False),
     ] = None,
@@ -102,11 +102,11 @@ def score(
     from charseq.cli.score_input import ScoreInput
     from charseq.render.scores import score_view
 
-    if not text_input.names_text(given, text, file):
+    if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    strings, files = _sources(given, text, file, trained.vocabulary.unit)
+    strings, files = _sources(positional, text, file, trained.vocabulary.unit)
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
@@ -137,11 +137,11 @@ def _show(
 
 
 def _sources(
-    given: list[str] | None, text: list[str] | None, file: list[str] | None, unit: "Unit"
+    positional: list[str] | None, text: list[str] | None, file: list[str] | None, unit: "Unit"
 ) -> tuple[list[str], list[str]]:
     """Return the texts and the files of the command, or of the environment.  Raises TextError."""
-    files = [*(file or []), *(name for name in given or [] if name == "-")]
-    strings, files = text_input.named_texts(given, text, files)
+    files = [*(file or []), *(name for name in positional or [] if name == "-")]
+    strings, files = text_input.named_texts(positional, text, files)
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once", hint="give - a single time")
     return text_input.arguments([name for name in strings if name != "-"], unit=unit), files

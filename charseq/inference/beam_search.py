@@ -11,7 +11,7 @@ from charseq.inference.sampling import step_probabilities
 from charseq.inference.stopping import StoppingRule
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import log_softmax, require_finite
-from charseq.model.sliding_stepper import begun
+from charseq.model.sliding_stepper import prefill
 
 
 class Beam(NamedTuple):
@@ -55,7 +55,7 @@ def beams(
         return [Beam((), 0.0)]
     finished: list[_Path] = []
     active = [_Path((), (), 0.0, 0)]
-    reader, last = begun(model, [prompt])
+    reader, last = prefill(model, [prompt])
     while active:
         logits = reader.read(last)
         require_finite(logits)

@@ -17,7 +17,7 @@ from charseq.inference.sampling import (
 )
 from charseq.inference.stopping import StoppingRule
 from charseq.model.model_file import Model
-from charseq.model.sliding_stepper import TextReader, begun
+from charseq.model.sliding_stepper import TextReader, prefill
 from charseq.text.vocabulary import Ids
 
 DEFAULT_TEMPERATURE = 0.8
@@ -128,7 +128,7 @@ class _Batch:
     def _advance(self) -> None:
         """Add a symbol to every active continuation."""
         if self._reader is None:
-            self._reader, self._last = begun(self._model, [self._prompts[row] for row in self._active])
+            self._reader, self._last = prefill(self._model, [self._prompts[row] for row in self._active])
         logits = self._reader.read(self._last)
         allowed = None
         if self._constraint and self._states is not None:

@@ -6,7 +6,7 @@ from itertools import tee
 
 from charseq.errors import CharseqError, UsageError
 from charseq.inference.requests import Request, Step, prompt_ids
-from charseq.model.line_digests import Digests, holds
+from charseq.model.line_digests import Digests, contains
 from charseq.model.model_file import Model
 
 MAX_REJECTED = 5_000
@@ -43,7 +43,7 @@ class _Search:
         vocabulary = model.vocabulary
         line = vocabulary.decode(prompt_ids(model, request))
         line += vocabulary.joined(step.character for step in steps)
-        if line not in self._texts and not holds(known, line):
+        if line not in self._texts and not contains(known, line):
             self._texts.add(line)
             self._unread.append((request, steps))
             self.missing, self._rejected = self.missing - 1, 0

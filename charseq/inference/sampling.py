@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from charseq.model.numpy_ops import Floats, log_softmax, quietly, require_finite
+from charseq.model.numpy_ops import Floats, ignore_overflow, log_softmax, require_finite
 from charseq.text.vocabulary import Ids
 
 DRAWN_AT_ONCE = 1 << 14
@@ -139,7 +139,7 @@ def step_probabilities(
     Raises CharseqError for NaN or infinite logits.
     """
     require_finite(logits)
-    with quietly():
+    with ignore_overflow():
         log_p = log_softmax(logits)
     p = np.exp(log_p)
     order = np.argsort(-log_p, 1, kind="stable")[:, :top]

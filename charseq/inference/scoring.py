@@ -216,7 +216,7 @@ def _score_block(reader: Reader, model: Model, ids: Ids) -> Surprisals:
     parts = []
     for start in range(0, length, steps):
         targets = ids[:, start + 1 : start + 1 + steps]
-        logits = reader.read_along(read[:, start : start + targets.shape[1]].T).swapaxes(0, 1)
+        logits = reader.read_sequence(read[:, start : start + targets.shape[1]].T).swapaxes(0, 1)
         parts.append(_surprisals(logits, targets))
     return _concatenate(parts, axis=1)
 

@@ -29,7 +29,7 @@ def equation_of(tensor: TracedTensor, inputs: TraceInput) -> str:
     kind, _, field = tensor.name.partition(".")
     if tensor.step is not None:
         return network.cell.equations().get(tensor.name, "")
-    if tensor.name in network.slots():
+    if tensor.name in network.parameter_specs():
         part = f"layer {tensor.layer}" if kind == "layers" else kind
         return f"{part}: {math.prod(tensor.shape):,} parameters"
     if tensor.name in ("sum", "normalized"):
@@ -54,10 +54,10 @@ def parameter_count(network: Network, *, head: bool) -> list[str]:
     For example "layer 0: W_x 4H I, b_x 4H: 4H (I + 1) = 8 * (4 + 1) = 40".
     """
     axes_of: dict[str, dict[str, str]] = {}
-    for name, slot in network.slots().items():
+    for name, spec in network.parameter_specs().items():
         if head or not name.startswith("head."):
             part, _, tensor = name.rpartition(".")
-            axes_of.setdefault(part, {})[tensor] = slot.param.axes
+            axes_of.setdefault(part, {})[tensor] = spec.param.axes
     return [_derivation(network, part, axes) for part, axes in axes_of.items()]
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from charseq.cells.cell import factors, shape_of
 from charseq.cells.ops import Array
 from charseq.model.network import Network, Weights
-from charseq.model.numpy_ops import NUMPY, Floats, log_softmax, quietly, require_finite
+from charseq.model.numpy_ops import NUMPY, Floats, ignore_overflow, log_softmax, require_finite
 from charseq.text.batches import padded
 from charseq.text.vocabulary import Ids, Vocabulary
 
@@ -139,11 +139,11 @@ def parameter_tensors(
 ) -> tuple[TracedTensor, ...]:
     """Return the parameters under their names in a model file; those of the head only if `head`."""
     tensors = []
-    for name, slot in inputs.network.slots().items():
+    for name, spec in inputs.network.parameter_specs().items():
         part, _, rest = name.partition(".")
         layer = int(rest.partition(".")[0]) if part == "layers" else None
         if head or part != "head":
-            axes = slot.param.axes
+            axes = spec.param.axes
             tensors.append(TracedTensor(name, layer, None, axes, inputs.arrays[name], direction))
     return tuple(tensors)
 
@@ -158,7 +158,7 @@ def trace(inputs: TraceInput, *, read_out: bool = False) -> tuple[TracedTensor, 
 
     Raises CharseqError for NaN or infinite values.
     """
-    with quietly():
+    with ignore_overflow():
         recorder, hs, states = _run(inputs)
         summary = Recorder(inputs.sizes)
         summary("output", hs, "B T H")
@@ -202,11 +202,11 @@ def _run(
     ids, lengths = padded(inputs.sequences)
     xs = network.embed(NUMPY, weights, ids) * mask.astype(np.float32)
     recorder("input", xs, "B T I")
-    hs, states = network.run(
+    hs, states = network.forward(
         NUMPY,
         weights,
         xs,
-        network.start(NUMPY, weights, len(ids)),
+        network.initial_states(NUMPY, weights, len(ids)),
         lengths=None if mask.all() else lengths,
         tap=recorder,
     )

@@ -15,7 +15,7 @@ from charseq._version import __version__
 from charseq.cells import cell_named
 from charseq.errors import ModelFileError, UsageError
 from charseq.model import tensor_file
-from charseq.model.json_types import fitting, json_object, typed
+from charseq.model.json_types import parse_dataclass, parse_object, parse_value
 from charseq.model.network import Network
 from charseq.model.tensor_file import AGAIN, Entry, TensorFile, named
 from charseq.settings.train_settings import TrainSettings
@@ -29,7 +29,7 @@ FORMAT = 3
 the whole; a run of format 2 read its text in other batches, and cannot be resumed.
 """
 
-MEASURES: Mapping[str, Any] = {
+TRAINING_FIELDS: Mapping[str, Any] = {
     "settings": dict,
     "epoch": int,
     "passes": float,
@@ -42,9 +42,9 @@ MEASURES: Mapping[str, Any] = {
 }
 """The types of what `training` may hold; any of it may be missing, and more is left out."""
 
-LINES = "lines"
+LINE_DIGESTS = "lines"
 """The name of the tensor that has their digests."""
-STATE = "training."
+STATE_PREFIX = "training."
 """What the names of tensors begin with that only a run needs to go on."""
 
 
@@ -69,7 +69,7 @@ class Description:
     """Bytes of the file."""
 
 
-def signed(description: Mapping[str, Any]) -> str:
+def signed_json(description: Mapping[str, Any]) -> str:
     """A description as JSON, with its SHA-256."""
     return _json({**description, "sha256": _digest(description)})
 
@@ -79,25 +79,25 @@ def read_description(file: TensorFile) -> Description:
     path = file.path
     description = _description(file)
     try:
-        network = json_object(description["network"], "network")
+        network = parse_object(description["network"], "network")
         _require_cell(path, network["cell_name"])
         place = description["place"] if description["format"] > 1 else None
-        training = json_object(description["training"], "training")
+        training = parse_object(description["training"], "training")
         _check_settings(training.get("settings", {}))
         told = Description(
-            typed(Network, network),
-            typed(Vocabulary, description["vocabulary"]),
-            fitting(description["learned"], tuple[str, ...], "learned"),
-            fitting(description["opening"], str, "opening"),
+            parse_dataclass(Network, network),
+            parse_dataclass(Vocabulary, description["vocabulary"]),
+            parse_value(description["learned"], tuple[str, ...], "learned"),
+            parse_value(description["opening"], str, "opening"),
             {
-                name: fitting(training[name], kind, name)
-                for name, kind in MEASURES.items()
+                name: parse_value(training[name], kind, name)
+                for name, kind in TRAINING_FIELDS.items()
                 if name in training
             },
-            None if place is None else json_object(place, "place"),
-            fitting(description["charseq"], str, "charseq"),
+            None if place is None else parse_object(place, "place"),
+            parse_value(description["charseq"], str, "charseq"),
             description["format"],
-            json_object(description["tensors"], "tensors"),
+            parse_object(description["tensors"], "tensors"),
             {name: entry.shape for name, entry in file.entries.items()},
             file.size,
         )
@@ -155,25 +155,25 @@ def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
     if told.digests.keys() != entries.keys():
         raise ValueError("it has other tensors than it says")
     kept = told.progress is not None
-    tensors = {name: e for name, e in entries.items() if not (kept and name.startswith(STATE))}
+    tensors = {name: e for name, e in entries.items() if not (kept and name.startswith(STATE_PREFIX))}
     if network.layers > len(tensors):
         raise ValueError(f"{network.layers} layers in {len(tensors)} tensors")
-    lines = tensors.pop(LINES, None)
+    lines = tensors.pop(LINE_DIGESTS, None)
     if lines is not None and (lines.kind != "U64" or len(lines.shape) != 1 or not vocabulary.boundary):
-        raise ValueError(f"tensor {LINES} is {lines.kind} {lines.shape}")
-    slots = network.slots()
-    if slots.keys() != tensors.keys():
-        raise ValueError(f"tensors missing or extra: {sorted(slots.keys() ^ tensors.keys())[:3]}")
-    for name, slot in slots.items():
-        if tensors[name].shape != slot.shape or tensors[name].kind != "F32":
+        raise ValueError(f"tensor {LINE_DIGESTS} is {lines.kind} {lines.shape}")
+    specs = network.parameter_specs()
+    if specs.keys() != tensors.keys():
+        raise ValueError(f"tensors missing or extra: {sorted(specs.keys() ^ tensors.keys())[:3]}")
+    for name, spec in specs.items():
+        if tensors[name].shape != spec.shape or tensors[name].kind != "F32":
             raise ValueError(f"tensor {name} is {tensors[name].kind} {tensors[name].shape}")
 
 
 def _check_settings(settings: Any) -> None:
     """Hold the settings of the run against their types and ranges; of those of a newer charseq, some."""
     known = {field.name for field in fields(TrainSettings)}
-    given = json_object(settings, "settings")
-    checked = typed(TrainSettings, {name: value for name, value in given.items() if name in known})
+    given = parse_object(settings, "settings")
+    checked = parse_dataclass(TrainSettings, {name: value for name, value in given.items() if name in known})
     if checked.stride > checked.sequence_length:
         raise ValueError(f"a stride of {checked.stride} in windows of {checked.sequence_length}")
 

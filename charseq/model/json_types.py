@@ -11,7 +11,7 @@ LARGEST = 2**63 - 1
 """The largest whole number; where a float is meant, one that large is not exact, but no error either."""
 
 
-def typed(kind: type[T], values: Any) -> T:
+def parse_dataclass(kind: type[T], values: Any) -> T:
     """Make a dataclass of a JSON object: every value must have its field's type.
 
     A field that has a default may be missing, as files of earlier versions lack some.  Raises ValueError,
@@ -19,20 +19,20 @@ def typed(kind: type[T], values: Any) -> T:
     """
     hints = get_type_hints(kind)
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    given = json_object(values)
+    given = parse_object(values)
     if unknown := given.keys() - names:
         raise ValueError(f"{_short(min(unknown))} is no field of it")
-    return kind(**{name: fitting(value, hints[name], name) for name, value in given.items()})
+    return kind(**{name: parse_value(value, hints[name], name) for name, value in given.items()})
 
 
-def json_object(value: Any, name: str = "an object") -> dict[str, Any]:
+def parse_object(value: Any, name: str = "an object") -> dict[str, Any]:
     """A JSON object.  Raises ValueError for anything else."""
     if not isinstance(value, dict):
         raise ValueError(f"{name} is {_short(value)}")
     return dict(value)
 
 
-def fitting(value: Any, hint: Any, name: str) -> Any:
+def parse_value(value: Any, hint: Any, name: str) -> Any:
     """A value that has the type of an annotation: a list becomes a tuple.  Raises ValueError.
 
     True and false are no numbers; a whole number may stand where a float is meant.

@@ -15,7 +15,7 @@ MOST_LINES = 1_000_000
 Digests = npt.NDArray[np.uint64]
 
 
-def digests(corpus: AnyCorpus, normalization: Normalization) -> Digests | None:
+def line_digests(corpus: AnyCorpus, normalization: Normalization) -> Digests | None:
     """The digests of all lines, sorted, each once [N]; None of a text that is not lines, or has too many.
 
     They have 64 bits: of a million lines, a new one is taken for an old one once in 10^13 times.
@@ -26,7 +26,7 @@ def digests(corpus: AnyCorpus, normalization: Normalization) -> Digests | None:
     return np.unique(np.fromiter(found, np.uint64))
 
 
-def holds(digests: Digests, line: str) -> bool:
+def contains(digests: Digests, line: str) -> bool:
     """Whether a line is one of them."""
     wanted = np.uint64(_digest(line))
     place = int(np.searchsorted(digests, wanted))

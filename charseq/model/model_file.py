@@ -15,7 +15,14 @@ import numpy.typing as npt
 from charseq._version import __version__
 from charseq.errors import ModelFileError
 from charseq.model import tensor_file
-from charseq.model.description import FORMAT, LINES, STATE, Description, read_description, signed
+from charseq.model.description import (
+    FORMAT,
+    LINE_DIGESTS,
+    STATE_PREFIX,
+    Description,
+    read_description,
+    signed_json,
+)
 from charseq.model.line_digests import Digests
 from charseq.model.network import Network, Weights
 from charseq.model.tensor_file import AGAIN, Array, TensorFile, named
@@ -72,9 +79,9 @@ def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
     """
     arrays: dict[str, Array] = {n: np.ascontiguousarray(a) for n, a in model.arrays.items()}
     if model.lines is not None:
-        arrays[LINES] = model.lines
+        arrays[LINE_DIGESTS] = model.lines
     if state is not None:
-        arrays |= {STATE + name: np.ascontiguousarray(array) for name, array in state.tensors.items()}
+        arrays |= {STATE_PREFIX + name: np.ascontiguousarray(array) for name, array in state.tensors.items()}
     description = {
         "format": FORMAT,
         "charseq": __version__,
@@ -86,18 +93,18 @@ def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
         "place": None if state is None else dict(state.progress),
         "tensors": {name: tensor_file.digest(array) for name, array in arrays.items()},
     }
-    tensor_file.save(path, arrays, {"charseq": signed(description)})
+    tensor_file.save(path, arrays, {"charseq": signed_json(description)})
 
 
 def read(path: Path) -> Model:
     """Read and verify a model.  Raises ModelFileError, which says what is wrong with it."""
-    with tensor_file.opened(path) as file:
+    with tensor_file.open_tensors(path) as file:
         return _model(file, read_description(file))
 
 
 def read_state(path: Path) -> tuple[Model, ResumeState]:
     """Read and verify a model, and what its run needs to go on.  Raises ModelFileError."""
-    with tensor_file.opened(path) as file:
+    with tensor_file.open_tensors(path) as file:
         told = read_description(file)
         if told.progress is None:
             raise ModelFileError(
@@ -109,8 +116,8 @@ def read_state(path: Path) -> tuple[Model, ResumeState]:
                 f"{named(path)} was saved by an earlier charseq, which split its text in another way",
                 hint="the model can be used as it is; to train further, train again, without --resume",
             )
-        names = [name for name in file.entries if name.startswith(STATE)]
-        tensors = {name.removeprefix(STATE): file.read(name, told.digests.get(name)) for name in names}
+        names = [name for name in file.entries if name.startswith(STATE_PREFIX)]
+        tensors = {name.removeprefix(STATE_PREFIX): file.read(name, told.digests.get(name)) for name in names}
         return _model(file, told), ResumeState(told.progress, tensors)
 
 
@@ -119,7 +126,7 @@ def describe(path: Path, *, verify: bool = False) -> Description:
 
     Raises ModelFileError, as `read` does.
     """
-    with tensor_file.opened(path) as file:
+    with tensor_file.open_tensors(path) as file:
         told = read_description(file)
         for name in file.entries if verify else ():
             file.read(name, told.digests.get(name))
@@ -127,9 +134,9 @@ def describe(path: Path, *, verify: bool = False) -> Description:
 
 
 def _model(file: TensorFile, told: Description) -> Model:
-    names = [name for name in file.entries if not name.startswith(STATE)]
+    names = [name for name in file.entries if not name.startswith(STATE_PREFIX)]
     arrays = {name: file.read(name, told.digests.get(name)) for name in names}
-    lines = arrays.pop(LINES, None)
+    lines = arrays.pop(LINE_DIGESTS, None)
     if lines is not None and (lines[1:] <= lines[:-1]).any():
         raise ModelFileError(
             f"{named(file.path)} does not fit together: its lines are not sorted", hint=AGAIN

@@ -27,16 +27,16 @@ Unroll = Callable[..., tuple[Array, State]]
 """`charseq.cells.cell.unroll`, or a faster path with its signature."""
 
 
-class Slot(NamedTuple):
+class ParameterSpec(NamedTuple):
     """One parameter of a network: its real shape, and its declaration."""
 
     shape: tuple[int, ...]
     param: Param
     hidden: int
 
-    def fill(self, draw: Draw, *, to_count: bool) -> Array:
+    def fill(self, draw: Draw, *, to_memorize: bool) -> Array:
         """The parameter's first value."""
-        init = self.param.init_to_memorize if to_count else None
+        init = self.param.init_to_memorize if to_memorize else None
         return (init or self.param.init)(draw, self.shape, self.hidden)
 
 
@@ -136,36 +136,40 @@ class Network:
         """I of the first layer."""
         return self.embedding_size or self.vocabulary_size
 
-    def slots(self) -> dict[str, Slot]:
+    def parameter_specs(self) -> dict[str, ParameterSpec]:
         """Every parameter by its name in the model file ("layers.0.W_x"), in the order of the data's way."""
         hidden, vocabulary, cell = self.hidden_size, self.vocabulary_size, self.cell
-        slots = {}
+        specs = {}
         if self.embedding_size:
-            slots["embedding.W"] = Slot((vocabulary, self.embedding_size), Param("V E", _embedding), hidden)
+            specs["embedding.W"] = ParameterSpec(
+                (vocabulary, self.embedding_size), Param("V E", _embedding), hidden
+            )
         for layer in range(self.layers):
             sizes = {"I": hidden if layer else self.input_size, "H": hidden}
             for name, param in cell.params.items():
-                slots[f"layers.{layer}.{name}"] = Slot(shape_of(param.axes, sizes), param, hidden)
+                specs[f"layers.{layer}.{name}"] = ParameterSpec(shape_of(param.axes, sizes), param, hidden)
             for field in self._learned_fields:
                 axes = cell.axes_of(field).removeprefix("B ")
                 shape = shape_of(axes, sizes)
-                slots[f"layers.{layer}.start.{field}"] = Slot(shape, Param(axes, zeros), hidden)
+                specs[f"layers.{layer}.start.{field}"] = ParameterSpec(shape, Param(axes, zeros), hidden)
             if self.is_normalized(layer):
-                slots[f"layers.{layer}.norm.gain"] = Slot((hidden,), Param("H", ones), hidden)
-                slots[f"layers.{layer}.norm.bias"] = Slot((hidden,), Param("H", zeros), hidden)
+                specs[f"layers.{layer}.norm.gain"] = ParameterSpec((hidden,), Param("H", ones), hidden)
+                specs[f"layers.{layer}.norm.bias"] = ParameterSpec((hidden,), Param("H", zeros), hidden)
         if self.head == "linear":
             if not self.tie_weights:
-                slots["head.W"] = Slot((vocabulary, hidden), Param("V H", uniform), hidden)
-            slots["head.b"] = Slot((vocabulary,), Param("V", zeros), hidden)
-        return slots
+                specs["head.W"] = ParameterSpec((vocabulary, hidden), Param("V H", uniform), hidden)
+            specs["head.b"] = ParameterSpec((vocabulary,), Param("V", zeros), hidden)
+        return specs
 
-    def parameters(self) -> int:
+    def parameter_count(self) -> int:
         """The number of trainable numbers."""
-        return sum(math.prod(slot.shape) for slot in self.slots().values())
+        return sum(math.prod(spec.shape) for spec in self.parameter_specs().values())
 
-    def draw(self, draw: Draw, *, to_count: bool = False) -> dict[str, Array]:
-        """First weights by name; `to_count`, those for strings that are to be learned whole."""
-        return {name: slot.fill(draw, to_count=to_count) for name, slot in self.slots().items()}
+    def draw(self, draw: Draw, *, to_memorize: bool = False) -> dict[str, Array]:
+        """First weights by name; `to_memorize`, those for strings that are to be learned whole."""
+        return {
+            name: spec.fill(draw, to_memorize=to_memorize) for name, spec in self.parameter_specs().items()
+        }
 
     def arrange(self, arrays: Mapping[str, Array]) -> Weights:
         """Arrays by name -> arrays by their place in the network."""
@@ -184,7 +188,7 @@ class Network:
             head={"W": arrays["embedding.W"], **head} if self.tie_weights else head,
         )
 
-    def start(self, ops: Ops, w: Weights, batch: int) -> tuple[State, ...]:
+    def initial_states(self, ops: Ops, w: Weights, batch: int) -> tuple[State, ...]:
         """The state of every layer before the first step: zeros, and what of it was learned."""
         zero = self.cell.start(ops, batch, self.hidden_size, next(iter(w.layers[0].values())))
         return tuple(
@@ -204,7 +208,7 @@ class Network:
             return ops.rows(w.embedding, ids)
         return OneHot(ops, ids, next(iter(w.layers[0].values())), self.vocabulary_size)
 
-    def run(
+    def forward(
         self,
         ops: Ops,
         w: Weights,

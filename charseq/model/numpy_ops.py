@@ -120,7 +120,7 @@ class SeededDraw:
         return np.concatenate(parts)
 
 
-def quietly() -> "np.errstate":
+def ignore_overflow() -> "np.errstate":
     """Let numbers become infinite or NaN without a warning; `require_finite` finds them where they matter."""
     return np.errstate(over="ignore", invalid="ignore")
 

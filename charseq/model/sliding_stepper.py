@@ -69,7 +69,7 @@ class SlidingReader:
         if self._next is None or self._next.rows != len(rows):
             self._next = Reader(self._network, self._weights, len(rows))
         self._next.restart(range(len(rows)))
-        self._next.advance_along(shared.T)
+        self._next.advance_sequence(shared.T)
         self._base.take(rows, self._next)
 
 
@@ -79,11 +79,11 @@ def reader_for(model: Model) -> TextReader:
     return SlidingReader(model, model.window, base, [[]]) if model.window else base
 
 
-def begun(model: Model, prompts: Sequence[Sequence[int]]) -> tuple[TextReader, Ids]:
+def prefill(model: Model, prompts: Sequence[Sequence[int]]) -> tuple[TextReader, Ids]:
     """Return a reader that has read prompts side by side, all but their last symbols, and those [B]."""
     window = model.window
     if window is None:
-        return stepper.begun(model.network, model.weights, prompts)
+        return stepper.prefill(model.network, model.weights, prompts)
     prompts = [prompt[window.start(len(prompt) - 1) :] for prompt in prompts]
-    base, last = stepper.begun(model.network, model.weights, prompts)
+    base, last = stepper.prefill(model.network, model.weights, prompts)
     return SlidingReader(model, window, base, [prompt[:-1] for prompt in prompts]), last

@@ -13,7 +13,7 @@ from charseq.cells import CELLS
 from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot
 from charseq.model.network import Network, Weights
-from charseq.model.numpy_ops import NUMPY, Floats, quietly
+from charseq.model.numpy_ops import NUMPY, Floats, ignore_overflow
 from charseq.native import kernels, library
 from charseq.native.layer import Layer
 from charseq.native.linear import Linear
@@ -37,12 +37,14 @@ class Reader:
         self._layers = [
             _layer(found, network.cell, w, state, one_hot=one_hot and number == 0)
             for number, (w, state) in enumerate(
-                zip(weights.layers, network.start(NUMPY, weights, rows), strict=True)
+                zip(weights.layers, network.initial_states(NUMPY, weights, rows), strict=True)
             )
         ]
         in_c = not (network.residual or network.layer_norm)
         in_c &= not any(isinstance(layer, _Stepped) for layer in self._layers)
-        self._calculating: Callable[[], AbstractContextManager[Any]] = nullcontext if in_c else quietly
+        self._calculating: Callable[[], AbstractContextManager[Any]] = (
+            nullcontext if in_c else ignore_overflow
+        )
         """Where NumPy calculates, it is not to warn of what becomes infinite."""
         self._head: Linear | None = None
         if not found:
@@ -55,13 +57,13 @@ class Reader:
         x = self.advance(ids)
         return self._head(np.ascontiguousarray(x)) if self._head else self._read_out(x)
 
-    def read_along(self, ids: Ids) -> Floats:
+    def read_sequence(self, ids: Ids) -> Floats:
         """Several symbols for each row [T B] -> logits [T B V], those of `read` to the last bit.
 
         A layer goes through all of them before the next one does, so its weights stay at hand: of one long
         text a large network reads several times as much in a second.
         """
-        x = self.advance_along(ids)
+        x = self.advance_sequence(ids)
         if not self._head:
             return self._read_out(x)
         self._head.resize(ids.size)
@@ -71,7 +73,7 @@ class Reader:
 
     def _read_out(self, x: Floats) -> Floats:
         """What the last layer gives [... H] -> logits [... V], by NumPy."""
-        with quietly():
+        with ignore_overflow():
             logits: Floats = self._network.read_out(self._weights, x)
         return logits
 
@@ -80,10 +82,10 @@ class Reader:
         with self._calculating():
             return self._through(ids, lambda layer, x: layer.read(x))
 
-    def advance_along(self, ids: Ids) -> Floats:
+    def advance_sequence(self, ids: Ids) -> Floats:
         """Read several symbols for each row [T B] -> what the head would read [T B H]."""
         with self._calculating():
-            return self._through(ids, lambda layer, x: layer.read_along(x))
+            return self._through(ids, lambda layer, x: layer.read_sequence(x))
 
     def _through(self, ids: Ids, read: "Callable[[_Layer, Any], Floats]") -> Floats:
         """Ids [... B] -> what the head reads [... B H]."""
@@ -109,7 +111,7 @@ class Reader:
 
     def restart(self, rows: Sequence[int]) -> None:
         """Let these rows begin anew."""
-        self._set(rows, self._network.start(NUMPY, self._weights, len(rows)))
+        self._set(rows, self._network.initial_states(NUMPY, self._weights, len(rows)))
 
     def take(self, rows: Sequence[int], other: "Reader") -> None:
         """Let these rows have the states of another reader's rows, of which there are as many."""
@@ -132,7 +134,7 @@ class Reader:
             self._head.resize(len(chosen))
 
 
-def begun(network: Network, weights: Weights, prompts: Sequence[Sequence[int]]) -> tuple[Reader, Ids]:
+def prefill(network: Network, weights: Weights, prompts: Sequence[Sequence[int]]) -> tuple[Reader, Ids]:
     """A reader that has read prompts side by side, all but their last symbols, and those [B]."""
     read = [tuple(prompt) for prompt in prompts]
     different = {prompt: place for place, prompt in enumerate(dict.fromkeys(read))}
@@ -148,7 +150,7 @@ def begun(network: Network, weights: Weights, prompts: Sequence[Sequence[int]]) 
         if start and begin:
             reader.restart(begin)
         if start < end:
-            reader.advance_along(ids[:, start:end].T)
+            reader.advance_sequence(ids[:, start:end].T)
     rows = [different[prompt] for prompt in read]
     reader.keep(rows)
     return reader, ids[rows, -1]
@@ -177,7 +179,7 @@ class _Layer(Protocol):
 
     def read(self, x: Any) -> Floats: ...
 
-    def read_along(self, x: Any) -> Floats: ...
+    def read_sequence(self, x: Any) -> Floats: ...
 
 
 class _Stepped:
@@ -196,7 +198,7 @@ class _Stepped:
         self.state = self._cell.step(NUMPY, self._w, x, self._kind(*self.state))
         return self.state[0]
 
-    def read_along(self, x: Any) -> Floats:
+    def read_sequence(self, x: Any) -> Floats:
         return np.stack([self.read(step) for step in x])
 
 

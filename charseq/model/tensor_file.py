@@ -71,7 +71,7 @@ class TensorFile:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[TensorFile]:
+def open_tensors(path: Path) -> Iterator[TensorFile]:
     """Open a file and check its header.  Raises ModelFileError, which says what is wrong with it."""
     with contextlib.ExitStack() as stack:
         try:

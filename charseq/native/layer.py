@@ -74,7 +74,7 @@ class Layer:
             field[0] = field[1]
         return self._h
 
-    def read_along(self, x: npt.NDArray[Any]) -> Floats:
+    def read_sequence(self, x: npt.NDArray[Any]) -> Floats:
         """Ids [T B], or vectors [T B I] -> hs [T B H], the same as `read` step by step."""
         steps, rows = x.shape[:2]
         call, ids = self._call, np.ascontiguousarray(x, np.int64) if self._linear is None else None

@@ -61,6 +61,6 @@ class MLSTMLayer:
         self._lib.charseq_mlstm_step(*self._arguments)
         return self._fields[0]
 
-    def read_along(self, x: npt.NDArray[Any]) -> Floats:
+    def read_sequence(self, x: npt.NDArray[Any]) -> Floats:
         """Ids [T B], or vectors [T B I] -> hs [T B H]."""
         return np.stack([self.read(np.ascontiguousarray(step)).copy() for step in x])

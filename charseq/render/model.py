@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from charseq.model.description import LINES, STATE, Description
+from charseq.model.description import LINE_DIGESTS, STATE_PREFIX, Description
 from charseq.render.base import JSONLines, PlainLines, TableAtEnd, View
 from charseq.render.quantities import measure
 from charseq.render.visible import visible
@@ -43,7 +43,11 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
     training = dict(description.training)
     settings = training.pop("settings", {})
     settings.pop("reasons", None)
-    shapes = {n: shape for n, shape in description.shapes.items() if n != LINES and not n.startswith(STATE)}
+    shapes = {
+        n: shape
+        for n, shape in description.shapes.items()
+        if n != LINE_DIGESTS and not n.startswith(STATE_PREFIX)
+    }
     text = (description.progress or {}).get("text")
     text = text if isinstance(text, dict) else {}
     network = asdict(description.network)
@@ -55,11 +59,11 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
         "verified": verified,
         "cell": network.pop("cell_name"),
         **network,
-        "parameters": description.network.parameters(),
+        "parameters": description.network.parameter_count(),
         "unit": description.vocabulary.unit,
         "normalization": description.vocabulary.normalization,
         "lines": description.vocabulary.boundary,
-        "remembered_lines": description.shapes.get(LINES, (0,))[0],
+        "remembered_lines": description.shapes.get(LINE_DIGESTS, (0,))[0],
         "symbols": description.vocabulary.symbols,
         "learned": list(description.memorized),
         "can_go_on": description.progress is not None,

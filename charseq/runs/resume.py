@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from charseq.errors import ModelFileError, TextError, UsageError
-from charseq.model.json_types import json_object, typed
+from charseq.model.json_types import parse_dataclass, parse_object
 from charseq.model.model_file import Model, ResumeState, read_state
 from charseq.model.network import Network
 from charseq.runs.folder import NEWEST
@@ -108,9 +108,9 @@ def load_run(path: Path) -> SavedRun:
     """The run of a model file.  Raises ModelFileError where there is none that could go on."""
     model, state = read_state(path)
     try:
-        settings = typed(TrainSettings, model.training["settings"])
-        text = json_object(state.progress["text"], "text")
-        given = typed(TextSource, {name: value for name, value in text.items() if name != "sha256"})
+        settings = parse_dataclass(TrainSettings, model.training["settings"])
+        text = parse_object(state.progress["text"], "text")
+        given = parse_dataclass(TextSource, {name: value for name, value in text.items() if name != "sha256"})
         if Network.of(settings, len(model.vocabulary)) != model.network:
             raise ValueError("its settings are those of another network")
     except (KeyError, TypeError, ValueError, UsageError) as error:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from torch import Tensor
 
 from charseq.events import Epoch
-from charseq.model.line_digests import digests
+from charseq.model.line_digests import line_digests
 from charseq.model.model_file import Model, ResumeState, write
 from charseq.runs.folder import Run
 from charseq.settings.train_settings import TrainSettings
@@ -67,7 +67,7 @@ class BestModel:
         self._learner, self._opening = learner, opening
         self._weights = learner.parameters.copy()
         self._save_every = save_every
-        self._lines = digests(corpus, vocabulary.normalization)
+        self._lines = line_digests(corpus, vocabulary.normalization)
         size = sum(tensor.nbytes for tensor in learner.checkpoint_tensors().values())
         self.save_seconds = size / BYTES_PER_SECOND
         """Duration of the last save, or an estimate from its size."""

@@ -106,7 +106,7 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
         settings,
         settings.epochs * len(data.windows),
         began=plan.began + uncounted_seconds(plan.began) - elapsed,
-        sampling=0.0 if settings.whole else estimated_seconds(network.parameters(), len(vocabulary)),
+        sampling=0.0 if settings.whole else estimated_seconds(network.parameter_count(), len(vocabulary)),
         saving=best.save_seconds,
     )
     predictability = data.predictability(memory=network.cell.memory)
@@ -135,7 +135,7 @@ def _initial_weights(
     """
     settings = plan.settings
     draw = SeededDraw(settings.seed, steps=settings.sequence_length)
-    weights = plan.network.draw(draw, to_count=settings.whole)
+    weights = plan.network.draw(draw, to_memorize=settings.whole)
     if "head.b" in weights:
         weights["head.b"] = data.log_frequencies(len(plan.vocabulary))
     if settings.whole or "head.W" not in weights:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from charseq.errors import ModelFileError
-from charseq.model.json_types import fitting, json_object
+from charseq.model.json_types import parse_object, parse_value
 from charseq.model.model_file import Model, ResumeState
 from charseq.settings.setting import LARGEST_FLOAT
 from charseq.text.batches import Buckets, Windows
@@ -141,7 +141,7 @@ def _written_sums(sums: Mapping[str, float]) -> dict[str, float]:
 
 
 def _read_sums(value: Any) -> dict[str, float]:
-    saved = json_object(value, "a sum")
+    saved = parse_object(value, "a sum")
     sums = {SUMS[name]: _number(saved, name, int if name == "places" else float) for name in SUMS}
     if sums["loss"] > LARGEST_FLOAT or sums["correct"] > sums["positions"]:
         raise ValueError(f"sums of {sums['positions']} positions are {sums}")
@@ -149,7 +149,7 @@ def _read_sums(value: Any) -> dict[str, float]:
 
 
 def _number(values: Mapping[str, Any], name: str, kind: Any) -> Any:
-    value = fitting(values[name], kind, name)
+    value = parse_value(values[name], kind, name)
     if not value >= 0:
         raise ValueError(f"{name} is {value!r}")
     return value

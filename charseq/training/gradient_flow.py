@@ -41,7 +41,7 @@ def untrained_flows(
     for cell in cells:
         network = Network(cell, len(vocabulary), hidden_size, layers)
         draw = SeededDraw(seed, steps=len(ids))
-        arrays = textbook_weights(network, draw) if textbook else network.draw(draw, to_count=True)
+        arrays = textbook_weights(network, draw) if textbook else network.draw(draw, to_memorize=True)
         yield GradientFlow(cell, about, symbols, *loss_and_norms(network, arrays, ids), seed=seed)
 
 
@@ -60,10 +60,10 @@ def textbook_weights(network: Network, draw: Draw) -> dict[str, Floats]:
     With such matrices the gradient of a plain RNN vanishes.  Source: Pascanu et al. 2013, arXiv:1211.5063.
     The gate biases are those that charseq initializes for a text of this length.
     """
-    arrays = network.draw(draw, to_count=True)
-    for name, slot in network.slots().items():
-        if isinstance(slot.param.init, Orthogonal):
-            arrays[name] = uniform(draw, slot.shape, slot.hidden)
+    arrays = network.draw(draw, to_memorize=True)
+    for name, spec in network.parameter_specs().items():
+        if isinstance(spec.param.init, Orthogonal):
+            arrays[name] = uniform(draw, spec.shape, spec.hidden)
     return arrays
 
 
@@ -93,7 +93,7 @@ def loss_and_norms(
         return torch.stack(hs, 1), state
 
     xs = network.embed(TORCH, w, torch.from_numpy(ids[None, :-1].astype("int64")))
-    hs, _ = network.run(TORCH, w, xs, network.start(TORCH, w, 1), unroll=unroll_with_leaves)
+    hs, _ = network.forward(TORCH, w, xs, network.initial_states(TORCH, w, 1), unroll=unroll_with_leaves)
     logits = network.read_out(w, hs[:, -1])
     loss = functional.cross_entropy(logits, torch.tensor([int(ids[-1])]))
     fields = [field for at_step in states for field in at_step]

@@ -131,7 +131,7 @@ class Learner:
 
     def initial_states(self, rows: int) -> States:
         """Return the initial states of a batch of `rows` sequences."""
-        return self.network.start(TORCH, self.parameters.weights, rows)
+        return self.network.initial_states(TORCH, self.parameters.weights, rows)
 
     def restore_weights(self, values: list[Tensor]) -> None:
         """Restore earlier weights, and reset the optimizer and the moving average."""
@@ -172,7 +172,7 @@ class Learner:
         read = self.network.look_up if self._path.path == "fused" else self.network.embed
         xs = read(TORCH, weights, inputs)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16):
-            hs, states = self.network.run(
+            hs, states = self.network.forward(
                 TORCH, weights, xs, states, unroll=self._path.unroll, dropout=dropout
             )
             logits = self.network.read_out(weights, hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory

@@ -22,7 +22,7 @@ class Parameters:
         self.gradients: list[Tensor] = []
         self.named: dict[str, Tensor] = {}
         self._groups: dict[str, list[str]] = {}
-        for name in network.slots():
+        for name in network.parameter_specs():
             self._groups.setdefault(name.rpartition(".")[0], []).append(name)
         for names, joined in zip(self._groups.values(), self.flattened(arrays), strict=True):
             flat = joined.to(device)

@@ -25,7 +25,7 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
     return Start(
         settings=run.plan.settings,
         vocabulary_size=len(vocabulary),
-        parameters=run.plan.network.parameters(),
+        parameters=run.plan.network.parameter_count(),
         device=str(run.device),
         path=run.path.path,
         kernel=run.path.kernel,

@@ -156,10 +156,12 @@ def product_rate(size: Size, gates: int, at_least: float, device: str) -> float:
 
 def operations(cell: str, size: Size) -> int:
     """Return the operations of the products for one character, forward and backward, without look-ups."""
-    slots = Network.of(TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers), SYMBOLS).slots()
-    matrices = [math.prod(slot.shape) for name, slot in slots.items() if len(slot.shape) == 2]
+    specs = Network.of(
+        TrainSettings(cell=cell, hidden_size=size.hidden, layers=size.layers), SYMBOLS
+    ).parameter_specs()
+    matrices = [math.prod(spec.shape) for name, spec in specs.items() if len(spec.shape) == 2]
     looked_up = sum(
-        math.prod(slots[name].shape) for name in slots if name in ("layers.0.W_x", "layers.0.W_g")
+        math.prod(specs[name].shape) for name in specs if name in ("layers.0.W_x", "layers.0.W_g")
     )
     return 6 * (sum(matrices) - looked_up)
 

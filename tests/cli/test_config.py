@@ -76,7 +76,7 @@ def test_a_number_can_be_a_text(charseq: Command) -> None:
     assert charseq.train(*config)[1]["target"] == "234"
 
 
-def test_a_file_that_is_not_there_is_named(charseq: Command) -> None:
+def test_a_missing_file_is_named(charseq: Command) -> None:
     result = charseq("train", "--text", "ab", "--config", "none.toml")
     assert result.status == 2
     assert "'none.toml'" in result.errors
@@ -84,7 +84,7 @@ def test_a_file_that_is_not_there_is_named(charseq: Command) -> None:
 
 @given(st.binary(max_size=80))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_arbitrary_bytes_in_the_file_are_answered_in_our_own_words(charseq: Command, data: bytes) -> None:
+def test_arbitrary_bytes_in_the_file_give_an_error_in_plain_words(charseq: Command, data: bytes) -> None:
     Path("options.toml").write_bytes(data)
     result = charseq("inspect-shapes", "ab", "--config", "options.toml")
     assert result.status in (0, 2)
@@ -102,7 +102,7 @@ CONFIGURED = ["[]", '["a"]', r'"\u0000"', r'"a\u0000"', "1e400", "-1", "nan", "1
         (("inspect-shapes", "ab"), ("model", "hidden-size", "seed")),
     ],
 )
-def test_any_value_of_a_config_file_is_taken_or_refused_in_words(
+def test_any_value_of_a_config_file_is_accepted_or_refused_with_a_message(
     charseq: Command, command: tuple[str, ...], options: tuple[str, ...]
 ) -> None:
     for option in options:

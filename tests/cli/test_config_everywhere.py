@@ -51,13 +51,13 @@ def test_the_environment_names_the_file_for_a_command_of_a_group(
     assert "\t" in charseq("runs").output
 
 
-def test_a_file_that_is_given_to_a_group_is_that_of_its_command(charseq: Command) -> None:
+def test_the_file_of_a_group_applies_to_its_command(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "3")
     Path("f.toml").write_text("[runs]\nformat = 'table'\n[runs.show]\njson = true")
     assert charseq("runs", "--config", "f.toml", "show").records[0]["cell"] == "gru"
 
 
-def test_an_option_of_a_group_before_its_command_counts(charseq: Command) -> None:
+def test_an_option_of_a_group_applies_to_its_command(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "3")
     assert charseq("runs", "--json", "show").records == charseq("runs", "show", "--json").records
 

@@ -16,39 +16,39 @@ def shown(charseq: Command, *arguments: str) -> Rows:
 
 
 def test_every_option_has_its_default(charseq: Command) -> None:
-    found = shown(charseq)
-    assert found["predict", "top-p"] == ("1", "default")
-    assert found["train", "epochs"] == (
+    rows = shown(charseq)
+    assert rows["predict", "top-p"] == ("1", "default")
+    assert rows["train", "epochs"] == (
         "from the text; training ends early once short text is memorized",
         "default",
     )
-    assert found["score", "lines"] == ("false", "default")
-    assert {command for command, _ in found} == {
+    assert rows["score", "lines"] == ("false", "default")
+    assert {command for command, _ in rows} == {
         "train", "predict", "score", "inspect-shapes", "inspect-gradients", "compare", "cells", "runs",
         "runs show", "config show", "completion",
     }  # fmt: skip
 
 
-def test_each_value_tells_where_it_is_from(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_value_has_its_source(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("f.toml").write_text('epochs = 3\nseed = 5\n[predict]\ntop-k = 2\nuntil = ["a", "b"]\n')
     monkeypatch.setenv("CHARSEQ_SEED", "7")
     monkeypatch.setenv("CHARSEQ_TEXT", "hi there")
-    found = shown(charseq, "train", "predict", "--config", "f.toml")
-    assert found["train", "epochs"] == ("3", "f.toml")
-    assert found["train", "seed"] == ("7", "CHARSEQ_SEED")
-    assert found["train", "text"] == ("hi there", "CHARSEQ_TEXT")
-    assert found["predict", "top-k"] == ("2", "f.toml")
-    assert found["predict", "until"] == ("a, b", "f.toml")
-    assert found["predict", "temperature"][1] == "default"
+    rows = shown(charseq, "train", "predict", "--config", "f.toml")
+    assert rows["train", "epochs"] == ("3", "f.toml")
+    assert rows["train", "seed"] == ("7", "CHARSEQ_SEED")
+    assert rows["train", "text"] == ("hi there", "CHARSEQ_TEXT")
+    assert rows["predict", "top-k"] == ("2", "f.toml")
+    assert rows["predict", "until"] == ("a, b", "f.toml")
+    assert rows["predict", "temperature"][1] == "default"
 
 
-def test_it_tells_what_the_command_does(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_shows_the_values_that_the_command_uses(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("f.toml").write_text("hidden-size = 3\nlayers = 2\nepochs = 4\n")
     monkeypatch.setenv("CHARSEQ_LAYERS", "1")
     start = charseq.train("--text", "hihello", "--config", "f.toml")[0]
-    found = shown(charseq, "train", "--config", "f.toml")
+    rows = shown(charseq, "train", "--config", "f.toml")
     for option in ("hidden-size", "layers", "epochs"):
-        assert str(start[option.replace("-", "_")]) == found["train", option][0]
+        assert str(start[option.replace("-", "_")]) == rows["train", option][0]
 
 
 def test_as_json_values_keep_their_types(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def test_as_json_values_keep_their_types(charseq: Command, monkeypatch: pytest.M
     }
 
 
-def test_on_a_terminal_it_is_a_table_a_command(charseq: Command) -> None:
+def test_on_a_terminal_each_command_has_a_table(charseq: Command) -> None:
     output = charseq("config", "show", "cells", "--format", "table").output
     assert [line.split() for line in output.splitlines()][:3] == [
         ["cells"],
@@ -73,21 +73,21 @@ def test_on_a_terminal_it_is_a_table_a_command(charseq: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["trian"], "unknown command 'trian'"),
         (["--config", "none.toml"], "'none.toml'"),
         (["--config", "bad.toml"], "unknown option 'epcohs'"),
     ],
 )
-def test_a_mistake_is_told(charseq: Command, arguments: list[str], told: str) -> None:
+def test_a_mistake_is_named(charseq: Command, arguments: list[str], message: str) -> None:
     Path("bad.toml").write_text("epcohs = 3\n")
     result = charseq("config", "show", *arguments)
     assert result.status == 2
-    assert told in result.errors
+    assert message in result.errors
 
 
-def test_a_value_that_cannot_be_is_told(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_value_is_named(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARSEQ_EPOCHS", "many")
     result = charseq("config", "show", "train")
     assert result.status == 2

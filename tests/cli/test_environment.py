@@ -12,7 +12,7 @@ from tests.support.command import Command
         ("CHARSEQ_QQQ", "it has no effect"),
     ],
 )
-def test_a_misspelt_variable_is_told_of_and_does_no_harm(
+def test_a_misspelled_variable_is_reported_and_has_no_effect(
     charseq: Command, monkeypatch: pytest.MonkeyPatch, name: str, remedy: str
 ) -> None:
     monkeypatch.setenv(name, "3")
@@ -40,7 +40,7 @@ def test_a_variable_cannot_reach_the_terminal(charseq: Command, monkeypatch: pyt
     assert "CHARSEQ_\\x1b[2J is not an option" in charseq("inspect-shapes", "ab").errors
 
 
-def test_a_value_that_cannot_be_tells_which_variable_it_is_from(
+def test_an_invalid_value_is_reported_with_its_variable(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHARSEQ_SEED", "x")

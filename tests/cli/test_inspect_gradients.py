@@ -59,7 +59,7 @@ def test_norms_equal_what_a_small_push_of_the_state_does_to_the_loss(cell: str, 
     _, norms = loss_and_norms(network, arrays, ids)
     assert len(norms) == 6
     w = network.arrange({n: a.astype(np.float64) for n, a in arrays.items()})
-    sizes = {f: v.size for f, v in network.start(NUMPY, w, 1)[0]._asdict().items()}
+    sizes = {f: v.size for f, v in network.initial_states(NUMPY, w, 1)[0]._asdict().items()}
     for step in (2, 5):
         slopes = []
         for layer, (field, size) in itertools.product(range(layers), sizes.items()):
@@ -73,7 +73,7 @@ def test_norms_equal_what_a_small_push_of_the_state_does_to_the_loss(cell: str, 
 
 def last_loss(network: Network, w: Weights, ids: Ids, at: int, push: Push) -> float:
     """The loss of the last character where one element of a state was pushed after step `at`."""
-    states = list(network.start(NUMPY, w, 1))
+    states = list(network.initial_states(NUMPY, w, 1))
     for t, i in enumerate(ids[:-1]):
         x = network.embed(NUMPY, w, np.array([[i]]))[:, 0]
         for layer, weights in enumerate(w.layers):

@@ -1,6 +1,6 @@
-"""What beginners and scripts get wrong: three lines at most, the value, the remedy, the status.
+"""Common mistakes: each message has at most three lines, the value, the remedy and an exit code.
 
-`python -m tests.cli.test_mistakes` prints all the answers, to be read for their tone.
+`python -m tests.cli.test_mistakes` prints all messages on one page.
 """
 
 import os
@@ -38,14 +38,18 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
         "not 7",
         "--hidden-size 5",
     ),
-    "a head that is none": (["--text", "ab", "--head", "cubic"], "'cubic'", "'linear', 'none'"),
-    "a device that is not here": (["--text", "ab", "--device", "cuda:99"], "cuda:99", "--device auto or cpu"),
-    "a device that is none": (["--text", "ab", "--device", "tpu"], "'tpu'", "auto, cpu"),
-    "epochs past all bounds": (["--text", "ab", "--epochs", "1" + "0" * 20], "1" + "0" * 20, "range"),
-    "a window past all bounds": (["--text", "ab", "--sequence-length", "1" + "0" * 20], "100000", "range"),
-    "a batch past all bounds": (["--text", "ab", "--batch-size", "1" + "0" * 20], "100000", "range"),
-    "a stride past all bounds": (["--text", "ab", "--stride", "1" + "0" * 20], "100000", "range"),
-    "an embedding past all bounds": (["--text", "ab", "--embedding-size", "1" + "0" * 20], "10000", "range"),
+    "an unknown head": (["--text", "ab", "--head", "cubic"], "'cubic'", "'linear', 'none'"),
+    "a device that is not available": (
+        ["--text", "ab", "--device", "cuda:99"],
+        "cuda:99",
+        "--device auto or cpu",
+    ),
+    "an unknown device": (["--text", "ab", "--device", "tpu"], "'tpu'", "auto, cpu"),
+    "epochs out of bounds": (["--text", "ab", "--epochs", "1" + "0" * 20], "1" + "0" * 20, "range"),
+    "a window out of bounds": (["--text", "ab", "--sequence-length", "1" + "0" * 20], "100000", "range"),
+    "a batch out of bounds": (["--text", "ab", "--batch-size", "1" + "0" * 20], "100000", "range"),
+    "a stride out of bounds": (["--text", "ab", "--stride", "1" + "0" * 20], "100000", "range"),
+    "an embedding out of bounds": (["--text", "ab", "--embedding-size", "1" + "0" * 20], "10000", "range"),
     "out without a name": (
         ["--text", "ab", "--out", ""],
         "the value is empty",
@@ -64,12 +68,12 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
         "another fraction",
     ),
     "too many layers": (["--text", "ab", "--layers", "100000"], "100000", "range"),
-    "a seed past all bounds": (["--text", "ab", "--seed", "99999999999999999999"], "9999", "range"),
+    "a seed out of bounds": (["--text", "ab", "--seed", "99999999999999999999"], "9999", "range"),
     "a stray argument": (["hihello"], "hihello", "--help"),
 }
 
 OTHERS: dict[str, tuple[str, int, str, str]] = {
-    "a command that is none": ("trian --text ab", 2, "trian", "train"),
+    "an unknown command": ("trian --text ab", 2, "trian", "train"),
     "no runs": ("predict h", 2, "no trained model in 'runs'", "train one"),
     "no model": ("predict --model none h", 2, "there is no model 'none'", "charseq runs"),
     "a text for a model": (
@@ -100,46 +104,56 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
     ),
     "a length of less than nothing": ("predict --model out --length -1 h", 2, "-1", "range"),
     "no text to score": ("score --model out", 2, "text", "--file"),
-    "a cell that is none among others": (
+    "an unknown cell among others": (
         "compare --text ab --cells gru,ltsm",
         2,
         "unknown cell 'ltsm'",
         "lstm",
     ),
-    "shapes of a cell that is none": ("inspect-shapes ab --cell x", 2, "unknown cell 'x'", "the cells are"),
-    "a run that is none": ("runs show nowhere", 2, "there is no model 'nowhere'", "charseq runs"),
-    "a run to go on with that is none": (
+    "shapes of an unknown cell": ("inspect-shapes ab --cell x", 2, "unknown cell 'x'", "the cells are"),
+    "an unknown run": ("runs show nowhere", 2, "there is no model 'nowhere'", "charseq runs"),
+    "an unknown run to resume": (
         "train --resume nowhere",
         2,
         "there is no model 'nowhere'",
         "charseq runs",
     ),
-    "a run to go on with that is over": ("train --resume out", 2, "'out' is complete", "--epochs"),
+    "a complete run to resume": ("train --resume out", 2, "'out' is complete", "--epochs"),
     "a run as another run": ("train --resume out --cell gru", 2, "--cell gru", "train anew"),
     "a folder that holds a run": ("train --text ab --out out", 2, "'out' already holds a run", "--force"),
     "a file for a folder": ("train --text ab --out text.txt", 2, "'text.txt' is not a folder", "--out"),
-    "a saving that never is": ("train --text ab --save-every 0s", 2, "'0s' must be greater than zero", "2m"),
-    "a configuration that is not there": ("train --text ab --config no.toml", 2, "no.toml", "--config"),
-    "a configuration that is none": ("train --text ab --config text.txt", 2, "is not TOML", "epochs = 50"),
+    "a time of zero between saves": (
+        "train --text ab --save-every 0s",
+        2,
+        "'0s' must be greater than zero",
+        "2m",
+    ),
+    "a missing configuration file": ("train --text ab --config no.toml", 2, "no.toml", "--config"),
+    "a configuration file that is not TOML": (
+        "train --text ab --config text.txt",
+        2,
+        "is not TOML",
+        "epochs = 50",
+    ),
     "no permission": (
         "train --text ab --epochs 2 --out /proc/none",
         1,
         "cannot create a run",
         "--out",
     ),
-    "an accuracy past all": ("train --text ab --require-accuracy 2", 2, "2", "from 0 to 1"),
+    "an accuracy above 1": ("train --text ab --require-accuracy 2", 2, "2", "from 0 to 1"),
     "an accuracy that is not met": (
         "train --text hihello --epochs 1 --learning-rate 0.0001 --require-accuracy 1 --out low",
         3,
         "below the required 1",
         "train longer",
     ),
-    "a precision that is not here": ("train --text ab --precision bfloat16", 2, "bfloat16", "float32"),
+    "a precision that is not available": ("train --text ab --precision bfloat16", 2, "bfloat16", "float32"),
 }
 
 
 def prepare() -> None:
-    """What the mistakes are made with."""
+    """Create the files that the mistakes name."""
     Path("text.txt").write_text("hihello\nthere\n")
     Path("empty").mkdir()
 

@@ -1,4 +1,4 @@
-"""Options that would silently do nothing together: they work, or they are refused."""
+"""Options that have no effect together are refused; the others work."""
 
 import os
 import shutil
@@ -71,7 +71,7 @@ def _one_run(trained: Path, empty_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "message"), REFUSED.items(), ids=REFUSED)
-def test_an_option_that_would_do_nothing_beside_another_is_refused(
+def test_an_option_without_effect_beside_another_is_refused(
     charseq: Command, line: str, message: str
 ) -> None:
     result = charseq(*line.split())
@@ -135,7 +135,7 @@ def test_options_that_work_together_are_accepted(charseq: Command, line: str) ->
         ("VALIDATION_SPLIT", "tail", "train --text hihello --epochs 1 --validation 0"),
     ],
 )
-def test_a_variable_that_does_nothing_in_one_command_is_no_error(
+def test_a_variable_without_effect_in_a_command_is_no_error(
     charseq: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
 ) -> None:
     monkeypatch.setitem(os.environ, f"CHARSEQ_{name}", value)

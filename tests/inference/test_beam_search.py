@@ -21,7 +21,7 @@ def log_p(of: Model, ids: list[int]) -> Floats:
     """Return the log-probabilities after each of some ids, by the unrolled network."""
     network, weights = of.network, of.weights
     xs = network.embed(NUMPY, weights, np.array([ids]))
-    hs, _ = network.run(NUMPY, weights, xs, network.start(NUMPY, weights, 1))
+    hs, _ = network.forward(NUMPY, weights, xs, network.initial_states(NUMPY, weights, 1))
     return log_softmax(network.read_out(weights, hs)[0].astype(np.float64))
 
 
@@ -88,7 +88,7 @@ def chain(*after: "list[float]") -> Model:
     """A model of lines of a and b, with the probabilities of (end, a, b) after the start, a and b."""
     vocabulary = Vocabulary.of(["ab"], boundary=True)
     network = Network("rnn", 3, hidden_size=3)
-    arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
+    arrays = {name: np.zeros(spec.shape, np.float32) for name, spec in network.parameter_specs().items()}
     arrays["layers.0.W_x"] = 9 * np.eye(3, dtype=np.float32)
     arrays["head.W"] = np.log(np.array(after, np.float32)).T
     return Model(network, vocabulary, arrays)

@@ -67,7 +67,7 @@ def test_until_ends_with_a_character_of_several_bytes(end: str) -> None:
     vocabulary = Vocabulary.of([end + "!"], unit="byte")
     order = vocabulary.encode("!" + end)
     network = Network("rnn", len(order), hidden_size=len(order))
-    arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
+    arrays = {name: np.zeros(spec.shape, np.float32) for name, spec in network.parameter_specs().items()}
     arrays["layers.0.W_x"] = 5 * np.eye(len(order), dtype=np.float32)
     arrays["head.W"][np.roll(order, -1), order] = 9
     steps = run(Model(network, vocabulary, arrays, opening="!"), "!", SamplingParams(0.0), until=[end])

@@ -56,7 +56,7 @@ def model_of(vocabulary: Vocabulary) -> Model:
 def ids_read(monkeypatch: pytest.MonkeyPatch) -> "Callable[[Callable[[], Any]], list[int]]":
     """Return the ids that a network reads while a function runs."""
     seen: list[int] = []
-    advance, advance_along = Reader.advance, Reader.advance_along
+    advance, advance_sequence = Reader.advance, Reader.advance_sequence
 
     def one(reader: Reader, ids: Any) -> Any:
         seen.append(int(ids[0]))
@@ -64,10 +64,10 @@ def ids_read(monkeypatch: pytest.MonkeyPatch) -> "Callable[[Callable[[], Any]], 
 
     def several(reader: Reader, ids: Any) -> Any:
         seen.extend(ids[:, 0].tolist())
-        return advance_along(reader, ids)
+        return advance_sequence(reader, ids)
 
     monkeypatch.setattr(Reader, "advance", one)
-    monkeypatch.setattr(Reader, "advance_along", several)
+    monkeypatch.setattr(Reader, "advance_sequence", several)
 
     def record(run: Callable[[], Any]) -> list[int]:
         seen.clear()

@@ -11,7 +11,7 @@ from charseq.inference.continuation import continuations
 from charseq.inference.novelty import novel
 from charseq.inference.requests import Request, Step
 from charseq.inference.sampling import SamplingParams
-from charseq.model.line_digests import digests, holds
+from charseq.model.line_digests import contains, line_digests
 from charseq.model.model_file import Model, read
 from charseq.text.corpus import Corpus
 from tests.support.command import Command
@@ -20,7 +20,7 @@ from tests.support.models import gru_model, text_record
 
 def model_of_lines(*training_lines: str) -> Model:
     """Return an untrained model that generates short lines of a and b, with digests of training lines."""
-    known = digests(Corpus(training_lines, lines=True), "none")
+    known = line_digests(Corpus(training_lines, lines=True), "none")
     return replace(gru_model("ab", boundary=True), lines=known)
 
 
@@ -31,19 +31,19 @@ def lines(of: Model, prompts: list[str], samples: int, seed: int = 0) -> list[st
 
 
 def test_training_lines_are_found_by_their_digests() -> None:
-    found = digests(Corpus(("ada", "grace", "ada", "é"), lines=True), "none")
+    found = line_digests(Corpus(("ada", "grace", "ada", "é"), lines=True), "none")
     assert found is not None
     assert len(found) == 3
-    assert holds(found, "ada")
-    assert holds(found, "é")
-    assert not holds(found, "alan")
-    assert not holds(found, "zzz")
+    assert contains(found, "ada")
+    assert contains(found, "é")
+    assert not contains(found, "alan")
+    assert not contains(found, "zzz")
 
 
 def test_running_text_and_too_many_lines_have_no_digests(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert digests(Corpus(("ada",)), "none") is None
+    assert line_digests(Corpus(("ada",)), "none") is None
     monkeypatch.setattr("charseq.model.line_digests.MOST_LINES", 2)
-    assert digests(Corpus(("a", "b", "c"), lines=True), "none") is None
+    assert line_digests(Corpus(("a", "b", "c"), lines=True), "none") is None
 
 
 def test_novel_lines_are_new_and_distinct() -> None:

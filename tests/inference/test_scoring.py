@@ -25,7 +25,7 @@ def by_hand(of: Model, ids: Ids) -> tuple[list[float], list[int], list[int]]:
     """Return nats, ranks and most probable symbols of all positions but the first, unrolled."""
     network, weights = of.network, of.weights
     xs = network.embed(NUMPY, weights, ids[None, :-1].astype(np.intp))
-    hs, _ = network.run(NUMPY, weights, xs, network.start(NUMPY, weights, 1))
+    hs, _ = network.forward(NUMPY, weights, xs, network.initial_states(NUMPY, weights, 1))
     found = log_softmax(network.read_out(weights, hs)[0].astype(np.float64))
     after = ids[1:].tolist()
     nats = [-float(found[t, symbol]) for t, symbol in enumerate(after)]

@@ -47,7 +47,7 @@ def test_the_digests_of_lines_come_back() -> None:
     found = read(PATH)
     assert found.lines is not None
     assert found.lines.tolist() == digests.tolist()
-    assert set(found.arrays) == set(found.network.slots())
+    assert set(found.arrays) == set(found.network.parameter_specs())
     write(PATH, lined(None))
     assert read(PATH).lines is None
 

@@ -26,11 +26,11 @@ def network_of(cell: str, **plan: Any) -> Network:
 
 def test_parameters_are_counted_as_the_formula_has_them() -> None:
     one = Network("lstm", vocabulary_size=11, hidden_size=7)
-    assert one.parameters() == 4 * 7 * (11 + 7 + 2) + 11 * 7 + 11
+    assert one.parameter_count() == 4 * 7 * (11 + 7 + 2) + 11 * 7 + 11
     two = Network("gru", vocabulary_size=11, hidden_size=7, layers=2, embedding_size=5)
-    assert two.parameters() == 11 * 5 + 3 * 7 * (5 + 7 + 2) + 3 * 7 * (7 + 7 + 2) + 11 * 7 + 11
+    assert two.parameter_count() == 11 * 5 + 3 * 7 * (5 + 7 + 2) + 3 * 7 * (7 + 7 + 2) + 11 * 7 + 11
     tied = network_of("rnn", layers=2, initial_state="learned", **STACKED)
-    assert tied.parameters() == 11 * 7 + 2 * 7 * (7 + 7 + 2) + 2 * 2 * 7 + 2 * 7 + 11
+    assert tied.parameter_count() == 11 * 7 + 2 * 7 * (7 + 7 + 2) + 2 * 2 * 7 + 2 * 7 + 11
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -40,12 +40,12 @@ def test_the_network_gives_the_same_over_numpy_and_torch(cell: str, plan: dict[s
     arrays = {n: a.astype(np.float64) for n, a in network.draw(SeededDraw(0)).items()}
     ids = np.array([[1, 10, 3], [0, 0, 7]])
     w = network.arrange(arrays)
-    hs, states = network.run(NUMPY, w, network.embed(NUMPY, w, ids), network.start(NUMPY, w, 2))
+    hs, states = network.forward(NUMPY, w, network.embed(NUMPY, w, ids), network.initial_states(NUMPY, w, 2))
     logits = network.read_out(w, hs)
     assert logits.shape == (2, 3, 11)
     tw = network.arrange({n: torch.from_numpy(a) for n, a in arrays.items()})
     txs = network.embed(TORCH, tw, torch.from_numpy(ids))
-    ths, tstates = network.run(TORCH, tw, txs, network.start(TORCH, tw, 2))
+    ths, tstates = network.forward(TORCH, tw, txs, network.initial_states(TORCH, tw, 2))
     np.testing.assert_allclose(network.read_out(tw, ths).numpy(), logits, atol=1e-10)
     for state, tstate in zip(states, tstates, strict=True):
         for field, tfield in zip(state, tstate, strict=True):
@@ -71,7 +71,7 @@ def test_a_learned_first_state_is_where_every_row_begins(cell: str) -> None:
     assert not any(a.any() for n, a in arrays.items() if ".start." in n)
     name = f"layers.1.start.{CELLS[cell].learned_start[0]}"
     arrays[name] = arrays[name] + np.float32(0.5)
-    states = network.start(NUMPY, network.arrange(arrays), 3)
+    states = network.initial_states(NUMPY, network.arrange(arrays), 3)
     field = getattr(states[1], CELLS[cell].learned_start[0])
     assert field.shape[0] == 3
     assert (field == 0.5).all()
@@ -113,5 +113,5 @@ def test_dropout_acts_between_layers_and_before_a_linear_head_only() -> None:
         return hs
 
     xs = network.embed(NUMPY, w, np.array([[1, 2, 3]]))
-    network.run(NUMPY, w, xs, network.start(NUMPY, w, 1), dropout=dropout)
+    network.forward(NUMPY, w, xs, network.initial_states(NUMPY, w, 1), dropout=dropout)
     assert calls == [(1, 3, 11)]

@@ -37,13 +37,16 @@ def network(cell: str, **options: Any) -> tuple[Network, Weights]:
     plan = Network(cell, SYMBOLS, hidden, **options)
     random = np.random.default_rng(1)
     drawn = {
-        name: random.normal(0, 0.3, slot.shape).astype(np.float32) for name, slot in plan.slots().items()
+        name: random.normal(0, 0.3, spec.shape).astype(np.float32)
+        for name, spec in plan.parameter_specs().items()
     }
     return plan, plan.arrange(drawn)
 
 
 def expected(plan: Network, weights: Weights) -> Floats:
-    hs, _ = plan.run(NUMPY, weights, plan.embed(NUMPY, weights, IDS), plan.start(NUMPY, weights, ROWS))
+    hs, _ = plan.forward(
+        NUMPY, weights, plan.embed(NUMPY, weights, IDS), plan.initial_states(NUMPY, weights, ROWS)
+    )
     logits: Floats = plan.read_out(weights, hs)
     return logits
 
@@ -97,7 +100,7 @@ def test_several_symbols_at_once_are_read_as_one_by_one_to_the_bit(cell: str, in
     along = Reader(plan, weights, ROWS, native=in_c)
     for first, last in ((0, 3), (3, 4), (4, STEPS)):
         expected = np.stack([one_by_one.read(IDS[:, t]).copy() for t in range(first, last)])
-        assert np.array_equal(along.read_along(IDS[:, first:last].T), expected)
+        assert np.array_equal(along.read_sequence(IDS[:, first:last].T), expected)
     assert np.array_equal(along.read(IDS[:, 0]), one_by_one.read(IDS[:, 0]))
 
 

@@ -69,7 +69,7 @@ def test_the_state_is_finite_for_weights_of_any_size(cell: str, native: bool, sc
     network = Network(cell, 5, 24, layers=2)
     arrays = {name: a * scale for name, a in network.draw(SeededDraw(0)).items()}
     reader = Reader(network, network.arrange(arrays), native=native)
-    outputs = reader.advance_along(np.zeros((2000, 1), np.int64))
+    outputs = reader.advance_sequence(np.zeros((2000, 1), np.int64))
     assert np.isfinite(outputs).all()
     if cell == "rnn-norm":
         assert np.linalg.norm(outputs, axis=-1).max() <= STATE_NORM * (1 + 1e-5)
@@ -79,5 +79,5 @@ def test_the_norm_of_the_state_is_the_same_at_every_step() -> None:
     network = Network("rnn-norm", 5, 24)
     weights = network.arrange(network.draw(SeededDraw(0)))
     xs = network.embed(NUMPY, weights, np.random.default_rng(0).integers(0, 5, (3, 500)))
-    hs, _ = network.run(NUMPY, weights, xs, network.start(NUMPY, weights, 3))
+    hs, _ = network.forward(NUMPY, weights, xs, network.initial_states(NUMPY, weights, 3))
     assert np.linalg.norm(hs, axis=-1) == pytest.approx(STATE_NORM, rel=1e-3)

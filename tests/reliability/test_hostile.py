@@ -20,7 +20,7 @@ import pytest
 from charseq.cells import CELLS
 from charseq.errors import ModelFileError
 from charseq.model.model_file import read, write
-from charseq.model.tensor_file import opened
+from charseq.model.tensor_file import open_tensors
 from charseq.runs.resume import load_run
 from tests.support.command import Command
 from tests.support.forged_models import FORGERIES, PATH, write_forged
@@ -169,7 +169,7 @@ def test_a_run_that_diverges_leaves_no_number_that_is_none(charseq: Command, cel
         assert result.status in (0, 1)
     else:
         assert (result.status, end["status"]) == (1, "diverged")
-    with opened(Path(end["model"])) as file:
+    with open_tensors(Path(end["model"])) as file:
         told = json.loads(file.metadata["charseq"])["tensors"]
         for name in file.entries:
             found = file.read(name, told[name])

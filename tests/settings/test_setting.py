@@ -77,19 +77,19 @@ def test_every_generation_setting_is_an_argument_of_the_python_interface() -> No
             assert arguments[name].default == declared.default
 
 
-@pytest.mark.parametrize("way", ["--average", "--ema-decay", "CHARSEQ_EMA_DECAY", "ema-decay", "ema_decay"])
+@pytest.mark.parametrize("name", ["--average", "--ema-decay", "CHARSEQ_EMA_DECAY", "ema-decay", "ema_decay"])
 def test_the_decay_of_the_average_has_a_second_name(
-    charseq: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, way: str
+    charseq: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, name: str
 ) -> None:
     arguments = ["config", "show", "train", "--json"]
-    if way.startswith("CHARSEQ"):
-        monkeypatch.setenv(way, "0.5")
+    if name.startswith("CHARSEQ"):
+        monkeypatch.setenv(name, "0.5")
     else:
-        (tmp_path / "a.toml").write_text(f"{way.lstrip('-')} = 0.5\n")
+        (tmp_path / "a.toml").write_text(f"{name.lstrip('-')} = 0.5\n")
         arguments += ["--config", str(tmp_path / "a.toml")]
     (row,) = [record for record in charseq(*arguments).records if record["option"] == "average"]
     assert row["value"] == 0.5
-    assert row["from"] == way or row["from"].endswith("a.toml")
+    assert row["from"] == name or row["from"].endswith("a.toml")
 
 
 def test_both_flags_set_the_decay_of_the_average(charseq: Command) -> None:

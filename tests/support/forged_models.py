@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from charseq.model.description import signed
+from charseq.model.description import signed_json
 from charseq.model.model_file import write
 from tests.support.models import lstm_model
 
@@ -20,7 +20,7 @@ def write_forged(change: Any) -> None:
     description = json.loads(header["__metadata__"]["charseq"])
     del description["sha256"]
     change(description, header)
-    header["__metadata__"]["charseq"] = signed(description)
+    header["__metadata__"]["charseq"] = signed_json(description)
     text = json.dumps(header).encode()
     PATH.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
 

@@ -39,7 +39,7 @@ def cycling_model(*learned: str) -> Model:
     """Return a model whose weights are set by hand: it continues a, b, c, a, b, c."""
     vocabulary = Vocabulary.of(["abc"])
     network = Network("rnn", 3, hidden_size=3)
-    arrays = {name: np.zeros(slot.shape, np.float32) for name, slot in network.slots().items()}
+    arrays = {name: np.zeros(spec.shape, np.float32) for name, spec in network.parameter_specs().items()}
     arrays["layers.0.W_x"] = 5 * np.eye(3, dtype=np.float32)
     arrays["head.W"] = 9 * np.roll(np.eye(3, dtype=np.float32), 1, 0)
     return Model(network, vocabulary, arrays, memorized=learned, opening="a")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from charseq import api
 from charseq.model.model_file import Model
-from charseq.model.sliding_stepper import begun, reader_for
+from charseq.model.sliding_stepper import prefill, reader_for
 from charseq.model.stepper import Reader
 from charseq.text.windows import Window
 
@@ -75,7 +75,7 @@ def test_prompts_of_unequal_length_slide_side_by_side(tmp_path: Path) -> None:
     model = trained(tmp_path, sequence_length=4, stride=2)
     ids = model.vocabulary.encode(SENTENCE).tolist()
     starts = [1, 3, 4, 5, 9]
-    reader, last = begun(model, [ids[:length] for length in starts])
+    reader, last = prefill(model, [ids[:length] for length in starts])
     lengths = np.array(starts)
     expected = logits_in_windows(model, ids)
     for step in range(12):

@@ -51,7 +51,7 @@ def test_the_validation_loss_is_that_of_the_held_out_tail(cell: str, plan: dict[
     w = trained.weights
     tail = trained.vocabulary.encode(LONG[len(LONG) - round(len(LONG) * 0.1) :])
     xs = trained.network.embed(NUMPY, w, tail[None, :-1])
-    hs, _ = trained.network.run(NUMPY, w, xs, trained.network.start(NUMPY, w, 1))
+    hs, _ = trained.network.forward(NUMPY, w, xs, trained.network.initial_states(NUMPY, w, 1))
     log_p = log_softmax(trained.network.read_out(w, hs)[0])
     assert ended(events).validation_loss == pytest.approx(
         -log_p[np.arange(len(tail) - 1), tail[1:]].mean(), abs=1e-4

@@ -70,7 +70,7 @@ def test_the_loss_of_an_epoch_is_that_of_the_model_after_it() -> None:
     w = trained.weights
     ids = trained.vocabulary.encode("hihello")
     xs = trained.network.embed(NUMPY, w, ids[None, :-1])
-    hs, _ = trained.network.run(NUMPY, w, xs, trained.network.start(NUMPY, w, 1))
+    hs, _ = trained.network.forward(NUMPY, w, xs, trained.network.initial_states(NUMPY, w, 1))
     log_p = log_softmax(trained.network.read_out(w, hs)[0])
     loss = -log_p[np.arange(6), ids[1:]].mean()
     assert kept.loss == pytest.approx(loss, abs=1e-5)

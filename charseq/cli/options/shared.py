@@ -9,12 +9,11 @@ from charseq.cli import completions
 from charseq.cli.environment import variable
 from charseq.cli.options.parsers import filled
 from charseq.errors import UsageError, cannot_combine
+from charseq.render.base import Form
 from charseq.settings.setting import ADVANCED, MODEL, OUTPUT, TEXT
 from charseq.text.units import Normalization, Unit, Unknown
 
 Format = Literal["auto", "table", "plain", "json"]
-Form = Literal["table", "plain", "json"]
-"""The format in use: a Format other than auto."""
 
 
 def option(
