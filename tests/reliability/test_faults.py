@@ -54,6 +54,11 @@ def test_whatever_call_of_a_save_fails_it_is_told_and_the_old_model_is_there() -
     assert {"rename", "renameat", "renameat2"} & set(calls)
     for one in found:
         call, status = one["told"]
+        if (
+            one is found[0] and status == 0
+        ):  # since Python 3.12, a folder that cannot be listed has no leftovers
+            assert (call, one["found"]) == ("openat", "new")
+            continue
         assert status == 1, one
         assert one["left"] == ["model.safetensors"], one
         # Past the rename only the folder is left to be synchronised.
