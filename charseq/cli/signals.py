@@ -92,7 +92,7 @@ class _Watcher:
         if os.name == "posix":  # SIGCONT goes to the main thread, which then knows of it as soon as it runs
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
         while True:
-            has_come = self._has_come()
+            has_come = self._has_come(suspension.HEARTBEAT - suspension.LATE)
             now = time.monotonic()  # before the answers: whatever stops the process after this is noticed
             if has_come:
                 received = os.read(self._reading, 64)
@@ -102,20 +102,23 @@ class _Watcher:
                     self._answer(number)
             if os.name != "posix":
                 continue
-            # Late, perhaps because the process was stopped: let SIGCONT tell before a heartbeat denies it.
-            if suspension.is_late(now) and (has_come or self._has_come()):
-                continue
+            if suspension.is_late(now):  # stopped or only slow?  SIGCONT, if any, arrives before a heartbeat
+                if has_come or self._has_come(suspension.LATE):
+                    continue
+                before, now = now, time.monotonic()
+                if now - before > 2 * suspension.LATE:  # perhaps stopped while waiting
+                    continue
             suspension.heartbeat(now)
         suspension.stop_heartbeats()
         os.close(self._reading)
 
-    def _has_come(self) -> bool:
-        """Wait for a signal, for the time of a heartbeat."""
+    def _has_come(self, seconds: float) -> bool:
+        """Wait for a signal for a number of seconds."""
         if os.name != "posix":  # there, pipes cannot be waited for, and no process is stopped
             return True
         waiting = select.poll()
         waiting.register(self._reading, select.POLLIN | select.POLLHUP)
-        return bool(waiting.poll(1000 * suspension.HEARTBEAT))
+        return bool(waiting.poll(1000 * seconds))
 
     def _answer(self, number: int) -> None:
         if number in SIGNALS:

@@ -71,7 +71,9 @@ def novel(
     digests of its training lines, CharseqError if too few new lines are found.
     """
     if not model.vocabulary.boundary:
-        raise UsageError("--novel requires a model of lines", hint="train one with --lines")
+        raise UsageError(
+            "--novel requires a model trained with --lines", hint="leave --novel out, or use another --model"
+        )
     if model.lines is None:
         raise UsageError(
             "--novel cannot be used with this model: it has more than a million training lines, "

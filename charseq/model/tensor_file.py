@@ -127,7 +127,7 @@ def _header(path: Path, data: bytes) -> dict[str, Any]:
             raise ValueError
     except (ValueError, KeyError, TypeError):
         raise ModelFileError(
-            f"{named(path)} is not a charseq model, or a damaged one",
+            f"{named(path)} is not a charseq model, or is damaged",
             hint="name a run's folder, or its model.safetensors",
         ) from None
     return header

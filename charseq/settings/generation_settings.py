@@ -48,7 +48,8 @@ class GenerationSettings:
     )
     novel: bool = setting(
         False,
-        help="Generate only lines that are not in the training text, each once (models of lines only).",
+        help="Generate only lines that are not in the training text, each once. "
+        "Requires a model trained with --lines.",
         panel=CONSTRAINTS,
     )
     greedy: bool = setting(False, help="Greedy decoding: always the most probable character.", panel=SAMPLING)
@@ -87,7 +88,7 @@ class GenerationSettings:
     seed: int = setting(
         0,
         bounds=Bounds(0, LARGEST_SEED),
-        help="Random seed. Equal prompts are continued equally.",
+        help="Random seed. Identical prompts get identical continuations.",
         panel=SAMPLING,
     )
     top: int | None = setting(

@@ -88,7 +88,7 @@ class TrainSettings:
         bounds=Bounds(0, LARGEST_FLOAT, above_low=True),
         duration=True,
         metavar="TIME",
-        help="Time limit, such as 90s, 2m or 1h30m. The learning-rate schedule ends with it.",
+        help="Time limit, such as 90s, 2m or 1h30m. The learning-rate schedule is fitted to it.",
         panel=TRAINING,
     )
     """Seconds."""
@@ -124,7 +124,8 @@ class TrainSettings:
         bounds=Bounds(0.0, 0.999999),
         metavar="DECAY",
         aliases=("--ema-decay",),
-        help="Decay of an exponential moving average (EMA) of the weights, used instead of them; 0 disables.",
+        help="Decay of an exponential moving average (EMA) of the weights, which is evaluated and saved; "
+        "0 disables.",
     )
     precision: Precision = setting(
         "auto",
@@ -161,7 +162,7 @@ class TrainSettings:
     )
     validation_split: ValidationSplit = setting(
         "spread",
-        help="Held-out text: spread holds out lines or pieces from the whole text, tail its end.",
+        help="Held-out text: spread holds out lines or pieces from the whole text, tail holds out its end.",
     )
     patience: int = setting(
         0,

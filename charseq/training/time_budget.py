@@ -12,6 +12,9 @@ EVALUATION_SHARE = 0.1
 MARGIN, MARGIN_SECONDS = 0.005, 0.05
 """Reserve that no estimate covers: a fraction of the time limit, plus seconds."""
 
+SHORTEST_UPDATE = 1e-6
+"""Seconds of an update at least; `running_time` stands still for moments while a machine is overloaded."""
+
 
 class TimeBudget:
     """Elapsed time, and the time that remains for training.
@@ -52,7 +55,7 @@ class TimeBudget:
     def add_update(self, positions: int, seconds: float) -> None:
         """Record the duration of one update."""
         self._last_update = seconds
-        self._fastest = min(self._fastest, seconds / positions)
+        self._fastest = min(self._fastest, max(seconds, SHORTEST_UPDATE) / positions)
 
     def affordable(self, positions: int) -> int:
         """Return how many of the validation positions an evaluation may read.

@@ -242,7 +242,7 @@ def test_interactive_requires_a_terminal(hihello: Command) -> None:
         (["--pattern", "h{9}", "h"], "has 9 characters", "--length"),
         (["--allow", "xyz", "h"], "'xyz'", "ehilo"),
         (["--novel", "--greedy"], "generate the same line", "--greedy"),
-        (["--novel"], "--novel requires a model of lines", "--lines"),
+        (["--novel"], "--novel requires a model trained with --lines", "--model"),
         (["--interactive", "h", "hi"], "one prompt at most", "none"),
         (["--min-p", "2"], "2", "from 0 to 1"),
         (["--file", "none.txt"], "'none.txt'", "check the path"),

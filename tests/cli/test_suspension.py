@@ -14,6 +14,7 @@ from pathlib import Path
 import pyte
 import pytest
 
+from charseq.cli.signals import handle_signals
 from charseq.system import suspension
 from charseq.system.suspension import (
     HEARTBEAT,
@@ -267,3 +268,16 @@ def test_a_table_is_drawn_anew_after_sigstop() -> None:
     assert any(line.startswith("epoch ") for line in lines[stopped:])
     shell.type(b"\x03")
     shell.end()
+
+
+def test_the_clock_runs_on_after_heartbeats_were_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    with handle_signals():
+        monkeypatch.setattr(suspension, "_state", suspension._state._replace(running_until=time.monotonic()))
+        time.sleep(0.6)  # while the watcher notices that it is late, and that no SIGCONT has come
+        standing_still, longest, before = 0.0, 0.0, running_time()
+        for _ in range(100):
+            time.sleep(0.01)
+            now = running_time()
+            standing_still = 0.0 if now > before else standing_still + 0.01
+            longest, before = max(longest, standing_still), now
+    assert longest < 0.1

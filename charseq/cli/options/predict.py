@@ -6,7 +6,8 @@ from charseq.cli.options.shared import option
 from charseq.settings.setting import ADVANCED, TEXT
 
 PromptLinesOption = Annotated[
-    bool, option("--lines", help="Each line of a --file is a prompt, not the whole file.", panel=TEXT)
+    bool,
+    option("--lines", help="Treat each line of a --file as a prompt, instead of the whole file.", panel=TEXT),
 ]
 EscapesOption = Annotated[
     bool,

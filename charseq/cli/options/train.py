@@ -25,7 +25,7 @@ ResumeOption = Annotated[
         parser=filled,
         metavar="[RUN]",
         help="Resume a run exactly; with a larger --epochs, train it further. "
-        "Without a name, or with 'newest', the latest run.",
+        "Without a name, the newest run.",
         autocompletion=models,
     ),
 ]
@@ -36,7 +36,7 @@ SaveEveryOption = Annotated[
         parser=seconds,
         metavar="TIME",
         default="60s",
-        help="Time between saves; longer if saving takes more than 2% of the time.",
+        help="Time between saves; increased if saving would take more than 2% of the time.",
         panel=ADVANCED,
     ),
 ]
