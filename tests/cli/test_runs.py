@@ -82,7 +82,7 @@ def test_verify_finds_a_changed_tensor_that_the_description_cannot(trained: Comm
     assert trained("runs", "show", str(MODEL)).status == 0
     result = trained("runs", "show", str(MODEL), "--verify")
     assert (result.status, result.output) == (2, "")
-    assert "is not what was written" in result.errors
+    assert "does not match its SHA-256" in result.errors
 
 
 def test_only_the_beginning_of_a_file_is_read(trained: Command) -> None:

@@ -35,7 +35,7 @@ def test_a_failed_write_says_that_the_old_model_is_untouched_only_where_there_is
     missing = Path("missing/model.safetensors")
     with pytest.raises(CharseqError, match="No such file") as caught:
         write(missing, lstm_model())
-    assert "untouched" not in caught.value.hint
+    assert "unchanged" not in caught.value.hint
 
 
 def test_leftovers_of_a_killed_save_are_swept_at_the_next() -> None:

@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_replaced_is_untouched(refuse: Refuse, name: str, 
     with pytest.raises(CharseqError) as caught:
         replace(path, b"new")
     require_words(caught.value, number)
-    assert caught.value.hint.endswith("what was there is untouched")
+    assert caught.value.hint.endswith("the previous file is unchanged")
     assert (path.read_bytes(), left()) == (b"old", ["file"])
 
 
