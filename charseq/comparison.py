@@ -9,7 +9,7 @@ from charseq.cells import cell_named
 from charseq.errors import UsageError
 from charseq.events import End, Epoch, Event
 from charseq.model.network import Network
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import AnyCorpus
 
@@ -120,7 +120,7 @@ def trials(
     for name in cells:
         cell_named(name)
     # The defaults of a gru are those without any special rule for a cell.
-    defaults = choose(corpus, vocabulary_size, {**options, "cell": "gru", "patience": 0})
+    defaults = choose_settings(corpus, vocabulary_size, {**options, "cell": "gru", "patience": 0})
     base = replace(defaults, until_learned=False, recoveries=0)
     planned = [replace(base, cell=name) for name in cells]
     if match == "parameters":

@@ -28,7 +28,7 @@ from charseq.cli.options.shared import (
     chosen_format,
     option,
 )
-from charseq.cli.signals import stopping
+from charseq.cli.signals import handle_signals
 from charseq.errors import ExitCode, UsageError
 from charseq.render.base import Form, renderer_for
 from charseq.render.visible import visible
@@ -115,7 +115,7 @@ def compare(
         text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
     )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    with source.opened(sys.stdin.buffer, report_mark=text_input.report_mark) as corpus:
+    with source.opened(sys.stdin.buffer, report_bom=text_input.report_bom) as corpus:
         vocabulary_ = source.vocabulary(corpus)
         planned = trials(
             corpus, len(vocabulary_), asked.explicit, cells=cells_of(cells), seeds=seeds, match=match
@@ -138,17 +138,17 @@ def _compare(
     from charseq.runs.folder import new_comparison, new_run
     from charseq.runs.model_paths import model_path
     from charseq.runs.prepare import plan_run
-    from charseq.text.encoding import symbols_in
+    from charseq.text.encoding import count_symbols
     from charseq.training.torch_requirement import require_torch
 
     require_torch()
     from charseq.training.loop import train
 
     if form != "json":
-        symbols = symbols_in(corpus, vocabulary)
+        symbols = count_symbols(corpus, vocabulary)
         streams.report(conditions(planned, symbols, len(vocabulary), vocabulary.unit))
     folder = cache(new_comparison)
-    with stopping() as stop:
+    with handle_signals() as stop:
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
             open_folder = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
@@ -174,7 +174,7 @@ def _show(
 
     results: list[Result] = []
     with renderer_for(form, comparison_view(planned), sys.stdout) as renderer:
-        stop.begun, stop.screen = True, renderer.screen
+        stop.training_started, stop.screen = True, renderer.screen
         for result, event in events:
             if isinstance(event, End):
                 results.append(result)

@@ -11,7 +11,7 @@ from charseq.errors import TextError, quoted
 from charseq.render.visible import visible
 from charseq.settings.generation_settings import GenerationSettings
 from charseq.settings.setting import settings_of
-from charseq.text.corpus import without_last_line_end
+from charseq.text.corpus import strip_last_line_ending
 from charseq.text.sources import STANDARD_INPUT
 from charseq.text.units import utf8
 
@@ -73,7 +73,7 @@ def read_prompts(
                 if name == STANDARD_INPUT:
                     continue
                 streams.report(f"{visible(repr(name))} is empty: continuing without a prompt", "yellow")
-            text = text if form.line_ends else without_last_line_end(text)
+            text = text if form.line_ends else strip_last_line_ending(text)
             text = _unescaped(text, form.unit) if form.escapes else text
             yield [Prompt(text, whole_file=True)]
 

@@ -11,7 +11,7 @@ from charseq.cli import streams, text_input
 from charseq.errors import UnknownCharacter, UsageError
 from charseq.inference.scoring import ScoredText, Surprisals, score_stream, score_texts
 from charseq.model.model_file import Model
-from charseq.text.corpus import AnyCorpus, lines_of
+from charseq.text.corpus import AnyCorpus, split_lines
 from charseq.text.sources import STANDARD_INPUT, TextSource
 from charseq.text.unknown import PROMPT, TEXT_FILE, other_line_ends
 from charseq.text.vocabulary import EncodedText, Ids
@@ -74,7 +74,7 @@ class ScoreInput:
 
         Raises TextError, UnknownCharacter.
         """
-        lines = [line for text in texts for line in lines_of(text)]
+        lines = [line for text in texts for line in split_lines(text)]
         yield from self._batch("", list(enumerate(lines, 1)))
         for name in files:
             for batch in text_input.arriving_lines(
@@ -94,13 +94,13 @@ class ScoreInput:
             source = TextSource(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
             text_input.report_typing(source.files)
             with source.opened(
-                sys.stdin.buffer, may_be_empty=True, report_mark=text_input.report_mark
+                sys.stdin.buffer, may_be_empty=True, report_bom=text_input.report_bom
             ) as corpus:
-                if not any(corpus.pieces()):
+                if not any(corpus.chunks()):
                     self.empty.append(name)
                     if name == STANDARD_INPUT:
                         continue
-                pieces = corpus.pieces
+                pieces = corpus.chunks
                 if not vocabulary.knows_line_ends:
                     pieces = partial(_without_last_line_end, corpus)
                 scored = ScoredText(name, 1, pieces, lambda: iter(()))
@@ -178,7 +178,7 @@ def _rank(order: Order, scored: ScoredText) -> float:
 def _without_last_line_end(corpus: AnyCorpus) -> Iterator[str]:
     """Yield the pieces of a text without its last line end, for a model that knows no line ends."""
     tail = ""
-    for piece in corpus.pieces():
+    for piece in corpus.chunks():
         text = tail + piece
         rest = text.removesuffix("\n").removesuffix("\r")
         tail = text[len(rest) :]  # a line end, or a CR whose LF may begin the next piece

@@ -27,16 +27,16 @@ class Stop:
     """Whether the run was asked to stop, and how."""
 
     signal: int | None = None
-    unheard = False
+    output_closed = False
     """Whether the reader of the events has gone."""
-    begun = False
+    training_started = False
     """Whether there is anything to save; until then, a signal ends the process at once."""
     screen: Screen | None = None
     """What to release at Ctrl-Z."""
 
     def __call__(self) -> bool:
         """Whether to stop."""
-        return self.signal is not None or self.unheard
+        return self.signal is not None or self.output_closed
 
     @property
     def exit_code(self) -> ExitCode:
@@ -47,7 +47,7 @@ class Stop:
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[Stop]:
+def handle_signals() -> Iterator[Stop]:
     """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once.
 
     Before anything has begun, the first one ends it, too.  Ctrl-Z releases the screen and stops the process;
@@ -60,7 +60,7 @@ def stopping() -> Iterator[Stop]:
     woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], _heed))
     if os.name == "posix":
-        suspension.beat(time.monotonic())  # before the thread runs: the process may be stopped at once
+        suspension.heartbeat(time.monotonic())  # before the thread runs: the process may be stopped at once
     watcher = threading.Thread(target=_Watcher(stop, reading).watch, daemon=True)
     watcher.start()
     try:
@@ -77,7 +77,7 @@ def stopping() -> Iterator[Stop]:
 def _heed(number: int, frame: FrameType | None) -> None:
     """Leave a signal to the watcher; but learn of a stop in the main thread, before it draws again."""
     if number == getattr(signal, "SIGCONT", None):
-        suspension.continued()
+        suspension.resume_clock()
 
 
 class _Watcher:
@@ -105,8 +105,8 @@ class _Watcher:
             # Late, perhaps because the process was stopped: let SIGCONT tell before a heartbeat denies it.
             if suspension.is_late(now) and (has_come or self._has_come()):
                 continue
-            suspension.beat(now)
-        suspension.unwatch()
+            suspension.heartbeat(now)
+        suspension.stop_heartbeats()
         os.close(self._reading)
 
     def _has_come(self) -> bool:
@@ -123,7 +123,7 @@ class _Watcher:
         elif number == signal.SIGTSTP:
             self._suspend()
         elif number == signal.SIGCONT:
-            suspension.continued()
+            suspension.resume_clock()
             if self._stop.screen:
                 self._stop.screen.redraw()
 
@@ -134,7 +134,7 @@ class _Watcher:
                 os._exit(stop.exit_code)
             return
         stop.signal, self._asked = number, now
-        if not stop.begun:
+        if not stop.training_started:
             with contextlib.suppress(OSError):
                 os.write(2, b"\nstopped; nothing was learned yet\n")
             os._exit(stop.exit_code)
@@ -152,9 +152,9 @@ class _Watcher:
     def _suspend(self) -> None:
         if self._stop.screen:
             self._stop.screen.release()
-        suspension.about_to_stop()
+        suspension.pause_clock()
         stop_process()
-        suspension.continued()
+        suspension.resume_clock()
         if self._stop.screen:
             self._stop.screen.redraw()
 

@@ -97,5 +97,5 @@ def stop_on_broken_pipe(stop: "Stop") -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        stop.unheard = True
+        stop.output_closed = True
         redirect_to_null(sys.stdout)

@@ -40,16 +40,16 @@ def _read(
     texts: Sequence[str], files: Sequence[str], unit: "Unit", *, may_be_empty: bool = False
 ) -> "tuple[str, ...]":
     """Return texts and the contents of files.  Raises TextError."""
-    from charseq.text.sources import gather
+    from charseq.text.sources import read_corpus
 
-    corpus = gather(
+    corpus = read_corpus(
         texts,
         files,
         lines=False,
         unit=unit,
         standard_input=sys.stdin.buffer,
         may_be_empty=may_be_empty,
-        report_mark=report_mark,
+        report_bom=report_bom,
     )
     return corpus.sequences
 
@@ -68,7 +68,7 @@ def texts_to_inspect(
     With a model, its unit is used, the memorized texts are the default, and a file loses its last line end if
     the model knows no line ends.  Raises TextError, which shows the `example` if a text is missing.
     """
-    from charseq.text.corpus import without_last_line_end
+    from charseq.text.corpus import strip_last_line_ending
 
     unit = unit if model is None else model.vocabulary.unit
     inspected = arguments(positional, unit=unit)
@@ -82,7 +82,7 @@ def texts_to_inspect(
         inspected += more[: len(strings)]
         knows_line_ends = model is None or model.vocabulary.knows_line_ends
         inspected += (
-            text if knows_line_ends else without_last_line_end(text) for text in more[len(strings) :]
+            text if knows_line_ends else strip_last_line_ending(text) for text in more[len(strings) :]
         )
     return inspected
 
@@ -126,18 +126,18 @@ def text_source(
     return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra)
 
 
-def report_mark(name: str) -> None:
+def report_bom(name: str) -> None:
     """Report on standard error that the byte-order mark of a file or of standard input is skipped."""
     streams.report(f"{visible(name)} begins with a byte-order mark, which is skipped", "dim")
 
 
-def without_mark(data: bytes, name: str, unit: "Unit") -> bytes:
+def skip_bom(data: bytes, name: str, unit: "Unit") -> bytes:
     """Return the bytes of a file or of standard input without a byte-order mark, and report the mark."""
-    from charseq.text.corpus import mark_length
+    from charseq.text.corpus import utf8_bom_length
 
-    length = mark_length(data, unit)
+    length = utf8_bom_length(data, unit)
     if length:
-        report_mark(name)
+        report_bom(name)
     return data[length:]
 
 
@@ -155,32 +155,32 @@ def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     Raises TextError; `remedy` is its hint for bytes that are not UTF-8.
     """
     from charseq.errors import TextError
-    from charseq.text.corpus import ANY_BYTES, decoded, reading
-    from charseq.text.sources import STANDARD_INPUT, checked
+    from charseq.text.corpus import ANY_BYTES, decode_utf8, explain_read_errors
+    from charseq.text.sources import STANDARD_INPUT, check_utf8
 
     remedy = remedy or ANY_BYTES
     result: list[str] = []
     for text in texts or []:
         if text == STANDARD_INPUT:
             report_typing([STANDARD_INPUT])
-            with reading("standard input"):
+            with explain_read_errors("standard input"):
                 data = sys.stdin.buffer.read()
-            content = without_mark(data, "standard input", unit)
+            content = skip_bom(data, "standard input", unit)
             offset = len(data) - len(content)
-            lines = decoded(content, "standard input", unit, remedy, offset=offset).splitlines()
+            lines = decode_utf8(content, "standard input", unit, remedy, offset=offset).splitlines()
             if not lines:
                 raise TextError("standard input is empty", hint="pipe a text into it")
             result += lines
         else:
-            result.append(checked(text, f"the argument {text!r}", unit, remedy))
+            result.append(check_utf8(text, f"the argument {text!r}", unit, remedy))
     return result
 
 
 def checked_option(text: str, option: str, unit: "Unit") -> str:
     """Return the string of an option.  Raises TextError if it is not UTF-8, and the unit is not the byte."""
-    from charseq.text.sources import checked
+    from charseq.text.sources import check_utf8
 
-    return checked(text, f"{option} {text!r}", unit, "write it in UTF-8")
+    return check_utf8(text, f"{option} {text!r}", unit, "write it in UTF-8")
 
 
 def arriving_lines(
@@ -190,7 +190,7 @@ def arriving_lines(
 
     Lines end with \n or \r\n.  Raises TextError.
     """
-    from charseq.text.corpus import ANY_BYTES, decoded, reading
+    from charseq.text.corpus import ANY_BYTES, decode_utf8, explain_read_errors
     from charseq.text.sources import STANDARD_INPUT, open_file
 
     if name == STANDARD_INPUT:
@@ -202,16 +202,16 @@ def arriving_lines(
     number, offset, unread = 0, 0, b""
     with context as file:
         while True:
-            with reading(source):
+            with explain_read_errors(source):
                 block = file.read1(BLOCK)
             unread += block
             end = unread.rfind(b"\n") + 1 if block else len(unread)
             if end and not offset:
-                data, unread = unread, without_mark(unread, source, unit)
+                data, unread = unread, skip_bom(unread, source, unit)
                 offset = len(data) - len(unread)
                 end -= offset
             if end:
-                text = decoded(unread[:end], source, unit, remedy or ANY_BYTES, offset=offset)
+                text = decode_utf8(unread[:end], source, unit, remedy or ANY_BYTES, offset=offset)
                 lines = text.removesuffix("\n").split("\n")
                 yield [(number + i, line.removesuffix("\r")) for i, line in enumerate(lines, 1)]
                 number, offset, unread = number + len(lines), offset + end, unread[end:]

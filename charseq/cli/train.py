@@ -26,7 +26,7 @@ from charseq.cli.options.shared import (
     VocabularyOption,
     chosen_format,
 )
-from charseq.cli.signals import stopping
+from charseq.cli.signals import handle_signals
 from charseq.settings.train_settings import TrainSettings
 
 EXAMPLES = [
@@ -101,9 +101,9 @@ def train(
         resume=resume,
         power=partial(power_of_device, asked.settings.device),
         standard_input=sys.stdin.buffer,
-        report_mark=text_input.report_mark,
+        report_bom=text_input.report_bom,
     )
-    with stopping() as stop, run as plan:
+    with handle_signals() as stop, run as plan:
         if form != "json" and not plan.resumed and not plan.settings.stride:
             text_input.suggest_lines(plan.corpus)
         follow(plan, form, require_accuracy, stop, save_every=save_every)

@@ -56,7 +56,7 @@ def _show(events: Iterator[Event], form: Form, stop: Stop) -> Event | None:
     with renderer_for(form, TRAINING, sys.stdout) as renderer:
         stop.screen = renderer.screen
         for event in events:
-            stop.begun = True
+            stop.training_started = True
             if isinstance(event, Start) and form != "json":
                 streams.report(summary(event))
                 for warning in warnings(event):

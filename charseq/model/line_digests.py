@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from charseq.text.corpus import AnyCorpus, Corpus, lines_of
+from charseq.text.corpus import AnyCorpus, Corpus, split_lines
 from charseq.text.units import Normalization, normalized
 
 MAX_LINES = 1_000_000
@@ -37,7 +37,10 @@ def _lines(corpus: AnyCorpus) -> Iterable[str]:
     if isinstance(corpus, Corpus):
         return corpus.sequences
     return (
-        line for source in corpus.sources for piece in corpus.pieces_of(source) for line in lines_of(piece)
+        line
+        for source in corpus.sources
+        for piece in corpus.read_source(source)
+        for line in split_lines(piece)
     )
 
 

@@ -13,12 +13,12 @@ from charseq.errors import UsageError, cannot_combine
 from charseq.model.network import Network
 from charseq.runs.folder import Run, new_run, require_new, resumed_run, runs_folder
 from charseq.runs.resume import SavedRun, load_run, model_to_resume
-from charseq.settings.defaults import choose
-from charseq.settings.network_size import TWO_CORES
+from charseq.settings.defaults import choose_settings
+from charseq.settings.network_size import TWO_CORES_FLOPS
 from charseq.settings.train_settings import TrainSettings
 from charseq.system.suspension import running_time
 from charseq.text.corpus import AnyCorpus
-from charseq.text.sources import ReportMark, TextSource
+from charseq.text.sources import ReportBom, TextSource
 from charseq.text.vocabulary import Vocabulary
 
 
@@ -64,9 +64,9 @@ def prepare(
     out: Path | None = None,
     force: bool = False,
     resume: str | None = None,
-    power: Callable[[], float] = lambda: TWO_CORES,
+    power: Callable[[], float] = lambda: TWO_CORES_FLOPS,
     standard_input: BinaryIO | None = None,
-    report_mark: ReportMark = lambda name: None,
+    report_bom: ReportBom = lambda name: None,
 ) -> Iterator[RunPlan]:
     """Prepare a run, cheapest checks first; the text stays open in this context.
 
@@ -90,7 +90,7 @@ def prepare(
     else:
         runs_folder()
     began = running_time()
-    with source.opened(standard_input or io.BytesIO(), report_mark=report_mark) as corpus:
+    with source.opened(standard_input or io.BytesIO(), report_bom=report_bom) as corpus:
         vocabulary = source.vocabulary(corpus)
         if resumed is not None:
             yield plan_run(
@@ -103,5 +103,5 @@ def prepare(
                 began=began,
             )
         else:
-            settings = choose(corpus, len(vocabulary), asked, power=power)
+            settings = choose_settings(corpus, len(vocabulary), asked, power=power)
             yield plan_run(corpus, vocabulary, settings, out=out, force=force, source=source, began=began)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from charseq.errors import TextError, UsageError, cannot_combine
-from charseq.settings.network_size import TWO_CORES, sized
+from charseq.settings.network_size import TWO_CORES_FLOPS, sized
 from charseq.settings.train_settings import Schedule, TrainSettings
 from charseq.suggestions import did_you_mean
 from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
@@ -64,12 +64,12 @@ see x alone tells places apart only by a second layer.
 """
 
 
-def choose(
+def choose_settings(
     corpus: AnyCorpus,
     vocabulary_size: int,
     given: Mapping[str, Any],
     *,
-    power: Callable[[], float] = lambda: TWO_CORES,
+    power: Callable[[], float] = lambda: TWO_CORES_FLOPS,
 ) -> TrainSettings:
     """Fill in what was not given (None) from the text, and where that is long from the time there is.
 
@@ -199,7 +199,7 @@ def _for_long_text(
     seconds = given.get("time_limit")
     if not fast:
         return replace(settings, epochs=1_000_000) if seconds else settings
-    able = power() if seconds else TWO_CORES  # without a limit the same on every machine
+    able = power() if seconds else TWO_CORES_FLOPS  # without a limit the same on every machine
     if short_lines:  # short sequences: as a text of a third, and less of it left out
         settings = replace(settings, batch_size=min(128, max(4, corpus.strings // 32)))
         settings = sized(settings, characters // 3, vocabulary_size, given, able)

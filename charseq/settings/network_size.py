@@ -11,9 +11,9 @@ from typing import Any
 
 from charseq.settings.train_settings import TrainSettings
 
-TWO_CORES = 1.2e11
+TWO_CORES_FLOPS = 1.2e11
 """Floating-point operations a second that two cores of a common machine give to training through torch ..."""
-TWO_NATIVE_CORES = 1.6e11
+TWO_NATIVE_CORES_FLOPS = 1.6e11
 """... and through charseq's own C."""
 USUAL_SECONDS = 300.0
 """What a network is sized for where no time limit is given."""
@@ -44,12 +44,12 @@ def sized(
     affordable = seconds * power / OPERATIONS  # weights times places
     layers, hidden_size = _stack(affordable, characters, vocabulary_size)
     layers, hidden_size = given.get("layers", layers), given.get("hidden_size", hidden_size)
-    most = passes_worth_while(characters, vocabulary_size)
+    most = useful_epochs(characters, vocabulary_size)
     epochs = math.ceil(most)
     in_time = affordable / _weights(layers, hidden_size, vocabulary_size) / characters
     passes = min(most, in_time, given.get("epochs", most))
     dropout = dropout_for(characters, passes)
-    full_grown = _recurrent(layers, hidden_size) > 0.8 * weights_worth_while(characters)
+    full_grown = _recurrent(layers, hidden_size) > 0.8 * useful_weights(characters)
     time = "the time limit" if "time_limit" in given else "about five minutes on two cores"
     reasons = {"hidden_size": f"hidden size to fit {'the text' if full_grown else time}"}
     if "time_limit" in given and in_time < most:
@@ -73,14 +73,14 @@ def sized(
     )
 
 
-def passes_worth_while(characters: int, vocabulary_size: int) -> float:
+def useful_epochs(characters: int, vocabulary_size: int) -> float:
     """How often a text is read before it is known by heart: the longer it is, the less often."""
     by_length: float = 12 * (max(characters, SMALL_TEXT) / SMALL_TEXT) ** -0.48
     by_occurrences = 0.66 * math.sqrt(characters / max(vocabulary_size, 1))  # what is rare is soon known
     return max(1.0, min(by_length, by_occurrences))
 
 
-def weights_worth_while(characters: int) -> float:
+def useful_weights(characters: int) -> float:
     """How many recurrent weights a text can tell what to be."""
     return 2.7e5 * float(max(1.0, characters / 20_000) ** 0.75)
 
@@ -99,7 +99,7 @@ def _stack(affordable: float, characters: int, vocabulary_size: int) -> tuple[in
         for layers in (1, 2):
             recurrent = _recurrent(layers, hidden_size)
             places = affordable / _weights(layers, hidden_size, vocabulary_size)
-            fits = recurrent <= min(places / PLACES_A_WEIGHT, weights_worth_while(characters))
+            fits = recurrent <= min(places / PLACES_A_WEIGHT, useful_weights(characters))
             if fits and recurrent > _recurrent(*best) and (layers == 2) == (recurrent > ONE_LAYER):
                 best = layers, hidden_size
     return best

@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 HEARTBEAT = 0.25
-"""Seconds between two calls of `beat`: the precision with which a stop by SIGSTOP is measured."""
+"""Seconds between two calls of `heartbeat`: the precision with which a stop by SIGSTOP is measured."""
 LATE = 0.05
 """Seconds after which a heartbeat is late: the process may have been stopped since the last one."""
 
@@ -38,7 +38,7 @@ def stops() -> int:
     return _state.stops
 
 
-def beat(moment: float) -> None:
+def heartbeat(moment: float) -> None:
     """Report that the process ran at a moment.  Whoever calls this once continues every HEARTBEAT seconds."""
     with _changing:
         until, earlier = moment + HEARTBEAT, _state.running_until
@@ -50,13 +50,13 @@ def is_late(moment: float) -> bool:
     return moment > _state.running_until + LATE
 
 
-def about_to_stop() -> None:
-    """Stop the clock until `continued` or `beat`."""
+def pause_clock() -> None:
+    """Stop the clock until `resume_clock` or `heartbeat`."""
     with _changing:
         _set(_state._replace(running_until=time.monotonic()))
 
 
-def continued() -> None:
+def resume_clock() -> None:
     """Report that the process has been continued.
 
     The time since the process was last known to run does not count.  If there is none, the process was not
@@ -69,7 +69,7 @@ def continued() -> None:
             _set(_State(_state.stopped + seconds, now + HEARTBEAT, _state.stops + 1))
 
 
-def unwatch() -> None:
+def stop_heartbeats() -> None:
     """Let the clock run without heartbeats."""
     with _changing:
         _set(_state._replace(running_until=math.inf))

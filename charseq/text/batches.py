@@ -116,7 +116,7 @@ class Buckets:
         return [order[first : first + self._batch_size] for first in range(0, len(order), self._batch_size)]
 
     def _read(self, group: Sequence[Ids]) -> Iterator[Batch]:
-        return side_by_side(group, self._sequence_length)
+        return row_batches(group, self._sequence_length)
 
 
 def whole(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
@@ -125,7 +125,7 @@ def whole(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
     return Windows(sequences, batch_size or len(sequences), longest)
 
 
-def side_by_side(sequences: Sequence[Ids], sequence_length: int) -> Iterator[Batch]:
+def row_batches(sequences: Sequence[Ids], sequence_length: int) -> Iterator[Batch]:
     """Sequences, each in a row of its own, from their beginnings to their ends, a window at a time."""
     longest = max(len(sequence) for sequence in sequences) - 1
     for start in range(0, longest, sequence_length):

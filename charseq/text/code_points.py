@@ -20,7 +20,7 @@ def code_points(text: str) -> Iterator[npt.NDArray[np.unsignedinteger[Any]]]:
             yield np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
-def joined_texts(texts: Iterable[str]) -> Iterator[str]:
+def merge_short_texts(texts: Iterable[str]) -> Iterator[str]:
     """Join short texts to texts of at least PIECE characters: fewer calls for a million short ones."""
     waiting: list[str] = []
     length = 0

@@ -12,7 +12,7 @@ from charseq.system.file_errors import reason, remedy
 from charseq.text.units import Unit
 
 ANY_BYTES = "use --unit byte, which takes any bytes"
-PIECE = 1 << 22
+CHUNK_BYTES = 1 << 22
 """Bytes of a large source read at once."""
 MARKS = {
     codecs.BOM_UTF8: "UTF-8",
@@ -43,7 +43,7 @@ class Corpus:
         """How many sequences there are."""
         return len(self.sequences)
 
-    def pieces(self) -> Iterator[str]:
+    def chunks(self) -> Iterator[str]:
         """All that is to be learned, the ends of lines left out."""
         return iter(self.sequences)
 
@@ -55,13 +55,13 @@ class ByteSource(NamedTuple):
     file: BinaryIO
     start: int = 0
 
-    def without_mark(self, unit: Unit) -> "ByteSource":
+    def skip_bom(self, unit: Unit) -> "ByteSource":
         """Start behind a byte-order mark of UTF-8, except where symbols are bytes.  Raises TextError."""
-        return self._replace(start=mark_length(next(self.blocks(LONGEST_MARK), b""), unit))
+        return self._replace(start=utf8_bom_length(next(self.blocks(LONGEST_MARK), b""), unit))
 
     def blocks(self, size: int = -1) -> Iterator[bytes]:
         """Yield the bytes from `start` on, `size` at a time; by default all at once.  Raises TextError."""
-        with reading(self.name):
+        with explain_read_errors(self.name):
             self.file.seek(self.start)
             while block := self.file.read(size):
                 yield block
@@ -95,52 +95,52 @@ class LargeCorpus:
         """How many sequences there are."""
         return self._counted()[1]
 
-    def pieces(self) -> Iterator[str]:
+    def chunks(self) -> Iterator[str]:
         """All that is to be learned, the ends of lines left out.  Raises TextError where it is ill-formed."""
         characters, strings = 0, 0 if self.lines else len(self.sources)
         for source in self.sources:
-            for piece in self.pieces_of(source):
+            for piece in self.read_source(source):
                 if self.lines:
-                    lines = lines_of(piece)
+                    lines = split_lines(piece)
                     strings += len(lines)
                     piece = "".join(lines)
                 characters += len(piece)
                 yield piece
         self._size = characters, strings
 
-    def pieces_of(self, source: ByteSource) -> Iterator[str]:
+    def read_source(self, source: ByteSource) -> Iterator[str]:
         """One source as it is.  Raises TextError where it is ill-formed."""
         held, offset = b"", source.start
-        for block in source.blocks(PIECE):
+        for block in source.blocks(CHUNK_BYTES):
             held += block
             end = held.rfind(b"\n") + 1 if self._at_lines else _whole_code_points(held)
             if end:
-                yield decoded(held[:end], source.name, self.unit, offset=offset)
+                yield decode_utf8(held[:end], source.name, self.unit, offset=offset)
                 held, offset = held[end:], offset + end
         if held:
-            yield decoded(held, source.name, self.unit, offset=offset)
+            yield decode_utf8(held, source.name, self.unit, offset=offset)
 
     def _counted(self) -> tuple[int, int]:
         """Characters and strings, as they were counted when all was read for the first time."""
         if self._size is None:
-            deque(self.pieces(), maxlen=0)
+            deque(self.chunks(), maxlen=0)
         return self._size or (0, 0)
 
 
 AnyCorpus = Corpus | LargeCorpus
 
 
-def lines_of(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
     r"""Cut at \n and \r\n, the ends left out; empty lines are not sequences."""
     return [line for line in text.replace("\r\n", "\n").split("\n") if line]
 
 
-def without_last_line_end(text: str) -> str:
+def strip_last_line_ending(text: str) -> str:
     r"""Return a text without the \n or \r\n that ends it."""
     return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
 
 
-def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *, offset: int = 0) -> str:
+def decode_utf8(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *, offset: int = 0) -> str:
     """Bytes as text: strictly UTF-8, or, where the unit is the byte, with the rest escaped as surrogates.
 
     Raises TextError, which names the byte and where it stands, `offset` bytes further on.
@@ -150,7 +150,7 @@ def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *, of
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as wrong:
-        if not offset and (encoding := marked_encoding(data)):
+        if not offset and (encoding := bom_encoding(data)):
             raise TextError(
                 f"{source} is {encoding}, not UTF-8: it begins with that encoding's byte-order mark",
                 hint=f"convert it (iconv -f {encoding[:6]} -t UTF-8), or {remedy}",
@@ -162,7 +162,7 @@ def decoded(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *, of
 
 
 @contextmanager
-def reading(name: str) -> Iterator[None]:
+def explain_read_errors(name: str) -> Iterator[None]:
     """Let the TextError of a file, or of standard input, say why it cannot be read."""
     try:
         yield
@@ -170,12 +170,12 @@ def reading(name: str) -> Iterator[None]:
         raise TextError(f"cannot read {name}: {reason(error)}", hint=remedy(error)) from None
 
 
-def marked_encoding(data: bytes) -> str:
+def bom_encoding(data: bytes) -> str:
     """The encoding whose byte-order mark bytes begin with; empty where they begin with none."""
     return next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), "")
 
 
-def mark_length(data: bytes, unit: Unit) -> int:
+def utf8_bom_length(data: bytes, unit: Unit) -> int:
     """The bytes to skip: those of a byte-order mark of UTF-8, none where the unit is the byte."""
     return len(codecs.BOM_UTF8) if unit != "byte" and data.startswith(codecs.BOM_UTF8) else 0
 

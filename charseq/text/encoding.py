@@ -10,7 +10,7 @@ import numpy as np
 
 from charseq.errors import CharseqError, TextError
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, lines_of
+from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, split_lines
 from charseq.text.sequences import Bounds, Sequences
 from charseq.text.vocabulary import Vocabulary
 
@@ -18,7 +18,7 @@ LONGEST_EXPANSION = 6
 """Code points that normalization makes of a byte, at most (18 of the 3 bytes of U+FDFA, in NFKC)."""
 
 
-class Encoded:
+class EncodedCorpus:
     """A corpus as ids: every string of two symbols or more a sequence, a line enclosed in boundaries.
 
     Raises TextError where there is nothing to learn, UnknownCharacter where the vocabulary lacks a symbol.
@@ -63,16 +63,16 @@ class Encoded:
         ids = np.frombuffer(self._mapped, vocabulary.dtype)
         if corpus.lines:
             return Sequences(ids, edges[:-1], edges[1:] + edges.dtype.type(1))
-        return Sequences(ids, edges[:-1], edges[1:]).predicting()
+        return Sequences(ids, edges[:-1], edges[1:]).with_targets()
 
 
-def symbols_in(corpus: AnyCorpus, vocabulary: Vocabulary) -> int:
+def count_symbols(corpus: AnyCorpus, vocabulary: Vocabulary) -> int:
     """Return the number of symbols of a text; of a large one that is normalized, its code points before."""
     if isinstance(corpus, LargeCorpus) or (
         vocabulary.unit == "character" and vocabulary.normalization == "none"
     ):
         return corpus.characters
-    return sum(len(vocabulary.encode(piece)) for piece in corpus.pieces())
+    return sum(len(vocabulary.encode(piece)) for piece in corpus.chunks())
 
 
 def _of_strings(corpus: Corpus, vocabulary: Vocabulary) -> Sequences:
@@ -108,9 +108,9 @@ def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple
     for source in corpus.sources:
         if not corpus.lines:
             edges.append(np.array([count], kind))
-        for piece in corpus.pieces_of(source):
+        for piece in corpus.read_source(source):
             if corpus.lines:
-                part = vocabulary.encode_lines(lines_of(piece))[min(count, 1) :]
+                part = vocabulary.encode_lines(split_lines(piece))[min(count, 1) :]
                 edges.append((np.flatnonzero(part == 0) + count).astype(kind))
             else:
                 part = vocabulary.encode(piece)

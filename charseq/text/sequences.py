@@ -10,7 +10,7 @@ from charseq.text.vocabulary import Ids
 
 Bounds = npt.NDArray[np.unsignedinteger[Any]]
 """Where spans begin or end, as indices into an array of ids."""
-Keys = npt.NDArray[np.uint64]
+Hashes = npt.NDArray[np.uint64]
 
 BLOCK = 1 << 18
 """Symbols hashed at once, so that they stay in the cache; of a longer sequence, its first symbols."""
@@ -67,11 +67,11 @@ class Sequences(Sequence[Ids]):
         """The sequences with these numbers, or where a mask [S] is true."""
         return Sequences(self.ids, self.starts[chosen], self.ends[chosen])
 
-    def predicting(self) -> "Sequences":
+    def with_targets(self) -> "Sequences":
         """The sequences that have anything to predict: those of two symbols or more."""
         return self.select(self.positions > 0)
 
-    def joined_with(self, other: "Sequences") -> "Sequences":
+    def concat(self, other: "Sequences") -> "Sequences":
         """These sequences, then those of another selection from the same ids."""
         starts = np.concatenate([self.starts, other.starts])
         return Sequences(self.ids, starts, np.concatenate([self.ends, other.ends]))
@@ -90,7 +90,7 @@ class Sequences(Sequence[Ids]):
         kind = self.starts.dtype
         return Sequences(self.ids, first.astype(kind), (last + 1).astype(kind))
 
-    def thinned(self, most: int) -> "Sequences":
+    def subsample(self, most: int) -> "Sequences":
         """About `most` positions: all sequences where there are no more, else evenly spaced ones."""
         total = self.total
         if total <= most:
@@ -106,13 +106,13 @@ class Sequences(Sequence[Ids]):
         found: Ids = self.ids[first + offset]
         return found
 
-    def keys(self) -> Keys:
+    def hashes(self) -> Hashes:
         """A hash of each sequence [S]: equal for equal sequences, the same in every process.
 
         It depends on the length, the last symbol and the first BLOCK symbols: a polynomial in MULTIPLIER
         modulo 2^64 over mixed ids.  The sequences have to lie in the order of their starts.
         """
-        table = mixed(np.arange(int(self.ids.max(initial=0)) + 1))
+        table = mix_bits(np.arange(int(self.ids.max(initial=0)) + 1))
         powers, inverses = _powers(MULTIPLIER, BLOCK + 1), _powers(INVERSE, BLOCK + 1)
         keys = np.empty(len(self), np.uint64)
         first = 0
@@ -127,13 +127,13 @@ class Sequences(Sequence[Ids]):
             terms *= powers[: len(terms)]
             bounds = np.minimum(np.stack([starts, lasts], 1).ravel(), len(terms) - 1)
             sums = np.add.reduceat(terms, bounds)[::2] * inverses[starts]
-            ending = np.take(table, self.ids[begin + lasts]) ^ mixed(lasts - starts)
-            keys[first:last] = mixed(sums ^ mixed(ending))
+            ending = np.take(table, self.ids[begin + lasts]) ^ mix_bits(lasts - starts)
+            keys[first:last] = mix_bits(sums ^ mix_bits(ending))
             first = last
         return keys
 
 
-def mixed(numbers: "npt.NDArray[np.integer[Any]]") -> Keys:
+def mix_bits(numbers: "npt.NDArray[np.integer[Any]]") -> Hashes:
     """Mix the bits of numbers, one to one.  Source: Steele et al. 2014, SplitMix64."""
     keys = numbers.astype(np.uint64) + np.uint64(MULTIPLIER)
     keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -141,7 +141,7 @@ def mixed(numbers: "npt.NDArray[np.integer[Any]]") -> Keys:
     return keys ^ (keys >> np.uint64(31))
 
 
-def _powers(base: int, count: int) -> Keys:
+def _powers(base: int, count: int) -> Hashes:
     """A number to the power of 0, 1, 2, ... modulo 2^64 [count]."""
     factors = np.full(count, base, np.uint64)
     factors[:1] = 1

@@ -18,9 +18,9 @@ from charseq.text.corpus import (
     ByteSource,
     Corpus,
     LargeCorpus,
-    decoded,
-    lines_of,
-    reading,
+    decode_utf8,
+    explain_read_errors,
+    split_lines,
 )
 from charseq.text.units import Normalization, Unit, utf8
 from charseq.text.vocabulary import Vocabulary
@@ -28,11 +28,11 @@ from charseq.text.vocabulary import Vocabulary
 STANDARD_INPUT = "-"
 ARGUMENT = "--text"
 """The name of a text that is an argument, not a file."""
-HOW_TO_GIVE = "give a text by --text STRING, --file PATH, or --file - for standard input"
-BLOCK = 1 << 20
-ReportMark = Callable[[str], None]
+INPUT_HINT = "give a text by --text STRING, --file PATH, or --file - for standard input"
+BLOCK_BYTES = 1 << 20
+ReportBom = Callable[[str], None]
 """Called with the name of a source whose byte-order mark is skipped."""
-LARGE = 1 << 24
+MAX_BYTES_IN_MEMORY = 1 << 24
 """Bytes of all text together from which on it is read a piece at a time."""
 
 
@@ -54,7 +54,7 @@ class TextSource:
         standard_input: BinaryIO,
         *,
         may_be_empty: bool = False,
-        report_mark: ReportMark = lambda name: None,
+        report_bom: ReportBom = lambda name: None,
     ) -> Iterator[AnyCorpus]:
         """The text, read a piece at a time where there is much of it.
 
@@ -63,10 +63,10 @@ class TextSource:
         empty file, unless it `may_be_empty`.
         """
         with ExitStack() as opened:
-            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_mark)
+            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_bom)
             if not may_be_empty:
                 _require_content(sources, self.lines)
-            if sum(map(_size, sources)) <= LARGE:
+            if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
                 yield _read(sources, self.lines, self.unit)
             else:
                 at_lines = self.unit == "grapheme" or self.normalization != "none"
@@ -74,12 +74,12 @@ class TextSource:
 
     def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
         """The symbols of the text, and the extra ones.  Raises TextError."""
-        extra = checked(self.extra, f"--vocabulary {self.extra!r}", self.unit)
-        every = chain(corpus.pieces(), [extra])
+        extra = check_utf8(self.extra, f"--vocabulary {self.extra!r}", self.unit)
+        every = chain(corpus.chunks(), [extra])
         return Vocabulary.of(every, unit=self.unit, normalization=self.normalization, boundary=self.lines)
 
 
-def gather(
+def read_corpus(
     texts: Sequence[str],
     files: Sequence[str],
     *,
@@ -87,35 +87,35 @@ def gather(
     unit: Unit,
     standard_input: BinaryIO,
     may_be_empty: bool = False,
-    report_mark: ReportMark = lambda name: None,
+    report_bom: ReportBom = lambda name: None,
 ) -> Corpus:
     """Read every text and file into memory, in the order given.
 
     Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
     """
     with ExitStack() as opened:
-        sources = _sources(texts, files, unit, standard_input, opened, report_mark)
+        sources = _sources(texts, files, unit, standard_input, opened, report_bom)
         if not may_be_empty:
             _require_content(sources, lines)
         return _read(sources, lines, unit)
 
 
-def checked(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
+def check_utf8(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
     """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates).
 
     Raises TextError, for other surrogates, too.
     """
-    return decoded(utf8(text, source), source, unit, remedy)
+    return decode_utf8(utf8(text, source), source, unit, remedy)
 
 
 def _require_content(sources: Sequence[ByteSource], lines: bool) -> None:
     """Raise TextError if there are no sources, or if one is an empty file; of `lines`, if all are."""
     if not sources:
-        raise TextError("no text was given", hint=HOW_TO_GIVE)
+        raise TextError("no text was given", hint=INPUT_HINT)
     empty = [source.name for source in sources if not _size(source) and source.name != ARGUMENT]
     if empty and (not lines or len(empty) == len(sources)):
         names = " and ".join(dict.fromkeys(empty))
-        raise TextError(f"{names} {'is' if len(set(empty)) == 1 else 'are'} empty", hint=HOW_TO_GIVE)
+        raise TextError(f"{names} {'is' if len(set(empty)) == 1 else 'are'} empty", hint=INPUT_HINT)
 
 
 def _size(source: ByteSource) -> int:
@@ -123,9 +123,9 @@ def _size(source: ByteSource) -> int:
 
 
 def _read(sources: Sequence[ByteSource], lines: bool, unit: Unit) -> Corpus:
-    found = [decoded(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
+    found = [decode_utf8(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
     if lines:
-        found = [line for text in found for line in lines_of(text)]
+        found = [line for text in found for line in split_lines(text)]
     return Corpus(tuple(found), lines)
 
 
@@ -135,12 +135,12 @@ def _sources(
     unit: Unit,
     standard_input: BinaryIO,
     opened: ExitStack,
-    report_mark: ReportMark,
+    report_bom: ReportBom,
 ) -> list[ByteSource]:
     """Every text and file, opened."""
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="give - a single time")
-    given = [checked(text, f"--text {text!r}", unit) for text in texts]
+    given = [check_utf8(text, f"--text {text!r}", unit) for text in texts]
     sources = [ByteSource(ARGUMENT, io.BytesIO(utf8(text))) for text in given]
     for name in files:
         if name == STANDARD_INPUT:
@@ -149,9 +149,9 @@ def _sources(
             )
         else:
             source = ByteSource(repr(name), opened.enter_context(_opened(name)))
-        sources.append(source.without_mark(unit))
+        sources.append(source.skip_bom(unit))
         if sources[-1].start:
-            report_mark(source.name)
+            report_bom(source.name)
     return sources
 
 
@@ -182,11 +182,11 @@ def _kept(stream: IO[bytes], name: str) -> BinaryIO:
     Raises TextError where it cannot be read, CharseqError where it cannot be kept.
     """
     with ExitStack() as opened:
-        kept = opened.enter_context(tempfile.SpooledTemporaryFile(max_size=LARGE))
-        size = BLOCK
-        while size == BLOCK:  # a shorter block is the last: on a terminal, another would be waited for
-            with reading(name):
-                block = stream.read(BLOCK)
+        kept = opened.enter_context(tempfile.SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY))
+        size = BLOCK_BYTES
+        while size == BLOCK_BYTES:  # a shorter block is the last: on a terminal, another would be waited for
+            with explain_read_errors(name):
+                block = stream.read(BLOCK_BYTES)
             size = len(block)
             try:
                 kept.write(block)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from charseq.text.sequences import Keys, Sequences, mixed
+from charseq.text.sequences import Hashes, Sequences, mix_bits
 from charseq.text.units import ValidationSplit
 
 MOST_PIECES = 64
@@ -75,15 +75,15 @@ class Split:
         """
         if not len(self.validation):
             return None
-        frequencies = _counts(self.training.cut(1 << 12).thinned(COUNTED), vocabulary_size) + 0.5
+        frequencies = _counts(self.training.cut(1 << 12).subsample(COUNTED), vocabulary_size) + 0.5
         log_p = np.log(frequencies / frequencies.sum())
-        whole = _relative_entropy(_counts(self.validation.thinned(COUNTED), vocabulary_size), log_p)
+        whole = _relative_entropy(_counts(self.validation.subsample(COUNTED), vocabulary_size), log_p)
         if self.lines:
             first, last = int(self.validation.starts.min()), int(self.validation.ends.max())
             return Shift(first, last, 0, whole) if whole > SHIFT else None
         pieces = [self.validation[i : i + 1] for i in range(len(self.validation))]
         nats = [
-            _relative_entropy(_counts(piece.thinned(COUNTED), vocabulary_size), log_p) for piece in pieces
+            _relative_entropy(_counts(piece.subsample(COUNTED), vocabulary_size), log_p) for piece in pieces
         ]
         shifted = [piece for piece, n in zip(pieces, nats, strict=True) if n > SHIFT]
         if not shifted or (whole <= SHIFT and 2 * len(shifted) > len(pieces)):
@@ -108,7 +108,7 @@ def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines:
     random = np.random.default_rng([seed, 1])
     if not lines:
         return Split(*_pieces(sequences, fraction, random))
-    keys = mixed(sequences.keys() ^ np.uint64(seed))
+    keys = mix_bits(sequences.hashes() ^ np.uint64(seed))
     if len(sequences) > EXACT_DRAW:
         return _by_threshold(sequences, fraction, keys)
     return _by_rank(sequences, fraction, keys, random)
@@ -128,10 +128,10 @@ def _tail(sequences: Sequences, fraction: float, *, lines: bool) -> Split:
     middle = middle.astype(sequences.starts.dtype)
     training = Sequences(sequences.ids, sequences.starts, middle)
     validation = Sequences(sequences.ids, middle, sequences.ends)
-    return Split(training.predicting(), validation.predicting())
+    return Split(training.with_targets(), validation.with_targets())
 
 
-def _by_rank(sequences: Sequences, fraction: float, keys: Keys, random: np.random.Generator) -> Split:
+def _by_rank(sequences: Sequences, fraction: float, keys: Hashes, random: np.random.Generator) -> Split:
     """Hold out the lines of lowest key, equal ones together; of oversized ones pieces."""
     positions = sequences.positions
     order = np.argsort(keys, kind="stable")
@@ -165,18 +165,18 @@ def _by_rank(sequences: Sequences, fraction: float, keys: Keys, random: np.rando
     training = sequences.select(~sides & ~alone)
     if alone.any():
         kept, pieces = _pieces(sequences.select(alone), fraction, random)
-        training, validation = training.joined_with(kept), validation.joined_with(pieces)
+        training, validation = training.concat(kept), validation.concat(pieces)
     return Split(training, validation, repeated, lines=True)
 
 
-def _by_threshold(sequences: Sequences, fraction: float, keys: Keys) -> Split:
+def _by_threshold(sequences: Sequences, fraction: float, keys: Hashes) -> Split:
     """Hold out every line whose key is below a threshold; needs no memory beside the keys."""
     total = sequences.total
     for _ in range(DRAWS):
         sides = keys < np.uint64(int(fraction * 2.0**64))
         if sequences.select(sides).total <= 1.5 * fraction * total:
             break
-        keys = mixed(keys)
+        keys = mix_bits(keys)
     return Split(sequences.select(~sides), sequences.select(sides), lines=True)
 
 
@@ -187,7 +187,7 @@ def _pieces(
 
     Of equal sequences the same pieces are held out.
     """
-    _, first, copy_of = np.unique(sequences.keys(), return_index=True, return_inverse=True)
+    _, first, copy_of = np.unique(sequences.hashes(), return_index=True, return_inverse=True)
     different = np.sort(first)
     lengths = sequences.positions[different] + 1
     edges = np.concatenate([[0], np.cumsum(lengths)])
@@ -224,7 +224,7 @@ def _drawn(symbols: int, fraction: float, random: np.random.Generator) -> npt.ND
 
 def _spans(sequences: Sequences, bounds: list[tuple[int, int]]) -> Sequences:
     array = np.array(bounds, sequences.starts.dtype).reshape(-1, 2)
-    return Sequences(sequences.ids, array[:, 0], array[:, 1]).predicting()
+    return Sequences(sequences.ids, array[:, 0], array[:, 1]).with_targets()
 
 
 def _counts(sequences: Sequences, vocabulary_size: int) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.errors import ModelFileError, UnknownCharacter
-from charseq.text.code_points import PIECE, code_points, joined_texts
+from charseq.text.code_points import PIECE, code_points, merge_short_texts
 from charseq.text.units import Normalization, Unit, Unknown, can_segment, normalized, segments
 from charseq.text.unknown import unknown_character
 
@@ -77,7 +77,7 @@ class Vocabulary:
         clusters: set[str] = {BOUNDARY} if boundary else set()
         occurs = np.zeros(sys.maxunicode + 1, np.bool_)
         depends_on_context = unit == "grapheme" or normalization != "none"
-        for text in texts if depends_on_context else joined_texts(texts):
+        for text in texts if depends_on_context else merge_short_texts(texts):
             parts = segments(normalized(text, normalization), unit)
             if isinstance(parts, str):
                 for codes in code_points(parts):

@@ -12,7 +12,7 @@ from charseq.settings.train_settings import TrainSettings
 from charseq.text.batches import Buckets, Windows
 from charseq.text.conflicts import Predictability, predictability
 from charseq.text.corpus import AnyCorpus
-from charseq.text.encoding import Encoded
+from charseq.text.encoding import EncodedCorpus
 from charseq.text.validation_split import Split, split
 from charseq.text.vocabulary import Ids, Vocabulary
 from charseq.training.evaluation import ValidationSet
@@ -30,7 +30,7 @@ class TrainingData:
 
     def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> None:
         self._settings, self._vocabulary = settings, vocabulary
-        self._encoded = Encoded(corpus, vocabulary)
+        self._encoded = EncodedCorpus(corpus, vocabulary)
         self.opening = vocabulary.decode(self._encoded.sequences[0][:1])
         """The first symbol of the text; empty for a text of lines."""
         exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
@@ -108,12 +108,12 @@ class TrainingData:
 
     def log_frequencies(self, vocabulary_size: int) -> npt.NDArray[np.float32]:
         """Return the logarithm of each symbol's frequency as a target [V], centered on 0."""
-        counted = self.strings.cut(COUNTED_PIECE).thinned(COUNTED).targets()
+        counted = self.strings.cut(COUNTED_PIECE).subsample(COUNTED).targets()
         frequencies = np.log(np.bincount(counted, minlength=vocabulary_size) + 0.5)
         return np.asarray(frequencies - frequencies.mean(), np.float32)
 
 
-def _split(encoded: Encoded, settings: TrainSettings, *, lines: bool) -> Split:
+def _split(encoded: EncodedCorpus, settings: TrainSettings, *, lines: bool) -> Split:
     """Split the text.  Raises TextError if it is too short for the fraction to hold out."""
     fraction = settings.validation
     found = split(encoded.sequences, fraction, settings.validation_split, lines=lines, seed=settings.seed)

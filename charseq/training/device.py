@@ -4,7 +4,7 @@ import torch
 
 from charseq.errors import UsageError
 from charseq.native import library
-from charseq.settings.network_size import TWO_CORES, TWO_NATIVE_CORES
+from charseq.settings.network_size import TWO_CORES_FLOPS, TWO_NATIVE_CORES_FLOPS
 from charseq.settings.train_settings import Precision
 
 GPU_POWER = 2e12
@@ -38,7 +38,7 @@ def power_of(name: str) -> float:
     A CPU counts by its cores; a GPU by the constant above.
     """
     on_gpu = name != "cpu" and device_named(name, short_text=False).type != "cpu"
-    two_cores = TWO_CORES if library() is None else TWO_NATIVE_CORES
+    two_cores = TWO_CORES_FLOPS if library() is None else TWO_NATIVE_CORES_FLOPS
     return GPU_POWER if on_gpu else two_cores / 2 * torch.get_num_threads()
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from charseq.model.numpy_ops import log_softmax
 from charseq.settings.defaults import FEWEST_HELD_OUT
-from charseq.text.batches import Batch, side_by_side
+from charseq.text.batches import Batch, row_batches
 from charseq.text.sequences import Sequences
 
 MOST_POSITIONS = 1 << 17
@@ -90,13 +90,13 @@ class ValidationSet:
 
     def __init__(self, held_out: Sequences, vocabulary_size: int, *, lines: bool = False) -> None:
         self.lines = lines
-        self._all = held_out.cut(LONGEST_SEQUENCE).thinned(MOST_POSITIONS)
+        self._all = held_out.cut(LONGEST_SEQUENCE).subsample(MOST_POSITIONS)
         self._steps_by_vocabulary = LOGITS_AT_ONCE // vocabulary_size
         self.limit(MOST_POSITIONS)
 
     def limit(self, positions: int) -> None:
         """Evaluate about this number of positions at most, sampled evenly from the held-out text."""
-        self.sequences = self._all.thinned(positions)
+        self.sequences = self._all.subsample(positions)
         lengths = self.sequences.positions
         self.positions = int(lengths.sum())
         order = np.argsort(-lengths, kind="stable")
@@ -124,4 +124,4 @@ class ValidationSet:
         """Yield indices of sequences [R], and the batches that read them in rows of that order."""
         for numbers in self._groups:
             steps = max(1, self._steps_by_vocabulary // len(numbers))
-            yield numbers, side_by_side([self.sequences[i] for i in numbers.tolist()], min(steps, 256))
+            yield numbers, row_batches([self.sequences[i] for i in numbers.tolist()], min(steps, 256))

@@ -89,7 +89,7 @@ def _losses(runs: Sequence[Run]) -> list[float]:
     return [run.measure for run in runs if run.measure is not None]
 
 
-def lines_of(files: Sequence[str]) -> list[str]:
+def split_lines(files: Sequence[str]) -> list[str]:
     """Return the non-empty lines of files."""
     return [line for text in files for line in text.split("\n") if line]
 
@@ -99,7 +99,7 @@ def frequencies_loss(files: Sequence[str], lines: bool) -> tuple[float, int, int
 
     Each symbol is predicted from the counts of all others, with add-one smoothing.
     """
-    strings = lines_of(files) if lines else files
+    strings = split_lines(files) if lines else files
     codes = np.frombuffer("".join(strings).encode("utf-32-le"), "<u4")
     counts = np.bincount(codes)
     counts = counts[counts > 0].astype(np.float64)
@@ -119,7 +119,7 @@ def measure(name: str, kind: Kind, seeds: int, seconds: float) -> Row:
         row.frequencies.append(loss)
         with tempfile.TemporaryDirectory() as folder:
             row.runs.append(trained(Path(folder), files, lines=kind.lines, seconds=seconds, seed=seed))
-        lines = lines_of(files)
+        lines = split_lines(files)
         if kind.lines and len(lines) >= FEWEST_SHUFFLED:
             random.Random(seed).shuffle(lines)
             files = ["".join(f"{line}\n" for line in lines)]

@@ -17,9 +17,9 @@ from typing import Any
 
 from charseq.events import End, Epoch, Start
 from charseq.runs.prepare import plan_run
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import AnyCorpus
-from charseq.text.sources import gather
+from charseq.text.sources import read_corpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.device import power_of
 from charseq.training.loop import train
@@ -27,9 +27,9 @@ from charseq.training.loop import train
 
 def attempt(corpus: AnyCorpus, overrides: dict[str, Any]) -> tuple[Start, list[Epoch], End]:
     """Train once and return the start event, the epochs and the end event."""
-    vocabulary = Vocabulary.of(corpus.pieces(), boundary=corpus.lines)
+    vocabulary = Vocabulary.of(corpus.chunks(), boundary=corpus.lines)
     overrides = {"validation_split": "tail", **overrides}
-    settings = choose(corpus, len(vocabulary), overrides, power=lambda: power_of("auto"))
+    settings = choose_settings(corpus, len(vocabulary), overrides, power=lambda: power_of("auto"))
     with tempfile.TemporaryDirectory() as folder:
         plan = plan_run(corpus, vocabulary, settings, out=Path(folder) / "run")
         start, *events, end = train(plan)
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="characters to read from the file; 0 reads all")
     options = parser.parse_args()
     text = Path(options.file).read_text(encoding="utf-8")[: options.first or None]
-    corpus = gather([text], [], lines=options.lines, unit="character", standard_input=sys.stdin.buffer)
+    corpus = read_corpus([text], [], lines=options.lines, unit="character", standard_input=sys.stdin.buffer)
     limit = {"time_limit": options.time_limit} if options.time_limit else {}
     print("loss    (spread)         epochs  parameters  chars/s  settings")
     for variant in options.variants:

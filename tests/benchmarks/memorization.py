@@ -92,7 +92,7 @@ def attempt(trial: Trial) -> Outcome:
     from charseq.inference.continuation import continuation, default_sampling
     from charseq.model.model_file import read
     from charseq.runs.prepare import plan_run
-    from charseq.settings.defaults import choose
+    from charseq.settings.defaults import choose_settings
     from charseq.text.corpus import Corpus
     from charseq.text.vocabulary import Vocabulary
     from charseq.training.loop import train
@@ -100,7 +100,7 @@ def attempt(trial: Trial) -> Outcome:
     text = STRINGS[trial.string]
     corpus = Corpus((text,))
     vocabulary = Vocabulary.of([text])
-    settings = choose(corpus, len(vocabulary), {"cell": trial.cell, "seed": trial.seed})
+    settings = choose_settings(corpus, len(vocabulary), {"cell": trial.cell, "seed": trial.seed})
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         for event in train(plan_run(corpus, vocabulary, settings, out=Path(folder) / "run")):

@@ -15,7 +15,15 @@ import pyte
 import pytest
 
 from charseq.system import suspension
-from charseq.system.suspension import HEARTBEAT, about_to_stop, beat, continued, running_time, stops, unwatch
+from charseq.system.suspension import (
+    HEARTBEAT,
+    heartbeat,
+    pause_clock,
+    resume_clock,
+    running_time,
+    stop_heartbeats,
+    stops,
+)
 from tests.support.forks import Forked, fork_on_a_terminal
 from tests.support.job_control import run_job
 
@@ -37,14 +45,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_the_clock_stands_still_from_a_stop_until_it_is_continued(clock: list[float]) -> None:
-    beat(clock[0])
+def test_the_clock_is_paused_from_a_stop_until_the_process_continues(clock: list[float]) -> None:
+    heartbeat(clock[0])
     clock[0] += 0.1
-    about_to_stop()
+    pause_clock()
     before = running_time()
     clock[0] += 500
     assert running_time() == before
-    continued()
+    resume_clock()
     assert stops() == 1
     assert running_time() == before
     clock[0] += 0.2
@@ -52,49 +60,49 @@ def test_the_clock_stands_still_from_a_stop_until_it_is_continued(clock: list[fl
 
 
 def test_a_stop_that_nobody_announced_counts_for_one_heartbeat_at_most(clock: list[float]) -> None:
-    beat(clock[0])
+    heartbeat(clock[0])
     before = running_time()
     clock[0] += 500
     assert running_time() == before + HEARTBEAT
-    continued()
+    resume_clock()
     assert running_time() == before + HEARTBEAT
     assert stops() == 1
 
 
 def test_a_stop_that_two_threads_report_is_one(clock: list[float]) -> None:
-    beat(clock[0])
+    heartbeat(clock[0])
     before = running_time()
     clock[0] += 500
-    continued()
+    resume_clock()
     clock[0] += 0.1
-    continued()
+    resume_clock()
     assert stops() == 1
     assert running_time() == pytest.approx(before + HEARTBEAT + 0.1)
 
 
 def test_a_heartbeat_from_before_a_stop_does_not_hide_it(clock: list[float]) -> None:
-    beat(clock[0])
+    heartbeat(clock[0])
     clock[0] += HEARTBEAT
     moment = clock[0]
     clock[0] += 500
-    beat(moment)
-    continued()
+    heartbeat(moment)
+    resume_clock()
     assert stops() == 1
 
 
 def test_a_late_heartbeat_is_no_stop(clock: list[float]) -> None:
-    beat(clock[0])
+    heartbeat(clock[0])
     before = running_time()
     clock[0] += 10 * HEARTBEAT
-    beat(clock[0])
+    heartbeat(clock[0])
     assert running_time() == before + 10 * HEARTBEAT
-    continued()
+    resume_clock()
     assert stops() == 0
 
 
-def test_without_a_watcher_the_clock_never_stands_still(clock: list[float]) -> None:
-    beat(clock[0])
-    unwatch()
+def test_without_a_watcher_the_clock_is_never_paused(clock: list[float]) -> None:
+    heartbeat(clock[0])
+    stop_heartbeats()
     before = running_time()
     clock[0] += 500
     assert running_time() == before + 500

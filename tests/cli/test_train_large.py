@@ -13,7 +13,7 @@ TEXT = "".join(f"{i} plus {i + 1} is {2 * i + 1}, \u1112\u1161\u11ab.\r\n" for i
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.text.corpus.PIECE", 777)
+    monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", 777)
 
 
 def told(charseq: Command, *options: str) -> list[dict[str, Any]]:
@@ -39,28 +39,28 @@ def told(charseq: Command, *options: str) -> list[dict[str, Any]]:
     ],
     ids=" ".join,
 )
-def test_a_large_file_is_learned_as_in_memory(
+def test_a_large_file_trains_the_same_model_as_text_in_memory(
     charseq: Command, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     in_memory = told(charseq, *options)
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1000)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1000)
     assert told(charseq, *options) == in_memory
 
 
 def test_overlapping_windows_are_not_for_large_text(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1000)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1000)
     Path("a.txt").write_text(TEXT)
     result = charseq("train", "--file", "a.txt", "--stride", "3")
     assert result.status == 2
     assert "--stride" in result.errors
 
 
-def test_a_large_file_that_is_not_utf_8_is_told_with_the_offset(
+def test_a_large_file_that_is_not_utf_8_is_reported_with_the_offset(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1000)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1000)
     Path("a.txt").write_bytes(b"a" * 5000 + b"\xff" + b"a" * 5000)
     result = charseq("train", "--file", "a.txt")
     assert result.status == 2
@@ -71,7 +71,7 @@ def test_without_a_temporary_folder_it_says_so(charseq: Command, monkeypatch: py
     def nowhere() -> None:
         raise FileNotFoundError(2, "No usable temporary directory found")
 
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1000)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1000)
     monkeypatch.setattr(tempfile, "TemporaryFile", nowhere)
     Path("a.txt").write_text(TEXT)
     result = charseq("train", "--file", "a.txt")

@@ -4,31 +4,31 @@ from typing import Any
 import pytest
 
 from charseq.errors import TextError
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import Corpus
 
 
 def test_short_text_is_memorized_in_one_batch() -> None:
-    settings = choose(Corpus(("hihello", "hey")), 6, {})
+    settings = choose_settings(Corpus(("hihello", "hey")), 6, {})
     assert settings.whole
     assert (settings.batch_size, settings.sequence_length, settings.validation) == (2, 6, 0)
     assert settings.until_learned
 
 
 def test_explicit_epochs_are_all_run() -> None:
-    settings = choose(Corpus(("hihello",)), 5, {"epochs": 50})
+    settings = choose_settings(Corpus(("hihello",)), 5, {"epochs": 50})
     assert (settings.epochs, settings.until_learned) == (50, False)
 
 
 def test_an_explicit_learning_rate_is_constant() -> None:
-    assert choose(Corpus(("hihello",)), 5, {}).schedule != "constant"
-    settings = choose(Corpus(("hihello",)), 5, {"learning_rate": 0.1})
+    assert choose_settings(Corpus(("hihello",)), 5, {}).schedule != "constant"
+    settings = choose_settings(Corpus(("hihello",)), 5, {"learning_rate": 0.1})
     assert (settings.learning_rate, settings.schedule) == (0.1, "constant")
 
 
 def test_long_text_is_read_in_windows_and_a_tenth_is_held_out() -> None:
-    settings = choose(Corpus(("ab" * 10_000,)), 2, {})
+    settings = choose_settings(Corpus(("ab" * 10_000,)), 2, {})
     assert not settings.whole
     assert settings.validation == 0.1
     assert settings.patience > 0
@@ -36,21 +36,21 @@ def test_long_text_is_read_in_windows_and_a_tenth_is_held_out() -> None:
 
 def test_explicit_settings_override_the_defaults() -> None:
     explicit = {"hidden_size": 3, "learning_rate": 0.5, "validation": 0.25, "batch_size": 9}
-    settings = choose(Corpus(("ab" * 10_000,)), 2, explicit)
+    settings = choose_settings(Corpus(("ab" * 10_000,)), 2, explicit)
     assert {name: getattr(settings, name) for name in explicit} == explicit
 
 
 def test_short_text_with_windows_or_validation_is_not_memorized() -> None:
-    assert not choose(Corpus(("hihello" * 9,)), 5, {"sequence_length": 10}).whole
-    assert not choose(Corpus(("hihello" * 9,)), 5, {"validation": 0.2}).whole
+    assert not choose_settings(Corpus(("hihello" * 9,)), 5, {"sequence_length": 10}).whole
+    assert not choose_settings(Corpus(("hihello" * 9,)), 5, {"validation": 0.2}).whole
 
 
 def test_lines_are_not_memorized_however_short() -> None:
-    assert not choose(Corpus(("ada", "alan"), lines=True), 6, {}).whole
+    assert not choose_settings(Corpus(("ada", "alan"), lines=True), 6, {}).whole
 
 
 def test_without_a_head_the_hidden_size_is_that_of_the_vocabulary() -> None:
-    assert choose(Corpus(("hihello",)), 5, {"head": "none"}).hidden_size == 5
+    assert choose_settings(Corpus(("hihello",)), 5, {"head": "none"}).hidden_size == 5
 
 
 @pytest.mark.parametrize(
@@ -58,36 +58,36 @@ def test_without_a_head_the_hidden_size_is_that_of_the_vocabulary() -> None:
 )
 def test_text_too_short_to_train_on_is_named(text: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
-        choose(Corpus((text,)), 1, {})
+        choose_settings(Corpus((text,)), 1, {})
 
 
 def test_no_text_at_all_is_an_error() -> None:
     with pytest.raises(TextError, match="empty"):
-        choose(Corpus(()), 0, {})
+        choose_settings(Corpus(()), 0, {})
 
 
 def test_a_cell_whose_gates_see_x_alone_is_stacked_by_default() -> None:
-    settings = choose(Corpus(("hihello",)), 5, {"cell": "mingru"})
+    settings = choose_settings(Corpus(("hihello",)), 5, {"cell": "mingru"})
     assert (settings.layers, settings.residual, settings.layer_norm) == (2, True, True)
-    single = choose(Corpus(("hihello",)), 5, {"cell": "mingru", "layers": 1, "layer_norm": False})
+    single = choose_settings(Corpus(("hihello",)), 5, {"cell": "mingru", "layers": 1, "layer_norm": False})
     assert (single.layers, single.residual, single.layer_norm) == (1, False, False)
-    assert not choose(Corpus(("hihello",)), 5, {"cell": "gru", "layers": 2}).residual
+    assert not choose_settings(Corpus(("hihello",)), 5, {"cell": "gru", "layers": 2}).residual
 
 
 def test_tied_weights_set_the_embedding_size_to_the_hidden_size() -> None:
-    assert choose(Corpus(("hihello",)), 5, {"tie_weights": True}).embedding_size == 128
-    settings = choose(Corpus(("hihello",)), 5, {"tie_weights": True, "embedding_size": 3})
+    assert choose_settings(Corpus(("hihello",)), 5, {"tie_weights": True}).embedding_size == 128
+    settings = choose_settings(Corpus(("hihello",)), 5, {"tie_weights": True, "embedding_size": 3})
     assert settings.embedding_size == 3
 
 
 def long_text(characters: int, **explicit: Any) -> TrainSettings:
-    return choose(Corpus(("ab" * (characters // 2),)), 2, explicit)
+    return choose_settings(Corpus(("ab" * (characters // 2),)), 2, explicit)
 
 
 def test_longer_text_has_the_cell_that_was_best_in_experiments() -> None:
     settings = long_text(1_000_000)
     assert (settings.cell, settings.layer_norm, settings.recoveries) == ("rnn-norm", True, 5)
-    assert choose(Corpus(("hihello",)), 5, {}).cell == "gru"
+    assert choose_settings(Corpus(("hihello",)), 5, {}).cell == "gru"
     assert long_text(1_000_000, cell="lstm").sequence_length == 64
 
 
@@ -105,7 +105,7 @@ def test_the_network_grows_with_the_available_time_and_its_learning_rate_shrinks
     assert long_text(1_000_000, time_limit=300.0, layers=1).residual is False
 
 
-def test_the_network_grows_with_the_text_but_not_beyond_what_time_allows() -> None:
+def test_the_network_grows_with_the_text_within_the_time_limit() -> None:
     sizes = [long_text(n, time_limit=60.0) for n in (20_000, 200_000, 1_000_000, 10_000_000)]
     assert recurrent_weights(sizes[0]) < recurrent_weights(sizes[1])
     assert recurrent_weights(sizes[2]) == recurrent_weights(sizes[3])
@@ -115,9 +115,9 @@ def test_the_network_grows_with_the_text_but_not_beyond_what_time_allows() -> No
 
 def test_the_network_grows_with_the_speed_of_the_machine_only_with_a_time_limit() -> None:
     corpus = Corpus(("ab" * 500_000,))
-    quick = choose(corpus, 2, {"time_limit": 60.0}, power=lambda: 1e12)
-    assert recurrent_weights(quick) > recurrent_weights(choose(corpus, 2, {"time_limit": 60.0}))
-    assert choose(corpus, 2, {}, power=lambda: 1e12) == choose(corpus, 2, {})
+    quick = choose_settings(corpus, 2, {"time_limit": 60.0}, power=lambda: 1e12)
+    assert recurrent_weights(quick) > recurrent_weights(choose_settings(corpus, 2, {"time_limit": 60.0}))
+    assert choose_settings(corpus, 2, {}, power=lambda: 1e12) == choose_settings(corpus, 2, {})
 
 
 def test_small_text_has_more_epochs_and_more_dropout() -> None:
@@ -131,7 +131,7 @@ def test_small_text_has_more_epochs_and_more_dropout() -> None:
 
 
 def test_text_of_many_distinct_characters_has_fewer_epochs() -> None:
-    assert choose(Corpus(("ab" * 10_000,)), 400, {}).epochs < long_text(20_000).epochs
+    assert choose_settings(Corpus(("ab" * 10_000,)), 400, {}).epochs < long_text(20_000).epochs
 
 
 def test_explicit_sizes_determine_the_other_settings() -> None:

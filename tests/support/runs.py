@@ -10,7 +10,7 @@ from charseq.events import Event
 from charseq.runs.folder import resumed_run
 from charseq.runs.prepare import plan_run
 from charseq.runs.resume import load_run
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import Corpus
 from charseq.text.sources import TextSource
 from charseq.training.loop import train
@@ -40,7 +40,7 @@ def train_run(
     given = TextSource(texts, lines=lines)
     corpus = Corpus(texts, lines)
     vocabulary = given.vocabulary(corpus)
-    settings = choose(corpus, len(vocabulary), plan)
+    settings = choose_settings(corpus, len(vocabulary), plan)
     shutil.rmtree(OUT, ignore_errors=True)
     return list(train(plan_run(corpus, vocabulary, settings, out=OUT, source=given), stop=stop))
 

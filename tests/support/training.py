@@ -13,7 +13,7 @@ from charseq.model.model_file import Model, read
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.prepare import plan_run
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import Corpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.best_model import BestModel
@@ -39,7 +39,7 @@ def events_of(
 ) -> list[Event]:
     corpus = Corpus(texts, lines)
     vocabulary = Vocabulary.of(texts, boundary=lines)
-    settings = choose(corpus, len(vocabulary), given)
+    settings = choose_settings(corpus, len(vocabulary), given)
     plan = plan_run(corpus, vocabulary, settings, out=Path(out), force=True)
     return list(train(plan, stop=stop, live=live))
 
@@ -64,7 +64,7 @@ def greedily(prompt: str, out: str = "out") -> str:
 
 def learner_of(corpus: Corpus, **given: Any) -> Learner:
     vocabulary = Vocabulary.of(corpus.sequences)
-    settings = choose(corpus, len(vocabulary), {"hidden_size": 8, **given})
+    settings = choose_settings(corpus, len(vocabulary), {"hidden_size": 8, **given})
     network = Network.of(settings, len(vocabulary))
     return Learner(network, network.draw(SeededDraw(0)), settings, STEPPED, torch.device("cpu"))
 
@@ -72,7 +72,7 @@ def learner_of(corpus: Corpus, **given: Any) -> Learner:
 def state_of(corpus: Corpus, **counters: Any) -> TrainingState:
     """Return the state of a new run, with some counters set."""
     learner, vocabulary = learner_of(corpus), Vocabulary.of(corpus.sequences)
-    settings = choose(corpus, len(vocabulary), {"hidden_size": 8})
+    settings = choose_settings(corpus, len(vocabulary), {"hidden_size": 8})
     best = BestModel(corpus, vocabulary, settings, learner, "h", 60.0, by_validation=False)
     return TrainingState(
         learner=learner,

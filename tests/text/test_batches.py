@@ -17,7 +17,7 @@ def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() 
     assert batch.positions == 4
 
 
-def test_a_long_text_is_cut_into_rows_that_go_on_from_window_to_window() -> None:
+def test_a_long_text_is_cut_into_rows_that_continue_from_window_to_window() -> None:
     batches = list(Windows([np.arange(25)], batch_size=2, sequence_length=6))
     assert [batch.fresh.tolist() for batch in batches] == [[True, True], [False, False]]
     assert batches[0].inputs.tolist() == [[0, 1, 2, 3, 4, 5], [12, 13, 14, 15, 16, 17]]
@@ -67,7 +67,7 @@ def test_a_batch_never_has_more_rows_than_asked(batch_size: int) -> None:
         assert len(batch.inputs) == batch_size
 
 
-def lines_of(positions: "list[int]") -> Sequences:
+def lines_with(positions: "list[int]") -> Sequences:
     """Lines with these numbers of positions, in which every id is one more than that before it."""
     edges = np.cumsum([0, *positions], dtype=np.uint32)
     return Sequences(np.arange(int(edges[-1]) + 1, dtype=np.uint32), edges[:-1], edges[1:] + np.uint32(1))
@@ -82,7 +82,7 @@ def lines_of(positions: "list[int]") -> Sequences:
 def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
     places: list[int], size: int, steps: int, block: int
 ) -> None:
-    lines = lines_of(places)
+    lines = lines_with(places)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(charseq.text.batches, "BLOCK", block)
         buckets = Buckets(lines, size, steps, seed=0)
@@ -105,7 +105,7 @@ def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
 
 
 def test_buckets_hold_little_padding_and_come_in_another_order_every_epoch() -> None:
-    lines = lines_of(np.random.default_rng(0).integers(2, 16, 1000).tolist())
+    lines = lines_with(np.random.default_rng(0).integers(2, 16, 1000).tolist())
     buckets = Buckets(lines, 32, 64, seed=1)
     first, second = ([batch.inputs.shape[1] for batch in buckets.batches(epoch)] for epoch in range(2))
     assert first != second
@@ -116,8 +116,8 @@ def test_buckets_hold_little_padding_and_come_in_another_order_every_epoch() -> 
     assert again == first
 
 
-def test_an_epoch_goes_on_after_any_of_its_batches() -> None:
-    lines = lines_of(np.random.default_rng(0).integers(1, 12, 40).tolist())
+def test_an_epoch_can_be_resumed_after_any_of_its_batches() -> None:
+    lines = lines_with(np.random.default_rng(0).integers(1, 12, 40).tolist())
     streams = [np.arange(50), np.arange(7), np.arange(23)]
     for some in (Buckets(lines, 3, 4, seed=1), Windows(streams, 4, 6), Windows(streams, 2, 5)):
         whole = list(some.batches(epoch=2))
@@ -131,7 +131,7 @@ def test_an_epoch_goes_on_after_any_of_its_batches() -> None:
 
 
 def test_another_seed_reads_the_lines_in_another_order() -> None:
-    lines = lines_of([3] * 40)
+    lines = lines_with([3] * 40)
     one, other = (
         [batch.inputs.tolist() for batch in Buckets(lines, 4, 8, seed=seed).batches()] for seed in (1, 2)
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from charseq.errors import TextError
 from charseq.text import corpus as module
-from charseq.text.corpus import ByteSource, LargeCorpus, decoded, lines_of
+from charseq.text.corpus import ByteSource, LargeCorpus, decode_utf8, split_lines
 
 any_text = st.text(st.sampled_from("ab\n\r é한😀"), max_size=60)
 
@@ -16,7 +16,7 @@ any_text = st.text(st.sampled_from("ab\n\r é한😀"), max_size=60)
 @pytest.fixture(autouse=True, scope="module")
 def pieces_of_a_few_bytes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PIECE", 5)
+        patch.setattr(module, "CHUNK_BYTES", 5)
         yield
 
 
@@ -26,46 +26,46 @@ def large(*contents: bytes, **options: Any) -> LargeCorpus:
 
 
 def test_lines_are_cut_at_their_ends_which_are_left_out() -> None:
-    assert lines_of("ada\r\n\ngrace\nal\ran") == ["ada", "grace", "al\ran"]
+    assert split_lines("ada\r\n\ngrace\nal\ran") == ["ada", "grace", "al\ran"]
 
 
 @given(any_text)
 def test_pieces_of_a_large_text_are_the_text(text: str) -> None:
     corpus = large(text.encode(), b"and more")
-    assert "".join(corpus.pieces()) == text + "and more"
+    assert "".join(corpus.chunks()) == text + "and more"
     assert (corpus.characters, corpus.strings) == (len(text) + 8, 2)
 
 
 @given(any_text)
 def test_a_large_text_of_lines_has_the_lines_of_the_text(text: str) -> None:
     corpus = large(text.encode(), lines=True)
-    assert "".join(corpus.pieces()) == "".join(lines_of(text))
-    assert (corpus.characters, corpus.strings) == (sum(map(len, lines_of(text))), len(lines_of(text)))
+    assert "".join(corpus.chunks()) == "".join(split_lines(text))
+    assert (corpus.characters, corpus.strings) == (sum(map(len, split_lines(text))), len(split_lines(text)))
 
 
 @given(any_text)
 def test_pieces_end_at_lines_where_they_are_to(text: str) -> None:
-    pieces = [*large(text.encode(), at_lines=True).pieces()]
+    pieces = [*large(text.encode(), at_lines=True).chunks()]
     assert "".join(pieces) == text
     assert all(piece.endswith("\n") for piece in pieces[:-1])
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_can_be_read_where_the_unit_is_the_byte(data: bytes) -> None:
-    text = "".join(large(data, unit="byte").pieces())
+    text = "".join(large(data, unit="byte").chunks())
     assert text.encode("utf-8", "surrogateescape") == data
 
 
 @given(st.binary(max_size=40))
-def test_what_is_not_utf_8_is_told_with_the_offset_that_the_whole_has(data: bytes) -> None:
+def test_text_that_is_not_utf_8_is_reported_with_its_offset_in_the_file(data: bytes) -> None:
     def outcome(text: Callable[[], str]) -> str:
         try:
             return text()
         except TextError as error:
             return error.message
 
-    whole = outcome(lambda: decoded(data, "source 0", "character"))
-    assert outcome(lambda: "".join(large(data).pieces())) == whole
+    whole = outcome(lambda: decode_utf8(data, "source 0", "character"))
+    assert outcome(lambda: "".join(large(data).chunks())) == whole
 
 
 def test_a_source_that_fails_is_named() -> None:
@@ -74,19 +74,19 @@ def test_a_source_that_fails_is_named() -> None:
             raise OSError(5, "Input/output error")
 
     with pytest.raises(TextError, match="cannot read it: Input/output error"):
-        list(LargeCorpus((ByteSource("it", Broken()),)).pieces())
+        list(LargeCorpus((ByteSource("it", Broken()),)).chunks())
 
 
 @given(st.binary(max_size=40))
-def test_arbitrary_bytes_are_text_or_told_with_their_offset(data: bytes) -> None:
-    assert decoded(data, "it", "byte").encode("utf-8", "surrogateescape") == data
+def test_arbitrary_bytes_are_text_or_reported_with_their_offset(data: bytes) -> None:
+    assert decode_utf8(data, "it", "byte").encode("utf-8", "surrogateescape") == data
     try:
-        whole = decoded(data, "it", "character")
+        whole = decode_utf8(data, "it", "character")
     except TextError as error:
         offset = int(error.message.rpartition(" ")[2])
-        assert decoded(data[:offset], "it", "character").encode() == data[:offset]
+        assert decode_utf8(data[:offset], "it", "character").encode() == data[:offset]
         with pytest.raises(TextError, match=f"offset {offset}"):
-            list(large(data).pieces())
+            list(large(data).chunks())
     else:
         assert whole.encode() == data
-        assert "".join(large(data).pieces()) == whole
+        assert "".join(large(data).chunks()) == whole

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from charseq.errors import CharseqError, TextError
 from charseq.text import corpus as module
-from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, lines_of
-from charseq.text.encoding import Encoded
+from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, split_lines
+from charseq.text.encoding import EncodedCorpus
 from charseq.text.vocabulary import Vocabulary
 
 some_text = st.text(st.sampled_from("ab\n é한😀"), min_size=2, max_size=60)
 
 
-def encoded(corpus: AnyCorpus, unit: str = "character") -> tuple[Encoded, Vocabulary]:
-    vocabulary = Vocabulary.of(corpus.pieces(), boundary=corpus.lines, unit=unit)  # type: ignore[arg-type]
-    return Encoded(corpus, vocabulary), vocabulary
+def encoded(corpus: AnyCorpus, unit: str = "character") -> tuple[EncodedCorpus, Vocabulary]:
+    vocabulary = Vocabulary.of(corpus.chunks(), boundary=corpus.lines, unit=unit)  # type: ignore[arg-type]
+    return EncodedCorpus(corpus, vocabulary), vocabulary
 
 
 def large(text: str, *, lines: bool = False) -> LargeCorpus:
@@ -49,7 +49,7 @@ def test_a_slice_of_lines_is_lines() -> None:
 @given(some_text)
 def test_large_text_is_encoded_as_the_same_text_in_memory_is(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PIECE", 5)
+        patch.setattr(module, "CHUNK_BYTES", 5)
         mine, _ = encoded(large(text))
     (ids,) = mine.sequences
     (expected,) = encoded(Corpus((text,)))[0].sequences
@@ -61,11 +61,11 @@ def test_large_text_is_encoded_as_the_same_text_in_memory_is(text: str) -> None:
 
 @given(some_text)
 def test_large_text_of_lines_is_encoded_as_in_memory(text: str) -> None:
-    lines = lines_of(text)
+    lines = split_lines(text)
     if not lines:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PIECE", 5)
+        patch.setattr(module, "CHUNK_BYTES", 5)
         mine, _ = encoded(large(text, lines=True))
     expected, _ = encoded(Corpus(tuple(lines), lines=True))
     assert len(mine.sequences) == len(lines)
@@ -79,7 +79,7 @@ def test_large_text_with_nothing_to_learn_is_an_error() -> None:
         encoded(large("\n\n", lines=True))
 
 
-def test_a_temporary_folder_without_room_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("there is no /dev/full")

@@ -20,7 +20,7 @@ def test_a_list_of_lines_is_recognized(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", RUNNING)
-def test_running_text_is_not_taken_for_a_list(kind: str) -> None:
+def test_running_text_is_not_recognized_as_a_list(kind: str) -> None:
     assert not any(resembles_list(Corpus((RUNNING[kind](random.Random(seed)),))) for seed in SEEDS)
 
 
@@ -64,7 +64,7 @@ def test_training_on_a_list_suggests_lines_in_one_line(charseq: Command, command
 
 
 def test_training_on_a_large_list_suggests_lines(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.text.sources.LARGE", 1_000)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1_000)
     Path("names.txt").write_text(LISTS["5,000 names"](random.Random(0)))
     assert HINT in charseq("train", "--file", "names.txt", *FAST).errors
 

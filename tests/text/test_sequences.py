@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import charseq.text.sequences
-from charseq.text.sequences import MULTIPLIER, Sequences, mixed
+from charseq.text.sequences import MULTIPLIER, Sequences, mix_bits
 
 some_lengths = st.lists(st.integers(1, 30), min_size=1, max_size=20)
 
 
-def lines_of(texts: "list[bytes]") -> Sequences:
+def lines_between_boundaries(texts: "list[bytes]") -> Sequences:
     """Lines between boundaries (0)."""
     ids = np.frombuffer(b"\0" + b"".join(text + b"\0" for text in texts), np.uint8)
     edges = np.flatnonzero(ids == 0).astype(np.uint32)
@@ -34,7 +34,7 @@ def transitions(sequences: Sequences) -> "list[tuple[int, int]]":
 
 
 def test_lines_share_their_boundaries() -> None:
-    lines = lines_of([b"ada", b"grace"])
+    lines = lines_between_boundaries([b"ada", b"grace"])
     assert [bytes(line) for line in lines] == [b"\0ada\0", b"\0grace\0"]
     assert lines.positions.tolist() == [4, 6]
     assert lines.total == 10
@@ -53,7 +53,7 @@ def test_cutting_keeps_every_transition_and_no_piece_is_too_long(lengths: list[i
 @given(some_lengths, st.integers(1, 200))
 def test_thinning_takes_evenly_spaced_sequences(lengths: list[int], most: int) -> None:
     sequences = strings_of(lengths)
-    thin = sequences.thinned(most)
+    thin = sequences.subsample(most)
     assert set(transitions(thin)) <= set(transitions(sequences))
     assert 1 <= len(thin) <= len(sequences)
     if sequences.total <= most:
@@ -70,52 +70,52 @@ def test_targets_are_all_symbols_but_the_first_of_each_sequence(lengths: list[in
 def test_keys_are_equal_for_equal_sequences_only(texts: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(charseq.text.sequences, "BLOCK", 16)
-        keys = lines_of(texts).keys().tolist()
-    assert len(set(keys)) == len(set(texts))
-    assert len({(key, text) for key, text in zip(keys, texts, strict=True)}) == len(set(texts))
-    assert keys == lines_of(texts).keys().tolist()
+        hashes = lines_between_boundaries(texts).hashes().tolist()
+    assert len(set(hashes)) == len(set(texts))
+    assert len({(key, text) for key, text in zip(hashes, texts, strict=True)}) == len(set(texts))
+    assert hashes == lines_between_boundaries(texts).hashes().tolist()
 
 
 def test_keys_are_the_same_in_every_process() -> None:
     program = (
         "import numpy as np; from charseq.text.sequences import Sequences; "
-        "print(Sequences.of([np.array([0, 1, 2, 0]), np.array([0, 3, 4, 0])]).keys().tolist())"
+        "print(Sequences.of([np.array([0, 1, 2, 0]), np.array([0, 3, 4, 0])]).hashes().tolist())"
     )
-    keys = Sequences.of([np.array([0, 1, 2, 0]), np.array([0, 3, 4, 0])]).keys().tolist()
+    hashes = Sequences.of([np.array([0, 1, 2, 0]), np.array([0, 3, 4, 0])]).hashes().tolist()
     found = {
         subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, cwd=root).stdout
         for root in [__file__.rpartition("/tests/")[0]]
         for _ in range(2)
     }
-    assert found == {f"{keys}\n".encode()}
+    assert found == {f"{hashes}\n".encode()}
 
 
 def test_a_sequence_longer_than_a_block_has_a_key_that_depends_on_its_length_and_its_end() -> None:
     long = np.ones(charseq.text.sequences.BLOCK + 10, np.uint8)
     other = long.copy()
     other[-1] = 2
-    keys = Sequences.of([long, long, other, long[:-1]]).keys().tolist()
-    assert keys[0] == keys[1]
-    assert len(set(keys)) == 3
+    hashes = Sequences.of([long, long, other, long[:-1]]).hashes().tolist()
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
 
 
 def test_a_sequence_of_one_symbol_predicts_nothing_and_is_left_out() -> None:
-    kept = strings_of([1, 2, 1, 3]).predicting()
+    kept = strings_of([1, 2, 1, 3]).with_targets()
     assert [sequence.tolist() for sequence in kept] == [[1, 2], [4, 5, 6]]
 
 
 def test_bits_are_mixed_as_splitmix64_does() -> None:
     states = np.uint64(1234567) + np.arange(3, dtype=np.uint64) * np.uint64(MULTIPLIER)
     published = [6457827717110365317, 3203168211198807973, 9817491932198370423]
-    assert mixed(states).tolist() == published
+    assert mix_bits(states).tolist() == published
 
 
 def test_keys_depend_on_the_symbols_alone_wherever_a_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(charseq.text.sequences, "BLOCK", 16)
     long, short = np.arange(20) % 7, np.array([3, 1, 2])
-    keys = Sequences.of([long, short, long + 1, short, short, long, *[short] * 9, long]).keys().tolist()
-    assert len({keys[i] for i in (1, 3, 4, *range(6, 15))}) == 1
-    assert keys[0] == keys[5] == keys[15]
-    assert len(set(keys)) == 3
+    hashes = Sequences.of([long, short, long + 1, short, short, long, *[short] * 9, long]).hashes().tolist()
+    assert len({hashes[i] for i in (1, 3, 4, *range(6, 15))}) == 1
+    assert hashes[0] == hashes[5] == hashes[15]
+    assert len(set(hashes)) == 3
     alone = Sequences.of([np.array([i]) for i in range(40)])
-    assert len(set(alone.keys().tolist())) == 40
+    assert len(set(alone.hashes().tolist())) == 40

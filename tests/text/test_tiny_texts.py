@@ -15,7 +15,7 @@ from charseq.errors import UsageError
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.runs.prepare import plan_run
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.text.sources import TextSource
 from charseq.training.data import TrainingData
 from charseq.training.loop import train
@@ -76,8 +76,8 @@ def saved(monkeypatch: pytest.MonkeyPatch) -> list[Model]:
 
 def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read every text as one that is too large for memory."""
-    monkeypatch.setattr("charseq.text.sources.LARGE", -1)
-    monkeypatch.setattr("charseq.text.corpus.PIECE", 2)
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", -1)
+    monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", 2)
 
 
 def given(way: str, text: str, **how: Any) -> tuple[TextSource, io.BytesIO]:
@@ -105,7 +105,7 @@ def prepared(source: TextSource, standard_input: io.BytesIO, options: dict[str, 
     """Do all that comes before the first update."""
     with refused_in_words(), source.opened(standard_input) as corpus:
         known = source.vocabulary(corpus)
-        settings = choose(corpus, len(known), options)
+        settings = choose_settings(corpus, len(known), options)
         Network.of(settings, len(known))
         TrainingData(corpus, known, settings)
 
@@ -117,7 +117,7 @@ def trained(
     saved.clear()
     with refused_in_words(), source.opened(standard_input) as corpus:
         known = source.vocabulary(corpus)
-        settings = choose(corpus, len(known), options)
+        settings = choose_settings(corpus, len(known), options)
         run: Any = Unwritten()
         assert list(train(plan_run(corpus, known, settings, open_folder=lambda: run, source=source)))
     if saved:
@@ -148,7 +148,7 @@ def draws(count: int) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["in memory", "in pieces"])
-def test_every_tiny_text_is_prepared_or_refused_in_words(
+def test_every_tiny_text_is_prepared_or_refused_with_a_message(
     large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
@@ -167,7 +167,7 @@ def test_every_tiny_text_is_prepared_or_refused_in_words(
         pytest.param(True, 1_000, marks=pytest.mark.long),
     ],
 )
-def test_tiny_texts_train_or_are_refused_in_words(
+def test_tiny_texts_train_or_are_refused_with_a_message(
     large: bool, count: int, saved: list[Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
@@ -177,7 +177,7 @@ def test_tiny_texts_train_or_are_refused_in_words(
 
 
 @pytest.mark.long
-def test_tiny_texts_given_in_every_way_train_or_are_refused_in_words(saved: list[Model]) -> None:
+def test_tiny_texts_from_any_source_train_or_are_refused_with_a_message(saved: list[Model]) -> None:
     every = itertools.product(WAYS, TEXTS, ways_of_reading())
     for way, text, reading in itertools.islice(every, 0, None, 11):
         trained(*given(way, text, **reading), {"epochs": 1, "hidden_size": 3}, saved)
@@ -187,7 +187,7 @@ def test_tiny_texts_given_in_every_way_train_or_are_refused_in_words(saved: list
 def test_the_default_cell_is_sized_for_a_list_of_one_or_two_characters(text: str) -> None:
     source, standard_input = given("standard input", text, lines=True)
     with source.opened(standard_input) as corpus:
-        settings = choose(corpus, len(source.vocabulary(corpus)), {})
+        settings = choose_settings(corpus, len(source.vocabulary(corpus)), {})
     assert settings.cell == "rnn-norm"
     assert settings.hidden_size >= 256
     assert settings.epochs >= 200
@@ -204,7 +204,7 @@ def test_large_sources_without_a_character_are_reported_as_empty(monkeypatch: py
     for lines in (False, True):
         source, standard_input = given("files", "", lines=lines)
         with pytest.raises(UsageError, match=r"(is|are) empty"), source.opened(standard_input) as corpus:
-            choose(corpus, 1, {})
+            choose_settings(corpus, 1, {})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from charseq.events import Epoch
 from charseq.model.model_file import read
 from charseq.runs.folder import new_run
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import Corpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.best_model import SAVING_SHARE, BestModel, Measurement
@@ -29,7 +29,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def best_of(*, by_validation: bool, save_every: float = 30.0) -> BestModel:
     vocabulary = Vocabulary.of(CORPUS.sequences)
-    settings = choose(CORPUS, len(vocabulary), {"hidden_size": 8, "sequence_length": 8, "cell": "gru"})
+    settings = choose_settings(
+        CORPUS, len(vocabulary), {"hidden_size": 8, "sequence_length": 8, "cell": "gru"}
+    )
     learner = learner_of(CORPUS, sequence_length=8, cell="gru")
     return BestModel(CORPUS, vocabulary, settings, learner, "h", save_every, by_validation=by_validation)
 
@@ -87,7 +89,7 @@ def due_after(best: BestModel, clock: list[float], *pauses: float) -> list[bool]
     return due
 
 
-def test_saving_takes_at_most_a_fiftieth_of_the_time(
+def test_saving_uses_at_most_a_fiftieth_of_the_time(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     best = best_of(by_validation=False, save_every=0.0)
@@ -114,7 +116,7 @@ def test_a_worse_epoch_leaves_the_best_as_it_is_but_measured() -> None:
 def test_of_memorized_text_the_most_accurate_epoch_is_the_best_and_of_equal_ones_that_of_least_loss() -> None:
     corpus = Corpus(("hihello",))
     vocabulary = Vocabulary.of(corpus.sequences)
-    settings = choose(corpus, len(vocabulary), {"hidden_size": 8, "cell": "gru"})
+    settings = choose_settings(corpus, len(vocabulary), {"hidden_size": 8, "cell": "gru"})
     learner = learner_of(corpus, cell="gru")
     best = BestModel(corpus, vocabulary, settings, learner, "h", 30.0, by_validation=False)
     (event,) = epochs(events_of("hihello", epochs=1, hidden_size=8))

@@ -9,7 +9,7 @@ import pytest
 
 from charseq.errors import TextError
 from charseq.runs.prepare import plan_run
-from charseq.settings.defaults import choose
+from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.data import TrainingData
@@ -18,15 +18,15 @@ from tests.support.training import LONG, ended, events_of
 
 
 def data_of(corpus: AnyCorpus, **given: Any) -> TrainingData:
-    vocabulary = Vocabulary.of(corpus.pieces(), boundary=corpus.lines)
-    return TrainingData(corpus, vocabulary, choose(corpus, len(vocabulary), given))
+    vocabulary = Vocabulary.of(corpus.chunks(), boundary=corpus.lines)
+    return TrainingData(corpus, vocabulary, choose_settings(corpus, len(vocabulary), given))
 
 
-def test_text_too_large_for_memory_is_learned_as_the_same_text_in_memory() -> None:
+def test_text_too_large_for_memory_trains_the_same_model_as_text_in_memory() -> None:
     small = events_of(LONG, cell="gru", epochs=1, hidden_size=8)
     vocabulary = Vocabulary.of([LONG])
     large = LargeCorpus((ByteSource("it", io.BytesIO(LONG.encode())),))
-    settings = choose(large, len(vocabulary), {"cell": "gru", "epochs": 1, "hidden_size": 8})
+    settings = choose_settings(large, len(vocabulary), {"cell": "gru", "epochs": 1, "hidden_size": 8})
     events = list(train(plan_run(large, vocabulary, settings, out=Path("other"))))
     assert ended(events).validation_loss == ended(small).validation_loss
 

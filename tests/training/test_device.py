@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from charseq.settings.network_size import TWO_CORES, TWO_NATIVE_CORES
+from charseq.settings.network_size import TWO_CORES_FLOPS, TWO_NATIVE_CORES_FLOPS
 from charseq.training.device import GPU_POWER, power_of
 
 
@@ -10,7 +10,7 @@ def test_the_power_of_a_cpu_grows_with_the_cores_that_it_may_use(
     monkeypatch: pytest.MonkeyPatch, in_c: bool
 ) -> None:
     monkeypatch.setattr("charseq.training.device.library", lambda: object() if in_c else None)
-    two = TWO_NATIVE_CORES if in_c else TWO_CORES
+    two = TWO_NATIVE_CORES_FLOPS if in_c else TWO_CORES_FLOPS
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
