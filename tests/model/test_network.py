@@ -128,6 +128,6 @@ def test_weights_that_do_not_fit_into_memory_are_reported_with_their_number(
         raise MemoryError
 
     monkeypatch.setattr(SeededDraw, "uniform", full)
-    with pytest.raises(CharseqError, match="out of memory: the network has 225 parameters") as caught:
+    with pytest.raises(CharseqError, match="out of memory: the network has 228 parameters") as caught:
         Network("rnn", 11, 7).draw(SeededDraw(0))
     assert "--hidden-size" in caught.value.hint
