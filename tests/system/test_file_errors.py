@@ -1,4 +1,4 @@
-"""What the system refuses is reported in its words, with a remedy that fits, and nothing is left behind."""
+"""Errors of the operating system are reported with its message and a fitting hint, and leave no files."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""What is held out: spread over the text, honestly, and no equal line on both sides."""
+"""The validation set: spread over the text, separated from the training set, without duplicate lines."""
 
 import random
 from collections.abc import Sequence
