@@ -21,7 +21,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "one short string among others": (["--text", "abc", "--text", "x"], "'x' has 1 character", "longer"),
     "a misspelt cell": (["--text", "ab", "--cell", "ltsm"], "unknown cell 'ltsm'", "did you mean lstm?"),
     "a misspelt option": (["--text", "ab", "--epoch", "3"], "--epoch", "--epochs"),
-    "a missing file": (["--file", "none.txt"], "there is no file 'none.txt'", "path"),
+    "a missing file": (["--file", "none.txt"], "file 'none.txt' not found", "path"),
     "a folder": (["--file", "."], "'.' is a folder", "file of text"),
     "a negative size": (["--text", "ab", "--hidden-size", "-1"], "-1", "range"),
     "no epochs": (["--text", "ab", "--epochs", "0"], "0", "range"),
