@@ -8,7 +8,7 @@ from tests.support.command import Command
 FAST = ("compare", "--text", "hihello", "--epochs", "12", "--hidden-size", "16")
 
 
-def test_every_cell_gets_a_line_a_seed_and_each_run_is_kept(charseq: Command) -> None:
+def test_every_cell_and_seed_has_a_line_and_a_saved_run(charseq: Command) -> None:
     result = charseq(*FAST, "--cells", "rnn,none", "--seeds", "2")
     assert result.status == 0, result.errors
     header, *lines = (line.split("\t") for line in result.output.splitlines())
@@ -59,14 +59,14 @@ def test_json_has_a_start_a_trial_each_and_a_summary_a_cell(charseq: Command) ->
     assert (rnn["loss"]["low"], rnn["loss"]["high"]) == (min(losses), max(losses))
 
 
-def test_a_trial_is_what_train_gives_under_the_same_settings(charseq: Command) -> None:
+def test_a_trial_equals_a_training_with_the_same_settings(charseq: Command) -> None:
     trial = charseq(*FAST, "--cells", "lstm", "--seed", "3", "--json").records[1]
     options = ("--cell", "lstm", "--epochs", "12", "--hidden-size", "16", "--seed", "3")
     end = charseq.train("--text", "hihello", *options)[-1]
     assert (trial["loss"], trial["accuracy"]) == (end["loss"], end["accuracy"])
 
 
-def test_the_baseline_never_learns_what_the_others_do(charseq: Command) -> None:
+def test_the_baseline_never_memorizes_the_text(charseq: Command) -> None:
     result = charseq("compare", "--text", "hihello", "--cells", "rnn,none", "--epochs", "60", "--json")
     rnn, none = (record for record in result.records if record["event"] == "trial")
     assert rnn["first_right_epoch"] <= 60
@@ -129,7 +129,7 @@ def test_where_some_diverge_the_others_are_compared(charseq: Command) -> None:
         (["--tie-weights", "--embedding-size", "3"], "--embedding-size 128"),
     ],
 )
-def test_a_mistake_is_answered_before_anything_is_trained(
+def test_a_mistake_is_reported_before_training_starts(
     charseq: Command, arguments: list[str], said: str
 ) -> None:
     from pathlib import Path

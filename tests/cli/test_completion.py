@@ -78,7 +78,7 @@ def test_the_script_of_a_shell_is_printed(charseq: Command, shell: str, word: st
     assert "_CHARSEQ_COMPLETE" in result.output
 
 
-def test_bash_takes_the_script_and_completes_by_it() -> None:
+def test_bash_loads_the_script_and_completes_with_it() -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     script = (
         'eval "$(charseq completion bash)"; COMP_WORDS=(charseq train --cell mingr); COMP_CWORD=3; '

@@ -38,7 +38,7 @@ def declared_examples(path: str, command: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "charseq")
-def test_the_help_prints_every_example_whole_on_80_columns(charseq: Command, path: str) -> None:
+def test_the_help_prints_every_example_on_one_line_of_80_columns(charseq: Command, path: str) -> None:
     printed = printed_examples(charseq, path)
     assert printed
     assert set(printed) <= set(declared_examples(path, COMMANDS[path]))

@@ -86,7 +86,7 @@ def last_loss(network: Network, w: Weights, ids: Ids, at: int, push: Push) -> fl
     return -float(log_softmax(network.read_out(w, x[:, None]))[0, 0, ids[-1]])
 
 
-def test_plain_lines_name_every_step_and_what_is_read_there(charseq: Command) -> None:
+def test_plain_lines_name_every_step_and_its_input(charseq: Command) -> None:
     lines = charseq("inspect-gradients", "hihello", "--cells", "rnn").output.splitlines()
     assert lines[0] == "cell\tstep\tcharacter\tnorm"
     assert [line.split("\t")[:3] for line in lines[1:]] == [
@@ -112,7 +112,7 @@ def test_a_long_text_shares_columns(charseq: Command) -> None:
     assert max(map(len, result.output.splitlines())) <= 80
 
 
-def test_a_trained_model_is_followed_over_what_it_learned(charseq: Command) -> None:
+def test_a_trained_model_is_inspected_over_its_training_text(charseq: Command) -> None:
     end = charseq.train("--text", "hihello", "--cell", "lstm", "--hidden-size", "8")[-1]
     (record,) = charseq("inspect-gradients", "--model", "runs/0001-lstm", "--json").records
     assert (record["cell"], record["text"], len(record["norms"])) == ("lstm", "hihello", 6)

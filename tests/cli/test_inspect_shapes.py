@@ -87,7 +87,7 @@ def test_the_table_shows_what_is_read_at_each_step(charseq: Command) -> None:
         (["hello", "--hidden-size", "0"], "0", "range"),
     ],
 )
-def test_a_mistake_is_answered_with_the_value_and_the_remedy(
+def test_a_mistake_is_reported_with_the_value_and_the_remedy(
     charseq: Command, arguments: list[str], value: str, remedy: str
 ) -> None:
     result = charseq("inspect-shapes", *arguments)
@@ -181,7 +181,7 @@ def test_without_a_head_the_hidden_size_is_the_vocabularys(charseq: Command) -> 
     assert shapes["loss"] == []
 
 
-def test_a_trained_model_is_shown_over_what_it_learned(charseq: Command) -> None:
+def test_a_trained_model_is_shown_over_its_training_text(charseq: Command) -> None:
     end = charseq.train("--text", "hihello", "--cell", "lstm", "--hidden-size", "5")[-1]
     records = charseq("inspect-shapes", "--model", "runs/0001-lstm", "--values", "--json").records
     by_name = {record["name"]: record for record in records}
@@ -202,7 +202,7 @@ def test_beside_a_model_no_other_network_can_be_chosen(charseq: Command) -> None
     assert "--model cannot be combined with --hidden-size and --layers" in result.errors
 
 
-def test_a_big_tensor_is_summed_up_in_the_table_and_whole_in_json(charseq: Command) -> None:
+def test_a_big_tensor_is_summarized_in_the_table_and_complete_in_json(charseq: Command) -> None:
     arguments = ("inspect-shapes", "hello", "--hidden-size", "100", "--values", "--cell", "rnn")
     assert "500 values from " in charseq(*arguments, "--format", "table").output
     output = next(r for r in charseq(*arguments, "--json").records if r["name"] == "output")
@@ -239,7 +239,7 @@ def test_both_directions_have_weights_of_their_own_and_are_counted_twice(charseq
     assert "h after the first character" in told
 
 
-def test_what_a_residual_adds_is_said_as_it_is_computed(charseq: Command) -> None:
+def test_a_residual_connection_is_described_as_it_is_computed(charseq: Command) -> None:
     records = charseq(
         "inspect-shapes", "he", "--cell", "rnn", "--layers", "3", "--residual", "--layer-norm",
         "--hidden-size", "7", "--explain", "--values", "--json",
@@ -263,7 +263,7 @@ def test_what_a_residual_adds_is_said_as_it_is_computed(charseq: Command) -> Non
     np.testing.assert_allclose(held["normalized", 1], expected, atol=1e-5)
 
 
-def test_logits_stand_beneath_their_symbols_and_targets_beside_theirs(charseq: Command) -> None:
+def test_logits_are_below_their_symbols_and_targets_beside_theirs(charseq: Command) -> None:
     told = charseq("inspect-shapes", "a b", "--head", "linear", "--values", "--format", "table").output
     lines = [" ".join(line.split()) for line in told.splitlines()]
     assert "vocabulary of 3 symbols: 0 ␣ 1 a 2 b" in lines

@@ -174,7 +174,7 @@ TRAINING = [
 
 
 @pytest.mark.parametrize(("arguments", "value", "remedy"), OF_TRAIN.values(), ids=OF_TRAIN)
-def test_a_mistake_of_train_is_answered_in_three_lines_and_leaves_no_run(
+def test_a_mistake_of_train_is_reported_in_three_lines_and_leaves_no_run(
     charseq: Command, arguments: list[str], value: str, remedy: str
 ) -> None:
     result = charseq("train", *arguments)
@@ -188,7 +188,7 @@ def test_a_mistake_of_train_is_answered_in_three_lines_and_leaves_no_run(
 
 
 @pytest.mark.parametrize(("line", "status", "value", "remedy"), OTHERS.values(), ids=OTHERS)
-def test_a_mistake_is_answered_in_three_lines(
+def test_a_mistake_is_reported_in_three_lines(
     charseq: Command, line: str, status: int, value: str, remedy: str
 ) -> None:
     prepare()

@@ -18,7 +18,7 @@ def sums(charseq: Command) -> Command:
     return charseq
 
 
-def test_a_prompt_is_continued_to_the_end_of_what_was_learned(hihello: Command) -> None:
+def test_a_prompt_is_continued_to_the_end_of_the_memorized_text(hihello: Command) -> None:
     assert hihello("predict", "h").output == "hihello\n"
     assert hihello("predict", "hih").output == "hihello\n"
     assert hihello("predict", "hihello").output == "hihello\n"
@@ -50,7 +50,7 @@ def test_the_json_is_as_the_contract_has_it(hihello: Command) -> None:
         assert len(step["top"]) == 5
 
 
-def test_other_text_is_sampled_with_a_seed_that_is_told(sums: Command) -> None:
+def test_other_text_is_sampled_with_a_reported_seed(sums: Command) -> None:
     first = sums("predict")
     assert len(first.output) == 1 + 200 + 1
     assert first.output.startswith("0")
@@ -66,7 +66,7 @@ def test_samples_differ_and_greedy_ones_do_not(sums: Command) -> None:
     assert len(set(alike)) == 1
 
 
-def test_the_same_prompt_gives_the_same_text_whatever_stands_beside_it(sums: Command) -> None:
+def test_the_same_prompt_gives_the_same_text_whatever_the_other_prompts_are(sums: Command) -> None:
     alone = sums("predict", "7", "--json").records[0]["text"]
     assert sums("predict", "3+3", "7", "--json").records[1]["text"] == alone
 
@@ -75,7 +75,7 @@ def test_until_ends_at_a_string(sums: Command) -> None:
     assert sums("predict", "1", "--until", "=", "--temperature", "1").output.rstrip("\n").endswith("=")
 
 
-def test_an_unknown_character_is_named_with_code_point_and_place(hihello: Command) -> None:
+def test_an_unknown_character_is_named_with_code_point_and_position(hihello: Command) -> None:
     result = hihello("predict", "h", "hiz")
     assert result.status == 2
     assert result.output == ""
@@ -96,7 +96,7 @@ def test_a_run_that_diverged_is_not_the_newest_model(charseq: Command) -> None:
     assert charseq("predict").output == "abc\n"
 
 
-def test_in_a_pipe_nothing_is_said_of_a_model_that_has_learned(hihello: Command) -> None:
+def test_in_a_pipe_no_message_is_printed_about_a_trained_model(hihello: Command) -> None:
     assert hihello("predict").errors == ""
 
 
@@ -130,7 +130,7 @@ def test_a_model_is_named_by_option_or_environment(charseq: Command, monkeypatch
         (["predct"], "predct", "predict"),
     ],
 )
-def test_a_mistake_is_answered_with_the_value_and_the_remedy(
+def test_a_mistake_is_reported_with_the_value_and_the_remedy(
     charseq: Command, arguments: list[str], value: str, remedy: str
 ) -> None:
     Path("corpus.txt").write_text("It was the best of times. " * 50)

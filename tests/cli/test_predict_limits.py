@@ -25,13 +25,13 @@ def sums(charseq: Command) -> Command:
     return charseq
 
 
-def test_allowed_characters_are_all_that_is_written(sums: Command) -> None:
+def test_only_allowed_characters_are_generated(sums: Command) -> None:
     text = sums("predict", "1", "--allow", "13+", "--only-new", "--temperature", "2").output.rstrip("\n")
     assert len(text) == 200
     assert set(text) == set("13+")
 
 
-def test_a_pattern_is_matched_as_a_whole_by_what_is_added(sums: Command) -> None:
+def test_a_pattern_matches_the_entire_new_text(sums: Command) -> None:
     pattern = r"\d{1,3}\+\d{1,3}=\d+\n"
     records = sums("predict", "\n", "--pattern", pattern, "--samples", "20", "--json").records
     assert len({record["text"] for record in records}) == 20
@@ -60,7 +60,7 @@ def test_min_p_leaves_out_what_is_unlikely(sums: Command) -> None:
             assert len(step["top"]) == 13
 
 
-def test_a_beam_tells_the_likeliest_texts_and_how_likely_they_are(sums: Command) -> None:
+def test_a_beam_returns_the_most_probable_texts_and_their_probabilities(sums: Command) -> None:
     options = ["predict", "1", "--length", "6", "--json"]
     found = sums(*options, "--beam", "8", "--samples", "3").records
     assert len({record["text"] for record in found}) == 3
@@ -138,14 +138,14 @@ def test_json_lines_have_a_seed_and_a_length_of_their_own(sums: Command) -> None
         ("[" * 100_000, "is not JSON"),
     ],
 )
-def test_json_lines_that_are_wrong_are_told_by_number(hihello: Command, line: str, told: str) -> None:
+def test_invalid_json_lines_are_reported_by_number(hihello: Command, line: str, told: str) -> None:
     result = hihello("predict", "-", "--json-input", stdin=line.encode() + b"\n")
     assert (result.status, result.output) == (2, "")
     assert told in result.errors
     assert '{"prompt": "To be"' in result.errors
 
 
-def test_answers_before_a_json_line_that_is_wrong_are_given(hihello: Command) -> None:
+def test_json_lines_before_an_invalid_one_are_answered(hihello: Command) -> None:
     lines = b'{"prompt": "h"}\n{"prompt": "hi"}\n{\n{"prompt": "h"}\n'
     result = hihello("predict", "-", "--json-input", stdin=lines)
     assert result.output == "hihello\nhihello\n"
@@ -153,7 +153,7 @@ def test_answers_before_a_json_line_that_is_wrong_are_given(hihello: Command) ->
     assert "line 3 of the prompts is not JSON" in result.errors
 
 
-def test_very_many_samples_are_made_as_they_are_read(hihello: Command) -> None:
+def test_very_many_samples_are_generated_as_they_are_read(hihello: Command) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "charseq", "predict", "h", "--samples", "1000000000", "--temperature", "1"],
         stdout=subprocess.PIPE,
@@ -165,7 +165,7 @@ def test_very_many_samples_are_made_as_they_are_read(hihello: Command) -> None:
         assert process.wait(timeout=20) == 0
 
 
-def test_an_escape_that_is_none_is_an_error(hihello: Command) -> None:
+def test_an_invalid_escape_is_an_error(hihello: Command) -> None:
     result = hihello("predict", r"h\q", "--escapes")
     assert result.status == 2
     assert r"'\\q' in the prompt" in result.errors
@@ -204,7 +204,7 @@ def test_a_prompt_of_a_pipe_is_answered_before_the_next_one_comes(hihello: Comma
         assert process.wait(timeout=10) == 0
 
 
-def test_probabilities_stand_beneath_the_characters_where_there_is_no_colour(sums: Command) -> None:
+def test_without_color_probabilities_are_below_the_characters(sums: Command) -> None:
     result = sums("predict", "1+", "--length", "6", "--show-probabilities", "--allow", "123")
     legend, text, digits = result.output.splitlines()
     assert "0 certain" in legend
@@ -249,7 +249,7 @@ def test_interactive_requires_a_terminal(hihello: Command) -> None:
         (["--file", "none.txt", "--lines"], "'none.txt'", "check the path"),
     ],
 )
-def test_a_mistake_is_answered_with_the_value_and_the_remedy(
+def test_a_mistake_is_reported_with_the_value_and_the_remedy(
     hihello: Command, arguments: list[str], value: str, remedy: str
 ) -> None:
     result = hihello("predict", *arguments)

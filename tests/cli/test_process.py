@@ -93,7 +93,9 @@ def test_a_closed_pipe_ends_a_reader_quietly(charseq: Command, command: str) -> 
 @pytest.mark.parametrize(
     "command", ["--help", "train --help", "--version", "inspect-shapes ab --format table", "predict"]
 )
-def test_a_pipe_that_is_closed_from_the_start_ends_a_command_quietly(charseq: Command, command: str) -> None:
+def test_a_pipe_that_is_closed_from_the_start_ends_a_command_without_a_message(
+    charseq: Command, command: str
+) -> None:
     charseq.train("--text", "xyz", "--epochs", "1")
     reading, writing = os.pipe()
     os.close(reading)

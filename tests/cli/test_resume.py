@@ -12,7 +12,7 @@ from tests.support.command import Command
 CONFIGURED = ["--cell", "rnn", "--hidden-size", "5", "--learning-rate", "0.01"]
 
 
-def test_the_command_goes_on_with_the_newest_run_or_one_that_is_named(charseq: Command) -> None:
+def test_the_command_resumes_the_newest_run_or_a_named_one(charseq: Command) -> None:
     Path("text.txt").write_text("hihello")
     charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3", "--out", "other")
     charseq.train("--file", "text.txt", *CONFIGURED, "--epochs", "3")
@@ -56,7 +56,7 @@ def test_the_command_goes_on_with_the_newest_run_or_one_that_is_named(charseq: C
     ],
     ids=lambda value: str(value) if isinstance(value, list) else "",
 )
-def test_what_would_make_it_another_run_is_refused(
+def test_a_change_of_a_setting_that_a_run_depends_on_is_refused(
     charseq: Command, options: list[str], value: str, remedy: str
 ) -> None:
     charseq.train("--text", "hihello", *CONFIGURED, "--epochs", "3")
@@ -75,7 +75,7 @@ def test_the_same_options_may_be_given_again(charseq: Command) -> None:
     assert charseq.train(*given, "--epochs", "4", "--resume")[-1]["epochs"] == 4
 
 
-def test_a_text_from_standard_input_has_to_be_given_again(charseq: Command) -> None:
+def test_a_text_from_standard_input_must_be_passed_again_to_resume(charseq: Command) -> None:
     assert charseq("train", "--file", "-", *CONFIGURED, "--epochs", "3", stdin=b"hihello").status == 0
     result = charseq("train", "--resume", "--epochs", "5")
     assert result.status == 2
@@ -96,14 +96,14 @@ def test_a_text_that_has_moved_is_named(charseq: Command) -> None:
     assert "is not at 'b.txt'" in charseq("train", "--resume", "--epochs", "6").errors
 
 
-def test_without_a_run_there_is_nothing_to_go_on_with(charseq: Command) -> None:
+def test_without_a_run_there_is_nothing_to_resume(charseq: Command) -> None:
     for named in (["--resume"], ["--resume", "newest", "--json"]):
         result = charseq("train", *named)
         assert (result.status, "there is no trained model" in result.errors) == (2, True)
         assert "by --resume" in result.errors
 
 
-def test_a_run_that_is_under_way_is_not_gone_on_with(charseq: Command) -> None:
+def test_a_run_in_progress_cannot_be_resumed(charseq: Command) -> None:
     Path("mine").mkdir()
     lock = Lock(Path("mine"))
     result = charseq("train", "--resume", "mine")
@@ -111,7 +111,7 @@ def test_a_run_that_is_under_way_is_not_gone_on_with(charseq: Command) -> None:
     assert (result.status, f"process {os.getpid()}" in result.errors) == (1, True)
 
 
-def test_a_model_of_before_runs_could_go_on_is_refused_with_what_it_lacks(charseq: Command) -> None:
+def test_a_model_without_a_training_state_cannot_be_resumed(charseq: Command) -> None:
     charseq.train("--text", "hihello", *CONFIGURED, "--epochs", "3")
     path = Path("runs/0001-rnn/model.safetensors")
     write(path, read(path))

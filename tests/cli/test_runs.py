@@ -66,7 +66,7 @@ def test_a_model_is_shown_without_its_tensors_being_read(trained: Command) -> No
     assert record["parameters"] == sum(array.size for array in tensors.values())
 
 
-def test_the_newest_is_shown_or_what_the_environment_names(
+def test_the_newest_run_or_the_one_in_the_environment_is_shown(
     trained: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "cell\trnn" in trained("runs", "show").output.splitlines()
@@ -118,13 +118,13 @@ def test_hostile_text_is_shown_and_not_obeyed(charseq: Command) -> None:
         ((2**40).to_bytes(8, "little") + b"{}", "is not a charseq model"),
     ],
 )
-def test_what_is_no_model_is_told(charseq: Command, content: bytes, told: str) -> None:
+def test_a_file_that_is_not_a_model_is_reported(charseq: Command, content: bytes, told: str) -> None:
     Path("other").write_bytes(content)
     result = charseq("runs", "show", "other")
     assert result.status == 2
     assert told in result.errors
 
 
-def test_a_run_that_is_not_there_is_told(charseq: Command) -> None:
+def test_a_missing_run_is_reported(charseq: Command) -> None:
     assert charseq("runs", "show", "none").status == 2
     assert charseq("runs", "show").status == 2

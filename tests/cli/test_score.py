@@ -56,7 +56,7 @@ def test_the_json_is_as_the_contract_has_it(hihello: Command) -> None:
         ["--text", "hihello", "--head", "none", "--cell", "rnn", "--epochs", "20"],
     ],
 )
-def test_the_sum_over_a_text_is_the_loss_that_training_tells(charseq: Command, options: list[str]) -> None:
+def test_the_sum_over_a_text_is_the_loss_that_training_reports(charseq: Command, options: list[str]) -> None:
     end = charseq.train(*options)[-1]
     texts = [value for flag, value in pairwise(options) if flag == "--text"]
     records = charseq("score", *texts, "--json").records
@@ -65,7 +65,7 @@ def test_the_sum_over_a_text_is_the_loss_that_training_tells(charseq: Command, o
     assert nats / places == pytest.approx(end["loss"], abs=1e-5)
 
 
-def test_of_held_out_text_it_is_the_validation_loss(charseq: Command) -> None:
+def test_the_score_of_held_out_text_is_the_validation_loss(charseq: Command) -> None:
     text = "".join(f"{i} squared is {i * i}.\n" for i in range(200))
     Path("squares.txt").write_text(text)
     options = ["--epochs", "2", "--hidden-size", "24", "--patience", "0", "--validation-split", "tail"]
@@ -75,7 +75,7 @@ def test_of_held_out_text_it_is_the_validation_loss(charseq: Command) -> None:
     assert record["nats_per_character"] == pytest.approx(end["validation_loss"], abs=1e-5)
 
 
-def test_of_held_out_lines_it_is_the_validation_loss(names: Command) -> None:
+def test_the_score_of_held_out_lines_is_the_validation_loss(names: Command) -> None:
     (end,) = (
         json.loads(line) for line in Path("runs/0001-rnn-norm/log.ndjson").read_text().splitlines()[-1:]
     )
@@ -108,7 +108,7 @@ def test_the_line_of_a_character_is_that_of_the_text(hihello: Command) -> None:
     assert [line.split("\t")[:2] for line in lines] == [["3", "o"], ["3", "l"], ["1", "i"]]
 
 
-def test_a_byte_that_is_no_character_is_told_as_a_byte(charseq: Command) -> None:
+def test_a_byte_that_is_not_a_character_is_shown_as_a_byte(charseq: Command) -> None:
     charseq.train("--text", "가가", "--unit", "byte", "--epochs", "3")
     _, *lines = charseq("score", "a가"[1:], "--per-character").output.splitlines()
     assert [line.split("\t")[1] for line in lines] == [r"\xb0", r"\x80"]
@@ -189,7 +189,7 @@ def test_a_replaced_character_counts_as_the_least_likely_one(hihello: Command) -
     assert output.splitlines()[1] == "\ufffdhih\ufffd"
 
 
-def test_a_line_tells_its_number(hihello: Command) -> None:
+def test_a_line_has_its_number(hihello: Command) -> None:
     output = hihello("score", "-", "--lines", "--sort", "surprising", stdin=b"hi\n\nhello\nhohoho\n").output
     assert {tuple(line.split("\t")[4:]) for line in output.splitlines()[1:]} == {
         ("1", "hi"), ("3", "hello"), ("4", "hohoho")
@@ -229,7 +229,7 @@ def test_a_text_of_one_character_has_no_measure(hihello: Command) -> None:
     assert record["per_character"] == []
 
 
-def test_without_colour_digits_and_what_is_likelier_stand_beneath(hihello: Command) -> None:
+def test_without_color_digits_and_a_more_probable_character_are_below(hihello: Command) -> None:
     legend, text, digits, instead, sentence = hihello(
         "score", "hilloo", "--format", "table"
     ).output.splitlines()
@@ -242,7 +242,7 @@ def test_without_colour_digits_and_what_is_likelier_stand_beneath(hihello: Comma
     assert sentence.startswith("5 characters: ")
 
 
-def test_of_lines_the_bits_stand_before_each(names: Command) -> None:
+def test_the_bits_of_each_line_come_before_it(names: Command) -> None:
     _, first, *_ = names("score", "kana", "--format", "table").output.splitlines()
     bits, text = first.split()
     assert text == "kana⏎"
@@ -281,7 +281,7 @@ def test_a_file_without_a_line_to_score_is_reported(hihello: Command, content: b
         (["score", "--model", "none", "h"], "'none'", "charseq runs"),
     ],
 )
-def test_a_mistake_is_answered_with_the_value_and_the_remedy(
+def test_a_mistake_is_reported_with_the_value_and_the_remedy(
     hihello: Command, arguments: list[str], value: str, remedy: str
 ) -> None:
     Path("here.txt").write_text("hihello")

@@ -45,7 +45,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_the_clock_stands_still_from_a_stop_until_it_is_continued(clock: list[float]) -> None:
+def test_the_clock_is_paused_from_a_stop_until_the_process_continues(clock: list[float]) -> None:
     heartbeat(clock[0])
     clock[0] += 0.1
     pause_clock()
@@ -100,7 +100,7 @@ def test_a_late_heartbeat_is_no_stop(clock: list[float]) -> None:
     assert stops() == 0
 
 
-def test_without_a_watcher_the_clock_never_stands_still(clock: list[float]) -> None:
+def test_without_a_watcher_the_clock_is_never_paused(clock: list[float]) -> None:
     heartbeat(clock[0])
     stop_heartbeats()
     before = running_time()

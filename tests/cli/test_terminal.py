@@ -42,7 +42,7 @@ def on_a_terminal(
     return status, sent, screen
 
 
-def test_on_a_terminal_the_table_stands_with_colours_and_the_cursor_comes_back() -> None:
+def test_on_a_terminal_the_table_has_colors_and_the_cursor_is_restored() -> None:
     command = "train --text hihello --cell lstm --hidden-size 5 --learning-rate 0.1 --epochs 50"
     status, sent, screen = on_a_terminal(*command.split())
     shown = [line.rstrip() for line in screen.display]
@@ -56,7 +56,7 @@ def test_on_a_terminal_the_table_stands_with_colours_and_the_cursor_comes_back()
     assert sent.rindex(b"\x1b[?25h") > sent.rindex(b"\x1b[?25l")
 
 
-def test_on_a_terminal_the_model_that_was_taken_is_told(charseq: Command) -> None:
+def test_on_a_terminal_the_loaded_model_is_named(charseq: Command) -> None:
     charseq.train("--text", "xyz")
     shown = [line.rstrip() for line in on_a_terminal("predict")[2].display]
     assert shown[:2] == ["runs/0001-gru/model.safetensors", "xyz"]
@@ -204,7 +204,7 @@ def test_on_a_terminal_a_score_is_a_text_in_colours(charseq: Command) -> None:
 
 
 @pytest.mark.parametrize("command", ["inspect-shapes -", "train --epochs 1 --file -"])
-def test_on_a_terminal_whoever_is_to_type_is_told_so(command: str) -> None:
+def test_on_a_terminal_a_prompt_asks_for_input(command: str) -> None:
     status, sent, _ = on_a_terminal(*command.split(), typed=b"hello\n\x04")
     assert status == 0
     assert b"reading standard input until Ctrl-D" in sent

@@ -84,7 +84,7 @@ def test_a_longer_file_is_read_in_windows_with_a_validation_split(charseq: Comma
     assert charseq("predict", "--length", "20", "--only-new").output.strip("\n")
 
 
-def test_plain_lines_are_what_a_pipe_gets(charseq: Command) -> None:
+def test_a_pipe_gets_plain_lines(charseq: Command) -> None:
     result = charseq("train", "--text", "hihello", *FEW)
     header, *rows = result.output.splitlines()
     assert header.split("\t") == ["epoch", "loss", "accuracy", "prediction", "target"]
@@ -173,7 +173,7 @@ def test_lines_make_a_model_that_begins_and_ends_lines(charseq: Command) -> None
     assert set(made) <= {"ada", "alan", "grace"}
 
 
-def test_the_largest_window_and_batch_take_no_more_room_than_the_text(charseq: Command) -> None:
+def test_the_largest_window_and_batch_use_no_more_memory_than_the_text(charseq: Command) -> None:
     largest = ("--sequence-length", "1000000000", "--batch-size", "1000000000")
     assert charseq.train("--text", "hihello", *largest, *FEW)[-1]["epochs"] == 2
     charseq.train("--text", "hihello", *largest, "--stride", "1000000000", *FEW)

@@ -39,7 +39,7 @@ def told(charseq: Command, *options: str) -> list[dict[str, Any]]:
     ],
     ids=" ".join,
 )
-def test_a_large_file_is_learned_as_in_memory(
+def test_a_large_file_trains_the_same_model_as_text_in_memory(
     charseq: Command, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     in_memory = told(charseq, *options)
@@ -57,7 +57,7 @@ def test_overlapping_windows_are_not_for_large_text(
     assert "--stride" in result.errors
 
 
-def test_a_large_file_that_is_not_utf_8_is_told_with_the_offset(
+def test_a_large_file_that_is_not_utf_8_is_reported_with_the_offset(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1000)

@@ -222,7 +222,7 @@ LIES: dict[str, tuple[str, Path_, Any]] = {
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_what_does_not_fit_is_refused_when_the_file_is_read(lie: tuple[str, Path_, Any]) -> None:
+def test_a_tensor_that_does_not_fit_is_refused_when_the_file_is_read(lie: tuple[str, Path_, Any]) -> None:
     edited(*lie)
     for careful in (read, read_state, describe):
         with pytest.raises(ModelFileError):

@@ -20,7 +20,7 @@ def test_there_are_files_of_every_format() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_of_any_format_is_what_it_was(charseq: Command, path: Path) -> None:
+def test_a_file_of_an_earlier_format_is_read_as_before(charseq: Command, path: Path) -> None:
     model = read(path)
     assert describe(path, verify=True).format == int(path.stem[0])
     if path.stem.endswith("string"):
@@ -34,7 +34,7 @@ def test_a_file_of_any_format_is_what_it_was(charseq: Command, path: Path) -> No
         assert (made.status, len(made.output.splitlines())) == (0, 2)
 
 
-def test_what_an_older_format_lacks_is_said(charseq: Command) -> None:
+def test_a_message_names_what_an_older_format_lacks(charseq: Command) -> None:
     Path("old").mkdir()
     shutil.copy(FOLDER / "1-string.safetensors", "old/model.safetensors")
     result = charseq("train", "--resume", "old", "--epochs", "999")
@@ -48,7 +48,7 @@ def test_a_run_of_the_format_before_is_refused_with_its_reason(charseq: Command)
     assert (result.status, "split its text in another way" in result.errors) == (2, True)
 
 
-def test_a_run_of_this_format_goes_on(charseq: Command) -> None:
+def test_a_run_of_this_format_is_resumed(charseq: Command) -> None:
     Path("left").mkdir()
     shutil.copy(FOLDER / f"{FORMAT}-string.safetensors", "left/model.safetensors")
     epochs = json.loads(charseq("runs", "show", "left", "--json").output)["settings"]["epochs"] + 3

@@ -82,7 +82,7 @@ def test_other_tools_can_open_it() -> None:
     assert set(safetensors.load_file(PATH)) == set(lstm_model().arrays)
 
 
-def test_every_truncation_is_found_and_told_in_our_own_words() -> None:
+def test_every_truncation_is_detected_and_reported_with_a_message_of_charseq() -> None:
     write(PATH, lstm_model())
     data = PATH.read_bytes()
     ours = {"is not a charseq model, or a damaged one", "is damaged: its tensors are not whole"}
@@ -94,7 +94,7 @@ def test_every_truncation_is_found_and_told_in_our_own_words() -> None:
 
 
 @pytest.mark.parametrize("bits", [1, pytest.param(8, marks=pytest.mark.long)])
-def test_a_flipped_bit_of_any_byte_is_found(bits: int) -> None:
+def test_a_flipped_bit_of_any_byte_is_detected(bits: int) -> None:
     write(PATH, lstm_model())
     data = bytearray(PATH.read_bytes())
     for place in range(len(data)):
@@ -106,7 +106,7 @@ def test_a_flipped_bit_of_any_byte_is_found(bits: int) -> None:
             data[place] ^= 1 << bit
 
 
-def test_of_what_a_run_goes_on_from_every_flipped_bit_is_found_or_not_read() -> None:
+def test_every_flipped_bit_of_a_training_state_is_detected_or_not_read() -> None:
     kept: dict[str, npt.NDArray[Any]] = {
         "weights.0": np.arange(3, dtype=np.float32),
         "generator": np.arange(9, dtype=np.uint8),
@@ -138,7 +138,7 @@ def test_of_what_a_run_goes_on_from_every_flipped_bit_is_found_or_not_read() -> 
 
 @given(st.binary(max_size=300))
 @settings(max_examples=300)
-def test_arbitrary_bytes_are_refused_in_our_own_words(data: bytes) -> None:
+def test_arbitrary_bytes_are_refused_with_a_message_of_charseq(data: bytes) -> None:
     for content in (data, len(data).to_bytes(8, "little") + data):
         PATH.write_bytes(content)
         with pytest.raises(ModelFileError):
@@ -161,7 +161,7 @@ def test_pickles_and_archives_are_refused_and_never_executed() -> None:
 
 
 @pytest.mark.parametrize("lie", FORGERIES.values(), ids=FORGERIES)
-def test_a_file_that_lies_is_refused(lie: Any) -> None:
+def test_a_forged_file_is_refused(lie: Any) -> None:
     write_forged(lie)
     with pytest.raises(ModelFileError):
         read(PATH)
@@ -174,19 +174,19 @@ def test_a_description_that_is_no_object_is_refused() -> None:
             read(PATH)
 
 
-def test_the_files_of_the_lies_are_otherwise_right() -> None:
+def test_a_forged_file_without_a_change_is_valid() -> None:
     write_forged(lambda d, h: None)
     assert read(PATH).memorized == ("헬로",)
 
 
-def test_a_newer_format_is_refused_with_what_it_needs() -> None:
+def test_a_newer_format_is_refused_and_names_the_version_that_reads_it() -> None:
     write_forged(lambda d, h: d.update(format=4, charseq="7.0"))
     with pytest.raises(ModelFileError, match="has format 4") as caught:
         read(PATH)
     assert "charseq 7.0" in caught.value.hint
 
 
-def test_a_name_that_stands_twice_is_refused() -> None:
+def test_a_duplicate_name_is_refused() -> None:
     write(PATH, lstm_model())
     data = PATH.read_bytes()
     size = int.from_bytes(data[:8], "little")
@@ -197,7 +197,7 @@ def test_a_name_that_stands_twice_is_refused() -> None:
         read(PATH)
 
 
-def test_a_header_that_is_none_of_a_model_is_refused_as_such() -> None:
+def test_a_header_of_another_kind_of_file_is_refused() -> None:
     headers: list[Any] = [[], 5, {"__metadata__": {"charseq": 5}}, {"__metadata__": {"charseq": None}}, {}]
     for header in headers:
         text = json.dumps(header).encode()

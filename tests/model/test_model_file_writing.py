@@ -54,7 +54,7 @@ def test_the_file_has_the_mode_that_the_umask_gives() -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "folder", "fifo"])
-def test_what_is_not_a_regular_file_is_never_replaced(kind: str) -> None:
+def test_only_a_regular_file_is_replaced(kind: str) -> None:
     target = Path("elsewhere")
     target.write_bytes(b"precious")
     if kind == "link":
@@ -69,7 +69,7 @@ def test_what_is_not_a_regular_file_is_never_replaced(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "fifo"])
-def test_what_is_not_a_file_is_not_read(kind: str) -> None:
+def test_only_a_file_is_read(kind: str) -> None:
     if kind == "folder":
         PATH.mkdir()
     if kind == "fifo":
@@ -78,7 +78,7 @@ def test_what_is_not_a_file_is_not_read(kind: str) -> None:
         read(PATH)
 
 
-def test_float32_is_what_is_kept() -> None:
+def test_weights_are_saved_as_float32() -> None:
     assert all(array.dtype == np.float32 for array in lstm_model().arrays.values())
 
 

@@ -65,7 +65,7 @@ def test_tied_weights_are_one_matrix() -> None:
 
 
 @pytest.mark.parametrize("cell", [name for name, cell in CELLS.items() if cell.learned_start])
-def test_a_learned_first_state_is_where_every_row_begins(cell: str) -> None:
+def test_every_row_starts_from_the_learned_initial_state(cell: str) -> None:
     network = network_of(cell, layers=2, initial_state="learned")
     arrays = network.draw(SeededDraw(0))
     assert not any(a.any() for n, a in arrays.items() if ".start." in n)
@@ -94,7 +94,7 @@ def test_a_learned_first_state_is_where_every_row_begins(cell: str) -> None:
         ({"cell_name": "gur"}, "'gur'", "did you mean gru?"),
     ],
 )
-def test_what_does_not_fit_together_is_told_with_what_would(
+def test_incompatible_options_are_reported_with_compatible_ones(
     plan: dict[str, Any], said: str, remedy: str
 ) -> None:
     with pytest.raises(UsageError) as caught:

@@ -107,7 +107,7 @@ def test_several_symbols_at_once_are_read_as_one_by_one_to_the_bit(cell: str, in
 @every_cell
 @in_c_or_not
 @pytest.mark.parametrize("embedding_size", [0, 13])
-def test_a_row_is_the_same_to_the_bit_whatever_stands_beside_it(
+def test_a_row_is_bit_identical_whatever_the_other_rows_are(
     cell: str, in_c: bool, embedding_size: int
 ) -> None:
     plan, weights = network(cell, layers=2, embedding_size=embedding_size, layer_norm=True)

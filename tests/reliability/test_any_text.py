@@ -50,7 +50,7 @@ def test_the_frequencies_are_estimated_from_all_other_symbols(lines: bool) -> No
     assert (characters, distinct) == (7 if lines else 10, len(counts))
 
 
-def test_a_sound_run_fails_no_check() -> None:
+def test_an_intact_run_passes_every_check() -> None:
     assert checks(row([RUN, RUN], [RUN, RUN])) == []
 
 
@@ -64,7 +64,7 @@ def test_a_sound_run_fails_no_check() -> None:
         ({"seconds": 7.1}, "time"),
     ],
 )
-def test_a_run_that_is_not_sound_fails_its_check(change: dict[str, object], check: str) -> None:
+def test_a_damaged_run_fails_its_check(change: dict[str, object], check: str) -> None:
     assert checks(row([replace(RUN, **change)], [])) == [check]  # type: ignore[arg-type]
 
 

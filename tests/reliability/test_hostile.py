@@ -132,7 +132,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux counts it")
-def test_a_file_that_lies_takes_no_memory_to_refuse() -> None:
+def test_a_forged_file_is_refused_without_using_memory() -> None:
     names = []
     for number, lie in enumerate(FORGERIES.values()):
         write_forged(lie)
@@ -161,7 +161,7 @@ def test_a_file_that_lies_takes_no_memory_to_refuse() -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_run_that_diverges_leaves_no_number_that_is_none(charseq: Command, cell: str) -> None:
+def test_a_run_that_diverges_saves_no_nan(charseq: Command, cell: str) -> None:
     common = ["--text", "hihello", "--cell", cell, "--hidden-size", "6", "--layers", "2", "--json"]
     result = charseq("train", *common, "--learning-rate", "1e30", "--optimizer", "sgd")
     end = result.records[-1]
@@ -194,7 +194,7 @@ def test_weights_that_are_no_numbers_are_met_by_the_next_update(charseq: Command
 
 @pytest.mark.parametrize("kind", ["link", "folder", "fifo", "a link to a folder"])
 @pytest.mark.parametrize("name", ["model.safetensors", "log.ndjson"])
-def test_what_is_no_file_is_never_written_to(charseq: Command, kind: str, name: str) -> None:
+def test_only_a_regular_file_is_written_to(charseq: Command, kind: str, name: str) -> None:
     elsewhere = Path("elsewhere")
     make: dict[str, Callable[[Path], object]] = {
         "link": lambda path: path.symlink_to(elsewhere.resolve()),
@@ -222,7 +222,7 @@ def test_a_lock_is_never_a_link(charseq: Command) -> None:
     assert Path("precious").read_text() == "precious"
 
 
-def test_a_file_that_shrinks_while_it_is_read_is_an_error_of_ours(
+def test_a_file_that_shrinks_while_it_is_read_raises_a_charseq_error(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1000)

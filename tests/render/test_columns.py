@@ -87,7 +87,7 @@ def test_wide_characters_are_measured_in_columns() -> None:
     st.integers(20, 60),
 )
 @example([["aaaa", " aaaaaaaaaa", "a"]], 20)
-def test_every_word_is_whole_at_any_width(rows: list[list[str]], width: int) -> None:
+def test_no_word_is_split_at_any_width(rows: list[list[str]], width: int) -> None:
     lines = shown(["n", "text", "last"], rows, width, droppable=["last"], foldable=["text"])
     words = {word for line in lines for word in line.split()}
     assert {word for row in rows for word in (*row[0].split(), *row[1].split())} <= words
@@ -101,7 +101,7 @@ def test_items_are_joined_in_lines_that_break_between_them() -> None:
 
 
 @pytest.mark.parametrize("name", [LONG, f"0012-compare/{LONG}", f"0012-{'long' * 20}"])
-def test_the_list_of_runs_keeps_every_name_whole(charseq: Command, name: str) -> None:
+def test_the_list_of_runs_never_splits_a_name(charseq: Command, name: str) -> None:
     write_run("0001-lstm")
     write_run(name, status="diverged", validation_loss=None)
     lines = charseq("runs", "--format", "table").output.splitlines()
@@ -128,7 +128,7 @@ def test_a_model_is_described_without_a_broken_name_or_hash(charseq: Command) ->
         assert sum(text in line for line in lines) == 1, text
 
 
-def test_the_configuration_keeps_options_values_and_sources_whole(charseq: Command) -> None:
+def test_the_configuration_never_splits_options_values_and_sources(charseq: Command) -> None:
     file = Path("a-folder-with-a-long-name", "and-another-one", "charseq-configuration.toml")
     file.parent.mkdir(parents=True)
     vocabulary = "words " * 30

@@ -147,7 +147,7 @@ def test_a_last_drawing_after_a_stop_erases_nothing(
     assert output.getvalue().endswith(SHOWN)
 
 
-def test_continued_without_a_stop_it_goes_on_in_place(screen: LiveScreen, output: io.StringIO) -> None:
+def test_continued_without_a_stop_it_draws_on_the_same_lines(screen: LiveScreen, output: io.StringIO) -> None:
     screen.draw("before")
     screen.redraw()
     screen.draw("after")

@@ -49,7 +49,7 @@ def test_a_narrow_screen_leaves_the_ids_out_and_cuts_the_prediction() -> None:
     assert max(map(len, shown.splitlines())) <= 40
 
 
-def test_a_screen_of_20_columns_shows_the_last_prediction_whole() -> None:
+def test_a_screen_of_20_columns_shows_the_last_prediction_in_full() -> None:
     letters = tuple("abcdefghijkl")
     start = replace(START, symbols=letters, vocabulary_size=12)
     _, *lines = screen_of(start, epoch(1, [*range(12)], [*range(12)], letters), width=20).splitlines()

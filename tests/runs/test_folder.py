@@ -35,7 +35,7 @@ def test_the_next_number_is_past_the_highest_whatever_is_missing() -> None:
     assert make("gru") == Path("runs/0042-gru")
 
 
-def test_the_newest_run_with_a_model_is_taken() -> None:
+def test_the_newest_run_with_a_model_is_selected() -> None:
     make("lstm")
     newest = make("gru")
     make("rnn", trained=False)
@@ -65,7 +65,7 @@ def test_a_folder_without_a_model_is_named() -> None:
         model_path(".")
 
 
-def test_without_a_trained_model_the_message_tells_how_to_get_one() -> None:
+def test_without_a_trained_model_the_message_says_how_to_train_one() -> None:
     with pytest.raises(ModelFileError) as caught:
         model_path(None)
     assert "charseq train" in caught.value.hint
@@ -110,7 +110,7 @@ def test_a_folder_that_was_removed_is_made_again() -> None:
     run.close()
 
 
-def test_a_folder_that_cannot_be_made_again_is_named() -> None:
+def test_a_folder_that_cannot_be_created_again_is_named() -> None:
     run = new_run("gru")
     shutil.rmtree("runs")
     Path("runs").write_bytes(b"")
@@ -181,7 +181,7 @@ def test_a_record_that_cannot_be_written_stops_nothing(monkeypatch: pytest.Monke
     assert [make("lstm"), make("gru")] == [Path("runs/0001-lstm"), Path("runs/0002-gru")]
 
 
-def test_runs_that_are_made_and_removed_at_once_get_different_numbers() -> None:
+def test_runs_that_are_created_and_removed_concurrently_get_different_numbers() -> None:
     def make_some(cell: str) -> list[str]:
         made = [make(cell, trained=False) for _ in range(10)]
         for folder in made[::2]:
@@ -216,7 +216,7 @@ def test_a_run_that_ended_before_it_saved_says_so() -> None:
     assert "charseq train" in caught.value.hint
 
 
-def test_a_number_that_another_cell_takes_at_the_same_moment_is_left_to_it(
+def test_two_runs_created_at_the_same_moment_get_different_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plain = Path.mkdir

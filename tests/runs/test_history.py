@@ -15,7 +15,7 @@ def logged(*lines: str) -> Summary:
     return summary(RUN)
 
 
-def test_a_run_is_what_its_training_told(charseq: Command) -> None:
+def test_a_run_in_the_list_agrees_with_the_events_of_its_training(charseq: Command) -> None:
     start, *_, end = charseq.train(
         "--text", "hihello", "--epochs", "4", "--hidden-size", "7", "--layers", "2"
     )
@@ -28,7 +28,7 @@ def test_a_run_is_what_its_training_told(charseq: Command) -> None:
     assert found.changed > 1.7e9
 
 
-def test_a_run_without_an_end_is_unfinished_and_tells_its_last_epoch() -> None:
+def test_a_run_without_an_end_is_unfinished_and_shows_its_last_epoch() -> None:
     start = json.dumps({"event": "start", "cell": "lstm", "hidden_size": 3})
     epoch = json.dumps({"event": "epoch", "epoch": 7, "loss": 2, "accuracy": 0.5})
     found = logged(start, epoch)
@@ -50,7 +50,7 @@ def test_a_run_without_an_end_is_unfinished_and_tells_its_last_epoch() -> None:
     ],
     ids=["nothing", "a line of nothing", "no JSON", "deep", "other types"],
 )
-def test_a_log_that_is_none_tells_nothing(lines: list[str]) -> None:
+def test_a_file_that_is_not_a_log_is_ignored(lines: list[str]) -> None:
     found = logged(*lines)
     assert [found.cell, found.hidden_size, found.epochs, found.loss] == [None] * 4
     assert found.status == "unfinished"

@@ -30,7 +30,7 @@ def before_locking(monkeypatch: pytest.MonkeyPatch) -> DoBefore:
     return prepare
 
 
-def test_a_lock_whose_file_has_just_been_removed_is_made_again(before_locking: DoBefore) -> None:
+def test_a_lock_whose_file_was_just_removed_is_created_again(before_locking: DoBefore) -> None:
     before_locking(Path(lock.NAME).unlink)
     mine = Lock(HERE)
     assert holder(HERE) == f"process {os.getpid()}"

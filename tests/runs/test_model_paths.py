@@ -59,7 +59,7 @@ def test_a_later_run_is_newer_than_a_comparison() -> None:
     assert of_comparison(model_path(None), None) == 0
 
 
-def test_a_comparison_without_a_sound_model_is_passed_over() -> None:
+def test_a_comparison_without_a_valid_model_is_skipped() -> None:
     earlier = ended(None)
     comparison = new_comparison()
     ended(comparison, status="diverged", epoch=0)
@@ -86,7 +86,7 @@ def test_a_comparison_without_any_model_is_named() -> None:
         model_path(str(comparison))
 
 
-def test_a_log_that_lies_ranks_last(tmp_path: Path) -> None:
+def test_a_run_with_a_forged_log_ranks_last(tmp_path: Path) -> None:
     comparison = new_comparison()
     liar, honest = ended(comparison), ended(comparison, loss=5.0, accuracy=0.1)
     (liar / "log.ndjson").write_text(json.dumps({"event": "end", "status": 3, "loss": "small"}))

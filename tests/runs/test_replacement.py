@@ -37,7 +37,7 @@ def end_of(events: "list[Event]") -> End:
     return events[-1]
 
 
-def test_a_run_that_is_interrupted_before_it_has_learned_leaves_the_earlier_one_as_it_was() -> None:
+def test_a_run_that_is_interrupted_before_its_first_save_leaves_the_earlier_one_unchanged() -> None:
     before = contents()
     end = end_of(list(api.train("goodbye", out="keep", force=True, stop=after(1))))
     assert (end.status, end.model) == ("interrupted", None)

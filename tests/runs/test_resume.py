@@ -42,7 +42,7 @@ def planned(kind: str, optimizer: str, dropout: float) -> Any:
         for dropout in (0.0, 0.5)
     ],
 )
-def test_stopped_after_any_update_the_run_goes_on_as_if_it_had_not_been(
+def test_a_run_stopped_after_any_update_and_resumed_equals_an_uninterrupted_one(
     kind: str, optimizer: str, dropout: float
 ) -> None:
     texts, plan = CASES[kind]
@@ -63,7 +63,7 @@ def test_stopped_after_any_update_the_run_goes_on_as_if_it_had_not_been(
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_goes_on_from_its_carried_state(cell: str, dropout: float) -> None:
+def test_every_cell_resumes_from_its_carried_state(cell: str, dropout: float) -> None:
     texts, plan = CASES["a stream"]
     plan = {"hidden_size": 5, "layers": 2, "cell": cell, "dropout": dropout, **plan}
     train_run(texts, stop=never_stop, **plan)
@@ -75,7 +75,7 @@ def test_every_cell_goes_on_from_its_carried_state(cell: str, dropout: float) ->
         assert run_files() == expected, steps
 
 
-def test_a_run_that_recovers_and_reports_goes_on_as_if_it_had_not_been_stopped(
+def test_a_resumed_run_with_recoveries_and_reports_equals_an_uninterrupted_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("charseq.training.loop.POSITIONS_BETWEEN_REPORTS", 40)
@@ -119,7 +119,7 @@ def test_more_epochs_at_a_constant_rate_are_those_of_a_longer_run() -> None:
     assert log[0]["epochs"] == 5
 
 
-def test_patience_and_what_was_best_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_and_the_best_model_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charseq.training.evaluation.FEWEST_HELD_OUT", 5)
     plan: dict[str, Any] = {
         "cell": "gru",
@@ -178,7 +178,7 @@ def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
     assert run_files() == before
 
 
-def test_what_a_run_needs_to_go_on_is_not_read_to_predict() -> None:
+def test_the_training_state_is_not_read_to_predict() -> None:
     train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
     model, data = read(MODEL), bytearray(MODEL.read_bytes())
     place = bytes(data).rfind(load_run(MODEL).state.tensors["optimizer.0.0"].tobytes())
@@ -189,7 +189,7 @@ def test_what_a_run_needs_to_go_on_is_not_read_to_predict() -> None:
         load_run(MODEL)
 
 
-def test_from_python_a_run_is_stopped_and_gone_on_with() -> None:
+def test_from_python_a_run_is_stopped_and_resumed() -> None:
     plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9, "learning_rate": 0.01}
     whole = list(api.train("hihello", out="whole", **plan))
     assert isinstance(whole[-1], End)
@@ -219,7 +219,7 @@ def test_the_same_training_is_the_same_bytes_twenty_times(kind: str) -> None:
     assert len(found) == 1
 
 
-def test_strings_are_kept_unless_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strings_are_saved_unless_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
     plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5, "epochs": 9}
     list(api.train("hihello", out="out", stop=stop_after(3), **plan))
     assert load_run(MODEL).source.texts == ("hihello",)

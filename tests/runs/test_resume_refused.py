@@ -13,7 +13,7 @@ from charseq.runs.resume import load_run
 from tests.support.runs import CASES, MODEL, OUT, never_stop, resume_run, run_files, stop_after, train_run
 
 
-def test_a_run_that_has_diverged_cannot_go_on() -> None:
+def test_a_run_that_has_diverged_cannot_be_resumed() -> None:
     train_run(("hihello",), stop=never_stop, cell="gru", learning_rate=1e30, epochs=9)
     with pytest.raises(ModelFileError, match="no run that could go on"):
         load_run(MODEL)
@@ -28,7 +28,7 @@ def test_another_text_is_refused(text: str) -> None:
     assert run_files() == before
 
 
-def test_a_log_that_is_damaged_or_gone_is_begun_again() -> None:
+def test_a_damaged_or_missing_log_is_started_again() -> None:
     texts, plan = CASES["strings"]
     for damaged in (b"", b"{half"):
         train_run(texts, stop=stop_after(4), cell="gru", **plan)
@@ -53,7 +53,7 @@ def test_a_log_that_is_damaged_or_gone_is_begun_again() -> None:
     ],
     ids=str,
 )
-def test_a_place_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_training_state_is_refused(wrong: dict[str, Any]) -> None:
     train_run(("hihello",), stop=stop_after(3), cell="gru", epochs=9)
     left = load_run(MODEL)
     write(MODEL, left.model, replace(left.state, progress={**left.state.progress, **wrong}))

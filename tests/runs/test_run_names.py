@@ -107,7 +107,7 @@ def test_a_file_loses_the_last_line_end_that_a_model_does_not_know(
     assert charseq(command, "--file", "h.txt", *model).output == charseq(command, "hihello", *model).output
 
 
-def test_without_a_model_a_file_keeps_its_last_line_end(charseq: Command) -> None:
+def test_without_a_model_the_last_line_end_of_a_file_remains(charseq: Command) -> None:
     Path("h.txt").write_text("hi\n")
     assert charseq("inspect-shapes", "--file", "h.txt", "--json").records[0]["shape"] == [1, 3, 3]
 

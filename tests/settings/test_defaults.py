@@ -105,7 +105,7 @@ def test_the_network_grows_with_the_available_time_and_its_learning_rate_shrinks
     assert long_text(1_000_000, time_limit=300.0, layers=1).residual is False
 
 
-def test_the_network_grows_with_the_text_but_not_beyond_what_time_allows() -> None:
+def test_the_network_grows_with_the_text_within_the_time_limit() -> None:
     sizes = [long_text(n, time_limit=60.0) for n in (20_000, 200_000, 1_000_000, 10_000_000)]
     assert recurrent_weights(sizes[0]) < recurrent_weights(sizes[1])
     assert recurrent_weights(sizes[2]) == recurrent_weights(sizes[3])

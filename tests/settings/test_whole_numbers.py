@@ -32,7 +32,7 @@ def test_a_table_sums_many_ids_up_as_whole_numbers(charseq: Command) -> None:
     assert targets.rstrip().endswith("180 ids from 0 to 2")
 
 
-def test_values_that_are_no_ids_keep_four_decimals(charseq: Command) -> None:
+def test_values_other_than_ids_have_four_decimals(charseq: Command) -> None:
     output = charseq("inspect-shapes", "hello", "--head", "linear", "--values").output
     (losses,) = [line.split("\t")[-1] for line in output.splitlines() if line.startswith("losses\t")]
     assert all(type(number) is float and number == round(number, 4) for number in ids_of(losses)[0])

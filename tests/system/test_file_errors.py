@@ -69,9 +69,7 @@ CALLS = [(os, "write"), (os, "ftruncate")]
 
 @each_error
 @pytest.mark.parametrize(("owner", "name"), CALLS, ids=["write", "ftruncate"])
-def test_a_lock_that_cannot_be_written_is_not_left(
-    refuse: Refuse, owner: Any, name: str, number: int
-) -> None:
+def test_a_lock_that_cannot_be_written_is_removed(refuse: Refuse, owner: Any, name: str, number: int) -> None:
     refuse(owner, name, number)
     with pytest.raises(OSError, match=os.strerror(number)):
         Lock(Path())
@@ -80,7 +78,7 @@ def test_a_lock_that_cannot_be_written_is_not_left(
 
 @each_error
 @pytest.mark.parametrize(("owner", "name"), CALLS, ids=["write", "ftruncate"])
-def test_a_run_that_cannot_be_locked_is_neither_made_nor_resumed(
+def test_a_run_that_cannot_be_locked_is_neither_created_nor_resumed(
     refuse: Refuse, owner: Any, name: str, number: int
 ) -> None:
     list(api.train("hihello", out="kept", **TINY))
@@ -133,7 +131,7 @@ def test_a_file_that_cannot_be_replaced_is_untouched(refuse: Refuse, name: str, 
 
 
 @each_error
-def test_a_run_whose_log_cannot_be_begun_leaves_no_folder(refuse: Refuse, number: int) -> None:
+def test_a_run_whose_log_cannot_be_created_leaves_no_folder(refuse: Refuse, number: int) -> None:
     refuse(os, "fsync", number)
     with pytest.raises(CharseqError) as caught:
         list(api.train("hihello", out="out", **TINY))
@@ -217,7 +215,7 @@ def test_every_command_reports_standard_input_that_cannot_be_read(
 
 
 @each_error
-def test_standard_input_that_cannot_be_kept_names_the_temporary_folder(refuse: Refuse, number: int) -> None:
+def test_standard_input_that_cannot_be_stored_names_the_temporary_folder(refuse: Refuse, number: int) -> None:
     refuse(tempfile.SpooledTemporaryFile, "write", number)
     opened = TextSource(files=("-",)).opened(io.BytesIO(b"hihello"))
     with pytest.raises(CharseqError, match="cannot save standard input") as caught, opened:

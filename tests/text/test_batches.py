@@ -17,7 +17,7 @@ def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() 
     assert batch.positions == 4
 
 
-def test_a_long_text_is_cut_into_rows_that_go_on_from_window_to_window() -> None:
+def test_a_long_text_is_cut_into_rows_that_continue_from_window_to_window() -> None:
     batches = list(Windows([np.arange(25)], batch_size=2, sequence_length=6))
     assert [batch.fresh.tolist() for batch in batches] == [[True, True], [False, False]]
     assert batches[0].inputs.tolist() == [[0, 1, 2, 3, 4, 5], [12, 13, 14, 15, 16, 17]]
@@ -116,7 +116,7 @@ def test_buckets_hold_little_padding_and_come_in_another_order_every_epoch() -> 
     assert again == first
 
 
-def test_an_epoch_goes_on_after_any_of_its_batches() -> None:
+def test_an_epoch_can_be_resumed_after_any_of_its_batches() -> None:
     lines = lines_with(np.random.default_rng(0).integers(1, 12, 40).tolist())
     streams = [np.arange(50), np.arange(7), np.arange(23)]
     for some in (Buckets(lines, 3, 4, seed=1), Windows(streams, 4, 6), Windows(streams, 2, 5)):

@@ -44,7 +44,9 @@ def size(request: pytest.FixtureRequest) -> None:
 @pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("lines", [(), ("--lines",)])
 @pytest.mark.parametrize("unit", ["character", "grapheme"])
-def test_no_mark_of_any_source_is_learned(charseq: Command, lines: tuple[str, ...], unit: str) -> None:
+def test_no_byte_order_mark_of_any_source_is_trained_on(
+    charseq: Command, lines: tuple[str, ...], unit: str
+) -> None:
     for name in ("one.txt", "two.txt"):
         Path(name).write_bytes(MARK + LISTED)
     Path("none.txt").write_bytes(LISTED)

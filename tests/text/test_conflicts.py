@@ -72,7 +72,7 @@ def test_training_warns_of_a_conflict_and_ends_at_the_highest_accuracy(tmp_path:
     assert "90.0% of characters correct, the highest possible accuracy" in outcome(end)
 
 
-def test_a_network_without_recurrence_cannot_tell_one_h_from_another(tmp_path: Path) -> None:
+def test_a_network_without_recurrence_cannot_distinguish_one_h_from_another(tmp_path: Path) -> None:
     start, _, end = train(tmp_path, "hihello", cell="none")
     assert start.conflict == {"context": "h", "following": ["i", "e"], "count": 2}
     assert end.accuracy == start.highest_accuracy == 4 / 6

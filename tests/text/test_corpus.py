@@ -58,7 +58,7 @@ def test_any_bytes_can_be_read_where_the_unit_is_the_byte(data: bytes) -> None:
 
 
 @given(st.binary(max_size=40))
-def test_what_is_not_utf_8_is_told_with_the_offset_that_the_whole_has(data: bytes) -> None:
+def test_text_that_is_not_utf_8_is_reported_with_its_offset_in_the_file(data: bytes) -> None:
     def outcome(text: Callable[[], str]) -> str:
         try:
             return text()
@@ -79,7 +79,7 @@ def test_a_source_that_fails_is_named() -> None:
 
 
 @given(st.binary(max_size=40))
-def test_arbitrary_bytes_are_text_or_told_with_their_offset(data: bytes) -> None:
+def test_arbitrary_bytes_are_text_or_reported_with_their_offset(data: bytes) -> None:
     assert decode_utf8(data, "it", "byte").encode("utf-8", "surrogateescape") == data
     try:
         whole = decode_utf8(data, "it", "character")

@@ -128,7 +128,7 @@ def as_bytes(text: str) -> bytes:
 @example(kind="byte", prompt=r"a\ud800", unknown="skip", form="plain", way="argument", escapes=True)
 @example(kind="byte", prompt=r"a\ud800", unknown="skip", form="plain", way="-", escapes=True)
 @quickly
-def test_any_prompt_is_continued_or_refused_in_words(
+def test_any_prompt_is_continued_or_refused_with_a_message(
     kind: str, prompt: str, unknown: str, form: str, way: str, escapes: bool
 ) -> None:
     Path("prompt.txt").write_bytes(as_bytes(prompt))
@@ -151,7 +151,9 @@ def test_any_prompt_is_continued_or_refused_in_words(
 )
 @example("byte", [r'{"prompt": "a\ud800"}'], "skip")
 @quickly
-def test_any_json_input_is_answered_or_refused_in_words(kind: str, lines: list[str], unknown: str) -> None:
+def test_any_json_input_is_answered_or_refused_with_a_message(
+    kind: str, lines: list[str], unknown: str
+) -> None:
     options = ["--json-input", "--model", kind, "--unknown", unknown, "--length", "2"]
     require_words(charseq("predict", "-", *options, stdin=as_bytes("\n".join(lines))))
 
@@ -161,7 +163,7 @@ def test_any_json_input_is_answered_or_refused_in_words(kind: str, lines: list[s
     kind=st.sampled_from(KINDS), option=st.sampled_from(["--until", "--allow", "--pattern"]), value=strings
 )
 @quickly
-def test_any_bound_is_heeded_or_refused_in_words(kind: str, option: str, value: str) -> None:
+def test_any_limit_is_respected_or_refused_with_a_message(kind: str, option: str, value: str) -> None:
     require_words(charseq("predict", "a", "--model", kind, "--length", "2", f"{option}={value}"))
 
 
@@ -174,7 +176,7 @@ def test_any_bound_is_heeded_or_refused_in_words(kind: str, option: str, value: 
     form=st.sampled_from(["plain", "json", "table"]),
 )
 @quickly
-def test_any_text_is_scored_or_refused_in_words(
+def test_any_text_is_scored_or_refused_with_a_message(
     kind: str, text: str, unknown: str, way: str, form: str
 ) -> None:
     Path("text.txt").write_bytes(as_bytes(text))
@@ -191,7 +193,7 @@ def test_any_text_is_scored_or_refused_in_words(
     lines=st.booleans(),
 )
 @settings(quickly, max_examples=30)
-def test_any_text_is_learned_and_looked_into_or_refused_in_words(
+def test_any_text_is_trained_on_and_inspected_or_refused_with_a_message(
     command: str, unit: str, text: str, extra: str, lines: bool
 ) -> None:
     options = ["--text", text, "--vocabulary", extra, "--unit", unit, "--hidden-size", "2"]
@@ -206,7 +208,7 @@ def test_any_text_is_learned_and_looked_into_or_refused_in_words(
 )
 @quickly
 @in_process
-def test_any_string_from_python_is_taken_or_refused_in_words(kind: str, text: str) -> None:
+def test_any_string_from_python_is_used_or_refused_with_a_message(kind: str, text: str) -> None:
     model = api.load(kind)
     calls: list[Any] = [
         lambda: model.predict(text, length=2),
@@ -252,7 +254,7 @@ def test_any_keys_are_typed_or_unknown(kind: str, keys: list[str]) -> None:
         (r"a\ud800", "unpaired surrogate, U+D800, at character 2"),
     ],
 )
-def test_an_escape_that_is_none_is_named(prompt: str, said: str) -> None:
+def test_an_invalid_escape_is_named(prompt: str, said: str) -> None:
     result = charseq("predict", "--escapes", "--model", "byte", prompt)
     assert result.status == 2
     assert said in result.errors

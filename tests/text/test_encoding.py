@@ -79,7 +79,7 @@ def test_large_text_with_nothing_to_learn_is_an_error() -> None:
         encoded(large("\n\n", lines=True))
 
 
-def test_a_temporary_folder_without_room_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("there is no /dev/full")

@@ -20,7 +20,7 @@ def test_a_list_of_lines_is_recognized(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", RUNNING)
-def test_running_text_is_not_taken_for_a_list(kind: str) -> None:
+def test_running_text_is_not_recognized_as_a_list(kind: str) -> None:
     assert not any(resembles_list(Corpus((RUNNING[kind](random.Random(seed)),))) for seed in SEEDS)
 
 

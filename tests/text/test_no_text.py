@@ -42,9 +42,7 @@ def test_empty_standard_input_is_named(charseq: Command, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["inspect-shapes", "inspect-gradients"])
-def test_an_argument_that_stands_for_empty_standard_input_is_no_missing_text(
-    charseq: Command, command: str
-) -> None:
+def test_a_dash_with_empty_standard_input_is_not_a_missing_text(charseq: Command, command: str) -> None:
     result = charseq(command, "-")
     assert result.status == 2
     assert result.errors.startswith("charseq: standard input is empty\n")

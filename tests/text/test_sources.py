@@ -27,7 +27,7 @@ def test_standard_input_is_a_dash_and_is_read_once() -> None:
         read("-", "-", stdin=b"abc")
 
 
-def test_every_line_is_a_sequence_without_its_end_and_empty_ones_are_none() -> None:
+def test_every_line_is_a_sequence_without_its_end_and_empty_lines_are_skipped() -> None:
     assert read("-", stdin=b"ada\r\ngrace\n\nalan", lines=True) == ("ada", "grace", "alan")
 
 
@@ -58,7 +58,7 @@ def test_a_file_that_cannot_be_read_is_named(name: str, message: str) -> None:
     assert caught.value.message == message
 
 
-def test_a_name_with_a_nul_is_an_error_of_ours() -> None:
+def test_a_name_with_a_nul_raises_a_charseq_error() -> None:
     with pytest.raises(TextError):
         read("a\0b")
 
@@ -69,7 +69,7 @@ def any_size(
     return TextSource(("first",), files, lines).opened(io.BytesIO(stdin))
 
 
-def test_little_text_is_held_in_memory() -> None:
+def test_a_short_text_stays_in_memory() -> None:
     Path("a.txt").write_text("second")
     with any_size("a.txt", "-", stdin=b"third") as corpus:
         assert corpus == Corpus(("first", "second", "third"))
@@ -83,7 +83,7 @@ def test_much_text_is_read_a_piece_at_a_time_also_from_a_pipe() -> None:
         assert "".join(corpus.chunks()) == "firstsecond" + "x" * MAX_BYTES_IN_MEMORY
 
 
-def test_what_can_be_read_only_once_is_kept() -> None:
+def test_a_source_that_can_be_read_only_once_is_stored() -> None:
     os.mkfifo("pipe")
     writer = threading.Thread(target=Path("pipe").write_bytes, args=[b"abc"])
     writer.start()

@@ -148,7 +148,7 @@ def draws(count: int) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["in memory", "in pieces"])
-def test_every_tiny_text_is_prepared_or_refused_in_words(
+def test_every_tiny_text_is_prepared_or_refused_with_a_message(
     large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
@@ -167,7 +167,7 @@ def test_every_tiny_text_is_prepared_or_refused_in_words(
         pytest.param(True, 1_000, marks=pytest.mark.long),
     ],
 )
-def test_tiny_texts_train_or_are_refused_in_words(
+def test_tiny_texts_train_or_are_refused_with_a_message(
     large: bool, count: int, saved: list[Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
@@ -177,7 +177,7 @@ def test_tiny_texts_train_or_are_refused_in_words(
 
 
 @pytest.mark.long
-def test_tiny_texts_given_in_every_way_train_or_are_refused_in_words(saved: list[Model]) -> None:
+def test_tiny_texts_from_any_source_train_or_are_refused_with_a_message(saved: list[Model]) -> None:
     every = itertools.product(WAYS, TEXTS, ways_of_reading())
     for way, text, reading in itertools.islice(every, 0, None, 11):
         trained(*given(way, text, **reading), {"epochs": 1, "hidden_size": 3}, saved)

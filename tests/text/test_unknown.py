@@ -78,7 +78,7 @@ def test_an_interactive_session_names_the_option(trained: Any) -> None:
     assert hint.endswith(UNKNOWN_OPTION)
 
 
-def test_python_is_told_of_its_own_argument(trained: Any) -> None:
+def test_a_message_for_python_names_its_argument(trained: Any) -> None:
     trained("hihello")
     model = library.load()
     for call in (model.predict, model.score):
@@ -136,26 +136,26 @@ def test_no_form_is_named_where_none_makes_a_character_known(text: str) -> None:
 
 
 @pytest.mark.parametrize("unit", ["character", "grapheme", "byte"])
-def test_the_form_is_found_for_every_unit(unit: Any) -> None:
+def test_the_normal_form_is_detected_for_every_unit(unit: Any) -> None:
     vocabulary = Vocabulary.of(["café 한국"], unit=unit)
     with pytest.raises(UnknownCharacter) as caught:
         vocabulary.encode(decomposed("a é 한국"))
     assert caught.value.hint.startswith(NFC)
 
 
-def test_python_is_told_of_the_normal_form(trained: Any) -> None:
+def test_a_message_for_python_names_the_normal_form(trained: Any) -> None:
     trained("café")
     with pytest.raises(UnknownCharacter) as caught:
         library.load().predict(decomposed("é"))
     assert caught.value.hint == f'{NFC}, or train with normalize="nfc"'
 
 
-def test_inspecting_is_told_of_the_normal_form(trained: Any) -> None:
+def test_a_message_of_inspecting_names_the_normal_form(trained: Any) -> None:
     hint = refused(trained("café"), "inspect-shapes", decomposed("é"), "--model", "runs/0001-gru")
     assert hint == f"{MODEL}: {NFC}, or train with --normalize nfc"
 
 
-def test_the_cause_is_found_fast_in_a_long_text() -> None:
+def test_the_conflict_is_found_quickly_in_a_long_text() -> None:
     vocabulary = Vocabulary.of(["a é"])
     with pytest.raises(UnknownCharacter) as caught:
         vocabulary.encode("a" * 10_000_000 + decomposed("é"))

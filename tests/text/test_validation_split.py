@@ -46,7 +46,7 @@ def test_the_tail_is_the_end_of_all_text() -> None:
 
 
 @pytest.mark.parametrize("how", ["spread", "tail"])
-def test_nothing_is_held_out_by_a_fraction_of_0(how: str) -> None:
+def test_a_fraction_of_0_holds_nothing_out(how: str) -> None:
     training, validation, _ = split_of(["abc"], 0.0, how)
     assert (training, validation) == (["abc"], [])
 
@@ -122,7 +122,7 @@ def test_an_outlier_is_trained_on_unless_long_lines_are_ordinary() -> None:
     )
 
 
-def test_of_two_lines_one_is_held_out() -> None:
+def test_one_of_two_lines_is_held_out() -> None:
     assert split_of(["ada", "grace"], lines=True)[:2] == (["grace"], ["ada"])
 
 
@@ -140,7 +140,7 @@ def test_very_many_lines_are_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -
 
 
 @given(st.integers(60, 5000), st.floats(0.05, 0.5), st.integers(0, 5))
-def test_pieces_of_running_text_are_spread_and_kept_apart_by_a_gap(
+def test_pieces_of_running_text_are_spread_and_separated_by_a_gap(
     length: int, fraction: float, seed: int
 ) -> None:
     text = np.arange(length)
@@ -162,7 +162,7 @@ def test_pieces_of_running_text_are_spread_and_kept_apart_by_a_gap(
     assert not near & set(training)
 
 
-def test_of_several_files_a_tenth_of_the_text_is_held_out_wherever_the_book_is() -> None:
+def test_a_tenth_of_several_files_is_held_out_in_any_order_of_files() -> None:
     draw = random.Random(0)
     notes = ["".join(draw.choices("abcd ", k=900)) for _ in range(11)]
     book = "".join(draw.choices("efgh ", k=120_000))
@@ -173,7 +173,7 @@ def test_of_several_files_a_tenth_of_the_text_is_held_out_wherever_the_book_is()
         assert len(validation) > 10
 
 
-def test_of_equal_files_equal_pieces_are_held_out() -> None:
+def test_equal_pieces_of_equal_files_are_held_out() -> None:
     text = "".join(random.Random(0).choices("abcdefgh", k=5000))
     training, validation, _ = split_of([text, "z" * 3000, text])
     assert not any(piece in side for piece in validation if "z" not in piece for side in training)
@@ -208,7 +208,7 @@ def test_lines_of_another_kind_at_the_end_are_reported_for_the_tail_only() -> No
     assert split_of(lines, how="spread", lines=True)[2].shift(30) is None
 
 
-def test_of_two_lines_the_tail_is_the_last_and_of_one_there_is_none() -> None:
+def test_the_tail_of_two_lines_is_the_last_and_one_line_has_none() -> None:
     assert split_of(["ab", "cd"], how="tail", lines=True)[:2] == (["ab"], ["cd"])
     assert split_of(["ab"], how="tail", lines=True)[:2] == (["ab"], [])
 
@@ -219,7 +219,7 @@ def test_long_lines_that_are_a_small_share_of_the_held_out_text_may_be_held_out(
     assert any(validation & set(long_lines) for validation in drawn)
 
 
-def test_a_long_line_of_exactly_the_fraction_is_held_out_whole() -> None:
+def test_a_long_line_of_exactly_the_fraction_is_held_out_entirely() -> None:
     long_lines = ["a" * 2047, "b" * 2047]
     training, validation, _ = split_of(long_lines, 0.5, lines=True)
     assert sorted(training + validation) == long_lines
@@ -261,7 +261,7 @@ def test_pieces_are_drawn_from_all_symbols_of_different_texts(monkeypatch: pytes
     assert lengths == [800]
 
 
-def test_a_relative_entropy_is_corrected_for_what_few_symbols_show_by_chance() -> None:
+def test_a_relative_entropy_is_corrected_for_the_bias_of_few_symbols() -> None:
     log_p = np.log([0.5, 0.4, 0.1])
     assert _relative_entropy(np.array([50, 40, 10]), log_p) == pytest.approx(-2 / 200)
     assert _relative_entropy(np.array([200, 0, 0]), log_p) == pytest.approx(np.log(2))

@@ -95,14 +95,14 @@ def test_ids_in_an_array_are_decoded_as_those_in_a_list(text: str, unit: str) ->
     assert vocabulary.decode(ids) == vocabulary.decode(ids.tolist()) == text
 
 
-def test_normalization_is_applied_to_what_is_learned_and_to_what_is_asked() -> None:
+def test_normalization_is_applied_to_training_texts_and_to_prompts() -> None:
     vocabulary = Vocabulary.of(["\u1112\u1161\u11ab"], normalization="nfc")
     assert vocabulary.symbols == ("한",)
     assert vocabulary.encode("\u1112\u1161\u11ab").tolist() == [0]
 
 
 @pytest.mark.parametrize("unit", ["character", "grapheme"])
-def test_an_unknown_character_is_named_with_its_code_point_and_place(unit: str) -> None:
+def test_an_unknown_character_is_named_with_its_code_point_and_position(unit: str) -> None:
     vocabulary = Vocabulary.of(["hihello"], unit=unit)  # type: ignore[arg-type]
     with pytest.raises(UnknownCharacter) as caught:
         vocabulary.encode("heé")
@@ -111,7 +111,7 @@ def test_an_unknown_character_is_named_with_its_code_point_and_place(unit: str) 
     assert "ehilo" in caught.value.hint
 
 
-def test_an_unknown_character_past_the_last_symbol_is_found_too() -> None:
+def test_an_unknown_character_past_the_last_symbol_is_also_detected() -> None:
     with pytest.raises(UnknownCharacter, match="U\\+1F600"):
         Vocabulary.of(["ab"]).encode("a😀")
 

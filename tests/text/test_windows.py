@@ -71,7 +71,7 @@ def test_prediction_slides_the_window_as_training_does(tmp_path: Path, cell: str
         np.testing.assert_allclose(reader.read(np.array([symbol]))[0], logits, atol=1e-6)
 
 
-def test_prompts_of_unequal_length_slide_side_by_side(tmp_path: Path) -> None:
+def test_prompts_of_unequal_length_are_read_in_one_batch(tmp_path: Path) -> None:
     model = trained(tmp_path, sequence_length=4, stride=2)
     ids = model.vocabulary.encode(SENTENCE).tolist()
     starts = [1, 3, 4, 5, 9]

@@ -89,7 +89,7 @@ def due_after(best: BestModel, clock: list[float], *pauses: float) -> list[bool]
     return due
 
 
-def test_saving_takes_at_most_a_fiftieth_of_the_time(
+def test_saving_uses_at_most_a_fiftieth_of_the_time(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     best = best_of(by_validation=False, save_every=0.0)

@@ -22,7 +22,7 @@ def data_of(corpus: AnyCorpus, **given: Any) -> TrainingData:
     return TrainingData(corpus, vocabulary, choose_settings(corpus, len(vocabulary), given))
 
 
-def test_text_too_large_for_memory_is_learned_as_the_same_text_in_memory() -> None:
+def test_text_too_large_for_memory_trains_the_same_model_as_text_in_memory() -> None:
     small = events_of(LONG, cell="gru", epochs=1, hidden_size=8)
     vocabulary = Vocabulary.of([LONG])
     large = LargeCorpus((ByteSource("it", io.BytesIO(LONG.encode())),))

@@ -61,7 +61,7 @@ def test_outputs_final_state_and_gradients_equal_those_of_the_step(
 
 @every_fused_cell
 @devices
-def test_two_pieces_give_the_same_as_the_whole(cell: Cell, device: str) -> None:
+def test_two_pieces_give_the_same_result_as_one(cell: Cell, device: str) -> None:
     run = FAST[cell.name]
     w, xs, state = inputs_for(cell, "carried", device)
     hs, final = run(cell, TORCH, w, xs, state)

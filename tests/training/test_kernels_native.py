@@ -94,7 +94,7 @@ def test_outputs_final_state_and_gradients_equal_those_of_the_step(
 
 @every_cell
 @pytest.mark.usefixtures("build")
-def test_two_pieces_give_the_same_bits_as_the_whole(cell: Cell) -> None:
+def test_two_pieces_give_the_same_bits_as_one(cell: Cell) -> None:
     w, ids, state = inputs_for(cell, ODD, "carried", torch.float32)
     whole, first, second = (OneHot(TORCH, part, w["W_x"], ODD["I"]) for part in (ids, ids[:, :2], ids[:, 2:]))
     hs, final = kernels.unroll(cell, TORCH, w, whole, state)

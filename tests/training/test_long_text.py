@@ -20,7 +20,7 @@ from charseq.training.learner import Learner
 from tests.support.training import LONG, ended, epochs, events_of, learner_of, model
 
 
-def test_a_longer_text_is_learned_in_windows_with_a_validation_loss() -> None:
+def test_a_longer_text_is_trained_on_in_windows_with_a_validation_loss() -> None:
     events = events_of(LONG, cell="gru", epochs=4, hidden_size=24)
     losses = [event.validation_loss for event in epochs(events)]
     assert all(loss is not None for loss in losses)
@@ -58,7 +58,7 @@ def test_the_validation_loss_is_that_of_the_held_out_tail(cell: str, plan: dict[
     )
 
 
-def test_an_average_of_the_weights_is_what_is_measured_and_kept() -> None:
+def test_the_average_of_the_weights_is_evaluated_and_saved() -> None:
     plain = ended(events_of(LONG, cell="gru", epochs=2, hidden_size=16))
     last = model().arrays["layers.0.W_h"]
     events = events_of(LONG, cell="gru", epochs=2, hidden_size=16, average=0.99)
@@ -81,7 +81,7 @@ def test_an_average_of_the_weights_is_what_is_measured_and_kept() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here")
 @pytest.mark.parametrize("cell", CELLS)
-def test_on_a_gpu_bfloat16_learns_what_float32_learns(cell: str) -> None:
+def test_on_a_gpu_bfloat16_reaches_the_loss_of_float32(cell: str) -> None:
     losses = [
         ended(events_of(LONG, cell=cell, epochs=2, hidden_size=16, device="cuda", precision=precision)).loss
         for precision in ("float32", "bfloat16")
@@ -130,7 +130,7 @@ def test_patience_ends_a_run_that_gets_no_better() -> None:
     assert len(epochs(events)) < 60
 
 
-def test_a_time_limit_ends_the_run_and_reports_what_was_learned() -> None:
+def test_a_time_limit_ends_the_run_and_reports_its_last_loss() -> None:
     started = time.monotonic()
     events = events_of(LONG, cell="gru", time_limit=0.7, patience=0)
     assert 0.6 < time.monotonic() - started < 30
@@ -161,7 +161,7 @@ class Clock:
 
 
 @pytest.mark.parametrize("limit", [20, 29, 31, 37])
-def test_a_time_limit_leaves_the_time_that_measuring_took(
+def test_a_time_limit_reserves_the_time_of_the_last_evaluation(
     monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     Clock(monkeypatch, measuring=5)
@@ -169,7 +169,7 @@ def test_a_time_limit_leaves_the_time_that_measuring_took(
     assert limit - 5 <= end.seconds <= limit
 
 
-def test_a_time_limit_in_the_first_epoch_leaves_the_time_that_measuring_should_take(
+def test_a_time_limit_in_the_first_epoch_reserves_the_expected_time_of_the_evaluation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Clock(monkeypatch, measuring=182 / 16 / 3)
@@ -193,7 +193,7 @@ def test_lines_learn_where_they_begin_and_end() -> None:
     assert isinstance(events[0], Start)
 
 
-def test_a_stop_within_the_first_epoch_of_a_long_text_keeps_what_was_learned_so_far() -> None:
+def test_a_stop_within_the_first_epoch_of_a_long_text_saves_the_model() -> None:
     asked = iter([False] * 9)
     events = events_of(
         LONG, cell="gru", epochs=5, batch_size=1, sequence_length=16, stop=lambda: next(asked, True)

@@ -26,14 +26,14 @@ from tests.support.training import ended, epochs, events_of, greedily, model
 @pytest.mark.parametrize(
     "text", ["hihello", "대한민국 만세 대한독립", "aaaaaaab", "ab", "aa", "\x1b[2J[red]\n\t"]
 )
-def test_a_short_string_is_learned_whole_and_predicted_from_its_first_character(cell: str, text: str) -> None:
+def test_a_short_string_is_memorized_and_predicted_from_its_first_character(cell: str, text: str) -> None:
     events = events_of(text, cell=cell)
     assert ended(events).accuracy == 1
     assert epochs(events)[-1].prediction == epochs(events)[-1].target == text[1:]
     assert greedily(text[0]) == text
 
 
-def test_several_strings_of_unequal_length_are_learned_together() -> None:
+def test_several_strings_of_unequal_length_are_memorized_together() -> None:
     texts = ("hihello", "yes", "nonono")
     events = events_of(*texts, cell="lstm")
     assert epochs(events)[-1].prediction == [text[1:] for text in texts]
@@ -41,7 +41,7 @@ def test_several_strings_of_unequal_length_are_learned_together() -> None:
     assert [greedily(text[0]) for text in texts] == list(texts)
 
 
-def test_the_lessons_run_starts_near_1_7_and_spells_ihello_within_about_ten_epochs() -> None:
+def test_the_example_of_the_lesson_starts_near_1_7_and_predicts_ihello_within_about_ten_epochs() -> None:
     first_right = []
     for seed in range(15):
         shown = epochs(
@@ -77,14 +77,14 @@ def test_the_loss_of_an_epoch_is_that_of_the_model_after_it() -> None:
     assert epochs(events)[kept.epoch - 1].loss == kept.loss
 
 
-def test_the_best_epoch_is_kept() -> None:
+def test_the_best_epoch_is_saved() -> None:
     events = events_of("mississippi", cell="rnn", learning_rate=0.5, schedule="constant", epochs=40)
     best = min(epochs(events), key=lambda event: (-event.accuracy, event.loss))
     assert ended(events).epoch == best.epoch
     assert model().training["epoch"] == best.epoch
 
 
-def test_of_equal_epochs_the_first_is_kept() -> None:
+def test_the_first_of_equal_epochs_is_saved() -> None:
     events = events_of("hihello", cell="gru", optimizer="sgd", learning_rate=1e-30, epochs=3)
     assert len({(event.accuracy, event.loss) for event in epochs(events)}) == 1
     assert ended(events).epoch == 1
@@ -101,7 +101,7 @@ def test_the_same_command_gives_the_same_bytes(options: dict[str, Any]) -> None:
     assert Path("out/model.safetensors").read_bytes() not in contents
 
 
-def test_the_lessons_sentence_is_spelled_by_its_windows_joined() -> None:
+def test_the_sentence_of_the_lesson_is_predicted_by_its_joined_windows() -> None:
     sentence = "Those who would build a ship should first of all learn to long for the wide and endless sea."
     events = events_of(sentence, cell="lstm", layers=2, sequence_length=10, stride=1)
     assert ended(events).accuracy == 1
@@ -110,7 +110,7 @@ def test_the_lessons_sentence_is_spelled_by_its_windows_joined() -> None:
     assert (events[0].settings.batch_size, events[0].settings.sequence_length) == (len(sentence), 10)
 
 
-def test_a_stride_longer_than_a_window_would_leave_places_out_and_is_refused() -> None:
+def test_a_stride_longer_than_a_window_is_refused() -> None:
     with pytest.raises(UsageError, match="--stride 11"):
         events_of("hihello" * 5, sequence_length=10, stride=11)
 
@@ -120,7 +120,7 @@ def test_bfloat16_is_refused_where_it_would_be_slower() -> None:
         events_of("ab", device="cpu", precision="bfloat16")
 
 
-def test_a_learning_rate_beyond_all_reason_diverges_and_keeps_the_last_finite_model() -> None:
+def test_a_huge_learning_rate_diverges_and_saves_the_last_finite_model() -> None:
     for cell in CELLS:
         events = events_of("hihello", cell=cell, learning_rate=1e30, epochs=50)
         assert ended(events).status == "diverged"
@@ -147,7 +147,7 @@ def test_a_run_whose_folder_is_removed_is_saved_all_the_same() -> None:
     assert model("runs/0001-gru").memorized == ("ab",)
 
 
-def test_the_log_holds_every_event_but_what_the_clock_says() -> None:
+def test_the_log_has_every_event_without_times() -> None:
     events = events_of("hihello", cell="rnn", epochs=3)
     lines = [json.loads(line) for line in Path("out/log.ndjson").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "epoch", "end"]
@@ -155,7 +155,7 @@ def test_the_log_holds_every_event_but_what_the_clock_says() -> None:
     assert lines[-1]["loss"] == ended(events).loss
 
 
-def test_a_gpu_that_is_not_here_is_an_error_that_says_what_is() -> None:
+def test_a_missing_gpu_is_an_error_that_lists_the_devices() -> None:
     missing = torch.cuda.device_count() + 3
     with pytest.raises(UsageError, match=f"--device cuda:{missing}"):
         events_of("ab", device=f"cuda:{missing}")
@@ -183,7 +183,7 @@ def test_a_run_that_cannot_be_written_fails_before_it_trains() -> None:
         next(events)
 
 
-def test_settings_that_were_chosen_stand_in_the_model() -> None:
+def test_the_model_has_the_chosen_settings() -> None:
     events_of("hihello", cell="lstm", epochs=2)
     corpus = Corpus(("hihello",))
     settings = replace(choose_settings(corpus, 5, {"cell": "lstm", "epochs": 2}))

@@ -10,7 +10,7 @@ def test_the_lessons_example() -> None:
     assert loss.item() == pytest.approx(0.596759, abs=1e-6)
 
 
-def test_a_place_of_weight_0_costs_nothing_whatever_stands_there() -> None:
+def test_a_position_of_weight_0_adds_no_loss_whatever_its_target() -> None:
     logits = torch.tensor([[[0.2, 0.7], [0.6, 0.2]], [[9.0, -9.0], [5.0, 5.0]]])
     weights = torch.tensor([[1.0, 1.0], [0.0, 0.0]])
     both = sequence_loss(logits, torch.ones(2, 2, dtype=torch.long), weights)

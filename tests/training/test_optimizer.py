@@ -66,7 +66,7 @@ def test_with_a_warm_up_any_schedule_rises_in_a_straight_line_first(schedule: An
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_weight_decay_takes_its_part_whatever_the_gradient(name: str) -> None:
+def test_weight_decay_is_independent_of_the_gradient(name: str) -> None:
     parameter = torch.ones(3, dtype=torch.float64)
     OPTIMIZERS[name]([parameter], 0.5).update([torch.zeros(3, dtype=torch.float64)], 0.1)  # type: ignore[index]
     torch.testing.assert_close(parameter, torch.full((3,), 0.95, dtype=torch.float64))

@@ -30,7 +30,7 @@ def test_a_long_epoch_is_reported_on_from_within() -> None:
 
 
 @pytest.mark.usefixtures("reports")
-def test_what_a_report_measured_is_kept_if_it_is_the_best() -> None:
+def test_the_model_of_a_report_is_saved_if_it_is_the_best() -> None:
     events = events_of(LONG, cell="gru", epochs=30, hidden_size=64, learning_rate=0.03, dropout=0, seed=1)
     told = [event for event in events if isinstance(event, Epoch)]
     best = min(told, key=lambda event: event.selection_loss or 9)
@@ -40,7 +40,7 @@ def test_what_a_report_measured_is_kept_if_it_is_the_best() -> None:
     assert end.last_passes == told[-1].passes
 
 
-def test_an_epoch_of_longer_text_tells_what_the_network_writes() -> None:
+def test_an_epoch_of_longer_text_has_a_sample() -> None:
     first, *_, last = epochs(events_of(LONG, cell="gru", epochs=20, hidden_size=32))
     assert first.sample is not None
     assert last.sample is None or len(last.sample) == len(first.sample)
@@ -50,17 +50,17 @@ def test_an_epoch_of_longer_text_tells_what_the_network_writes() -> None:
     assert sample(model(), 0)[0] == LONG[0]
 
 
-def test_of_lines_some_are_written() -> None:
+def test_a_model_of_lines_has_samples() -> None:
     first = epochs(events_of(*["ada", "grace"] * 20, lines=True, cell="gru", epochs=1))[0]
     assert first.sample is not None
     assert first.sample.count("\n") <= LINES - 1
 
 
-def test_text_learned_whole_has_no_sample() -> None:
+def test_a_text_to_memorize_has_no_sample() -> None:
     assert all(epoch.sample is None for epoch in epochs(events_of("hihello", epochs=3)))
 
 
-def test_progress_tells_what_is_written_where_someone_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_has_samples_for_a_live_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charseq.training.samples.SECONDS_BETWEEN_LIVE_SAMPLES", 0)
     monkeypatch.setattr("charseq.training.loop.SECONDS_BETWEEN_PROGRESS", 0)
     long: dict[str, Any] = {"cell": "gru", "epochs": 1, "hidden_size": 8, "average": 0.9}
