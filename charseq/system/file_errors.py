@@ -4,7 +4,7 @@ import errno
 
 REMEDIES = {
     errno.ENOSPC: "free disk space",
-    errno.EDQUOT: "free disk space: your disk quota is used up",
+    errno.EDQUOT: "delete files to stay within your disk quota",
     errno.EFBIG: "raise the file size limit (ulimit -f)",
     errno.EACCES: "check its permissions",
     errno.EPERM: "check its permissions",
