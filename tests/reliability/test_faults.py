@@ -100,7 +100,7 @@ def test_a_signal_at_any_moment_saves_the_model_and_ends_the_run_within_two_seco
         assert process.returncode == status, errors
         assert b"Traceback" not in errors
         if not output:
-            assert errors.strip() == b"stopped; nothing was learned yet"
+            assert errors.strip() == b"stopped before training started; nothing was saved"
             assert not out.exists()
             continue
         assert errors.splitlines()[-1].decode() == f"charseq train --resume {out}"
