@@ -1,4 +1,4 @@
-"""What a shell gets where it asks how a word may go on."""
+"""Shell completion: the candidates for an incomplete word."""
 
 import os
 import subprocess

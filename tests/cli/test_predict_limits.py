@@ -1,4 +1,4 @@
-"""predict: what may be written, and how prompts come."""
+"""predict: limits on the generated text, and sources of prompts."""
 
 import json
 import os

@@ -112,7 +112,7 @@ def test_an_output_that_is_full_is_named_with_status_1() -> None:
         assert ended.returncode == 1
         *_, message, hint = ended.stderr.splitlines()
         assert message == b"charseq: cannot write to standard output: No space left on device"
-        assert hint == b"  make room on the disk, or redirect the output"
+        assert hint == b"  free disk space, or redirect the output"
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])

@@ -1,4 +1,4 @@
-"""train --resume: which run goes on, what may change, and where its text is."""
+"""train --resume: which run is resumed, which options may change, and where its text comes from."""
 
 import os
 from pathlib import Path

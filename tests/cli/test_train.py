@@ -197,7 +197,7 @@ def test_a_run_that_cannot_be_created_is_exit_code_1(
     ],
     ids=repr,
 )
-def test_too_little_memory_is_status_1(
+def test_too_little_memory_has_exit_code_1(
     charseq: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def large(*_: Any, **__: Any) -> None:

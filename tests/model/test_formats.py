@@ -1,4 +1,4 @@
-"""Model files as every format that there was wrote them: they are read for ever."""
+"""Model files of every earlier format can still be read."""
 
 import json
 import shutil

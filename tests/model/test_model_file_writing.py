@@ -1,4 +1,4 @@
-"""How a model file is put in its place."""
+"""A model file is replaced atomically."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What strangers may give: files that are none, files that lie, texts that change while they are read."""
+"""Untrusted input: files that are not models, forged models, texts that change while they are read."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Runs that cannot go on, and why."""
+"""Runs that cannot be resumed, and why."""
 
 import json
 from dataclasses import replace

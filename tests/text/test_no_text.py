@@ -1,4 +1,4 @@
-"""Commands that were given no text, or an empty one: what the message says."""
+"""Commands without a text, or with an empty one: what the message says."""
 
 import os
 from pathlib import Path

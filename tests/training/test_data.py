@@ -1,4 +1,4 @@
-"""What a run reads: much of it, and of what is held out enough."""
+"""The data of a run: text in memory or in pieces, and a validation set that is large enough."""
 
 import io
 from pathlib import Path

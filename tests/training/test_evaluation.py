@@ -1,4 +1,4 @@
-"""How held-out text is measured: honestly, robustly, and no more of it than is needed."""
+"""Evaluation of held-out text: correct, robust to outliers, and no longer than necessary."""
 
 import numpy as np
 import pytest
