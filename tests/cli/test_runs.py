@@ -30,7 +30,7 @@ def test_runs_are_listed_the_oldest_first(trained: Command) -> None:
     ]
 
 
-def test_as_json_numbers_are_exact(trained: Command) -> None:
+def test_numbers_in_json_output_are_exact(trained: Command) -> None:
     first, second = trained("runs", "--json").records
     end = json.loads(Path("runs/0001-lstm/log.ndjson").read_text().splitlines()[-1])
     assert first["loss"] == end["loss"]

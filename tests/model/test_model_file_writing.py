@@ -82,7 +82,7 @@ def test_weights_are_saved_as_float32() -> None:
     assert all(array.dtype == np.float32 for array in lstm_model().arrays.values())
 
 
-def test_a_file_is_whole_on_disk_before_it_replaces_the_old_one_and_its_folder_after(
+def test_a_file_is_synchronized_before_it_replaces_the_old_one_and_its_folder_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = Path("file")

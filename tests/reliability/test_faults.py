@@ -65,7 +65,7 @@ def test_any_system_call_of_a_save_that_fails_is_reported_and_leaves_the_old_mod
         assert one["model"] == "old" or call in ("fsync", "open", "openat"), one
 
 
-def test_past_the_size_that_a_file_may_have_a_run_ends_in_two_lines() -> None:
+def test_a_run_that_exceeds_the_limit_on_the_size_of_files_ends_with_a_message_of_two_lines() -> None:
     done = subprocess.run(
         [*CHARSEQ, "train", "--text", "hihello", "--epochs", "3"],
         capture_output=True,
@@ -135,7 +135,7 @@ def test_a_training_killed_at_any_moment_leaves_a_model_that_loads_and_resumes(c
 
 
 @rounds_of(1, 30)
-def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(count: int) -> None:
+def test_one_of_several_trainings_in_a_folder_continues_and_the_others_name_its_process(count: int) -> None:
     for _ in range(count):
         arguments = ["--text", "hihello", "--epochs", "100000", "--out", "mine", "--force", "--json"]
         winner = Forked("train", *arguments)
@@ -160,7 +160,7 @@ def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(coun
 
 
 @rounds_of(1, 10)
-def test_of_four_trainings_that_begin_together_one_wins(count: int) -> None:
+def test_one_of_four_trainings_that_start_together_continues(count: int) -> None:
     for number in range(count):
         arguments = ["--text", "hihello", "--epochs", "100000", "--out", f"mine{number}", "--json"]
         processes = [Forked("train", *arguments) for _ in range(4)]

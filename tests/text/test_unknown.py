@@ -131,7 +131,7 @@ def test_with_other_unknown_characters_both_remedies_are_named(trained: Any) -> 
 
 
 @pytest.mark.parametrize("text", [decomposed("각"), "é", "ａ", decomposed("é")])
-def test_no_form_is_named_where_none_makes_a_character_known(text: str) -> None:
+def test_no_normal_form_is_named_if_none_makes_the_character_known(text: str) -> None:
     assert cause_of(Vocabulary.of(["hihello 한국"]), text) is None
 
 

@@ -226,7 +226,7 @@ def test_a_long_line_of_exactly_the_fraction_is_held_out_entirely() -> None:
     assert len(validation) == 1
 
 
-def test_of_very_many_lines_a_fair_share_is_drawn_however_often_one_is_repeated(
+def test_a_fair_share_of_very_many_lines_is_held_out_however_often_one_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(charseq.text.validation_split, "EXACT_DRAW", 100)
