@@ -269,7 +269,7 @@ def train(
     """
     from charseq.native import threads
     from charseq.runs.prepare import prepare
-    from charseq.training.torch_requirement import power_of_device, require_torch
+    from charseq.training.torch_requirement import flops_of_device, require_torch
 
     if isinstance(save_every, bool) or not isinstance(save_every, int | float) or not save_every > 0:
         raise UsageError(f"save_every is {save_every!r}", hint="it must be a number of seconds above 0")
@@ -281,7 +281,7 @@ def train(
         out=None if out is None else Path(out),
         force=force,
         resume=None if resume is None else str(resume),
-        power=partial(power_of_device, settings.get("device", "auto")),
+        flops=partial(flops_of_device, settings.get("device", "auto")),
     )
     with run as plan:
         require_torch()

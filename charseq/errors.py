@@ -1,8 +1,8 @@
-"""Everything that can go wrong, as one tree, with exit codes.
+"""The tree of errors, with exit codes.
 
 CharseqError              1  the run failed
-|-- UsageError            2  something the caller gave cannot be used
-|   |-- TextError            text that is missing, too short, ill-formed
+|-- UsageError            2  invalid options, text, files or models
+|   |-- TextError            text that is missing, too short or ill-formed
 |   |   `-- UnknownCharacter a character outside the model's vocabulary
 |   `-- ModelFileError       a model file that cannot be read or trusted
 `-- RequirementNotMet     3  --require-accuracy
@@ -43,14 +43,14 @@ class UsageError(CharseqError):
 
 
 def quoted(text: object) -> str:
-    """Return a text in quotes; unlike repr, this leaves backslashes as they are."""
-    return f"'{text}'"
+    """Return a text in quotes, with control characters escaped; unlike repr, it leaves backslashes single."""
+    return repr(str(text)).replace("\\\\", "\\")
 
 
 def cannot_combine(
     option: str, others: Sequence[str], why: str = "", *, hint: str = "give one of them"
 ) -> UsageError:
-    """Return the error for options that contradict each other, or of which one would do nothing."""
+    """Return the error for options that contradict each other, or of which one has no effect."""
     reason = f": {why}" if why else ""
     return UsageError(f"{option} cannot be combined with {' and '.join(others)}{reason}", hint=hint)
 
@@ -61,13 +61,13 @@ class TextError(UsageError):
 
 @dataclass(frozen=True)
 class Cause:
-    """Why characters of a text are unknown; changed as `remedy` says, the text has fewer of them."""
+    """Why characters of a text are unknown.  With the remedy applied, fewer of them are."""
 
     description: str
     remedy: str = ""
-    """Empty where it depends on the interface: the text has several lines."""
+    """Empty if it depends on the interface, as for a text of several lines."""
     normalization: str = ""
-    """The normalization to train with, so that the form of a text no longer matters."""
+    """The normalization to train with, so that the form of a text does not matter."""
     complete: bool = True
     """Whether the changed text has no unknown characters at all."""
 
@@ -75,7 +75,7 @@ class Cause:
 class UnknownCharacter(TextError):
     """A character that the model's vocabulary lacks.
 
-    `known` lists the vocabulary; `cause` explains the form of the text, where that is why it is unknown.
+    `known` lists the vocabulary.  `cause` is set if the form of the text explains the error.
     """
 
     def __init__(self, message: str, *, hint: str = "", known: str = "", cause: Cause | None = None) -> None:
@@ -88,6 +88,6 @@ class ModelFileError(UsageError):
 
 
 class RequirementNotMet(CharseqError):
-    """The run ended below the accuracy that was asked for."""
+    """The run ended below the required accuracy."""
 
     exit_code = ExitCode.REQUIREMENT_NOT_MET

@@ -1,31 +1,30 @@
-"""Names that a misspelt one may stand for, the most likely first."""
+"""Suggest names for a misspelled one."""
 
 from collections.abc import Iterable
 
-MOST = 3
-"""Suggestions at most."""
+MAX_SUGGESTIONS = 3
+"""The maximum number of suggestions."""
 LETTERS_PER_EDIT = 3
-"""A name may differ by one edit for this many of its letters, and by one in any case."""
-MISSPELT = 1
-"""The kind of likeness of a name with a typing error; smaller ones are likelier, greater ones are guesses."""
+"""The letters of a name per edit that it may differ by; one edit is always allowed."""
+TYPO = 1
+"""The match kind of a name with a typing error; smaller kinds are likelier, greater ones are guesses."""
 SHORTEST_WORD = 3
-"""Letters of a word that names are compared by: in a shorter one, agreement is chance."""
+"""The minimum number of letters of a word that names are compared by."""
 
 
 def suggestions(name: str, known: Iterable[str]) -> list[str]:
-    """Return the known names that `name` may stand for, the most likely first, at most three.
+    """Return at most MAX_SUGGESTIONS known names that `name` may stand for, the most likely first.
 
-    First the names that begin with it, the shortest first; then those within a small edit distance, the
-    nearest first.  Only if there are none: those with a word in common, or whose
-    words begin with its letters.
+    Names that begin with `name` come first, the shortest first, then those within a small edit distance, the
+    nearest first.  If there are none: names that share a word, or whose initials are `name`.
     """
     ranked = []
     for position, candidate in enumerate(dict.fromkeys(known)):
-        if rank := _rank(_plain(name), _plain(candidate)):
+        if rank := _rank(_normalized(name), _normalized(candidate)):
             ranked.append((*rank, position, candidate))
     ranked.sort()
-    close = [candidate for kind, _, _, candidate in ranked if kind <= MISSPELT]
-    return (close or [candidate for *_, candidate in ranked])[:MOST]
+    close = [candidate for kind, _, _, candidate in ranked if kind <= TYPO]
+    return (close or [candidate for *_, candidate in ranked])[:MAX_SUGGESTIONS]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -36,33 +35,33 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     return name.strip().lower().replace("_", "-").lstrip("-")
 
 
 def _rank(name: str, candidate: str) -> tuple[int, int] | None:
-    """Return the kind of likeness and how far it is, both the smaller the likelier; None for no likeness."""
+    """Return the kind of match and a distance, both smaller for likelier names; None for no match."""
     if not name or not candidate:
         return None
     if candidate.startswith(name):
-        return MISSPELT - 1, len(candidate)
+        return TYPO - 1, len(candidate)
     most = max(1, len(name) // LETTERS_PER_EDIT)
     distance = _distance(name, candidate, most)
     if distance <= most and distance < max(len(name), len(candidate)):
-        return MISSPELT, distance
+        return TYPO, distance
     if sorted(name) == sorted(candidate):
-        return MISSPELT, most + 1
+        return TYPO, most + 1
     words = candidate.split("-")
     common = {word for word in words if len(word) >= SHORTEST_WORD} & set(name.split("-"))
     if common:
-        return MISSPELT + 1, len(words) - len(common)
+        return TYPO + 1, len(words) - len(common)
     if len(words) > 1 and name == "".join(word[:1] for word in words):
-        return MISSPELT + 2, 0
+        return TYPO + 2, 0
     return None
 
 
 def _distance(one: str, other: str, most: int) -> int:
-    """Return how many characters to insert, delete, replace or swap; above `most`, any greater number."""
+    """Return the number of characters to insert, delete, replace or swap, or any number above `most`."""
     if abs(len(one) - len(other)) > most:
         return most + 1
     before: list[int] = []

@@ -1,5 +1,6 @@
 """Fixtures: every test runs in an empty folder with a fixed terminal."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,9 @@ from tests.support.reports import pytest_report_to_serializable as pytest_report
 from tests.support.served import served
 
 LONG_TEST_SECONDS = 1800
-"""The time limit of a test marked long.  pyproject.toml has that of any other test."""
+"""The time limit of a test marked long; pyproject.toml sets the limit of the others."""
 
-# No database, for the source tree may be read-only; no deadline, for the machine may be busy.
+# No database, because the source tree may be read-only; no deadline, because the machine may be busy.
 settings.register_profile("charseq", database=None, deadline=None, print_blob=True)
 settings.load_profile("charseq")
 
@@ -44,9 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder, as wide as a terminal of 80, without colour, without settings."""
-    import os
-
+    """Run each test in an empty folder, with a terminal of 80x24, without color and CHARSEQ_ variables."""
     for name in [name for name in os.environ if name.startswith("CHARSEQ_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -66,12 +65,12 @@ def no_process_is_left() -> Iterator[None]:
 
 @pytest.fixture
 def charseq(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """The command line, in this process."""
+    """Return the command line, in this process."""
     return Command(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a program named charseq that has torch at hand, for many commands in a shell."""
+    """Return a folder with a program named charseq that starts fast: torch is loaded once for all."""
     with served(tmp_path_factory.mktemp("served")) as folder:
         yield folder

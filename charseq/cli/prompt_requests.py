@@ -14,7 +14,7 @@ from charseq.model.model_file import Model
 from charseq.settings.generation_settings import GenerationSettings
 from charseq.text.sources import STANDARD_INPUT
 from charseq.text.units import Unknown
-from charseq.text.unknown import PROMPT, TEXT_FILE, other_line_ends
+from charseq.text.unknown import PROMPT, TEXT_FILE, line_ending_note
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,10 @@ class RequestSource:
         return requests
 
     def _note_line_ends(self, batch: Sequence[Prompt]) -> None:
-        """Show a note if prompts that are files have other line ends than the training text."""
+        """Show a note if prompts that are files have other line endings than the training text."""
         vocabulary, memorized = self.model.vocabulary, self.model.memorized
-        notes = (other_line_ends(vocabulary, memorized, prompt.text) for prompt in batch if prompt.whole_file)
+        notes = (
+            line_ending_note(vocabulary, memorized, prompt.text) for prompt in batch if prompt.whole_file
+        )
         if note := next(filter(None, notes), ""):
             streams.report(note, "yellow")

@@ -42,7 +42,7 @@ class PromptFormat(NamedTuple):
     json_input: bool = False
     """Whether each line of a file or of standard input is a JSON object."""
     line_ends: bool = True
-    """Whether the model knows line ends; if not, the last one of a file is removed."""
+    """Whether the model knows line endings; if not, the last one of a file is removed."""
 
 
 def read_prompts(

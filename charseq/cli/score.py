@@ -143,5 +143,5 @@ def _sources(
     files = [*(file or []), *(name for name in positional or [] if name == "-")]
     strings, files = text_input.named_texts(positional, text, files)
     if files.count("-") > 1:
-        raise UsageError("standard input can be read only once", hint="give - a single time")
+        raise UsageError("standard input can be read only once", hint="use - only once")
     return text_input.arguments([name for name in strings if name != "-"], unit=unit), files

@@ -13,7 +13,7 @@ from charseq.inference.scoring import ScoredText, Surprisals, score_stream, scor
 from charseq.model.model_file import Model
 from charseq.text.corpus import AnyCorpus, split_lines
 from charseq.text.sources import STANDARD_INPUT, TextSource
-from charseq.text.unknown import PROMPT, TEXT_FILE, other_line_ends
+from charseq.text.unknown import PROMPT, TEXT_FILE, line_ending_note
 from charseq.text.vocabulary import EncodedText, Ids
 
 if TYPE_CHECKING:
@@ -143,9 +143,9 @@ class ScoreInput:
             raise error
 
     def _note_line_ends(self, text: str) -> None:
-        """Show a note, once, if a text has other line ends than the model's."""
+        """Show a note, once, if the line endings of a text differ from the model's."""
         if not self._line_ends_noted and (
-            note := other_line_ends(self.model.vocabulary, self.model.memorized, text)
+            note := line_ending_note(self.model.vocabulary, self.model.memorized, text)
         ):
             streams.report(note, "yellow")
             self._line_ends_noted = True
@@ -176,12 +176,12 @@ def _rank(order: Order, scored: ScoredText) -> float:
 
 
 def _without_last_line_end(corpus: AnyCorpus) -> Iterator[str]:
-    """Yield the pieces of a text without its last line end, for a model that knows no line ends."""
+    """Yield the pieces of a text without its last line ending, for a model that knows none."""
     tail = ""
     for piece in corpus.chunks():
         text = tail + piece
         rest = text.removesuffix("\n").removesuffix("\r")
-        tail = text[len(rest) :]  # a line end, or a CR whose LF may begin the next piece
+        tail = text[len(rest) :]  # a line ending, or a CR whose LF may begin the next piece
         if rest:
             yield rest
     if not tail.endswith("\n") and tail:

@@ -1,4 +1,4 @@
-"""What SIGINT, SIGTERM and SIGHUP ask of a training, and Ctrl-Z of its terminal."""
+"""Stop training at SIGINT, SIGTERM and SIGHUP, and suspend it at Ctrl-Z."""
 
 import contextlib
 import os
@@ -16,31 +16,32 @@ from charseq.system import suspension
 from charseq.system.signals import install, stop_process
 
 ONE_SIGNAL = 0.1
-"""Seconds within which signals count as one: some programs signal a process and then its whole group."""
+"""Seconds within which signals count as one: some programs signal a process and then its group."""
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Signals that ask for a stop."""
+"""Signals that request a stop."""
 SUSPENSION = [getattr(signal, name) for name in ("SIGTSTP", "SIGCONT") if hasattr(signal, name)]
 """Signals that suspend and continue a process."""
 
 
 class Stop:
-    """Whether the run was asked to stop, and how."""
+    """The state of a request to stop the run."""
 
     signal: int | None = None
+    """The signal that requested the stop."""
     output_closed = False
-    """Whether the reader of the events has gone."""
+    """Whether the reader of standard output has closed it."""
     training_started = False
-    """Whether there is anything to save; until then, a signal ends the process at once."""
+    """Whether there is a model to save; until then, a signal ends the process at once."""
     screen: Screen | None = None
-    """What to release at Ctrl-Z."""
+    """The live screen to release at Ctrl-Z."""
 
     def __call__(self) -> bool:
-        """Whether to stop."""
+        """Return whether to stop."""
         return self.signal is not None or self.output_closed
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code that it makes."""
+        """The exit code of the process."""
         if self.signal is None:
             return ExitCode.DONE
         return ExitCode.INTERRUPTED if self.signal == signal.SIGINT else ExitCode.TERMINATED
@@ -48,20 +49,20 @@ class Stop:
 
 @contextlib.contextmanager
 def handle_signals() -> Iterator[Stop]:
-    """Let the first SIGINT, SIGTERM or SIGHUP ask for a stop, and the second end the process at once.
+    """Let the first SIGINT, SIGTERM or SIGHUP request a stop, and the second end the process at once.
 
-    Before anything has begun, the first one ends it, too.  Ctrl-Z releases the screen and stops the process;
-    while it is stopped, `running_time` stands still.  A signal that was ignored from the start stays ignored.
+    Before training starts, the first ends the process, too.  Ctrl-Z releases the screen and suspends the
+    process; `running_time` pauses meanwhile.  A signal that was ignored from the start stays ignored.
     """
     stop = Stop()
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    # Before the handlers, which leave the answer to the watcher: so no signal between the two is lost.
-    woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], _heed))
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    # Set before the handlers, which do nothing: the watcher must not miss a signal between the two.
+    previous_fd = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], _on_signal))
     if os.name == "posix":
-        suspension.heartbeat(time.monotonic())  # before the thread runs: the process may be stopped at once
-    watcher = threading.Thread(target=_Watcher(stop, reading).watch, daemon=True)
+        suspension.heartbeat(time.monotonic())  # before the thread: the process may be stopped at once
+    watcher = threading.Thread(target=_Watcher(stop, read_end).watch, daemon=True)
     watcher.start()
     try:
         yield stop
@@ -69,60 +70,60 @@ def handle_signals() -> Iterator[Stop]:
         # After a request to stop, ignore further ones: the process is about to end.
         ignored = dict.fromkeys(SIGNALS, signal.SIG_IGN) if stop.signal is not None else {}
         install({number: ignored.get(number, handler) for number, handler in replaced.items()})
-        signal.set_wakeup_fd(woken)
-        os.close(writing)
+        signal.set_wakeup_fd(previous_fd)
+        os.close(write_end)
         watcher.join(timeout=1)
 
 
-def _heed(number: int, frame: FrameType | None) -> None:
-    """Leave a signal to the watcher; but learn of a stop in the main thread, before it draws again."""
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    """Leave signals to the watcher, but resume the clock in the main thread before it draws again."""
     if number == getattr(signal, "SIGCONT", None):
         suspension.resume_clock()
 
 
 class _Watcher:
-    """A thread that answers signals: Python's own handlers wait for the end of a long matrix product."""
+    """A thread that handles signals; Python's handlers would wait for the end of a long matrix product."""
 
-    def __init__(self, stop: Stop, reading: int) -> None:
-        self._stop, self._reading = stop, reading
-        self._asked = 0.0
+    def __init__(self, stop: Stop, read_end: int) -> None:
+        self._stop, self._read_end = stop, read_end
+        self._requested_at = 0.0
 
     def watch(self) -> None:
-        """Answer every signal, until the other end of the pipe is closed."""
-        if os.name == "posix":  # SIGCONT goes to the main thread, which then knows of it as soon as it runs
+        """Handle signals until the other end of the pipe is closed."""
+        if os.name == "posix":  # so that SIGCONT goes to the main thread
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
         while True:
-            has_come = self._has_come(suspension.HEARTBEAT - suspension.LATE)
-            now = time.monotonic()  # before the answers: whatever stops the process after this is noticed
-            if has_come:
-                received = os.read(self._reading, 64)
+            is_signaled = self._wait(suspension.HEARTBEAT - suspension.LATE)
+            now = time.monotonic()  # before handling signals, so that a later stop is noticed
+            if is_signaled:
+                received = os.read(self._read_end, 64)
                 if not received:
                     break
                 for number in dict.fromkeys(received):
-                    self._answer(number)
+                    self._handle(number)
             if os.name != "posix":
                 continue
-            if suspension.is_late(now):  # stopped or only slow?  SIGCONT, if any, arrives before a heartbeat
-                if has_come or self._has_come(suspension.LATE):
+            if suspension.is_late(now):  # stopped, or only slow?  SIGCONT must come before a heartbeat
+                if is_signaled or self._wait(suspension.LATE):
                     continue
                 before, now = now, time.monotonic()
                 if now - before > 2 * suspension.LATE:  # perhaps stopped while waiting
                     continue
             suspension.heartbeat(now)
         suspension.stop_heartbeats()
-        os.close(self._reading)
+        os.close(self._read_end)
 
-    def _has_come(self, seconds: float) -> bool:
-        """Wait for a signal for a number of seconds."""
-        if os.name != "posix":  # there, pipes cannot be waited for, and no process is stopped
+    def _wait(self, seconds: float) -> bool:
+        """Wait for a signal for a number of seconds, and return whether one has arrived."""
+        if os.name != "posix":  # pipes cannot be polled, and processes cannot be stopped
             return True
-        waiting = select.poll()
-        waiting.register(self._reading, select.POLLIN | select.POLLHUP)
-        return bool(waiting.poll(1000 * seconds))
+        poll = select.poll()
+        poll.register(self._read_end, select.POLLIN | select.POLLHUP)
+        return bool(poll.poll(1000 * seconds))
 
-    def _answer(self, number: int) -> None:
+    def _handle(self, number: int) -> None:
         if number in SIGNALS:
-            self._ask_to_stop(number)
+            self._request_stop(number)
         elif number == signal.SIGTSTP:
             self._suspend()
         elif number == signal.SIGCONT:
@@ -130,25 +131,25 @@ class _Watcher:
             if self._stop.screen:
                 self._stop.screen.redraw()
 
-    def _ask_to_stop(self, number: int) -> None:
+    def _request_stop(self, number: int) -> None:
         stop, now = self._stop, time.monotonic()
         if stop.signal is not None:
-            if now - self._asked >= ONE_SIGNAL:
+            if now - self._requested_at >= ONE_SIGNAL:
                 os._exit(stop.exit_code)
             return
-        stop.signal, self._asked = number, now
+        stop.signal, self._requested_at = number, now
         if not stop.training_started:
             with contextlib.suppress(OSError):
-                os.write(2, b"\nstopped; nothing was learned yet\n")
+                os.write(2, b"\nstopped before training started; nothing was saved\n")
             os._exit(stop.exit_code)
         with contextlib.suppress(OSError):
-            message = b"stopping, and saving the model; again to leave at once"
-            # A live table ends in the line that the cursor is on, and draws itself anew from there.
+            message = b"stopping and saving the model; press Ctrl-C again to quit immediately"
+            # A live table is redrawn from the line that the cursor is on.
             before, after = (b"\r\x1b[2K", b"") if self._is_live() else (b"\n", b"\n")
             os.write(2, before + message + after)
 
     def _is_live(self) -> bool:
-        """Whether a table is drawn on the terminal that shows the messages."""
+        """Return whether the terminal that shows messages has a live table."""
         screen = self._stop.screen
         return screen is not None and not screen.is_released and _is_on_one_screen()
 
@@ -163,5 +164,5 @@ class _Watcher:
 
 
 def _is_on_one_screen() -> bool:
-    """Whether data and messages go to a terminal that draws."""
+    """Return whether data and messages go to a terminal with cursor control."""
     return sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

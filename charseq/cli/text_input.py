@@ -11,7 +11,7 @@ from charseq.render.visible import visible
 
 BLOCK = 1 << 20
 """Maximum number of bytes per read."""
-BYTES_REMEDY = "train on it with --unit byte, which takes any bytes"
+BYTES_REMEDY = "train on it with --unit byte, which accepts any bytes"
 """The hint of commands that use a model, for text that is not UTF-8."""
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def texts_to_inspect(
 ) -> list[str]:
     """Return the texts of an inspecting command: positional, --text and --file.
 
-    With a model, its unit is used, the memorized texts are the default, and a file loses its last line end if
-    the model knows no line ends.  Raises TextError, which shows the `example` if a text is missing.
+    With a model, its unit is used, the memorized texts are the default, and a file loses its last line ending
+    if the model knows none.  Raises TextError, which shows the `example` if a text is missing.
     """
     from charseq.text.corpus import strip_last_line_ending
 
@@ -131,11 +131,11 @@ def report_bom(name: str) -> None:
     streams.report(f"{visible(name)} begins with a byte-order mark, which is skipped", "dim")
 
 
-def skip_bom(data: bytes, name: str, unit: "Unit") -> bytes:
+def skip_bom(data: bytes, name: str, unit: "Unit", remedy: str) -> bytes:
     """Return the bytes of a file or of standard input without a byte-order mark, and report the mark."""
-    from charseq.text.corpus import utf8_bom_length
+    from charseq.text.utf8 import text_start
 
-    length = utf8_bom_length(data, unit)
+    length = text_start(data, name, unit, remedy)
     if length:
         report_bom(name)
     return data[length:]
@@ -155,8 +155,9 @@ def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     Raises TextError; `remedy` is its hint for bytes that are not UTF-8.
     """
     from charseq.errors import TextError
-    from charseq.text.corpus import ANY_BYTES, decode_utf8, explain_read_errors
+    from charseq.text.corpus import explain_read_errors
     from charseq.text.sources import STANDARD_INPUT, check_utf8
+    from charseq.text.utf8 import ANY_BYTES, decode_utf8
 
     remedy = remedy or ANY_BYTES
     result: list[str] = []
@@ -165,7 +166,7 @@ def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy
             report_typing([STANDARD_INPUT])
             with explain_read_errors("standard input"):
                 data = sys.stdin.buffer.read()
-            content = skip_bom(data, "standard input", unit)
+            content = skip_bom(data, "standard input", unit, remedy)
             offset = len(data) - len(content)
             lines = decode_utf8(content, "standard input", unit, remedy, offset=offset).splitlines()
             if not lines:
@@ -190,8 +191,9 @@ def arriving_lines(
 
     Lines end with \n or \r\n.  Raises TextError.
     """
-    from charseq.text.corpus import ANY_BYTES, decode_utf8, explain_read_errors
+    from charseq.text.corpus import explain_read_errors
     from charseq.text.sources import STANDARD_INPUT, open_file
+    from charseq.text.utf8 import ANY_BYTES, decode_utf8
 
     if name == STANDARD_INPUT:
         report_typing([STANDARD_INPUT])
@@ -207,7 +209,7 @@ def arriving_lines(
             unread += block
             end = unread.rfind(b"\n") + 1 if block else len(unread)
             if end and not offset:
-                data, unread = unread, skip_bom(unread, source, unit)
+                data, unread = unread, skip_bom(unread, source, unit, remedy or ANY_BYTES)
                 offset = len(data) - len(unread)
                 end -= offset
             if end:

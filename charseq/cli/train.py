@@ -86,7 +86,7 @@ def train(
     native.share_cores()
     from charseq.cli.training_run import follow
     from charseq.runs.prepare import prepare
-    from charseq.training.torch_requirement import power_of_device
+    from charseq.training.torch_requirement import flops_of_device
 
     refuse_split_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
@@ -99,7 +99,7 @@ def train(
         out=out,
         force=force,
         resume=resume,
-        power=partial(power_of_device, asked.settings.device),
+        flops=partial(flops_of_device, asked.settings.device),
         standard_input=sys.stdin.buffer,
         report_bom=text_input.report_bom,
     )

@@ -1,21 +1,21 @@
-"""Files that are replaced in one step."""
+"""Replace files atomically."""
 
 import os
 from pathlib import Path
 
-from charseq.errors import CharseqError
+from charseq.errors import CharseqError, quoted
 from charseq.system.file_errors import reason, remedy
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Let a file hold other bytes; whoever reads it finds the old ones or the new ones, whatever happens.
+    """Replace the content of a file atomically: a reader sees the old bytes or the new ones.
 
-    Raises CharseqError where it cannot be written; what was there is then untouched.
+    Raises CharseqError if the file cannot be written; the old file is then unchanged.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise CharseqError(f"{str(path)!r} is not a regular file", hint="move it away, or use --out")
+            raise CharseqError(f"{quoted(path)} is not a regular file", hint="move it away, or use --out")
         for leftover in path.parent.glob(f".{path.name}.*.tmp"):
             leftover.unlink()
         try:
@@ -29,14 +29,15 @@ def replace(path: Path, data: bytes) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        before = "what was there is untouched" if os.path.lexists(path) else ""
+        unchanged = "the previous file is unchanged" if os.path.lexists(path) else ""
         raise CharseqError(
-            f"cannot write {str(path)!r}: {reason(error)}",
-            hint="; ".join(filter(None, [remedy(error), before])),
+            f"cannot write {quoted(path)}: {reason(error)}",
+            hint="; ".join(filter(None, [remedy(error), unchanged])),
         ) from error
 
 
 def _sync_folder(folder: Path) -> None:
+    """Make a rename in a folder durable."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""What a model file says of itself: read, held together, and held against the types that it promises.
+"""The description in a model file: parse the JSON, and check every value before it is used.
 
-The description is JSON, signed by its own SHA-256.  Whoever edits it can sign it again, so nothing in it is
-used before it was checked.
+The format is documented in `charseq.model.model_file`.  The SHA-256 of the description detects damage, not
+manipulation: whoever edits a description can compute a new one.
 """
 
 import hashlib
@@ -13,21 +13,17 @@ from typing import Any
 
 from charseq._version import __version__
 from charseq.cells import cell_named
-from charseq.errors import ModelFileError, UsageError
+from charseq.errors import ModelFileError, UsageError, quoted
 from charseq.model import tensor_file
 from charseq.model.json_types import parse_dataclass, parse_object, parse_value
 from charseq.model.network import Network
-from charseq.model.tensor_file import AGAIN, Entry, TensorFile, named
+from charseq.model.tensor_file import DAMAGED_HINT, Entry, TensorFile
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.units import can_segment
 from charseq.text.vocabulary import Vocabulary
 
 FORMAT = 3
-"""The version of the description; a program refuses a newer one, and reads every older one.
-
-2 keeps, beside the model, what a run needs to be resumed.  3 does so for runs that hold out text spread over
-the whole; a run of format 2 read its text in other batches, and cannot be resumed.
-"""
+"""The format version that is written.  Newer versions are refused, all older ones can be read."""
 
 TRAINING_FIELDS: Mapping[str, Any] = {
     "settings": dict,
@@ -40,17 +36,17 @@ TRAINING_FIELDS: Mapping[str, Any] = {
     "measured": bool,
     "diverged": bool,
 }
-"""The types of what `training` may hold; any of it may be missing, and more is left out."""
+"""The fields of `training` and their types; all are optional, and others are ignored."""
 
 LINE_DIGESTS = "lines"
-"""The name of the tensor that has their digests."""
+"""The name of the tensor that holds the digests of the training lines."""
 STATE_PREFIX = "training."
-"""What the names of tensors begin with that only a run needs to go on."""
+"""The prefix of the tensors that only resuming needs."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a model file says of itself."""
+    """The description of a model file, parsed and checked."""
 
     network: Network
     vocabulary: Vocabulary
@@ -58,80 +54,83 @@ class Description:
     opening: str
     training: Mapping[str, Any]
     progress: Mapping[str, Any] | None
-    """Where the run was that wrote it; None where it cannot go on."""
+    """The progress of the run that wrote the file; None if it cannot be resumed."""
     charseq: str
-    """The version that wrote it."""
+    """The version of charseq that wrote the file."""
     format: int
     digests: Mapping[str, str]
-    """SHA-256 of every tensor, by name."""
+    """The SHA-256 of every tensor, by name."""
     shapes: Mapping[str, tuple[int, ...]]
     size: int
-    """Bytes of the file."""
+    """The size of the file in bytes."""
 
 
 def signed_json(description: Mapping[str, Any]) -> str:
-    """A description as JSON, with its SHA-256."""
+    """Return a description as JSON, including its SHA-256."""
     return _json({**description, "sha256": _digest(description)})
 
 
 def read_description(file: TensorFile) -> Description:
-    """What a file says of itself, held together.  Raises ModelFileError."""
-    path = file.path
-    description = _description(file)
+    """Return the checked description of a file.  Raises ModelFileError."""
+    name = quoted(file.path)
+    values = _verified_json(file)
     try:
-        network = parse_object(description["network"], "network")
-        _require_cell(path, network["cell_name"])
-        place = description["place"] if description["format"] > 1 else None
-        training = parse_object(description["training"], "training")
+        network = parse_object(values["network"], "network")
+        _require_cell(file.path, network["cell_name"])
+        progress = values["place"] if values["format"] > 1 else None
+        training = parse_object(values["training"], "training")
         _check_settings(training.get("settings", {}))
-        told = Description(
-            parse_dataclass(Network, network),
-            parse_dataclass(Vocabulary, description["vocabulary"]),
-            parse_value(description["learned"], tuple[str, ...], "learned"),
-            parse_value(description["opening"], str, "opening"),
-            {
-                name: parse_value(training[name], kind, name)
-                for name, kind in TRAINING_FIELDS.items()
-                if name in training
+        description = Description(
+            network=parse_dataclass(Network, network),
+            vocabulary=parse_dataclass(Vocabulary, values["vocabulary"]),
+            memorized=parse_value(values["learned"], tuple[str, ...], "learned"),
+            opening=parse_value(values["opening"], str, "opening"),
+            training={
+                field: parse_value(training[field], kind, field)
+                for field, kind in TRAINING_FIELDS.items()
+                if field in training
             },
-            None if place is None else parse_object(place, "place"),
-            parse_value(description["charseq"], str, "charseq"),
-            description["format"],
-            parse_object(description["tensors"], "tensors"),
-            {name: entry.shape for name, entry in file.entries.items()},
-            file.size,
+            progress=None if progress is None else parse_object(progress, "place"),
+            charseq=parse_value(values["charseq"], str, "charseq"),
+            format=values["format"],
+            digests=parse_object(values["tensors"], "tensors"),
+            shapes={name: entry.shape for name, entry in file.entries.items()},
+            size=file.size,
         )
-        _check_plan(told, file.entries)
-        _check_texts(told)
+        _check_tensors(description, file.entries)
+        _check_texts(description)
     except ModelFileError:
         raise
     except UsageError as error:
-        raise ModelFileError(f"{named(path)} does not fit together: {error.message}", hint=AGAIN) from error
+        raise ModelFileError(f"{name} is inconsistent: {error.message}", hint=DAMAGED_HINT) from error
     except KeyError as error:
-        raise ModelFileError(f"{named(path)} is incomplete: it lacks {error}", hint=AGAIN) from error
+        raise ModelFileError(f"{name} is incomplete: {error} is missing", hint=DAMAGED_HINT) from error
     except (TypeError, ValueError) as error:
-        raise ModelFileError(f"{named(path)} does not fit together: {error}", hint=AGAIN) from error
-    return told
+        raise ModelFileError(f"{name} is inconsistent: {error}", hint=DAMAGED_HINT) from error
+    return description
 
 
-def _description(file: TensorFile) -> dict[str, Any]:
-    path, text = file.path, file.metadata["charseq"]
+def _verified_json(file: TensorFile) -> dict[str, Any]:
+    """Return the JSON object of a description after checking its version and its SHA-256."""
+    name, text = quoted(file.path), file.metadata["charseq"]
     try:
-        description = tensor_file.parsed(text)
-        claimed = description.pop("sha256")
-        version = description["format"]
-        digest = _digest(description)
-        written = _json({**description, "sha256": digest})
+        values = tensor_file.parse_json(text)
+        claimed = values.pop("sha256")
+        version = values["format"]
+        digest = _digest(values)
+        canonical = _json({**values, "sha256": digest})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise ModelFileError(f"{named(path)} is damaged: its description is broken", hint=AGAIN) from None
+        raise ModelFileError(f"{name} is damaged: its description is invalid", hint=DAMAGED_HINT) from None
     if type(version) is not int or not 1 <= version <= FORMAT:
         raise ModelFileError(
-            f"{named(path)} has format {version!r}; this charseq ({__version__}) reads up to {FORMAT}",
-            hint=f"install charseq {description.get('charseq', '')} or later",
+            f"{name} has format {version!r}; this charseq ({__version__}) reads formats up to {FORMAT}",
+            hint=f"install charseq {values.get('charseq', '')} or later",
         )
-    if claimed != digest or text != written:
-        raise ModelFileError(f"{named(path)} is damaged: its description was changed", hint=AGAIN)
-    return description  # type: ignore[no-any-return]
+    if claimed != digest or text != canonical:
+        raise ModelFileError(
+            f"{name} is damaged: its description does not match its SHA-256", hint=DAMAGED_HINT
+        )
+    return values  # type: ignore[no-any-return]
 
 
 def _require_cell(path: Path, name: object) -> None:
@@ -139,23 +138,23 @@ def _require_cell(path: Path, name: object) -> None:
         cell_named(str(name))
     except UsageError as error:
         raise ModelFileError(
-            f"{named(path)} cannot be used here: {error.message}",
-            hint="install the package that brings this cell",
+            f"{quoted(path)} cannot be used here: {error.message}",
+            hint="install the package that provides this cell",
         ) from error
 
 
-def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
-    """Hold the plan against the tensors that are there, before anything of their size is made."""
-    network, vocabulary = told.network, told.vocabulary
+def _check_tensors(description: Description, entries: Mapping[str, Entry]) -> None:
+    """Check names, shapes and types of the tensors before anything of their size is allocated."""
+    network, vocabulary = description.network, description.vocabulary
     sizes = (network.vocabulary_size, network.hidden_size, network.layers, network.embedding_size)
     if min(*sizes[:3], sizes[3] + 1) < 1:
         raise ValueError(f"sizes {sizes}")
     if len(vocabulary) != network.vocabulary_size:
         raise ValueError(f"{len(vocabulary)} symbols for a vocabulary of {network.vocabulary_size}")
-    if told.digests.keys() != entries.keys():
-        raise ValueError("it has other tensors than it says")
-    kept = told.progress is not None
-    tensors = {name: e for name, e in entries.items() if not (kept and name.startswith(STATE_PREFIX))}
+    if description.digests.keys() != entries.keys():
+        raise ValueError("its tensors are not those of its description")
+    resumable = description.progress is not None
+    tensors = {n: entry for n, entry in entries.items() if not (resumable and n.startswith(STATE_PREFIX))}
     if network.layers > len(tensors):
         raise ValueError(f"{network.layers} layers in {len(tensors)} tensors")
     lines = tensors.pop(LINE_DIGESTS, None)
@@ -170,21 +169,21 @@ def _check_plan(told: Description, entries: Mapping[str, Entry]) -> None:
 
 
 def _check_settings(settings: Any) -> None:
-    """Hold the settings of the run against their types and ranges; of those of a newer charseq, some."""
+    """Check types and ranges of the run's settings; settings of a newer charseq are ignored."""
     known = {field.name for field in fields(TrainSettings)}
-    given = parse_object(settings, "settings")
-    checked = parse_dataclass(TrainSettings, {name: value for name, value in given.items() if name in known})
+    values = parse_object(settings, "settings")
+    checked = parse_dataclass(TrainSettings, {name: value for name, value in values.items() if name in known})
     if checked.stride > checked.sequence_length:
         raise ValueError(f"a stride of {checked.stride} in windows of {checked.sequence_length}")
 
 
-def _check_texts(told: Description) -> None:
-    """Hold the texts that a model begins with and ends at against the symbols that it knows."""
-    vocabulary = told.vocabulary
-    if told.memorized and vocabulary.boundary:
+def _check_texts(description: Description) -> None:
+    """Check that the vocabulary has all symbols of the memorized strings and of the opening."""
+    vocabulary = description.vocabulary
+    if description.memorized and vocabulary.boundary:
         raise ValueError("a model of lines has memorized strings")
     if can_segment(vocabulary.unit):
-        for text in (*told.memorized, told.opening):
+        for text in (*description.memorized, description.opening):
             vocabulary.encode(text)
 
 

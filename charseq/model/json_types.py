@@ -1,4 +1,4 @@
-"""Values that JSON has kept, checked against the types that they must have before anything uses them."""
+"""Check values from JSON against Python types before they are used."""
 
 import types
 from collections.abc import Mapping
@@ -7,35 +7,35 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 T = TypeVar("T")
 
-LARGEST = 2**63 - 1
-"""The largest whole number; where a float is meant, one that large is not exact, but no error either."""
+LARGEST_INTEGER = 2**63 - 1
+"""The largest magnitude of an integer, also where it stands for a float."""
 
 
 def parse_dataclass(kind: type[T], values: Any) -> T:
-    """Make a dataclass of a JSON object: every value must have its field's type.
+    """Make a dataclass of a JSON object whose values have the types of the fields.
 
-    A field that has a default may be missing, as files of earlier versions lack some.  Raises ValueError,
-    which names the field, and what the dataclass itself raises.
+    Fields with a default may be missing: files of earlier versions lack some.  Raises ValueError, which names
+    the field, and whatever the dataclass itself raises.
     """
     hints = get_type_hints(kind)
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    given = parse_object(values)
-    if unknown := given.keys() - names:
-        raise ValueError(f"{_short(min(unknown))} is no field of it")
-    return kind(**{name: parse_value(value, hints[name], name) for name, value in given.items()})
+    values = parse_object(values)
+    if unknown := values.keys() - names:
+        raise ValueError(f"unknown field {_short(min(unknown))}")
+    return kind(**{name: parse_value(value, hints[name], name) for name, value in values.items()})
 
 
 def parse_object(value: Any, name: str = "an object") -> dict[str, Any]:
-    """A JSON object.  Raises ValueError for anything else."""
+    """Return a JSON object.  Raises ValueError for any other value."""
     if not isinstance(value, dict):
         raise ValueError(f"{name} is {_short(value)}")
     return dict(value)
 
 
 def parse_value(value: Any, hint: Any, name: str) -> Any:
-    """A value that has the type of an annotation: a list becomes a tuple.  Raises ValueError.
+    """Return a value of the annotated type; a list becomes a tuple.  Raises ValueError.
 
-    True and false are no numbers; a whole number may stand where a float is meant.
+    Booleans are not numbers; an integer is accepted as a float.
     """
     if not _fits(value, hint):
         raise ValueError(f"{name} is {_short(value)}")
@@ -53,9 +53,9 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is not None and issubclass(origin, Mapping):
         return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())
     if hint is float:
-        return type(value) is float or (type(value) is int and abs(value) <= LARGEST)
+        return type(value) is float or (type(value) is int and abs(value) <= LARGEST_INTEGER)
     if hint is int:
-        return type(value) is int and abs(value) <= LARGEST
+        return type(value) is int and abs(value) <= LARGEST_INTEGER
     return type(value) is hint
 
 

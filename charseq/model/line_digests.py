@@ -1,4 +1,4 @@
-"""The lines of a training text, remembered by their digests."""
+"""Digests of training lines, which tell new lines from known ones."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,28 +9,28 @@ import numpy.typing as npt
 from charseq.text.corpus import AnyCorpus, Corpus, split_lines
 from charseq.text.units import Normalization, normalized
 
-MOST_LINES = 1_000_000
-"""Lines that are remembered, in 8 bytes each; of a text with more, none are."""
+MAX_LINES = 1_000_000
+"""The most lines whose digests are saved (8 bytes each); for a text with more, none are."""
 
 Digests = npt.NDArray[np.uint64]
 
 
 def line_digests(corpus: AnyCorpus, normalization: Normalization) -> Digests | None:
-    """The digests of all lines, sorted, each once [N]; None of a text that is not lines, or has too many.
+    """Return the digests of all lines, sorted and unique [N]; None if the text is not lines or has too many.
 
-    They have 64 bits: of a million lines, a new one is taken for an old one once in 10^13 times.
+    With 64 bits and a million lines, one new line in 10^13 counts as known.
     """
-    if not corpus.lines or corpus.strings > MOST_LINES:
+    if not corpus.lines or corpus.strings > MAX_LINES:
         return None
-    found = (_digest(normalized(line, normalization)) for line in _lines(corpus))
-    return np.unique(np.fromiter(found, np.uint64))
+    hashes = (_digest(normalized(line, normalization)) for line in _lines(corpus))
+    return np.unique(np.fromiter(hashes, np.uint64))
 
 
 def contains(digests: Digests, line: str) -> bool:
-    """Whether a line is one of them."""
-    wanted = np.uint64(_digest(line))
-    place = int(np.searchsorted(digests, wanted))
-    return place < len(digests) and bool(digests[place] == wanted)
+    """Return whether sorted digests include that of a line."""
+    digest = np.uint64(_digest(line))
+    index = int(np.searchsorted(digests, digest))
+    return index < len(digests) and bool(digests[index] == digest)
 
 
 def _lines(corpus: AnyCorpus) -> Iterable[str]:

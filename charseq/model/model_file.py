@@ -1,7 +1,29 @@
-"""One model, one file: tensors with the whole description as JSON in the metadata beside them.
+"""Read and write model files.  Nothing in a model file is ever executed.
 
-The description holds the network's plan, the vocabulary, what the run knew, a SHA-256 of every tensor and
-one of itself, so that a changed bit anywhere is found.  Nothing in a model file is ever executed.
+A model is one safetensors file (an 8-byte little-endian header length, a JSON header, the tensors' bytes):
+
+Tensors
+    the parameters      F32; names and shapes as `Network.parameter_specs` has them, such as "layers.0.W_x"
+    "lines"             U64 [N], sorted; digests of the training lines, see `charseq.model.line_digests`.
+                        Optional, and only in models of lines
+    "training." + name  what only resuming needs (F32, U64 or U8): current and averaged weights, optimizer
+                        state, random generator, carried states, as `charseq.training.checkpoint` names them
+
+Metadata: one key, "charseq"; its value is a JSON object with sorted keys and no spaces
+    format      the format version: 1, 2 or 3
+    charseq     the version of charseq that wrote the file
+    network     the fields of `Network`
+    vocabulary  symbols (sorted; "" is the boundary between lines), unit, normalization
+    learned     the memorized strings; empty for other text
+    opening     the first symbol of the text
+    training    `TRAINING_FIELDS`: the settings, and the measurements of the epoch whose weights are saved
+    place       the progress of the run: counters, and "text" (a `TextSource` and the SHA-256 of its ids);
+                null if the run cannot be resumed
+    tensors     the SHA-256 of each tensor's bytes, in hex
+    sha256      the SHA-256 of this object without the key "sha256"
+
+Versions: 1 has no "place".  2 adds "place" and the tensors of training, but its runs split their text in a
+way that is no longer supported, and cannot be resumed.  3 has the same layout, and its runs can be resumed.
 """
 
 from collections.abc import Mapping
@@ -13,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq._version import __version__
-from charseq.errors import ModelFileError
+from charseq.errors import ModelFileError, quoted
 from charseq.model import tensor_file
 from charseq.model.description import (
     FORMAT,
@@ -25,7 +47,7 @@ from charseq.model.description import (
 )
 from charseq.model.line_digests import Digests
 from charseq.model.network import Network, Weights
-from charseq.model.tensor_file import AGAIN, Array, TensorFile, named
+from charseq.model.tensor_file import DAMAGED_HINT, Array, TensorFile
 from charseq.text.vocabulary import Vocabulary
 from charseq.text.windows import Window
 
@@ -34,48 +56,48 @@ Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class ResumeState:
-    """What a run needs, beside its model, to go on as if it had never stopped."""
+    """The state that a run needs beside its model to resume exactly."""
 
     progress: Mapping[str, Any]
-    """How far it is, and the text that it learns, as JSON has it."""
+    """Counters and the source of the text, as JSON values."""
     tensors: Mapping[str, Array]
-    """Present weights, what the optimizer remembers, generators, carried states, by name."""
+    """Weights, optimizer state, random generator and carried states, by name."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network with all that is needed to use it."""
+    """A trained network with everything needed to use it."""
 
     network: Network
     vocabulary: Vocabulary
     arrays: Arrays
     """Parameters by name, float32."""
     memorized: tuple[str, ...] = ()
-    """The strings, where the text was short and learned whole."""
+    """The training strings, if the text was short enough to be memorized."""
     opening: str = ""
     """The first symbol of the text."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """The settings of the run, and the measures of the epoch that was kept."""
+    """The run's settings, and the measurements of the saved epoch."""
     lines: Digests | None = None
-    """Of a model of lines, the digests of all that its text held, unless they were too many."""
+    """The digests of the training lines; None if the text is not lines or has too many."""
 
     @property
     def window(self) -> Window | None:
-        """The overlapping windows that the model reads a text in; None where it carries its state."""
+        """The overlapping windows in which the model reads text; None if it carries its state."""
         settings = self.training.get("settings", {})
         length, stride = settings.get("sequence_length", 1), settings.get("stride")
         return Window(length, stride) if stride else None
 
     @property
     def weights(self) -> Weights:
-        """The arrays arranged for use."""
+        """The parameters grouped by part of the network."""
         return self.network.arrange(self.arrays)
 
 
 def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
-    """Replace the file at `path` in one step; whoever reads sees the old model or the new one.
+    """Write a model file atomically: a reader sees the previous model or this one.
 
-    Raises CharseqError where it cannot be written; an old model is then untouched.
+    Raises CharseqError if it cannot be written; the previous file is then unchanged.
     """
     arrays: dict[str, Array] = {n: np.ascontiguousarray(a) for n, a in model.arrays.items()}
     if model.lines is not None:
@@ -97,54 +119,65 @@ def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
 
 
 def read(path: Path) -> Model:
-    """Read and verify a model.  Raises ModelFileError, which says what is wrong with it."""
+    """Read and verify a model.  Raises ModelFileError."""
     with tensor_file.open_tensors(path) as file:
-        return _model(file, read_description(file))
+        return _read_model(file, read_description(file))
 
 
 def read_state(path: Path) -> tuple[Model, ResumeState]:
-    """Read and verify a model, and what its run needs to go on.  Raises ModelFileError."""
+    """Read and verify a model and the state to resume its run from.  Raises ModelFileError."""
     with tensor_file.open_tensors(path) as file:
-        told = read_description(file)
-        if told.progress is None:
+        description = read_description(file)
+        if description.progress is None:
             raise ModelFileError(
-                f"{named(path)} holds no run that could go on: it diverged, or is of an earlier charseq",
+                f"{quoted(path)} cannot be resumed: its run diverged, or an early charseq saved it",
                 hint="train again, without --resume",
             )
-        if told.format < FORMAT:
+        if description.format < FORMAT:
             raise ModelFileError(
-                f"{named(path)} was saved by an earlier charseq, which split its text in another way",
-                hint="the model can be used as it is; to train further, train again, without --resume",
+                f"{quoted(path)} cannot be resumed: the charseq that saved it split text differently",
+                hint="the model can still be used; to train further, train again, without --resume",
             )
-        names = [name for name in file.entries if name.startswith(STATE_PREFIX)]
-        tensors = {name.removeprefix(STATE_PREFIX): file.read(name, told.digests.get(name)) for name in names}
-        return _model(file, told), ResumeState(told.progress, tensors)
+        tensors = {
+            name.removeprefix(STATE_PREFIX): file.read(name, description.digests.get(name))
+            for name in file.entries
+            if name.startswith(STATE_PREFIX)
+        }
+        return _read_model(file, description), ResumeState(description.progress, tensors)
 
 
 def describe(path: Path, *, verify: bool = False) -> Description:
-    """What a model file says of itself, verified; without `verify`, its tensors are not read.
+    """Return the verified description of a model file; with `verify`, verify its tensors, too.
 
-    Raises ModelFileError, as `read` does.
+    Raises ModelFileError.
     """
     with tensor_file.open_tensors(path) as file:
-        told = read_description(file)
+        description = read_description(file)
         for name in file.entries if verify else ():
-            file.read(name, told.digests.get(name))
-        return told
+            file.read(name, description.digests.get(name))
+        return description
 
 
-def _model(file: TensorFile, told: Description) -> Model:
+def _read_model(file: TensorFile, description: Description) -> Model:
     names = [name for name in file.entries if not name.startswith(STATE_PREFIX)]
-    arrays = {name: file.read(name, told.digests.get(name)) for name in names}
+    arrays = {name: file.read(name, description.digests.get(name)) for name in names}
     lines = arrays.pop(LINE_DIGESTS, None)
     if lines is not None and (lines[1:] <= lines[:-1]).any():
         raise ModelFileError(
-            f"{named(file.path)} does not fit together: its lines are not sorted", hint=AGAIN
+            f"{quoted(file.path)} is inconsistent: tensor '{LINE_DIGESTS}' is not sorted", hint=DAMAGED_HINT
         )
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ModelFileError(
-                f"{named(file.path)} cannot be used: tensor {name!r} has a number that is NaN or infinite",
-                hint=AGAIN,
+                f"{quoted(file.path)} cannot be used: tensor '{name}' has a value that is NaN or infinite",
+                hint=DAMAGED_HINT,
             )
-    return Model(told.network, told.vocabulary, arrays, told.memorized, told.opening, told.training, lines)
+    return Model(
+        description.network,
+        description.vocabulary,
+        arrays,
+        description.memorized,
+        description.opening,
+        description.training,
+        lines,
+    )

@@ -1,13 +1,13 @@
 """The whole network, over any array library: ids -> one-hot or embedding -> stacked cells -> logits.
 
-With x the input of the first layer, a stack with everything switched on computes
+With residual connections and layer normalization, a stack with the input x computes
 
-    s_0 = cell_0(x)                          (+ x, where an embedding is as long as h)
-    s_l = s_(l-1) + cell_l(norm(s_(l-1)))    residual connections around normalised layers
+    s_0 = cell_0(x)                          (+ x, if the embedding size is the hidden size)
+    s_l = s_(l-1) + cell_l(norm(s_(l-1)))
     logits = W norm(s_last) + b
 
-(pre-normalisation: Xiong et al. 2020, arXiv:2002.04745; layer normalisation: Ba et al. 2016,
-arXiv:1607.06450).
+Sources: Xiong et al. 2020, arXiv:2002.04745 (pre-normalization); Ba et al. 2016, arXiv:1607.06450 (layer
+normalization).
 """
 
 import math
@@ -20,7 +20,7 @@ from charseq.cells import cell_named
 from charseq.cells.cell import Cell, Param, State, shape_of, unroll
 from charseq.cells.initializers import Draw, ones, uniform, zeros
 from charseq.cells.ops import UNTAPPED, Array, OneHot, Ops, Tap
-from charseq.errors import UsageError, cannot_combine
+from charseq.errors import CharseqError, UsageError, cannot_combine
 from charseq.settings.train_settings import Head, InitialState, TrainSettings
 
 Unroll = Callable[..., tuple[Array, State]]
@@ -28,33 +28,34 @@ Unroll = Callable[..., tuple[Array, State]]
 
 
 class ParameterSpec(NamedTuple):
-    """One parameter of a network: its real shape, and its declaration."""
+    """A parameter of a network: its shape, and its declaration by the cell."""
 
     shape: tuple[int, ...]
     param: Param
     hidden: int
+    """H, the hidden size."""
 
-    def fill(self, draw: Draw, *, to_memorize: bool) -> Array:
-        """The parameter's first value."""
+    def draw(self, draw: Draw, *, to_memorize: bool) -> Array:
+        """Return an initial value."""
         init = self.param.init_to_memorize if to_memorize else None
         return (init or self.param.init)(draw, self.shape, self.hidden)
 
 
 class Weights(NamedTuple):
-    """The arrays of a network, arranged for use."""
+    """The parameters of a network, grouped by part."""
 
     embedding: Array | None
     layers: tuple[Mapping[str, Array], ...]
-    starts: tuple[Mapping[str, Array], ...]
-    """Of every layer, the fields of its first state that were learned, each for one row of a batch."""
+    initial_states: tuple[Mapping[str, Array], ...]
+    """The learned fields of each layer's initial state, for one row of a batch."""
     norms: tuple[Mapping[str, Array], ...]
-    """Of every layer, gain and bias [H] of the normalisation of its output; none is an empty mapping."""
+    """Gain and bias [H] for the output of each layer; empty for a layer without normalization."""
     head: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class Network:
-    """The plan of a network; its weights are kept elsewhere.
+    """The architecture of a network, without its weights.
 
     With `embedding_size` 0 the input is one-hot (I = V); with head "none" the last cell's output is the
     logits (H = V); with `tie_weights` the head's matrix is the embedding (E = H), as in Press & Wolf 2016,
@@ -74,7 +75,7 @@ class Network:
 
     @classmethod
     def of(cls, settings: TrainSettings, vocabulary_size: int) -> "Network":
-        """Return the network that settings describe.  Raises UsageError where sizes cannot fit."""
+        """Return the network that settings describe.  Raises UsageError if its sizes do not fit together."""
         return cls(
             settings.cell,
             vocabulary_size,
@@ -89,7 +90,7 @@ class Network:
         )
 
     def __post_init__(self) -> None:
-        """Raise UsageError where the parts cannot fit together; the message says what would."""
+        """Raise UsageError if sizes and options do not fit together."""
         cell = self.cell
         hidden, vocabulary, embedding = self.hidden_size, self.vocabulary_size, self.embedding_size
         if self.head == "none" and hidden != vocabulary:
@@ -100,24 +101,24 @@ class Network:
             )
         if self.tie_weights and self.head == "none":
             raise UsageError(
-                "--tie-weights shares the embedding with a linear head, and --head none has none",
+                "--tie-weights shares the embedding with a linear head, and --head is none",
                 hint="use --head linear, or leave --tie-weights out",
             )
         if self.tie_weights and embedding != hidden:
             raise UsageError(
-                f"--tie-weights makes the embedding the head's matrix, so both sizes must be equal: the "
-                f"embedding size is {embedding}, the hidden size {hidden}",
+                f"--tie-weights requires equal sizes: the embedding size is {embedding}, the hidden size "
+                f"{hidden}",
                 hint=f"use --embedding-size {hidden}, or leave --embedding-size out",
             )
         if self.residual and not any(self.is_residual(layer) for layer in range(self.layers)):
             raise UsageError(
-                f"--residual adds what comes up to a layer to what it gives, and the only layer reads "
-                f"{embedding or 'one-hot'} vectors and gives {hidden} numbers",
+                f"--residual requires a layer with equal input and output sizes: the only layer reads "
+                f"{f'{embedding} values' if embedding else 'one-hot vectors'} and outputs {hidden}",
                 hint=f"use --layers 2 or more, or --embedding-size {hidden}",
             )
         if self.initial_state == "learned" and not cell.learned_start:
             raise UsageError(
-                f"--initial-state learned: the cell {self.cell_name} has no state that could be learned",
+                f"--initial-state learned: the cell {self.cell_name} has no initial state to learn",
                 hint="use another --cell, or --initial-state zero",
             )
 
@@ -133,11 +134,11 @@ class Network:
 
     @property
     def input_size(self) -> int:
-        """I of the first layer."""
+        """I, the input size of the first layer."""
         return self.embedding_size or self.vocabulary_size
 
     def parameter_specs(self) -> dict[str, ParameterSpec]:
-        """Every parameter by its name in the model file ("layers.0.W_x"), in the order of the data's way."""
+        """Return all parameters by name in the model file, such as "layers.0.W_x", from input to output."""
         hidden, vocabulary, cell = self.hidden_size, self.vocabulary_size, self.cell
         specs = {}
         if self.embedding_size:
@@ -162,23 +163,31 @@ class Network:
         return specs
 
     def parameter_count(self) -> int:
-        """The number of trainable numbers."""
+        """Return the number of trainable values."""
         return sum(math.prod(spec.shape) for spec in self.parameter_specs().values())
 
     def draw(self, draw: Draw, *, to_memorize: bool = False) -> dict[str, Array]:
-        """First weights by name; `to_memorize`, those for strings that are to be learned whole."""
-        return {
-            name: spec.fill(draw, to_memorize=to_memorize) for name, spec in self.parameter_specs().items()
-        }
+        """Return initial weights by name; with `to_memorize`, weights suited to memorizing short text.
+
+        Raises CharseqError if they do not fit into memory.
+        """
+        specs = self.parameter_specs()
+        try:
+            return {name: spec.draw(draw, to_memorize=to_memorize) for name, spec in specs.items()}
+        except MemoryError:
+            raise CharseqError(
+                f"out of memory: the network has {self.parameter_count():,} parameters",
+                hint="use a smaller --hidden-size, or fewer --layers",
+            ) from None
 
     def arrange(self, arrays: Mapping[str, Array]) -> Weights:
-        """Arrays by name -> arrays by their place in the network."""
+        """Group arrays by part of the network."""
         layers = range(self.layers)
         head = {name: arrays[f"head.{name}"] for name in ("W", "b") if f"head.{name}" in arrays}
         return Weights(
             embedding=arrays.get("embedding.W"),
             layers=tuple({name: arrays[f"layers.{i}.{name}"] for name in self.cell.params} for i in layers),
-            starts=tuple(
+            initial_states=tuple(
                 {field: arrays[f"layers.{i}.start.{field}"] for field in self._learned_fields} for i in layers
             ),
             norms=tuple(
@@ -189,21 +198,21 @@ class Network:
         )
 
     def initial_states(self, ops: Ops, w: Weights, batch: int) -> tuple[State, ...]:
-        """The state of every layer before the first step: zeros, and what of it was learned."""
+        """Return the state of every layer before the first step: zeros, plus the learned fields."""
         zero = self.cell.start(ops, batch, self.hidden_size, next(iter(w.layers[0].values())))
         return tuple(
             zero._replace(**{field: getattr(zero, field) + value for field, value in learned.items()})
-            for learned in w.starts
+            for learned in w.initial_states
         )
 
     def embed(self, ops: Ops, w: Weights, ids: Array) -> Array:
-        """Ids [B T] -> xs [B T I], one-hot or embedded."""
+        """Embed ids [B T] -> xs [B T I], as one-hot or embedding vectors."""
         if w.embedding is not None:
             return w.embedding[ids]
         return ops.one_hot(ids, self.vocabulary_size, next(iter(w.layers[0].values())))
 
     def look_up(self, ops: Ops, w: Weights, ids: Array) -> Array | OneHot:
-        """The same for fast paths, which need no one-hot vectors written out."""
+        """Embed ids for fast paths, which do not need dense one-hot vectors."""
         if w.embedding is not None:
             return ops.rows(w.embedding, ids)
         return OneHot(ops, ids, next(iter(w.layers[0].values())), self.vocabulary_size)
@@ -222,8 +231,7 @@ class Network:
     ) -> tuple[Array, tuple[State, ...]]:
         """Run the stack of cells: xs [B T I] -> hs [B T H] of the last layer, every layer's final state.
 
-        `dropout` acts on what goes up from each layer, but not on the last one's output unless a linear
-        head reads it.
+        `dropout` applies to the output of each layer, except that of the last layer if it is the logits.
         """
         options: dict[str, Any] = {} if lengths is None else {"lengths": lengths}
         finals = []
@@ -247,7 +255,7 @@ class Network:
         return xs, tuple(finals)
 
     def read_out(self, w: Weights, hs: Array) -> Array:
-        """Hs [B T H] -> logits [B T V], unnormalised, in nats."""
+        """Apply the head: hs [B T H] -> logits [B T V], unnormalized, in nats."""
         return hs @ w.head["W"].T + w.head["b"] if w.head else hs
 
     @property
@@ -255,11 +263,11 @@ class Network:
         return self.cell.learned_start if self.initial_state == "learned" else ()
 
     def is_residual(self, layer: int) -> bool:
-        """Whether what comes up to a layer is added to what it gives."""
+        """Return whether the input of a layer is added to its output."""
         return self.residual and (layer > 0 or self.embedding_size == self.hidden_size)
 
     def is_normalized(self, layer: int) -> bool:
-        """Whether a layer's output is normalised: never where it is the logits."""
+        """Return whether the output of a layer is normalized; it never is if it is the logits."""
         return self.layer_norm and (layer + 1 < self.layers or self.head == "linear")
 
 

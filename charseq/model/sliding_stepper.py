@@ -1,4 +1,4 @@
-"""Read texts as a model was trained to: with the state carried, or in overlapping windows."""
+"""Read texts as the model was trained: with carried states, or in overlapping windows."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ from charseq.text.windows import Window
 
 
 class TextReader(Protocol):
-    """Reads texts side by side, symbol by symbol."""
+    """Reads a batch of texts symbol by symbol."""
 
     def read(self, ids: Ids) -> Floats:
         """Read one symbol of each row [B] -> logits of the next one [B V]."""
@@ -27,13 +27,13 @@ class TextReader(Protocol):
 
 
 class SlidingReader:
-    """Reads each text in overlapping windows: where a window ends, the next one is read anew.
+    """Reads each text in overlapping windows, each from the initial state, as in training.
 
-    A state has then seen at most `window.length` symbols, as in training.
+    A state has therefore seen at most `window.length` symbols.
     """
 
     def __init__(self, model: Model, window: Window, base: Reader, read: Sequence[Sequence[int]]) -> None:
-        """Continue from a reader that has read these symbols of each row's window."""
+        """Continue from a reader that has read the symbols `read` of each row's window."""
         self._network, self._weights = model.network, model.weights
         self._window, self._base = window, base
         self._read = [list(ids) for ids in read]
@@ -59,7 +59,7 @@ class SlidingReader:
         return self._base.output
 
     def _slide(self, rows: Sequence[int]) -> None:
-        """Read what the next windows of some rows share with their present ones."""
+        """Start the next windows of some rows, and read the symbols shared with their current windows."""
         for row in rows:
             del self._read[row][: self._window.stride]
         self._base.restart(rows)
@@ -70,17 +70,17 @@ class SlidingReader:
             self._next = Reader(self._network, self._weights, len(rows))
         self._next.restart(range(len(rows)))
         self._next.advance_sequence(shared.T)
-        self._base.take(rows, self._next)
+        self._base.copy_states(rows, self._next)
 
 
 def reader_for(model: Model) -> TextReader:
-    """Return a reader of one text, at its beginning."""
+    """Return a reader of one text that has read nothing yet."""
     base = Reader(model.network, model.weights)
     return SlidingReader(model, model.window, base, [[]]) if model.window else base
 
 
 def prefill(model: Model, prompts: Sequence[Sequence[int]]) -> tuple[TextReader, Ids]:
-    """Return a reader that has read prompts side by side, all but their last symbols, and those [B]."""
+    """Return a reader that has read a batch of prompts except their last symbols, and those symbols [B]."""
     window = model.window
     if window is None:
         return stepper.prefill(model.network, model.weights, prompts)

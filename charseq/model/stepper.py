@@ -1,4 +1,4 @@
-"""A trained network reads symbol after symbol, several texts at once, in C where it is built."""
+"""Read texts symbol by symbol without PyTorch, in native kernels if they are built."""
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
@@ -19,49 +19,48 @@ from charseq.native.layer import Layer
 from charseq.native.linear import Linear
 from charseq.native.mlstm import MLSTMLayer
 
-AT_ONCE = 1 << 14
-"""Symbols of all prompts together that are read at once."""
+PREFILL_SYMBOLS = 1 << 14
+"""The number of symbols, over all prompts, in one piece of a prefill."""
 Ids = npt.NDArray[np.integer[Any]]
 
 
 class Reader:
-    """A network and its state for some rows, each of which reads a text of its own.
+    """A network with a state for each row of a batch of texts.
 
-    With `native` false, or where it is not built, the cell's own step runs over NumPy.
+    If `native` is false or no native kernel is built, the cell's step runs over NumPy.
     """
 
     def __init__(self, network: Network, weights: Weights, rows: int = 1, *, native: bool = True) -> None:
         self._network, self._weights, self.rows = network, weights, rows
-        found = library() if native else None
+        kernels_library = library() if native else None
         one_hot = weights.embedding is None
         self._layers = [
-            _layer(found, network.cell, w, state, one_hot=one_hot and number == 0)
+            _layer(kernels_library, network.cell, w, state, one_hot=one_hot and number == 0)
             for number, (w, state) in enumerate(
                 zip(weights.layers, network.initial_states(NUMPY, weights, rows), strict=True)
             )
         ]
-        in_c = not (network.residual or network.layer_norm)
-        in_c &= not any(isinstance(layer, _Stepped) for layer in self._layers)
-        self._calculating: Callable[[], AbstractContextManager[Any]] = (
-            nullcontext if in_c else ignore_overflow
+        uses_numpy = network.residual or network.layer_norm
+        uses_numpy |= any(isinstance(layer, _NumpyLayer) for layer in self._layers)
+        self._overflow: Callable[[], AbstractContextManager[Any]] = (
+            ignore_overflow if uses_numpy else nullcontext
         )
-        """Where NumPy calculates, it is not to warn of what becomes infinite."""
         self._head: Linear | None = None
-        if not found:
-            self._weights = weights._replace(head=_by_rows(weights.head))
+        if not kernels_library:
+            self._weights = weights._replace(head=_rowwise(weights.head))
         elif weights.head:
-            self._head = Linear(found, weights.head["W"], weights.head["b"], rows)
+            self._head = Linear(kernels_library, weights.head["W"], weights.head["b"], rows)
 
     def read(self, ids: Ids) -> Floats:
-        """One symbol for each row [B] -> logits of the next one [B V]; the next call may write over them."""
+        """Read one symbol of each row [B] -> logits of the next one [B V], valid until the next call."""
         x = self.advance(ids)
         return self._head(np.ascontiguousarray(x)) if self._head else self._read_out(x)
 
     def read_sequence(self, ids: Ids) -> Floats:
-        """Several symbols for each row [T B] -> logits [T B V], those of `read` to the last bit.
+        """Read several symbols of each row [T B] -> logits [T B V], bit for bit those of `read`.
 
-        A layer goes through all of them before the next one does, so its weights stay at hand: of one long
-        text a large network reads several times as much in a second.
+        Each layer reads all symbols before the next one does, so that its weights stay in the cache: a large
+        network reads one long text several times as fast.
         """
         x = self.advance_sequence(ids)
         if not self._head:
@@ -72,23 +71,23 @@ class Reader:
         return logits
 
     def _read_out(self, x: Floats) -> Floats:
-        """What the last layer gives [... H] -> logits [... V], by NumPy."""
+        """Apply the head by NumPy: output of the last layer [... H] -> logits [... V]."""
         with ignore_overflow():
             logits: Floats = self._network.read_out(self._weights, x)
         return logits
 
     def advance(self, ids: Ids) -> Floats:
-        """Read one symbol for each row [B], whatever may come next -> what the head would read [B H]."""
-        with self._calculating():
-            return self._through(ids, lambda layer, x: layer.read(x))
+        """Read one symbol of each row [B] -> the input of the head [B H]."""
+        with self._overflow():
+            return self._read_layers(ids, lambda layer, x: layer.read(x))
 
     def advance_sequence(self, ids: Ids) -> Floats:
-        """Read several symbols for each row [T B] -> what the head would read [T B H]."""
-        with self._calculating():
-            return self._through(ids, lambda layer, x: layer.read_sequence(x))
+        """Read several symbols of each row [T B] -> the inputs of the head [T B H]."""
+        with self._overflow():
+            return self._read_layers(ids, lambda layer, x: layer.read_sequence(x))
 
-    def _through(self, ids: Ids, read: "Callable[[_Layer, Any], Floats]") -> Floats:
-        """Ids [... B] -> what the head reads [... B H]."""
+    def _read_layers(self, ids: Ids, read: "Callable[[_Layer, Any], Floats]") -> Floats:
+        """Read ids [... B] through all layers -> the inputs of the head [... B H]."""
         network, weights = self._network, self._weights
         x: Any = ids if weights.embedding is None else weights.embedding[ids]
         stream = x
@@ -100,8 +99,8 @@ class Reader:
             if network.is_normalized(number):
                 norm = weights.norms[number]
                 x = NUMPY.normalized(stream, norm["gain"], norm["bias"])
-        found: Floats = x
-        return found
+        output: Floats = x
+        return output
 
     @property
     def output(self) -> Floats:
@@ -110,11 +109,11 @@ class Reader:
         return h
 
     def restart(self, rows: Sequence[int]) -> None:
-        """Let these rows begin anew."""
+        """Reset these rows to the initial state."""
         self._set(rows, self._network.initial_states(NUMPY, self._weights, len(rows)))
 
-    def take(self, rows: Sequence[int], other: "Reader") -> None:
-        """Let these rows have the states of another reader's rows, of which there are as many."""
+    def copy_states(self, rows: Sequence[int], other: "Reader") -> None:
+        """Set the states of these rows to those of all rows of another reader."""
         self._set(rows, [layer.state for layer in other._layers])
 
     def _set(self, rows: Sequence[int], states: Sequence[Sequence[Floats]]) -> None:
@@ -125,7 +124,7 @@ class Reader:
             layer.state = state
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only, in this order; a row may be named more than once."""
+        """Continue with these rows only, in this order; a row may occur more than once."""
         chosen = list(rows)
         self.rows = len(chosen)
         for layer in self._layers:
@@ -135,41 +134,44 @@ class Reader:
 
 
 def prefill(network: Network, weights: Weights, prompts: Sequence[Sequence[int]]) -> tuple[Reader, Ids]:
-    """A reader that has read prompts side by side, all but their last symbols, and those [B]."""
-    read = [tuple(prompt) for prompt in prompts]
-    different = {prompt: place for place, prompt in enumerate(dict.fromkeys(read))}
-    reader = Reader(network, weights, len(different))
-    longest = max(map(len, read))
-    ids = np.zeros((len(different), longest), np.intp)
-    for prompt, place in different.items():
-        ids[place, longest - len(prompt) :] = prompt
-    some = range(0, longest, max(1, AT_ONCE // len(different)))
-    starts = sorted({longest - len(prompt) for prompt in different}.union(some))
+    """Return a reader that has read a batch of prompts except their last symbols, and those symbols [B].
+
+    Equal prompts are read once.  Prompts are aligned at their ends; shorter ones start later.
+    """
+    texts = [tuple(prompt) for prompt in prompts]
+    row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    reader = Reader(network, weights, len(row_of))
+    longest = max(map(len, texts))
+    ids = np.zeros((len(row_of), longest), np.intp)
+    for text, row in row_of.items():
+        ids[row, longest - len(text) :] = text
+    pieces = range(0, longest, max(1, PREFILL_SYMBOLS // len(row_of)))
+    starts = sorted({longest - len(text) for text in row_of}.union(pieces))
     for start, end in pairwise([*starts, longest - 1]):
-        begin = [place for prompt, place in different.items() if len(prompt) == longest - start]
-        if start and begin:
-            reader.restart(begin)
+        starting = [row for text, row in row_of.items() if len(text) == longest - start]
+        if start and starting:
+            reader.restart(starting)
         if start < end:
             reader.advance_sequence(ids[:, start:end].T)
-    rows = [different[prompt] for prompt in read]
+    rows = [row_of[text] for text in texts]
     reader.keep(rows)
     return reader, ids[rows, -1]
 
 
-class _ByRows(np.ndarray[Any, np.dtype[np.float32]]):
-    """A matrix whose product with several rows is that with each of them, to the last bit.
+class _RowwiseMatrix(np.ndarray[Any, np.dtype[np.float32]]):
+    """A matrix that is multiplied with each row by itself, so that results do not depend on the batch size.
 
-    One product with all of them would be faster, but differ in the last digits with their number.
+    One product with all rows would be faster, but its last digits differ with the number of rows.
     """
 
     def __rmatmul__(self, x: Floats) -> Floats:  # type: ignore[override, misc]
         return np.asarray(np.matmul(x[..., None, :], np.asarray(self))[..., 0, :])
 
 
-def _by_rows(w: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Parameters for the step over NumPy; of matrices, it is the transposes that are read."""
+def _rowwise(w: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return parameters for the step over NumPy, in Fortran order, as the step reads the transposes."""
     return {
-        name: np.asfortranarray(array).view(_ByRows) if array.ndim == 2 else array
+        name: np.asfortranarray(array).view(_RowwiseMatrix) if array.ndim == 2 else array
         for name, array in w.items()
     }
 
@@ -182,12 +184,12 @@ class _Layer(Protocol):
     def read_sequence(self, x: Any) -> Floats: ...
 
 
-class _Stepped:
-    """A layer by its cell's step over NumPy; where it is given ids, they stand for one-hot vectors."""
+class _NumpyLayer:
+    """A layer that runs its cell's step over NumPy; inputs that are ids stand for one-hot vectors."""
 
     def __init__(self, cell: Cell, w: Mapping[str, Floats], state: State) -> None:
         self._cell, self._kind = cell, type(state)
-        self._w = _by_rows(w)
+        self._w = _rowwise(w)
         self.state: Sequence[Floats] = state
 
     def read(self, x: Any) -> Floats:
@@ -203,10 +205,10 @@ class _Stepped:
 
 
 def _layer(
-    found: ctypes.CDLL | None, cell: Cell, w: Mapping[str, Floats], state: State, *, one_hot: bool
+    kernels_library: ctypes.CDLL | None, cell: Cell, w: Mapping[str, Floats], state: State, *, one_hot: bool
 ) -> _Layer:
-    if found and cell.name in kernels():
-        return Layer(found, kernels()[cell.name], w, state, one_hot=one_hot)
-    if found and cell is CELLS["mlstm"]:
-        return MLSTMLayer(found, w, state, one_hot=one_hot)
-    return _Stepped(cell, w, state)
+    if kernels_library and cell.name in kernels():
+        return Layer(kernels_library, kernels()[cell.name], w, state, one_hot=one_hot)
+    if kernels_library and cell is CELLS["mlstm"]:
+        return MLSTMLayer(kernels_library, w, state, one_hot=one_hot)
+    return _NumpyLayer(cell, w, state)

@@ -64,7 +64,7 @@ def prepare(
     out: Path | None = None,
     force: bool = False,
     resume: str | None = None,
-    power: Callable[[], float] = lambda: TWO_CORES_FLOPS,
+    flops: Callable[[], float] = lambda: TWO_CORES_FLOPS,
     standard_input: BinaryIO | None = None,
     report_bom: ReportBom = lambda name: None,
 ) -> Iterator[RunPlan]:
@@ -72,7 +72,7 @@ def prepare(
 
     `asked` holds the settings that were given explicitly; the others are chosen from the text.  `out` is the
     run's folder, which `force` may replace; `resume` names a run to resume, or the newest, in its own folder.
-    `power` returns the speed of the device in operations per second, and is called only where sizes depend
+    `flops` returns the speed of the device in operations per second, and is called only where sizes depend
     on it.
     Raises UsageError, TextError, ModelFileError, CharseqError; each before PyTorch is needed.
     """
@@ -103,5 +103,5 @@ def prepare(
                 began=began,
             )
         else:
-            settings = choose_settings(corpus, len(vocabulary), asked, power=power)
+            settings = choose_settings(corpus, len(vocabulary), asked, flops=flops)
             yield plan_run(corpus, vocabulary, settings, out=out, force=force, source=source, began=began)

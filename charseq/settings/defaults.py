@@ -1,11 +1,11 @@
-"""The settings that a text, its size and the time there is choose by default."""
+"""Choose default settings from the text, its size and the available time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from charseq.errors import TextError, UsageError, cannot_combine
-from charseq.settings.network_size import TWO_CORES_FLOPS, sized
+from charseq.errors import TextError, UsageError, cannot_combine, quoted
+from charseq.settings.network_size import TWO_CORES_FLOPS, size_network
 from charseq.settings.train_settings import Schedule, TrainSettings
 from charseq.suggestions import did_you_mean
 from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
@@ -15,29 +15,29 @@ CELL_REASONS = {
     True: f"{SHORT_TEXT_CELL}, because it memorized strings most reliably in benchmarks",
     False: f"{LONG_TEXT_CELL}, because it was best on longer text in benchmarks",
 }
-"""Why, by whether a text is learned whole."""
+"""The reason for the default cell, by whether the text is to be memorized."""
 
-WHOLE_STRING = 1_000
-"""A text is learned whole up to this many characters a string ..."""
-WHOLE_TEXT = 10_000
-"""... and this many in all."""
-
+SHORT_STRING = 1_000
+"""The maximum characters per string of a short text, which is to be memorized."""
+SHORT_TEXT = 10_000
+"""The maximum characters of a short text, in all strings together."""
 
 VALIDATION = 0.1
 """The fraction that is held out by default."""
 FEWEST_HELD_OUT = 100
-"""Held-out positions below which a validation loss is too uncertain to choose the best epoch by; where the
-fraction would be less, nothing is held out by default.
+"""The minimum number of held-out positions from which a validation loss can choose the best epoch.
+
+If the default fraction would hold out fewer, nothing is held out.
 """
 LONG_LINE = 256
-"""Characters of a line, on average, from which lines are read as running text is."""
+"""Mean characters per line from which lines get the sequence length of running text."""
 FEWEST_UPDATES = 200
-"""Of a text so short that its passes alone would be too few."""
+"""The minimum number of updates; a very short text gets more epochs to reach it."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a cell does well with: its stack, and how it moves where short text is learned whole."""
+    """Defaults of a cell: its layers, and how it is trained to memorize short text."""
 
     learning_rate: float = 0.005
     schedule: Schedule = "cosine"
@@ -55,47 +55,47 @@ RECIPES = {
     "minlstm": MINIMAL,
     "mlstm": replace(MINIMAL, learning_rate=0.01),
 }
-"""Recipes by cell; tests/benchmarks/memorization.py measures how reliably short text is learned with them.
+"""Recipes by cell; tests/benchmarks/memorization.py measures how reliably short text is memorized with them.
 
-Plain networks have to learn with small steps first, while their state is still another at every step; gates
-find the way back.  A state without bound (rnn-relu), or of a fixed small norm (rnn-norm), needs its output
-normalized.  A cell whose gates
-see x alone tells places apart only by a second layer.
+Cells without gates need a small learning rate at first, hence one-cycle.  The output of an unbounded state
+(rnn-relu), or one of small fixed norm (rnn-norm), needs normalization.  A cell whose gates depend on the
+input alone needs a second layer to distinguish positions.
 """
 
 
 def choose_settings(
     corpus: AnyCorpus,
     vocabulary_size: int,
-    given: Mapping[str, Any],
+    explicit: Mapping[str, Any],
     *,
-    power: Callable[[], float] = lambda: TWO_CORES_FLOPS,
+    flops: Callable[[], float] = lambda: TWO_CORES_FLOPS,
 ) -> TrainSettings:
-    """Fill in what was not given (None) from the text, and where that is long from the time there is.
+    """Return the explicit settings (not None), and defaults chosen from the text and the time limit.
 
-    `power` tells the floating-point operations a second that the device gives to training.  Raises TextError
-    where there is nothing to learn, UsageError where what was given cannot be.
+    `flops` returns the speed of the device in floating-point operations per second; it is called only if
+    needed.  Raises TextError if there is nothing to learn, UsageError for invalid settings.
     """
     _require_something_to_learn(corpus)
-    given = {name: value for name, value in given.items() if value is not None}
+    explicit = {name: value for name, value in explicit.items() if value is not None}
     names = [field.name for field in fields(TrainSettings)]
-    unknown = given.keys() - set(names)
+    unknown = explicit.keys() - set(names)
     if unknown:
         hint = did_you_mean(min(unknown), names)
         raise UsageError(f"no such setting: {', '.join(sorted(unknown))}", hint=hint)
-    TrainSettings(**given)  # which refuses a value of another type, or out of range
-    asked = given.keys()
-    whole = not given.get("validation") and not given.get("sequence_length")
-    short = corpus if isinstance(corpus, Corpus) and is_short(corpus) and whole else None
-    given = {"cell": SHORT_TEXT_CELL if short or given.get("stride") else LONG_TEXT_CELL, **given}
+    TrainSettings(**explicit)  # raises UsageError for an invalid value
+    unbroken = not explicit.get("validation") and not explicit.get("sequence_length")
+    short = corpus if isinstance(corpus, Corpus) and _is_short(corpus) and unbroken else None
+    given = {"cell": SHORT_TEXT_CELL if short or explicit.get("stride") else LONG_TEXT_CELL, **explicit}
     if given.get("stride"):
         defaults = _for_overlapping_windows(corpus, given)
     elif short:
         defaults = _for_short_text(short, given)
     else:
-        defaults = _for_long_text(corpus, vocabulary_size, given, power)
+        defaults = _for_long_text(corpus, vocabulary_size, given, flops)
     if given.get("head") == "none":
-        defaults = replace(defaults, hidden_size=vocabulary_size)
+        reason = f"hidden size {vocabulary_size}, the vocabulary size, because of --head none"
+        changed = {"hidden_size": reason} if "hidden_size" in defaults.reasons else {}
+        defaults = replace(defaults, hidden_size=vocabulary_size, reasons={**defaults.reasons, **changed})
     recipe = _recipe(given)
     layers = given.get("layers", max(defaults.layers, recipe.layers))
     defaults = replace(
@@ -105,38 +105,37 @@ def choose_settings(
         layer_norm=recipe.layer_norm,
     )
     reasons = {"cell": CELL_REASONS[defaults.whole], **defaults.reasons}
-    known = {name: reason for name, reason in reasons.items() if name not in asked}
-    settings = replace(defaults, **given, reasons=known)
+    reasons = {name: reason for name, reason in reasons.items() if name not in explicit}
+    settings = replace(defaults, **given, reasons=reasons)
     if settings.tie_weights and "embedding_size" not in given:
         settings = replace(settings, embedding_size=settings.hidden_size)
     _require_effect(settings, given)
     if settings.stride > settings.sequence_length:
         raise UsageError(
-            f"--stride {settings.stride} leaves places out between windows of {settings.sequence_length}",
-            hint="a stride is at most the --sequence-length",
+            f"--stride {settings.stride} skips positions between windows of {settings.sequence_length}",
+            hint="choose a --stride of at most the --sequence-length",
         )
     return settings
 
 
 def _require_effect(settings: TrainSettings, given: Mapping[str, Any]) -> None:
-    """Raise UsageError for a given setting that does nothing beside the others."""
+    """Raise UsageError for an explicit setting that has no effect with the others."""
     if given.get("layer_norm") and settings.head == "none" and settings.layers == 1:
         raise cannot_combine("--layer-norm", ["--head none"], "the only layer's output is the logits")
     if given.get("dropout") and settings.head == "none" and settings.layers == 1:
         raise cannot_combine("--dropout", ["--head none"], "the only layer's output is the logits")
     if settings.schedule == "one-cycle" and given.get("warm_up") == 0:
-        why = (
-            f"it begins with a rise{'' if 'schedule' in given else f' and is the default of {settings.cell}'}"
-        )
+        default = "" if "schedule" in given else f" and is the default of {settings.cell}"
+        why = f"it begins with a warm-up{default}"
         raise cannot_combine(
             "--warm-up 0", ["--schedule one-cycle"], why, hint="choose another --schedule, such as cosine"
         )
 
 
-def is_short(corpus: Corpus) -> bool:
-    """Whether a text is of the kind that is learned whole."""
+def _is_short(corpus: Corpus) -> bool:
+    """Return whether a text is short enough to be memorized."""
     longest = max(map(len, corpus.sequences))
-    return not corpus.lines and longest <= WHOLE_STRING and corpus.characters <= WHOLE_TEXT
+    return not corpus.lines and longest <= SHORT_STRING and corpus.characters <= SHORT_TEXT
 
 
 def _recipe(given: Mapping[str, Any]) -> Recipe:
@@ -157,14 +156,14 @@ def _for_short_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
 
 
 def _for_overlapping_windows(corpus: AnyCorpus, given: Mapping[str, Any]) -> TrainSettings:
-    """Every window starts from the zero state, all in one batch where there are not too many."""
+    """Return defaults for overlapping windows: all in one batch if there are few."""
     if corpus.lines or given.get("validation"):
         other = "--lines" if corpus.lines else "--validation"
         raise cannot_combine("--stride", [other])
     if isinstance(corpus, LargeCorpus):
         raise UsageError(
-            f"--stride learns all windows of a text at once, and {corpus.characters:,} are too many",
-            hint="leave --stride out: windows over streams learn text of any size",
+            f"--stride needs the whole text in memory, and {corpus.characters:,} characters are too many",
+            hint="omit --stride: other windows work for text of any size",
         )
     return replace(
         _for_short_text(corpus, given),
@@ -175,14 +174,14 @@ def _for_overlapping_windows(corpus: AnyCorpus, given: Mapping[str, Any]) -> Tra
 
 
 def _for_long_text(
-    corpus: AnyCorpus, vocabulary_size: int, given: Mapping[str, Any], power: Callable[[], float]
+    corpus: AnyCorpus, vocabulary_size: int, given: Mapping[str, Any], flops: Callable[[], float]
 ) -> TrainSettings:
-    """Windows over streams, or lines; tests/benchmarks/defaults.md has the experiments behind the figures."""
+    """Return defaults for longer text or lines; tests/benchmarks/defaults.md has the experiments."""
     fast = given["cell"] in (LONG_TEXT_CELL, "rnn-relu")
     characters = corpus.characters
     short_lines = corpus.lines and characters < LONG_LINE * corpus.strings
-    usual = 64 if short_lines or not fast else 32
-    sequence_length = given.get("sequence_length", usual)
+    default_length = 64 if short_lines or not fast else 32
+    sequence_length = given.get("sequence_length", default_length)
     positions = characters + (corpus.strings if corpus.lines else 0)
     enough_to_split = VALIDATION * positions >= FEWEST_HELD_OUT
     validation = given.get("validation", VALIDATION if enough_to_split else 0.0)
@@ -190,7 +189,7 @@ def _for_long_text(
         hidden_size=256 if characters > 50_000 else 128,
         epochs=min(100, max(1, 6_000_000 // characters)),
         batch_size=min(32, max(4, characters // (16 * sequence_length))),
-        sequence_length=usual,
+        sequence_length=default_length,
         validation=validation,
         patience=5 if validation else 0,
         recoveries=0 if "learning_rate" in given else 5,
@@ -199,20 +198,20 @@ def _for_long_text(
     seconds = given.get("time_limit")
     if not fast:
         return replace(settings, epochs=1_000_000) if seconds else settings
-    able = power() if seconds else TWO_CORES_FLOPS  # without a limit the same on every machine
-    if short_lines:  # short sequences: as a text of a third, and less of it left out
+    speed = flops() if seconds else TWO_CORES_FLOPS  # without a time limit, the same on every machine
+    if short_lines:  # short sequences need a smaller network and less dropout
         settings = replace(settings, batch_size=min(128, max(4, corpus.strings // 32)))
-        settings = sized(settings, characters // 3, vocabulary_size, given, able)
+        settings = size_network(settings, characters // 3, vocabulary_size, given, speed)
         settings = replace(settings, dropout=round(max(0.0, settings.dropout - 0.2), 1))
         updates = max(corpus.strings, characters // sequence_length) // settings.batch_size
     else:
-        settings = sized(settings, characters, vocabulary_size, given, able)
+        settings = size_network(settings, characters, vocabulary_size, given, speed)
         updates = characters // (settings.batch_size * sequence_length)
-    return _long_enough(settings, max(1, updates))
+    return _ensure_updates(settings, max(1, updates))
 
 
-def _long_enough(settings: TrainSettings, updates: int) -> TrainSettings:
-    """The settings with so many epochs, of so many updates each, that a very short text is learned, too."""
+def _ensure_updates(settings: TrainSettings, updates: int) -> TrainSettings:
+    """Return settings with enough epochs, of so many updates each, for FEWEST_UPDATES."""
     epochs = -(-FEWEST_UPDATES // updates)
     if epochs <= settings.epochs:
         return settings
@@ -225,13 +224,13 @@ def _long_enough(settings: TrainSettings, updates: int) -> TrainSettings:
 
 def _require_something_to_learn(corpus: AnyCorpus) -> None:
     if not corpus.strings or (isinstance(corpus, LargeCorpus) and not corpus.characters):
-        raise TextError("the text has only empty lines", hint="give a --text, or a --file that holds some")
+        raise TextError("the text has only empty lines", hint="give a text with --text or --file")
     if isinstance(corpus, LargeCorpus):
         return
     shortest = min(corpus.sequences, key=len)
     if len(shortest) < (1 if corpus.lines else 2):
         raise TextError(
-            f"the text {shortest!r} has {len(shortest)} character{'' if len(shortest) == 1 else 's'}; "
-            "training needs at least 2",
-            hint="pass a longer --text, or a --file",
+            f"the text {quoted(shortest)} has {len(shortest)} character{'' if len(shortest) == 1 else 's'}; "
+            "training requires at least 2",
+            hint="give a longer text with --text or --file",
         )

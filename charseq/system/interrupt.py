@@ -1,4 +1,4 @@
-"""Interrupts that wait until the work in hand is saved."""
+"""Defer interrupts until the current work is saved."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Interrupt:
-    """Whether to stop: because of an interrupt (SIGINT), or because a caller's own `stop` says so."""
+    """A request to stop, by an interrupt (SIGINT) or by the caller's own `stop` function."""
 
     def __init__(self, stop: Callable[[], bool]) -> None:
         self._stop = stop
@@ -23,10 +23,10 @@ class Interrupt:
         return self._received or self._stop()
 
     def deferred(self, items: Iterator[T]) -> Generator[T, None, None]:
-        """Yield all items; an interrupt while one is made is raised after the last of them.
+        """Yield all items; raise an interrupt that arrives while an item is computed after the last one.
 
-        Only Python's own handler is replaced, in the main thread, and only while an item is made: in the
-        caller's code an interrupt is raised at once, and one that is ignored or handled otherwise stays so.
+        Replaces only Python's default handler, in the main thread, while an item is computed.  In the code
+        of the caller an interrupt is raised at once.  Other handlers, and ignored interrupts, stay.
         """
         while True:
             before: dict[int, Handler] = {}
@@ -47,6 +47,6 @@ class Interrupt:
         return in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._received:  # the second one is not waited for
+        if self._received:  # a second interrupt takes effect at once
             raise KeyboardInterrupt
         self._received = True

@@ -1,4 +1,4 @@
-"""Signal handlers.  This module installs all of them, so that an ignored signal stays ignored."""
+"""Install signal handlers, leaving ignored signals ignored."""
 
 import ctypes
 import signal
@@ -14,8 +14,7 @@ def install(handlers: Mapping[int, Handler]) -> dict[int, Handler]:
     """Install handlers by signal number, and return the handlers that they replace.
 
     A signal that the process ignores stays ignored and is missing from the result: `nohup` ignores SIGHUP,
-    and a script's shell ignores SIGINT in its background jobs.  To restore the previous handlers, install
-    the result.
+    and the shell of a script ignores SIGINT in background jobs.  To restore the handlers, install the result.
     """
     return {
         number: signal.signal(number, handler)
@@ -25,15 +24,15 @@ def install(handlers: Mapping[int, Handler]) -> dict[int, Handler]:
 
 
 def stop_process() -> None:
-    """Stop this process as Ctrl-Z does by default, and return when it continues; callable from any thread.
+    """Stop this process as Ctrl-Z does by default, and return when it continues.
 
-    As by default, nothing happens where no shell could continue the process (an orphaned process group).
-    Python lets only the main thread change a handler, and it may be busy; the C library lets any.
+    Does nothing in an orphaned process group, where no shell could continue the process.  Any thread may call
+    it: it changes the handler through the C library, because Python allows that in the main thread only.
     """
-    change = ctypes.CDLL(None).signal
-    change.argtypes, change.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
-    handler = change(signal.SIGTSTP, int(signal.SIG_DFL))
+    set_handler = ctypes.CDLL(None).signal
+    set_handler.argtypes, set_handler.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
+    handler = set_handler(signal.SIGTSTP, int(signal.SIG_DFL))
     try:
         signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
     finally:
-        change(signal.SIGTSTP, handler)
+        set_handler(signal.SIGTSTP, handler)

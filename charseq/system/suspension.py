@@ -1,4 +1,4 @@
-"""A clock that stands still while the process is stopped, by Ctrl-Z or SIGSTOP."""
+"""A clock that pauses while the process is stopped by Ctrl-Z or SIGSTOP."""
 
 import math
 import threading
@@ -6,63 +6,62 @@ import time
 from typing import NamedTuple
 
 HEARTBEAT = 0.25
-"""Seconds between two calls of `heartbeat`: the precision with which a stop by SIGSTOP is measured."""
+"""Seconds between calls of `heartbeat`, and the precision with which a stop by SIGSTOP is measured."""
 LATE = 0.05
-"""Seconds after which a heartbeat is late: the process may have been stopped since the last one."""
+"""Seconds after which a heartbeat is late, which suggests that the process was stopped."""
 
 
 class _State(NamedTuple):
-    """Replaced as a whole, so that another thread never reads half a change."""
+    """The state of the clock, replaced as a whole so that threads never see a partial change."""
 
     stopped: float
     """Seconds that the process has been stopped."""
     running_until: float
-    """Up to when the process is known to run, on time.monotonic(); infinity if nobody watches."""
+    """The time.monotonic() up to which the process is known to run; infinity without heartbeats."""
     stops: int = 0
-    """How often the process has been stopped and continued."""
+    """The number of times that the process was stopped and continued."""
 
 
 _state = _State(0.0, math.inf)
-_changing = threading.RLock()
-"""For the thread that watches and the handler of SIGCONT in the main thread."""
+_lock = threading.RLock()
+"""Protects the state from the watching thread and the SIGCONT handler in the main thread."""
 
 
 def running_time() -> float:
-    """Return seconds like time.monotonic(), less those that the process was stopped."""
+    """Return seconds like time.monotonic(), without those in which the process was stopped."""
     stopped, running_until, _ = _state
     return min(time.monotonic(), running_until) - stopped
 
 
 def stops() -> int:
-    """Return how often the process has been stopped and continued."""
+    """Return the number of times that the process was stopped and continued."""
     return _state.stops
 
 
 def heartbeat(moment: float) -> None:
-    """Report that the process ran at a moment.  Whoever calls this once continues every HEARTBEAT seconds."""
-    with _changing:
+    """Report that the process ran at a moment.  Once called, it must be called every HEARTBEAT seconds."""
+    with _lock:
         until, earlier = moment + HEARTBEAT, _state.running_until
         _set(_state._replace(running_until=until if math.isinf(earlier) else max(until, earlier)))
 
 
 def is_late(moment: float) -> bool:
-    """Return whether no heartbeat was reported for so long that the process may have been stopped."""
+    """Return whether the last heartbeat is so old that the process may have been stopped."""
     return moment > _state.running_until + LATE
 
 
 def pause_clock() -> None:
-    """Stop the clock until `resume_clock` or `heartbeat`."""
-    with _changing:
+    """Pause the clock until `resume_clock` or `heartbeat`."""
+    with _lock:
         _set(_state._replace(running_until=time.monotonic()))
 
 
 def resume_clock() -> None:
-    """Report that the process has been continued.
+    """Report that the process continued: the time since it was last known to run does not count.
 
-    The time since the process was last known to run does not count.  If there is none, the process was not
-    stopped, or another thread has reported it.
+    Without such time, the process was not stopped, or another thread has reported it already.
     """
-    with _changing:
+    with _lock:
         now = time.monotonic()
         seconds = now - _state.running_until
         if seconds > 0:
@@ -70,8 +69,8 @@ def resume_clock() -> None:
 
 
 def stop_heartbeats() -> None:
-    """Let the clock run without heartbeats."""
-    with _changing:
+    """Let the clock run on without heartbeats."""
+    with _lock:
         _set(_state._replace(running_until=math.inf))
 
 

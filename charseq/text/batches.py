@@ -1,4 +1,4 @@
-"""Ids -> batches: whole strings padded together, or windows over streams with the state carried."""
+"""Batches of ids: padded sequences, or windows over streams with the state carried."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from charseq.text.sequences import Sequences
 from charseq.text.vocabulary import Ids
 
 BLOCK = 1 << 20
-"""Lines put in order at once, of very many."""
-LONGEST_LINE = 1 << 10
-"""Positions of a line that are read in one batch; a longer line is cut, and read as several."""
+"""Lines that are sorted by length at once."""
+MAX_LINE_POSITIONS = 1 << 10
+"""Positions of the longest line that is read as one sequence; a longer line is split."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one update reads: inputs and targets [B T], the weight of each place, and where rows begin.
+    """The inputs and targets [B T] of one update.
 
-    A place past a string's end has weight 0.  A row that is `fresh` [B] starts from the zero state; the
-    others go on from where the batch before left them.
+    `weights` [B T] is 0 for padding, which is masked from the loss, and 1 elsewhere.  Rows that are `fresh`
+    [B] start from the initial state; the others continue from the previous batch.
     """
 
     inputs: npt.NDArray[np.int64]
@@ -32,64 +32,62 @@ class Batch:
 
     @property
     def positions(self) -> int:
-        """How many places weigh anything."""
+        """The number of positions in the loss."""
         return int(np.count_nonzero(self.weights))
 
 
 class Windows:
-    """Sequences of ids laid into rows and read a window at a time.
+    """Sequences of ids, distributed over rows and read one window at a time.
 
-    All windows, one sequence after the other, are dealt out evenly to the rows, so that a sequence may begin
-    in one row and continue in the next.  Where a row begins, and where a sequence begins, the state is the
-    initial one; it is carried from window to window.  Where every sequence fits into one window, and there
-    are rows for all, the only batch is simply all sequences, padded.
+    Each row gets the same number of windows, so a sequence may begin in one row and continue in the next.
+    The state is carried from window to window; it is reset where a row or a sequence begins.  If every
+    sequence fits into one window, and each has a row, the only batch is all sequences, padded.
     """
 
     def __init__(self, sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> None:
         self.sequence_length = sequence_length
         self.positions = sum(len(sequence) - 1 for sequence in sequences)
-        self.rows = _dealt(sequences, batch_size, sequence_length)
+        self.rows = _distribute(sequences, batch_size, sequence_length)
         self._count = max(sum(_windows_in(piece, sequence_length) for piece in row) for row in self.rows)
 
     def __len__(self) -> int:
-        """The number of batches in an epoch."""
+        """Return the number of batches in an epoch."""
         return self._count
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch, batch by batch."""
+        """Yield the batches of an epoch."""
         return self.batches()
 
     def batches(self, epoch: int = 0, skip: int = 0) -> Iterator[Batch]:
-        """One epoch, every one like the other, without the first batches of it."""
+        """Yield the batches of an epoch, without the first `skip`.  All epochs are alike."""
         readers = [_windows_of(row, self.sequence_length, skip) for row in self.rows]
         for _ in range(skip, len(self)):
             yield _batch([next(reader, None) for reader in readers], self.sequence_length)
 
 
 class Buckets:
-    """Many lines, those of about the same length side by side, in another order every epoch.
+    """Lines, batched with others of similar length, in a different order every epoch.
 
-    A batch is `batch_size` lines, all from the zero state, read to their ends in windows of
-    `sequence_length` at most, so that little is padding.  A line of more than LONGEST_LINE positions is read
-    as several, side by side.
+    Each of the `batch_size` lines starts from the initial state and is read to its end, in windows of at most
+    `sequence_length`.  Little of a batch is padding.
     """
 
     def __init__(self, lines: Sequences, batch_size: int, sequence_length: int, seed: int) -> None:
         self.positions = lines.total
-        self._lines, self._batch_size, self._seed = lines.cut(LONGEST_LINE), batch_size, seed
+        self._lines, self._batch_size, self._seed = lines.cut(MAX_LINE_POSITIONS), batch_size, seed
         self._sequence_length = sequence_length
         self._count = sum(self._batches_in(block) for block in self._blocks())
 
     def __len__(self) -> int:
-        """The number of batches in an epoch, which its order does not change."""
+        """Return the number of batches in an epoch."""
         return self._count
 
     def batches(self, epoch: int = 0, skip: int = 0) -> Iterator[Batch]:
-        """An epoch, in the order that its number has, without the first batches of it."""
+        """Yield the batches of an epoch, without the first `skip`; the seed and the epoch set their order."""
         random = np.random.default_rng([self._seed, epoch])
         blocks = self._blocks()
-        for place in random.permutation(len(blocks)):
-            block = blocks[place]
+        for block_number in random.permutation(len(blocks)):
+            block = blocks[block_number]
             positions = block.positions
             order = random.permutation(len(block))
             order = order[np.argsort(positions[order], kind="stable")]
@@ -102,7 +100,7 @@ class Buckets:
                 skip = max(0, skip - count)
 
     def _blocks(self) -> list[Sequences]:
-        """The lines, as many at once as may well be sorted in memory."""
+        """Return the lines in blocks that can be sorted in memory."""
         return [self._lines[first : first + BLOCK] for first in range(0, len(self._lines), BLOCK)]
 
     def _batches_in(self, block: Sequences) -> int:
@@ -119,14 +117,14 @@ class Buckets:
         return row_batches(group, self._sequence_length)
 
 
-def whole(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
-    """Every string unbroken: one window as long as the longest, all strings in one batch by default."""
+def full_sequences(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
+    """Return unbroken sequences: one window of the greatest length, by default in one batch."""
     longest = max(len(sequence) for sequence in sequences) - 1
     return Windows(sequences, batch_size or len(sequences), longest)
 
 
 def row_batches(sequences: Sequence[Ids], sequence_length: int) -> Iterator[Batch]:
-    """Sequences, each in a row of its own, from their beginnings to their ends, a window at a time."""
+    """Yield batches in which each sequence has its own row, and is read from beginning to end."""
     longest = max(len(sequence) for sequence in sequences) - 1
     for start in range(0, longest, sequence_length):
         length = min(sequence_length, longest - start)
@@ -134,21 +132,21 @@ def row_batches(sequences: Sequence[Ids], sequence_length: int) -> Iterator[Batc
         yield _batch([window if len(window[0]) > 1 else None for window in windows], length)
 
 
-def _dealt(sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> "list[list[Ids]]":
-    """The sequences, cut where a row is full, in at most `batch_size` rows of as many windows each."""
+def _distribute(sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> "list[list[Ids]]":
+    """Distribute sequences over at most `batch_size` rows of equally many windows; split them at row ends."""
     total = sum(_windows_in(sequence, sequence_length) for sequence in sequences)
-    share = -(-total // batch_size)
+    windows_per_row = -(-total // batch_size)
     rows: list[list[Ids]] = []
-    room = 0
+    free = 0  # windows left in the last row
     for sequence in sequences:
         start = 0
         while start < len(sequence) - 1:
-            if not room:
+            if not free:
                 rows.append([])
-                room = share
-            piece = sequence[start : start + room * sequence_length + 1]
+                free = windows_per_row
+            piece = sequence[start : start + free * sequence_length + 1]
             rows[-1].append(piece)
-            room -= _windows_in(piece, sequence_length)
+            free -= _windows_in(piece, sequence_length)
             start += len(piece) - 1
     return rows
 
@@ -181,7 +179,7 @@ def _batch(windows: "list[tuple[Ids, bool] | None]", length: int) -> Batch:
 
 
 def padded(sequences: Sequence[Ids]) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
-    """Strings of unequal length as ids [B T], filled up with 0, and their lengths [B]."""
+    """Return sequences as ids [B T], padded with 0, and their lengths [B]."""
     lengths = np.array([len(sequence) for sequence in sequences])
     ids = np.zeros((len(sequences), int(lengths.max(initial=0))), np.int64)
     for row, sequence in zip(ids, sequences, strict=True):

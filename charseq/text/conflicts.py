@@ -12,33 +12,34 @@ class Conflict(NamedTuple):
     """A context that is followed by several symbols; one prediction cannot match all of them."""
 
     context: tuple[int, ...]
-    """The ids that have been read."""
+    """The ids of the context."""
     following: tuple[int, ...]
-    """The ids that follow it somewhere, the most frequent first."""
+    """The ids that follow it, the most frequent first."""
 
 
 class Predictability(NamedTuple):
-    """How well a text can be predicted by whoever has memorized it."""
+    """How well a network that has memorized a text can predict it."""
 
     correct: int
-    """The most positions that can be predicted correctly."""
+    """The highest number of positions that can be predicted correctly."""
     positions: int
+    """The number of positions."""
     conflicts: int
     """The number of contexts that are followed by several symbols."""
     shortest: Conflict | None
-    """One of those that have the fewest symbols."""
+    """The conflict whose context has the fewest symbols; None without conflicts."""
 
     @property
     def accuracy(self) -> float:
-        """The highest accuracy that is possible, 0 to 1."""
+        """The highest possible accuracy, 0 to 1."""
         return self.correct / self.positions
 
 
 def predictability(sequences: Iterable[tuple[Ids, int]], *, memory: bool = True) -> Predictability:
     """Count the contexts of sequences, each read from its beginning, and what follows them.
 
-    A sequence is measured from a position on; those before it serve as context only.  Without `memory`, the
-    context is a single symbol.
+    Each sequence is paired with its first measured position; earlier positions are context only.  Without
+    `memory`, the context is a single symbol.
     """
     contexts: dict[tuple[int, int], int] = {}
     """The number of a context, by that of the context one symbol shorter (0: none) and its last symbol."""

@@ -1,4 +1,4 @@
-"""Text as ids of the smallest type: in memory, or mapped from a temporary file where it is large."""
+"""Text as ids of the smallest integer type, in memory or, if large, mapped from a temporary file."""
 
 import hashlib
 import mmap
@@ -14,20 +14,20 @@ from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, split_lines
 from charseq.text.sequences import Bounds, Sequences
 from charseq.text.vocabulary import Vocabulary
 
-LONGEST_EXPANSION = 6
-"""Code points that normalization makes of a byte, at most (18 of the 3 bytes of U+FDFA, in NFKC)."""
+MAX_EXPANSION = 6
+"""The most code points per byte after normalization: NFKC turns the 3 bytes of U+FDFA into 18."""
 
 
 class EncodedCorpus:
-    """A corpus as ids: every string of two symbols or more a sequence, a line enclosed in boundaries.
+    """A corpus as ids: a sequence for each string of two symbols or more; boundary symbols enclose lines.
 
-    Raises TextError where there is nothing to learn, UnknownCharacter where the vocabulary lacks a symbol.
+    Raises TextError if there is nothing to learn, UnknownCharacter if the vocabulary lacks a symbol.
     """
 
     def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary) -> None:
         self._mapped: mmap.mmap | None = None
         self.digest = ""
-        """SHA-256 of all ids, and of where strings begin."""
+        """SHA-256 of all ids and of where strings begin."""
         if isinstance(corpus, LargeCorpus):
             self.sequences = self._of_large(corpus, vocabulary)
         else:
@@ -35,8 +35,8 @@ class EncodedCorpus:
             self.digest = _digest(self.sequences, lines=corpus.lines)
         if not len(self.sequences):
             raise TextError(
-                f"the text has no string of 2 {vocabulary.unit}s or more; training needs at least 2",
-                hint="pass a longer --text, or a --file",
+                f"the text has no string of 2 {vocabulary.unit}s or more; training requires at least 2",
+                hint="give a longer text with --text or --file",
             )
 
     def size(self, *, lines: bool) -> int:
@@ -44,7 +44,7 @@ class EncodedCorpus:
         return self.sequences.total + len(self.sequences) * (-1 if lines else 1)
 
     def release(self) -> None:
-        """Give back the memory of what was read from the temporary file, which is still there."""
+        """Release the memory of pages read from the temporary file; the file remains."""
         if self._mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
@@ -57,8 +57,8 @@ class EncodedCorpus:
                 self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise CharseqError(
-                f"cannot keep the encoded text in a temporary file: {reason(error)}",
-                hint=remedy(error, "name another temporary folder by TMPDIR"),
+                f"cannot save the encoded text to a temporary file: {reason(error)}",
+                hint=remedy(error, "choose another temporary folder with TMPDIR"),
             ) from None
         ids = np.frombuffer(self._mapped, vocabulary.dtype)
         if corpus.lines:
@@ -67,12 +67,12 @@ class EncodedCorpus:
 
 
 def count_symbols(corpus: AnyCorpus, vocabulary: Vocabulary) -> int:
-    """Return the number of symbols of a text; of a large one that is normalized, its code points before."""
+    """Return the number of symbols of a text; for a large one, the number of code points as read."""
     if isinstance(corpus, LargeCorpus) or (
         vocabulary.unit == "character" and vocabulary.normalization == "none"
     ):
         return corpus.characters
-    return sum(len(vocabulary.encode(piece)) for piece in corpus.chunks())
+    return sum(len(vocabulary.encode(chunk)) for chunk in corpus.chunks())
 
 
 def _of_strings(corpus: Corpus, vocabulary: Vocabulary) -> Sequences:
@@ -95,30 +95,30 @@ def _digest(sequences: Sequences, *, lines: bool) -> str:
 
 
 def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple[Bounds, str]:
-    """Write all ids.  Returns the places of boundaries, or where each source begins and the last ends.
+    """Write all ids to a file, and return the edges of sequences and the SHA-256 of the data.
 
-    Beside them, the SHA-256 of what was written.
+    Edges are the positions of boundary symbols, or else the start of each source and the end of the last.
     """
     size = sum(source.file.seek(0, os.SEEK_END) for source in corpus.sources)
-    most = size * (1 if vocabulary.normalization == "none" else LONGEST_EXPANSION) + len(corpus.sources)
-    kind = np.min_scalar_type(most)
+    max_count = size * (1 if vocabulary.normalization == "none" else MAX_EXPANSION) + len(corpus.sources)
+    dtype = np.min_scalar_type(max_count)
     edges: list[Bounds] = []
     digest = hashlib.sha256()
     count = 0
     for source in corpus.sources:
         if not corpus.lines:
-            edges.append(np.array([count], kind))
-        for piece in corpus.read_source(source):
+            edges.append(np.array([count], dtype))
+        for chunk in corpus.read_source(source):
             if corpus.lines:
-                part = vocabulary.encode_lines(split_lines(piece))[min(count, 1) :]
-                edges.append((np.flatnonzero(part == 0) + count).astype(kind))
+                ids = vocabulary.encode_lines(split_lines(chunk))[min(count, 1) :]
+                edges.append((np.flatnonzero(ids == 0) + count).astype(dtype))
             else:
-                part = vocabulary.encode(piece)
-            file.write(part.data)
-            digest.update(part.data)
-            count += len(part)
+                ids = vocabulary.encode(chunk)
+            file.write(ids.data)
+            digest.update(ids.data)
+            count += len(ids)
     if not corpus.lines:
-        edges.append(np.array([count], kind))
+        edges.append(np.array([count], dtype))
         digest.update(str([int(start[0]) for start in edges]).encode())
     file.flush()
     return np.concatenate(edges), digest.hexdigest()

@@ -17,20 +17,20 @@ from collections.abc import Callable, Iterator, Sequence
 from charseq.text.corpus import AnyCorpus, Corpus
 
 SAMPLE_CHARACTERS = 1 << 20
-"""Characters (bytes, of text too large for memory) that are examined, over all sources together."""
+"""Characters, or bytes of large text, that are examined in all sources together."""
 FEWEST_LINES = 10
-"""Lines that a text needs to count as a list."""
+"""The minimum number of lines of a list."""
 MOST_LINES = 20_000
-"""Lines that are examined."""
+"""The maximum number of lines that are examined."""
 MOST_SOURCES = 100
-"""Files that are examined."""
+"""The maximum number of files that are examined."""
 
 _SENTENCE_ENDS = tuple('.,;:!?…"”»。，、；：！？」』।')
 _CODE_ENDS = tuple("{}();,:\\")
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-"""Han and kana: no space between words, and lines of verse of five characters."""
+"""Han and kana, which have no space between words; lines of verse can have five characters."""
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
-"""Thai, Lao, Burmese, Khmer: no space between words."""
+"""Thai, Lao, Burmese and Khmer, which have no space between words."""
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _RUN = re.compile(r"(?P<digits>[-+]?\d+)|(?P<letters>[^\W\d_]+)|(?P<spaces>\s+)")
 
@@ -39,12 +39,12 @@ def resembles_list(corpus: AnyCorpus) -> bool:
     """Return whether every source of a corpus, judged by its beginning, is a list of independent lines."""
     if corpus.lines:
         return False
-    left, lists = SAMPLE_CHARACTERS, 0
+    remaining, lists = SAMPLE_CHARACTERS, 0
     for text in _beginnings(corpus):
-        if left <= 0:
+        if remaining <= 0:
             break
-        lines = sample_lines(text, left)
-        left -= len(text)
+        lines = sample_lines(text, remaining)
+        remaining -= len(text)
         if not lines:
             continue
         if not is_list(lines):
@@ -54,7 +54,7 @@ def resembles_list(corpus: AnyCorpus) -> bool:
 
 
 def sample_lines(text: str, most: int = SAMPLE_CHARACTERS) -> list[str]:
-    """Return the lines of a text's beginning; a line that the sample would cut is left out."""
+    """Return the complete lines at the beginning of a text."""
     lines = text[:most].replace("\r\n", "\n").split("\n")
     if len(text) > most:
         lines.pop()
@@ -86,14 +86,14 @@ def _are_tokens(lines: Sequence[str]) -> bool:
     if _share(lines, lambda line: " " not in line.strip() and "\t" not in line.strip()) < 0.95:
         return False
     ends_sentence = _share(lines, lambda line: line.endswith(_SENTENCE_ENDS))
-    # Text with a token a line (as taggers read it) has lines that are punctuation alone.
+    # Running text with one token per line, as taggers read it, has lines of punctuation alone.
     punctuation = _share(lines, lambda line: len(line) <= 2 and not any(map(str.isalnum, line)))
     median = statistics.median(map(len, lines))
     return median <= _longest_token(lines) and ends_sentence < 0.3 and punctuation < 0.04
 
 
 def _longest_token(lines: Sequence[str]) -> int:
-    """Return the median length up to which lines without a space are tokens, not phrases or verse."""
+    """Return the greatest median length of lines that are tokens, not phrases or verse."""
     if _share(lines, lambda line: bool(_HAN.search(line))) > 0.5:
         return 4
     return 12 if _share(lines, lambda line: bool(_UNSPACED.search(line))) > 0.5 else 200
@@ -109,7 +109,7 @@ def _are_phrases(lines: Sequence[str]) -> bool:
 
 
 def _most_words(lines: Sequence[str]) -> float:
-    """Return the mean number of words up to which lines are phrases, by how they begin."""
+    """Return the greatest mean number of words of lines that are phrases, by how the lines begin."""
     if _share(lines, lambda line: line[0].isupper()) > 0.9:
         return 3.0
     korean = _share(lines, lambda line: bool(_HANGUL.search(line))) > 0.5  # its verse has short lines
@@ -135,7 +135,7 @@ def _are_records(lines: Sequence[str]) -> bool:
 
 
 def _shape(line: str) -> str:
-    """Return the beginning of a line with one character for each run: 0 for digits, a for letters."""
+    """Return the beginning of a line with one character per run: 0 for digits, a for letters."""
     return _RUN.sub(lambda run: {"digits": "0", "letters": "a"}.get(run.lastgroup or "", " "), line[:40])[:8]
 
 
@@ -146,5 +146,5 @@ def _is_wrapped(lines: Sequence[str]) -> bool:
     return length >= 40 and frequency >= 0.8 * len(lines)
 
 
-def _share(lines: Sequence[str], holds: Callable[[str], bool]) -> float:
-    return sum(map(holds, lines)) / len(lines)
+def _share(lines: Sequence[str], predicate: Callable[[str], bool]) -> float:
+    return sum(map(predicate, lines)) / len(lines)

@@ -1,4 +1,4 @@
-"""Sequences of symbol ids, kept as spans of one array in memory or mapped from a file."""
+"""Sequences of symbol ids, stored as spans of one array in memory or mapped from a file."""
 
 from collections.abc import Sequence
 from typing import Any, overload
@@ -11,13 +11,14 @@ from charseq.text.vocabulary import Ids
 Bounds = npt.NDArray[np.unsignedinteger[Any]]
 """Where spans begin or end, as indices into an array of ids."""
 Hashes = npt.NDArray[np.uint64]
+"""A hash of each sequence [S]."""
 
 BLOCK = 1 << 18
-"""Symbols hashed at once, so that they stay in the cache; of a longer sequence, its first symbols."""
+"""Symbols hashed at once, so that they fit the cache; of a longer sequence, only these are hashed."""
 MULTIPLIER = 0x9E3779B97F4A7C15
-"""An odd number with well mixed bits: 2^64 divided by the golden ratio."""
+"""2^64 divided by the golden ratio: an odd number with well mixed bits."""
 INVERSE = pow(MULTIPLIER, -1, 1 << 64)
-"""Its inverse modulo 2^64."""
+"""The inverse of MULTIPLIER modulo 2^64."""
 
 
 class Sequences(Sequence[Ids]):
@@ -31,7 +32,7 @@ class Sequences(Sequence[Ids]):
 
     @classmethod
     def of(cls, sequences: Sequence[Ids]) -> "Sequences":
-        """Put separate arrays one after the other."""
+        """Concatenate separate arrays."""
         lengths = [len(sequence) for sequence in sequences]
         ends = np.cumsum(lengths, dtype=np.uint64)
         ids = np.concatenate([*sequences]) if lengths else np.zeros(0, np.uint8)
@@ -48,7 +49,7 @@ class Sequences(Sequence[Ids]):
         return int((self.ends - self.starts).sum(dtype=np.int64)) - len(self)
 
     def __len__(self) -> int:
-        """S, the number of sequences."""
+        """Return S, the number of sequences."""
         return len(self.starts)
 
     @overload
@@ -56,7 +57,7 @@ class Sequences(Sequence[Ids]):
     @overload
     def __getitem__(self, index: slice) -> "Sequences": ...
     def __getitem__(self, index: int | slice) -> "Ids | Sequences":
-        """One sequence, or the sequences of a slice."""
+        """Return one sequence, or the sequences of a slice."""
         if isinstance(index, slice):
             return self.select(index)
         if not 0 <= index < len(self):
@@ -64,20 +65,20 @@ class Sequences(Sequence[Ids]):
         return self.ids[int(self.starts[index]) : int(self.ends[index])]
 
     def select(self, chosen: "npt.NDArray[Any] | slice") -> "Sequences":
-        """The sequences with these numbers, or where a mask [S] is true."""
+        """Return the sequences with these numbers, or those where a mask [S] is true."""
         return Sequences(self.ids, self.starts[chosen], self.ends[chosen])
 
     def with_targets(self) -> "Sequences":
-        """The sequences that have anything to predict: those of two symbols or more."""
+        """Return the sequences that have targets: those of two symbols or more."""
         return self.select(self.positions > 0)
 
     def concat(self, other: "Sequences") -> "Sequences":
-        """These sequences, then those of another selection from the same ids."""
+        """Return these sequences followed by others of the same ids."""
         starts = np.concatenate([self.starts, other.starts])
         return Sequences(self.ids, starts, np.concatenate([self.ends, other.ends]))
 
     def cut(self, longest: int) -> "Sequences":
-        """The same positions in sequences of at most `longest` positions, cut as evenly as possible."""
+        """Split sequences, as evenly as possible, into sequences of at most `longest` positions."""
         positions = self.positions
         if int(positions.max(initial=0)) <= longest:
             return self
@@ -87,11 +88,11 @@ class Sequences(Sequence[Ids]):
         starts = self.starts[number].astype(np.int64)
         first = starts + positions[number] * part // counts[number]
         last = starts + positions[number] * (part + 1) // counts[number]
-        kind = self.starts.dtype
-        return Sequences(self.ids, first.astype(kind), (last + 1).astype(kind))
+        dtype = self.starts.dtype
+        return Sequences(self.ids, first.astype(dtype), (last + 1).astype(dtype))
 
     def subsample(self, most: int) -> "Sequences":
-        """About `most` positions: all sequences where there are no more, else evenly spaced ones."""
+        """Return about `most` positions: all sequences if there are no more, else evenly spaced ones."""
         total = self.total
         if total <= most:
             return self
@@ -99,22 +100,22 @@ class Sequences(Sequence[Ids]):
         return self.select(np.linspace(0, len(self), count, endpoint=False, dtype=np.int64))
 
     def targets(self) -> Ids:
-        """All predicted symbols [total], copied into one array."""
+        """Return all predicted symbols [total] in one array."""
         positions = self.positions
         first = np.repeat(self.starts.astype(np.int64) + 1, positions)
         offset = np.arange(len(first)) - np.repeat(np.cumsum(positions) - positions, positions)
-        found: Ids = self.ids[first + offset]
-        return found
+        targets: Ids = self.ids[first + offset]
+        return targets
 
     def hashes(self) -> Hashes:
-        """A hash of each sequence [S]: equal for equal sequences, the same in every process.
+        """Return a hash of each sequence [S]: equal for equal sequences, the same in every process.
 
-        It depends on the length, the last symbol and the first BLOCK symbols: a polynomial in MULTIPLIER
-        modulo 2^64 over mixed ids.  The sequences have to lie in the order of their starts.
+        A hash depends on the length, the last symbol and the first BLOCK symbols.  It is a polynomial in
+        MULTIPLIER modulo 2^64 over mixed ids.  The sequences must be in the order of their starts.
         """
         table = mix_bits(np.arange(int(self.ids.max(initial=0)) + 1))
         powers, inverses = _powers(MULTIPLIER, BLOCK + 1), _powers(INVERSE, BLOCK + 1)
-        keys = np.empty(len(self), np.uint64)
+        hashes = np.empty(len(self), np.uint64)
         first = 0
         while first < len(self):
             begin = int(self.starts[first])
@@ -128,21 +129,21 @@ class Sequences(Sequence[Ids]):
             bounds = np.minimum(np.stack([starts, lasts], 1).ravel(), len(terms) - 1)
             sums = np.add.reduceat(terms, bounds)[::2] * inverses[starts]
             ending = np.take(table, self.ids[begin + lasts]) ^ mix_bits(lasts - starts)
-            keys[first:last] = mix_bits(sums ^ mix_bits(ending))
+            hashes[first:last] = mix_bits(sums ^ mix_bits(ending))
             first = last
-        return keys
+        return hashes
 
 
 def mix_bits(numbers: "npt.NDArray[np.integer[Any]]") -> Hashes:
     """Mix the bits of numbers, one to one.  Source: Steele et al. 2014, SplitMix64."""
-    keys = numbers.astype(np.uint64) + np.uint64(MULTIPLIER)
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))
+    bits = numbers.astype(np.uint64) + np.uint64(MULTIPLIER)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
 
 
 def _powers(base: int, count: int) -> Hashes:
-    """A number to the power of 0, 1, 2, ... modulo 2^64 [count]."""
+    """Return the powers 0, 1, 2, ... of a number modulo 2^64 [count]."""
     factors = np.full(count, base, np.uint64)
     factors[:1] = 1
     return np.cumprod(factors, dtype=np.uint64)

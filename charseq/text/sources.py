@@ -1,4 +1,4 @@
-"""Where text comes from: arguments, files and standard input, in memory or too large for it."""
+"""Sources of text: arguments, files and standard input, in memory or too large for it."""
 
 import io
 import os
@@ -10,35 +10,29 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from charseq.errors import CharseqError, TextError
+from charseq.errors import CharseqError, TextError, quoted
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import (
-    ANY_BYTES,
-    AnyCorpus,
-    ByteSource,
-    Corpus,
-    LargeCorpus,
-    decode_utf8,
-    explain_read_errors,
-    split_lines,
-)
+from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, split_lines
 from charseq.text.units import Normalization, Unit, utf8
+from charseq.text.utf8 import ANY_BYTES, decode_utf8
 from charseq.text.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
+"""The file name that stands for standard input."""
 ARGUMENT = "--text"
-"""The name of a text that is an argument, not a file."""
-INPUT_HINT = "give a text by --text STRING, --file PATH, or --file - for standard input"
+"""The name, in messages, of a text that is an argument."""
+INPUT_HINT = "give a text with --text STRING, --file PATH, or --file - for standard input"
 BLOCK_BYTES = 1 << 20
+"""Bytes of standard input read at once."""
 ReportBom = Callable[[str], None]
 """Called with the name of a source whose byte-order mark is skipped."""
 MAX_BYTES_IN_MEMORY = 1 << 24
-"""Bytes of all text together from which on it is read a piece at a time."""
+"""Bytes of all sources together above which text is read in chunks."""
 
 
 @dataclass(frozen=True)
 class TextSource:
-    """Where a text comes from, as it was given, and how it is read."""
+    """The sources of a text, and how it is read."""
 
     texts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -46,7 +40,7 @@ class TextSource:
     unit: Unit = "character"
     normalization: Normalization = "none"
     extra: str = ""
-    """Characters that the vocabulary has beside those of the text."""
+    """Characters that the vocabulary has in addition to those of the text."""
 
     @contextmanager
     def opened(
@@ -56,11 +50,10 @@ class TextSource:
         may_be_empty: bool = False,
         report_bom: ReportBom = lambda name: None,
     ) -> Iterator[AnyCorpus]:
-        """The text, read a piece at a time where there is much of it.
+        """Open the sources and return the text, read in chunks if it is large.
 
-        A byte-order mark at the beginning of a file or of standard input is skipped, and its name reported;
-        where the unit is the byte, every byte is read.  Raises TextError, also if there is no text or an
-        empty file, unless it `may_be_empty`.
+        Skips and reports a byte-order mark at the beginning of a file or standard input, except with the unit
+        byte.  Raises TextError, also for no text or an empty file, unless the text `may_be_empty`.
         """
         with ExitStack() as opened:
             sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_bom)
@@ -73,10 +66,10 @@ class TextSource:
                 yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines)
 
     def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
-        """The symbols of the text, and the extra ones.  Raises TextError."""
-        extra = check_utf8(self.extra, f"--vocabulary {self.extra!r}", self.unit)
-        every = chain(corpus.chunks(), [extra])
-        return Vocabulary.of(every, unit=self.unit, normalization=self.normalization, boundary=self.lines)
+        """Return the symbols of the text and the extra ones.  Raises TextError."""
+        extra = check_utf8(self.extra, f"--vocabulary {quoted(self.extra)}", self.unit)
+        texts = chain(corpus.chunks(), [extra])
+        return Vocabulary.of(texts, unit=self.unit, normalization=self.normalization, boundary=self.lines)
 
 
 def read_corpus(
@@ -89,9 +82,9 @@ def read_corpus(
     may_be_empty: bool = False,
     report_bom: ReportBom = lambda name: None,
 ) -> Corpus:
-    """Read every text and file into memory, in the order given.
+    """Read texts, then files, into memory.
 
-    Raises TextError, also if there is no text or an empty file, unless it `may_be_empty`.
+    Raises TextError, also for no text or an empty file, unless the text `may_be_empty`.
     """
     with ExitStack() as opened:
         sources = _sources(texts, files, unit, standard_input, opened, report_bom)
@@ -101,15 +94,15 @@ def read_corpus(
 
 
 def check_utf8(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
-    """Refuse an argument that the shell passed as ill-formed bytes (Python escapes them as surrogates).
+    """Return a text.  Raises TextError if it has surrogates, unless they are bytes and the unit is byte.
 
-    Raises TextError, for other surrogates, too.
+    Python escapes the bytes of arguments that are not UTF-8 as surrogates.
     """
     return decode_utf8(utf8(text, source), source, unit, remedy)
 
 
 def _require_content(sources: Sequence[ByteSource], lines: bool) -> None:
-    """Raise TextError if there are no sources, or if one is an empty file; of `lines`, if all are."""
+    """Raise TextError without sources, or for an empty file; with `lines`, only if all files are empty."""
     if not sources:
         raise TextError("no text was given", hint=INPUT_HINT)
     empty = [source.name for source in sources if not _size(source) and source.name != ARGUMENT]
@@ -123,10 +116,10 @@ def _size(source: ByteSource) -> int:
 
 
 def _read(sources: Sequence[ByteSource], lines: bool, unit: Unit) -> Corpus:
-    found = [decode_utf8(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
+    texts = [decode_utf8(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
     if lines:
-        found = [line for text in found for line in split_lines(text)]
-    return Corpus(tuple(found), lines)
+        texts = [line for text in texts for line in split_lines(text)]
+    return Corpus(tuple(texts), lines)
 
 
 def _sources(
@@ -137,18 +130,18 @@ def _sources(
     opened: ExitStack,
     report_bom: ReportBom,
 ) -> list[ByteSource]:
-    """Every text and file, opened."""
+    """Open texts and files."""
     if files.count(STANDARD_INPUT) > 1:
-        raise TextError("standard input can be read only once", hint="give - a single time")
-    given = [check_utf8(text, f"--text {text!r}", unit) for text in texts]
-    sources = [ByteSource(ARGUMENT, io.BytesIO(utf8(text))) for text in given]
+        raise TextError("standard input can be read only once", hint="use - only once")
+    checked = [check_utf8(text, f"--text {quoted(text)}", unit) for text in texts]
+    sources = [ByteSource(ARGUMENT, io.BytesIO(utf8(text))) for text in checked]
     for name in files:
         if name == STANDARD_INPUT:
             source = ByteSource(
-                "standard input", opened.enter_context(_kept(standard_input, "standard input"))
+                "standard input", opened.enter_context(_spool(standard_input, "standard input"))
             )
         else:
-            source = ByteSource(repr(name), opened.enter_context(_opened(name)))
+            source = ByteSource(quoted(name), opened.enter_context(_opened(name)))
         sources.append(source.skip_bom(unit))
         if sources[-1].start:
             report_bom(source.name)
@@ -156,44 +149,44 @@ def _sources(
 
 
 def open_file(name: str) -> io.BufferedReader:
-    """A file, to be read.  Raises TextError."""
+    """Open a file for reading.  Raises TextError."""
     try:
         return Path(name).open("rb")
     except FileNotFoundError:
-        raise TextError(f"there is no file {name!r}", hint="check the path, or give a --text") from None
+        raise TextError(f"file {quoted(name)} not found", hint="check the path, or use --text") from None
     except IsADirectoryError:
-        raise TextError(f"{name!r} is a folder", hint="give a file of text") from None
+        raise TextError(f"{quoted(name)} is a folder", hint="give a text file") from None
     except (OSError, ValueError) as error:
-        raise TextError(f"cannot read {name!r}: {reason(error)}", hint=remedy(error)) from None
+        raise TextError(f"cannot read {quoted(name)}: {reason(error)}", hint=remedy(error)) from None
 
 
 def _opened(name: str) -> BinaryIO:
-    """A file that can be read again."""
+    """Open a file so that it can be read more than once."""
     file = open_file(name)
     if file.seekable():
         return file
     with file:
-        return _kept(file, repr(name))
+        return _spool(file, quoted(name))
 
 
-def _kept(stream: IO[bytes], name: str) -> BinaryIO:
-    """What can be read only once, kept to be read again: in memory, or in a temporary file if it is large.
+def _spool(stream: IO[bytes], name: str) -> BinaryIO:
+    """Copy a stream that can be read only once to memory, or to a temporary file if it is large.
 
-    Raises TextError where it cannot be read, CharseqError where it cannot be kept.
+    Raises TextError if it cannot be read, CharseqError if it cannot be saved.
     """
     with ExitStack() as opened:
-        kept = opened.enter_context(tempfile.SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY))
+        copy = opened.enter_context(tempfile.SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY))
         size = BLOCK_BYTES
-        while size == BLOCK_BYTES:  # a shorter block is the last: on a terminal, another would be waited for
+        while size == BLOCK_BYTES:  # a shorter block is the last; a terminal would wait for another
             with explain_read_errors(name):
                 block = stream.read(BLOCK_BYTES)
             size = len(block)
             try:
-                kept.write(block)
+                copy.write(block)
             except OSError as error:
                 raise CharseqError(
-                    f"cannot keep {name} in a temporary file: {reason(error)}",
-                    hint=remedy(error, "name another temporary folder by TMPDIR"),
+                    f"cannot save {name} to a temporary file: {reason(error)}",
+                    hint=remedy(error, "choose another temporary folder with TMPDIR"),
                 ) from None
-        opened.pop_all()  # whoever asked closes it
-    return cast(BinaryIO, kept)
+        opened.pop_all()  # the caller closes it
+    return cast(BinaryIO, copy)

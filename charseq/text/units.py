@@ -1,4 +1,4 @@
-"""What one symbol of a text is: a character, a grapheme cluster or a byte."""
+"""Units of text: characters, grapheme clusters or bytes."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ Normalization = Literal["none", "nfc", "nfd", "nfkc"]
 Unknown = Literal["error", "skip", "replace"]
 """The policy for a symbol that a model does not know."""
 ValidationSplit = Literal["spread", "tail"]
-"""Where text is held out for validation: spread over the text, or at its end."""
+"""Where the held-out text is: spread over the text, or at its end."""
 
 
 def normalized(text: str, form: Normalization) -> str:
-    """The text in a Unicode normalization form; `none` leaves it as it is."""
+    """Return a text in a Unicode normalization form; `none` leaves it unchanged."""
     if form == "none":
         return text
     names: dict[str, Literal["NFC", "NFD", "NFKC"]] = {"nfc": "NFC", "nfd": "NFD", "nfkc": "NFKC"}
@@ -23,9 +23,9 @@ def normalized(text: str, form: Normalization) -> str:
 
 
 def utf8(text: str, source: str = "the text") -> bytes:
-    """The bytes of a text, those that Python's surrogate escapes stand for among them.
+    """Return a text in UTF-8; Python's surrogate escapes become the bytes that they represent.
 
-    Raises TextError, which names the `source`, for any other surrogate: no bytes stand for one.
+    Raises TextError, which names the `source`, for any other surrogate.
     """
     try:
         return text.encode("utf-8", "surrogateescape")
@@ -33,12 +33,12 @@ def utf8(text: str, source: str = "the text") -> bytes:
         raise TextError(
             f"{source} has an unpaired surrogate, U+{ord(text[error.start]):04X}, at character "
             f"{error.start + 1}; it cannot be encoded in UTF-8",
-            hint="leave it out, or write the character that the surrogate is half of",
+            hint="remove it, or write the whole surrogate pair",
         ) from None
 
 
 def can_segment(unit: Unit) -> bool:
-    """Return whether texts can be cut into such symbols: graphemes need the package regex."""
+    """Return whether text can be segmented into a unit: graphemes need the package regex."""
     if unit == "grapheme":
         try:
             import regex  # noqa: F401
@@ -48,17 +48,19 @@ def can_segment(unit: Unit) -> bool:
 
 
 def segments(text: str, unit: Unit) -> Sequence[str]:
-    """Cut a text into its symbols: characters, grapheme clusters (Unicode annex 29), or bytes.
+    """Segment a text into characters, grapheme clusters (Unicode annex 29), or bytes.
 
-    Raises TextError where a text has no bytes, UsageError where graphemes cannot be found.
+    Raises TextError if a text cannot be encoded as bytes, UsageError if the package regex is missing.
     """
     if unit == "byte":
         return utf8(text).decode("latin-1")
     if unit == "grapheme":
         try:
-            import regex  # a package of its own, wanted by few
+            import regex  # optional
         except ModuleNotFoundError as missing:
-            raise UsageError("--unit grapheme needs the package regex", hint="pip install regex") from missing
-        found: list[str] = regex.findall(r"\X", text)
-        return found
+            raise UsageError(
+                "--unit grapheme requires the package regex", hint="pip install regex"
+            ) from missing
+        clusters: list[str] = regex.findall(r"\X", text)
+        return clusters
     return text

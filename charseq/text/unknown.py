@@ -1,4 +1,4 @@
-"""Explain why a model does not know some characters of a text, and name the remedy."""
+"""Explain why characters of a text are unknown to a model, and name the remedy."""
 
 import re
 import unicodedata
@@ -11,9 +11,9 @@ from charseq.errors import Cause, UnknownCharacter
 from charseq.text.units import Unit, segments
 
 SAMPLE_SYMBOLS = 1 << 16
-"""Symbols of a text, from the unknown one on, that are examined for the cause."""
+"""Symbols, from the unknown one on, that are examined for the cause."""
 CONTEXT_SYMBOLS = 16
-"""Symbols before the unknown one that are examined with it: a base letter before its accent."""
+"""Symbols before the unknown one that are examined with it, such as the base letter of an accent."""
 
 _DECOMPOSED = "the text is decomposed (NFD), and the model knows the composed characters"
 _COMPOSED = "the text is composed (NFC), and the model knows the decomposed characters"
@@ -38,7 +38,7 @@ class Symbols(Protocol):
 
     @property
     def boundary(self) -> bool:
-        """Whether the model reads lines."""
+        """Whether the model has the boundary symbol."""
 
     def unknown_in(self, text: str) -> int:
         """Return the number of unknown symbols in a text."""
@@ -47,19 +47,19 @@ class Symbols(Protocol):
         """Return whether any of the symbols is known."""
 
     def joined(self, symbols: Iterable[str]) -> str:
-        """Return symbols as text."""
+        """Return symbols as a text."""
 
 
 @dataclass(frozen=True)
 class Interface:
-    """How an interface spells the settings that a hint names; empty where it lacks the setting."""
+    """The spelling of settings in the hints of an interface; empty if the interface lacks a setting."""
 
     unknown: str = ""
     lines: str = "give each line by itself"
     normalize: str = ""
 
     def hint(self, known: str, cause: Cause | None) -> str:
-        """Return the hint for a model that knows the symbols `known`."""
+        """Return the hint for a model with the symbols `known`."""
         hints = []
         if cause:
             training = f", or train with {self.normalize.format(cause.normalization)}"
@@ -71,7 +71,7 @@ class Interface:
 
     @contextmanager
     def explaining(self, *, model: str = "", where: str = "") -> Iterator[None]:
-        """Raise every UnknownCharacter of the body as one with a hint for this interface."""
+        """Give each UnknownCharacter that the body raises a hint for this interface."""
         try:
             yield
         except UnknownCharacter as error:
@@ -102,16 +102,16 @@ PYTHON = Interface(
 
 
 def unknown_character(
-    vocabulary: Symbols, message: str, known: str, parts: Sequence[str], position: int
+    vocabulary: Symbols, message: str, known: str, symbols: Sequence[str], position: int
 ) -> UnknownCharacter:
-    """Return the error for the unknown symbol at a position of a text's symbols."""
-    sample = vocabulary.joined(parts[max(0, position - CONTEXT_SYMBOLS) : position + SAMPLE_SYMBOLS])
+    """Return the error for the unknown symbol at a position of a text."""
+    sample = vocabulary.joined(symbols[max(0, position - CONTEXT_SYMBOLS) : position + SAMPLE_SYMBOLS])
     cause = cause_of(vocabulary, sample)
     return UnknownCharacter(message, hint=Interface().hint(known, cause), known=known, cause=cause)
 
 
 def cause_of(vocabulary: Symbols, text: str) -> Cause | None:
-    """Return the change to a text that leaves the fewest unknown characters, or None if none helps."""
+    """Return the cause whose remedy leaves the fewest unknown characters, or None if no remedy helps."""
     fewest, best = vocabulary.unknown_in(text), None
     for changed, cause in _candidates(vocabulary, text):
         unknown = vocabulary.unknown_in(changed)
@@ -121,9 +121,9 @@ def cause_of(vocabulary: Symbols, text: str) -> Cause | None:
 
 
 def _candidates(vocabulary: Symbols, text: str) -> Iterator[tuple[str, Cause]]:
-    """Yield changed texts, each with the cause that it would confirm."""
+    """Yield changed texts, each with the cause that it tests."""
     if "\n" in text:
-        yield _with_other_line_ends(vocabulary, text)
+        yield _convert_line_endings(vocabulary, text)
     original = set(segments(text, vocabulary.unit))
     for form, (description, normalization) in FORMS.items():
         changed = unicodedata.normalize(form, text)
@@ -132,33 +132,33 @@ def _candidates(vocabulary: Symbols, text: str) -> Iterator[tuple[str, Cause]]:
             yield changed, Cause(description, f"convert it to {form}", normalization)
 
 
-def _with_other_line_ends(vocabulary: Symbols, text: str) -> tuple[str, Cause]:
-    """Return a text as a model can read its line ends, and the cause."""
+def _convert_line_endings(vocabulary: Symbols, text: str) -> tuple[str, Cause]:
+    """Return a text with line endings that the model can read, and the cause."""
     if not vocabulary.boundary and vocabulary.knows_any(["\n"]):
-        description = "the text has CR LF line ends, and the model knows LF alone"
+        description = "the text has CR LF line endings, and the model knows only LF"
         return text.replace("\r\n", "\n"), Cause(description, "convert them to LF (dos2unix)")
     if not vocabulary.boundary and vocabulary.knows_any(["\r\n"]):
-        description = "the text has LF line ends, and the model knows CR LF"
+        description = "the text has LF line endings, and the model knows CR LF"
         changed = text.replace("\r\n", "\n").replace("\n", "\r\n")
         return changed, Cause(description, "convert them to CR LF (unix2dos)")
     changed = re.sub(r"\r?\n", "", text)
     if re.fullmatch(r"[^\n]*\n", text):
-        return changed, Cause("the text ends with a line end, and the model knows none", "leave it out")
-    knows = "the model reads one at a time" if vocabulary.boundary else "the model knows no line ends"
+        return changed, Cause("the text ends with a line ending, and the model knows none", "remove it")
+    knows = "the model reads one at a time" if vocabulary.boundary else "the model knows no line endings"
     return changed, Cause(f"the text has several lines, and {knows}")
 
 
-def other_line_ends(vocabulary: Symbols, learned: Sequence[str], text: str) -> str:
-    """Return a note for a text with LF line ends given to a model of text with CR LF, else nothing.
+def line_ending_note(vocabulary: Symbols, memorized: Sequence[str], text: str) -> str:
+    """Return a note if a text has LF line endings and the model was probably trained on CR LF, else "".
 
-    Such a text has no unknown characters, but the model expects CR before every LF.  `learned` are the
-    memorized strings, if any; otherwise a vocabulary that holds CR stands for a text with CR LF.
+    Such a text has no unknown characters, but the model expects CR before every LF.  `memorized` are the
+    model's strings, if any; otherwise CR in the vocabulary indicates training on CR LF.
     """
     if "\n" not in text or "\r" in text or vocabulary.boundary or not vocabulary.knows_any(["\r"]):
         return ""
-    if any(re.search(r"(?<!\r)\n", string) for string in learned):
+    if any(re.search(r"(?<!\r)\n", string) for string in memorized):
         return ""
     return (
-        "the text has LF line ends, and the model was probably trained on CR LF: "
+        "the text has LF line endings, and the model was probably trained on CR LF: "
         "convert them (unix2dos) for a better match"
     )

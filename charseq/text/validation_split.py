@@ -1,4 +1,4 @@
-"""What is held out of a text for validation, and how it differs from the rest."""
+"""Hold out text for validation, and detect where it differs from the training text."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,69 +9,72 @@ import numpy.typing as npt
 from charseq.text.sequences import Hashes, Sequences, mix_bits
 from charseq.text.units import ValidationSplit
 
-MOST_PIECES = 64
-"""Pieces held out of running text; validation reads as many side by side."""
-USUAL_PIECE = 256
-"""Positions of a held-out piece from which there is more than a few of them."""
-FEW_PIECES, SHORTEST_PIECE = 3, 32
-"""The number of pieces held out of a short text, and the fewest positions of a piece."""
+MAX_PIECES = 64
+"""The maximum number of pieces held out of running text; validation reads them in parallel."""
+TYPICAL_PIECE = 256
+"""Symbols of each held-out piece, if there are more than SHORT_TEXT_PIECES."""
+SHORT_TEXT_PIECES = 3
+"""The number of pieces held out of a short text."""
+SHORTEST_PIECE = 32
+"""The minimum number of symbols of a piece, unless there is only one."""
 GAP = 64
-"""Symbols on either side of a held-out piece that are neither trained on nor validated on; fewer for short
-pieces.
+"""Symbols on either side of a held-out piece that are left out of both sets; fewer for short pieces."""
+OUTLIER_SHARE = 0.05
+"""The fraction of the held-out text that an outlier line exceeds.
+
+Outliers are trained on, because they would dominate the validation loss.
 """
-LARGEST_SHARE, OUTLIER_LENGTH = 0.05, 8.0
-"""A line of more than this share of the held-out text, and longer than this many times the median length, is
-trained on, not held out: it would dominate the validation loss.
-"""
-MOST_OUTLIERS = 0.02
-"""The largest fraction of the lines that are such outliers; where there are more, they are ordinary."""
+OUTLIER_LENGTH = 8.0
+"""The multiple of the median length that an outlier line exceeds."""
+MAX_OUTLIERS = 0.02
+"""The maximum fraction of lines that are outliers; if more lines are long, they are ordinary."""
 RUNNING_TEXT = 1 << 10
-"""Positions from which on a line that has more than the fraction to hold out is split as running text, where
-such lines are more than half of the text.
+"""The minimum number of positions of a line that may be split as running text.
+
+Such a line exceeds the fraction to hold out, and lines of this kind are more than half of the text.
 """
 EXACT_DRAW = 1 << 22
-"""Lines up to which the exact fraction is held out; of more, each is drawn by itself."""
+"""The maximum number of lines of which the exact fraction is held out; otherwise each is drawn alone."""
 DRAWS = 8
-"""Attempts to draw a fair share of very many lines, where some line is repeated very often."""
+"""Attempts to draw at most 1.5 times the fraction, if a line is repeated very often."""
 
 SHIFT = 0.15
-"""Nats per symbol from which on the symbol frequencies of a held-out part differ clearly from the rest."""
+"""Relative entropy, in nats per symbol, above which the symbol frequencies of held-out text are a shift."""
 FEWEST_SHIFTED = 100
-"""Symbols of a part below which nothing is concluded from its frequencies."""
+"""The minimum number of symbols from which frequencies are estimated."""
 COUNTED = 1 << 22
-"""Symbols counted at most to estimate the frequencies of a text."""
+"""The maximum number of symbols that are counted to estimate frequencies."""
 
 
 class Shift(NamedTuple):
     """Held-out text whose symbol frequencies differ from those of the training text."""
 
     first: int
-    """Its first symbol, counted from 0 over all files; the end of a line is one symbol."""
+    """Its first symbol, counted from 0 over all files; a line ending is one symbol."""
     last: int
     """The symbol after its last one."""
     pieces: int
-    """Held-out pieces that lie there; 0 where whole lines are held out."""
+    """The number of held-out pieces in it; 0 if whole lines are held out."""
     nats: float
-    """The relative entropy of its frequencies to those of the training text, per symbol."""
+    """The relative entropy of its frequencies to those of the training text, in nats per symbol."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """A text, split in two."""
+    """A text split into training and validation sets."""
 
     training: Sequences
     validation: Sequences
-    """Empty where nothing is held out."""
+    """Empty if nothing is held out."""
     repeated: int = 0
-    """Lines that equal an earlier line; copies of a line are all on one side."""
+    """The number of lines that repeat an earlier line; all copies of a line are in one set."""
     lines: bool = False
-    """Whether lines are held out, not pieces of running text."""
+    """Whether whole lines are held out, not pieces of running text."""
 
     def shift(self, vocabulary_size: int) -> Shift | None:
-        """The part of the held-out text that differs clearly from the training text; None where none does.
+        """Return the held-out text that clearly differs from the training text, None if there is none.
 
-        Where most held-out pieces differ from the average, the text changes all the time, and so did what
-        was trained on: that is not reported.
+        If most held-out pieces differ from the average, the whole text varies: that is not a shift.
         """
         if not len(self.validation):
             return None
@@ -96,9 +99,9 @@ class Split:
 def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines: bool, seed: int) -> Split:
     """Hold out about `fraction` of all positions: whole lines, or contiguous pieces of running text.
 
-    `spread` draws lines at random, by the seed and the line alone, so that their order does not matter and
-    equal lines are on one side; of running text it draws pieces evenly over its whole length.  `tail` takes
-    the end.  Outlier lines are trained on; long lines that are most of the text are split as running text.
+    `spread` draws lines by a hash of the seed and the line: the order of lines does not matter, and equal
+    lines are in one set.  From running text it draws evenly spread pieces.  `tail` holds out the end.
+    Outlier lines are trained on; long lines that are most of the text are split as running text.
     """
     nothing = sequences[:0]
     if not fraction or not len(sequences):
@@ -132,93 +135,93 @@ def _tail(sequences: Sequences, fraction: float, *, lines: bool) -> Split:
 
 
 def _by_rank(sequences: Sequences, fraction: float, keys: Hashes, random: np.random.Generator) -> Split:
-    """Hold out the lines of lowest key, equal ones together; of oversized ones pieces."""
+    """Hold out the lines with the lowest keys, equal lines together, and pieces of oversized lines."""
     positions = sequences.positions
     order = np.argsort(keys, kind="stable")
-    opens = np.flatnonzero(np.concatenate([[True], np.diff(keys[order]) != 0]))
-    counts = np.diff(np.append(opens, len(order)))
-    weights = np.add.reduceat(positions[order], opens)
-    repeated = len(sequences) - len(opens)
-    most = fraction * int(positions.sum())
-    outliers = (weights > LARGEST_SHARE * most) & (
-        positions[order[opens]] > OUTLIER_LENGTH * np.median(positions)
+    firsts = np.flatnonzero(np.concatenate([[True], np.diff(keys[order]) != 0]))
+    counts = np.diff(np.append(firsts, len(order)))
+    weights = np.add.reduceat(positions[order], firsts)
+    repeated = len(sequences) - len(firsts)
+    largest = fraction * int(positions.sum())
+    outliers = (weights > OUTLIER_SHARE * largest) & (
+        positions[order[firsts]] > OUTLIER_LENGTH * np.median(positions)
     )
-    if outliers.sum() > max(1, MOST_OUTLIERS * len(opens)):
+    if outliers.sum() > max(1, MAX_OUTLIERS * len(firsts)):
         outliers[:] = False
-    small = (weights <= most) & ~outliers
+    small = (weights <= largest) & ~outliers
     reached = np.cumsum(np.where(small, weights, 0))
     target = fraction * int(reached[-1])
     group = int(np.argmin(np.abs(reached - target)))
-    held = small & (np.arange(len(opens)) <= group)
-    oversized = (weights > most) & (counts == 1) & (weights >= RUNNING_TEXT)
+    held_out = small & (np.arange(len(firsts)) <= group)
+    oversized = (weights > largest) & (counts == 1) & (weights >= RUNNING_TEXT)
     if 2 * weights[oversized].sum() <= positions.sum():
         oversized[:] = False
     lightest = int(np.argmin(weights))
     few = not small.any() and not oversized.any() and not repeated
     if few and weights[lightest] <= positions.sum() / 2:
-        held[lightest] = True  # of few lines, one
-    sides = np.zeros(len(sequences), np.bool_)
-    sides[order] = np.repeat(held, counts)
-    validation = sequences.select(sides)
-    alone = np.zeros(len(sequences), np.bool_)
-    alone[order] = np.repeat(oversized, counts)
-    training = sequences.select(~sides & ~alone)
-    if alone.any():
-        kept, pieces = _pieces(sequences.select(alone), fraction, random)
-        training, validation = training.concat(kept), validation.concat(pieces)
+        held_out[lightest] = True  # hold out one of few lines
+    in_validation = np.zeros(len(sequences), np.bool_)
+    in_validation[order] = np.repeat(held_out, counts)
+    validation = sequences.select(in_validation)
+    is_oversized = np.zeros(len(sequences), np.bool_)
+    is_oversized[order] = np.repeat(oversized, counts)
+    training = sequences.select(~in_validation & ~is_oversized)
+    if is_oversized.any():
+        rest, pieces = _pieces(sequences.select(is_oversized), fraction, random)
+        training, validation = training.concat(rest), validation.concat(pieces)
     return Split(training, validation, repeated, lines=True)
 
 
 def _by_threshold(sequences: Sequences, fraction: float, keys: Hashes) -> Split:
-    """Hold out every line whose key is below a threshold; needs no memory beside the keys."""
+    """Hold out every line whose key is below a threshold; uses no memory other than the keys."""
     total = sequences.total
     for _ in range(DRAWS):
-        sides = keys < np.uint64(int(fraction * 2.0**64))
-        if sequences.select(sides).total <= 1.5 * fraction * total:
+        in_validation = keys < np.uint64(int(fraction * 2.0**64))
+        if sequences.select(in_validation).total <= 1.5 * fraction * total:
             break
         keys = mix_bits(keys)
-    return Split(sequences.select(~sides), sequences.select(sides), lines=True)
+    return Split(sequences.select(~in_validation), sequences.select(in_validation), lines=True)
 
 
 def _pieces(
     sequences: Sequences, fraction: float, random: np.random.Generator
 ) -> tuple[Sequences, Sequences]:
-    """Hold out contiguous pieces of running text, one at random in each of equal stretches of it.
+    """Hold out contiguous pieces of running text: one at random in each of several equal sections.
 
-    Of equal sequences the same pieces are held out.
+    Equal sequences have the same pieces held out.
     """
     _, first, copy_of = np.unique(sequences.hashes(), return_index=True, return_inverse=True)
-    different = np.sort(first)
-    lengths = sequences.positions[different] + 1
+    distinct = np.sort(first)
+    lengths = sequences.positions[distinct] + 1
     edges = np.concatenate([[0], np.cumsum(lengths)])
-    held = _drawn(int(edges[-1]), fraction, random)
-    gap = min(GAP, int((held[:, 1] - held[:, 0]).min()) // 4)
-    parts: dict[int, list[tuple[int, int]]] = {}
-    for number, start, end in zip(different.tolist(), edges[:-1], edges[1:], strict=True):
-        inside = np.clip(held, start, end) - start
-        parts[number] = [(int(a), int(b)) for a, b in inside[inside[:, 0] < inside[:, 1]]]
+    held_out = _draw_pieces(int(edges[-1]), fraction, random)
+    gap = min(GAP, int((held_out[:, 1] - held_out[:, 0]).min()) // 4)
+    pieces: dict[int, list[tuple[int, int]]] = {}
+    for number, start, end in zip(distinct.tolist(), edges[:-1], edges[1:], strict=True):
+        inside = np.clip(held_out, start, end) - start
+        pieces[number] = [(int(a), int(b)) for a, b in inside[inside[:, 0] < inside[:, 1]]]
     training: list[tuple[int, int]] = []
     validation: list[tuple[int, int]] = []
     for number in range(len(sequences)):
         start, end = int(sequences.starts[number]), int(sequences.ends[number])
-        here = start
-        for a, b in parts[int(first[copy_of[number]])]:
+        position = start
+        for a, b in pieces[int(first[copy_of[number]])]:
             validation.append((start + a, start + b))
-            training.append((here, max(here, start + a - gap)))
-            here = min(start + b + gap, end)
-        training.append((here, end))
+            training.append((position, max(position, start + a - gap)))
+            position = min(start + b + gap, end)
+        training.append((position, end))
     return _spans(sequences, training), _spans(sequences, validation)
 
 
-def _drawn(symbols: int, fraction: float, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Draw pieces [K 2] of a text: the first symbol of each, and the symbol after its last one."""
+def _draw_pieces(symbols: int, fraction: float, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Draw pieces [K 2] of a text: the first symbol of each, and the symbol after its last."""
     target = symbols * fraction
-    few = min(FEW_PIECES, int(target / SHORTEST_PIECE))
-    count = min(MOST_PIECES, max(int(target / USUAL_PIECE), few, 1))
-    stretch = symbols / count
-    length = round(stretch * fraction)
-    offsets = random.uniform(0, max(stretch - length, 0), count)
-    starts = (np.arange(count) * stretch + offsets).astype(np.int64)
+    fewest = min(SHORT_TEXT_PIECES, int(target / SHORTEST_PIECE))
+    count = min(MAX_PIECES, max(int(target / TYPICAL_PIECE), fewest, 1))
+    section = symbols / count
+    length = round(section * fraction)
+    offsets = random.uniform(0, max(section - length, 0), count)
+    starts = (np.arange(count) * section + offsets).astype(np.int64)
     return np.stack([starts, np.minimum(starts + length, symbols)], 1)
 
 
@@ -232,14 +235,13 @@ def _counts(sequences: Sequences, vocabulary_size: int) -> npt.NDArray[np.int64]
 
 
 def _relative_entropy(counts: npt.NDArray[np.int64], log_p: npt.NDArray[np.float64]) -> float:
-    """The relative entropy of counted symbols [V] to log-probabilities [V], in nats per symbol.
+    """Return the relative entropy of counts [V] to log-probabilities [V], in nats per symbol.
 
-    What so few symbols would show by chance is taken off (Miller 1955, "Note on the bias of information
-    estimates").
+    Subtracts the bias of small samples.  Source: Miller 1955, "Note on the bias of information estimates".
     """
     total = int(counts.sum())
     if total < FEWEST_SHIFTED:
         return 0.0
-    there = counts > 0
-    q = counts[there] / total
-    return float((q * (np.log(q) - log_p[there])).sum()) - (int(there.sum()) - 1) / (2 * total)
+    occurs = counts > 0
+    q = counts[occurs] / total
+    return float((q * (np.log(q) - log_p[occurs])).sum()) - (int(occurs.sum()) - 1) / (2 * total)

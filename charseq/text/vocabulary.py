@@ -10,15 +10,15 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from charseq.errors import ModelFileError, UnknownCharacter
-from charseq.text.code_points import PIECE, code_points, merge_short_texts
+from charseq.errors import ModelFileError, UnknownCharacter, quoted
+from charseq.text.code_points import CHUNK, code_points, merge_short_texts
 from charseq.text.units import Normalization, Unit, Unknown, can_segment, normalized, segments
 from charseq.text.unknown import unknown_character
 
 Ids = npt.NDArray[np.integer[Any]]
 
 BOUNDARY = ""
-"""The symbol at the beginning and the end of a line.  It sorts first, so its id is 0."""
+"""The symbol at the beginning and end of a line.  It sorts first, so its id is 0."""
 UNKNOWN = "\ufffd"
 """The character that displays an unknown symbol."""
 
@@ -41,9 +41,9 @@ class EncodedText:
 class Vocabulary:
     """The distinct symbols of a text, sorted; the index of a symbol is its id.
 
-    A symbol is a character (a Unicode code point), a grapheme cluster or a byte, as `unit` says.  A byte of
-    the text in UTF-8 is represented by the code point of the same number.  Bytes that are not UTF-8 are
-    Python's surrogate escapes in text, so that any input is restored exactly.
+    `unit` selects the symbols: characters (Unicode code points), grapheme clusters or bytes.  A byte of the
+    text in UTF-8 is represented by the code point of the same number.  In text, bytes that are not UTF-8 are
+    Python's surrogate escapes, so decoding restores any input exactly.
     """
 
     symbols: tuple[str, ...]
@@ -51,18 +51,18 @@ class Vocabulary:
     normalization: Normalization = "none"
 
     def __post_init__(self) -> None:
-        """Raise ModelFileError for symbols that `of` does not return."""
+        """Raise ModelFileError for symbols that `of` would not return."""
         if not all(isinstance(symbol, str) for symbol in self.symbols):
             raise ModelFileError("a symbol of the vocabulary is not a string")
         if any(symbol >= following for symbol, following in pairwise(self.symbols)):
-            raise ModelFileError("the vocabulary is not sorted, or holds a symbol twice")
+            raise ModelFileError("the vocabulary is not sorted, or contains a symbol twice")
         if self.unit not in get_args(Unit) or self.normalization not in get_args(Normalization):
             raise ModelFileError(
-                f"the vocabulary has unit {self.unit!r}, normalization {self.normalization!r}"
+                f"the vocabulary has an invalid unit {self.unit!r} or normalization {self.normalization!r}"
             )
         for symbol in self._invalid_symbols():
             form = "" if self.normalization == "none" else f" in {self.normalization.upper()}"
-            raise ModelFileError(f"the symbol {symbol[:20]!r} is not one {self.unit}{form}")
+            raise ModelFileError(f"the symbol {quoted(symbol[:20])} is not one {self.unit}{form}")
 
     @classmethod
     def of(
@@ -75,20 +75,20 @@ class Vocabulary:
     ) -> "Vocabulary":
         """Return the vocabulary of texts; `boundary` adds the boundary symbol of a model of lines."""
         clusters: set[str] = {BOUNDARY} if boundary else set()
-        occurs = np.zeros(sys.maxunicode + 1, np.bool_)
+        occurs = np.zeros(sys.maxunicode + 1, np.bool_)  # by code point
         depends_on_context = unit == "grapheme" or normalization != "none"
         for text in texts if depends_on_context else merge_short_texts(texts):
-            parts = segments(normalized(text, normalization), unit)
-            if isinstance(parts, str):
-                for codes in code_points(parts):
+            symbols = segments(normalized(text, normalization), unit)
+            if isinstance(symbols, str):
+                for codes in code_points(symbols):
                     occurs[codes] = True
             else:
-                clusters.update(parts)
-        symbols = clusters.union(map(chr, np.flatnonzero(occurs).tolist()))
-        return cls(tuple(sorted(symbols)), unit, normalization)
+                clusters.update(symbols)
+        distinct = clusters.union(map(chr, np.flatnonzero(occurs).tolist()))
+        return cls(tuple(sorted(distinct)), unit, normalization)
 
     def _invalid_symbols(self) -> Iterator[str]:
-        """Yield the symbols but the boundary that are not symbols of the unit, or not normalized."""
+        """Yield the symbols, except the boundary, that are not one unit or not normalized."""
         symbols = self.symbols[int(self.boundary) :]
         if self.unit == "byte":
             yield from (symbol for symbol in symbols if len(symbol) > 1 or symbol > "\xff")
@@ -102,12 +102,12 @@ class Vocabulary:
             yield from (symbol for symbol in longer if len(segments(symbol, "grapheme")) > 1)
 
     def __len__(self) -> int:
-        """V, the number of symbols."""
+        """Return V, the number of symbols."""
         return len(self.symbols)
 
     @property
     def boundary(self) -> bool:
-        """Whether the model reads lines, and knows the boundary symbol."""
+        """Whether the model reads lines and so has the boundary symbol."""
         return self.symbols[:1] == (BOUNDARY,)
 
     def encode(self, text: str) -> Ids:
@@ -144,14 +144,15 @@ class Vocabulary:
         return EncodedText(ids, targets, self.decode(ids) if count else text, count)
 
     def replace_unknown(self, ids: Ids) -> Ids:
-        """Return ids of any shape with the id of the replacement in place of V."""
+        """Return ids of any shape, with the id of the replacement instead of V."""
         is_unknown = ids == len(self)
         return np.where(is_unknown, self._ids[self.replacement], ids) if is_unknown.any() else ids
 
     def unknown_in(self, text: str) -> int:
         """Return the number of unknown symbols in a text."""
-        parts = segments(normalized(text, self.normalization), self.unit)
-        return sum(part not in self._ids for part in parts)
+        return sum(
+            symbol not in self._ids for symbol in segments(normalized(text, self.normalization), self.unit)
+        )
 
     def knows_any(self, symbols: Iterable[str]) -> bool:
         """Return whether any of the symbols is known."""
@@ -159,12 +160,12 @@ class Vocabulary:
 
     @property
     def knows_line_ends(self) -> bool:
-        """Whether LF or CR LF is a symbol; in a model of lines, the boundary stands for it."""
+        """Whether LF or CR LF is a symbol; in a model of lines, neither is: the boundary replaces it."""
         return not self.boundary and self.knows_any(["\n", "\r\n"])
 
     @property
     def with_unknown(self) -> tuple[str, ...]:
-        """The symbols and, as number V, U+FFFD, which displays an unknown symbol."""
+        """The symbols, then U+FFFD as number V, which displays an unknown symbol."""
         return (*self.symbols, UNKNOWN)
 
     @property
@@ -182,23 +183,24 @@ class Vocabulary:
         Raises UnknownCharacter.
         """
         if self.unit == "grapheme":
-            edge = np.zeros(1, self.dtype)
-            return np.concatenate([edge, *(part for line in lines for part in (self.encode(line), edge))])
+            boundary = np.zeros(1, self.dtype)
+            encoded = (ids for line in lines for ids in (self.encode(line), boundary))
+            return np.concatenate([boundary, *encoded])
         text = "\n".join(["", *lines, ""])
-        parts = segments(normalized(text, self.normalization), self.unit)
-        ids, first_unknown = self._look_up(parts, self._line_table)
+        symbols = segments(normalized(text, self.normalization), self.unit)
+        ids, first_unknown = self._look_up(symbols, self._line_table)
         if first_unknown is not None:
-            raise self._unknown(text, parts, first_unknown)
+            raise self._unknown(text, symbols, first_unknown)
         return ids.astype(self.dtype, copy=False)
 
     def decode(self, ids: Iterable[int] | Ids) -> str:
-        """Return the text of ids [N]; boundary symbols become nothing."""
+        """Return the text of ids [N], without boundary symbols."""
         if not isinstance(ids, np.ndarray) or self.unit == "grapheme":
             return self.joined(self.symbols[i] for i in ids)
         symbols: Ids = ids[ids != 0] if self.boundary else ids
         return self.joined(
-            self._codes[symbols[start : start + PIECE]].tobytes().decode(self._encoding, "surrogatepass")
-            for start in range(0, len(symbols), PIECE)
+            self._codes[symbols[start : start + CHUNK]].tobytes().decode(self._encoding, "surrogatepass")
+            for start in range(0, len(symbols), CHUNK)
         )
 
     def joined(self, symbols: Iterable[str]) -> str:
@@ -210,32 +212,29 @@ class Vocabulary:
         """Return one-hot vectors [T V] of a text of T symbols.  Raises UnknownCharacter."""
         return np.eye(len(self), dtype=np.float32)[self.encode(text)]
 
-    def _look_up(self, parts: Sequence[str], table: Ids | None) -> tuple[Ids, int | None]:
+    def _look_up(self, symbols: Sequence[str], table: Ids | None) -> tuple[Ids, int | None]:
         """Return the ids [N] of symbols, V for an unknown one, and the position of the first unknown one.
 
-        `table` has the id of every code point; None looks up grapheme clusters.
+        `table` holds the id of every code point; None is for grapheme clusters.
         """
         first: int | None = None
         if table is None:
-            ids = np.array([self._ids.get(part, len(self)) for part in parts], self._dtype_of_unknown)
+            ids = np.array([self._ids.get(symbol, len(self)) for symbol in symbols], self._dtype_of_unknown)
             if len(ids) and ids.max() == len(self):
                 first = int(ids.argmax())
             return ids, first
-        ids, start = np.empty(len(parts), table.dtype), 0
-        for codes in code_points(str(parts)):
-            piece = ids[start : start + len(codes)]
-            np.take(table, codes, out=piece, mode="clip")  # the last entry is V
-            if first is None and piece.max() == len(self):
-                first = start + int(piece.argmax())
+        ids, start = np.empty(len(symbols), table.dtype), 0
+        for codes in code_points(str(symbols)):
+            chunk = ids[start : start + len(codes)]
+            np.take(table, codes, out=chunk, mode="clip")  # the last entry is V
+            if first is None and chunk.max() == len(self):
+                first = start + int(chunk.argmax())
             start += len(codes)
         return ids, first
 
     @cached_property
     def _table(self) -> Ids:
-        """The id of every code point up to the largest known one, V for an unknown one, and a last V.
-
-        Grapheme clusters have no such table: a cluster may be several code points.
-        """
+        """The id of every code point up to the largest known one, V for an unknown one, and a final V."""
         codes = [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
         table = np.full(max(codes, default=0) + 2, len(self), self._dtype_of_unknown)
         table[codes] = np.arange(int(self.boundary), len(self))
@@ -243,7 +242,7 @@ class Vocabulary:
 
     @cached_property
     def _codes(self) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """The code point of every id, in one byte or four; 0 for the boundary."""
+        """The code point of every id, in one byte or four, 0 for the boundary."""
         codes = [0] * self.boundary + [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
         return np.array(codes, "u1" if max(codes, default=0) < 0x80 else "<u4")
 
@@ -253,7 +252,7 @@ class Vocabulary:
 
     @cached_property
     def _line_table(self) -> Ids:
-        """The same table with LF as the boundary."""
+        """The id of every code point, with LF as the boundary."""
         table = np.full(max(len(self._table), ord("\n") + 2), len(self), self._table.dtype)
         table[: len(self._table)] = self._table
         table[ord("\n")] = 0
@@ -265,7 +264,7 @@ class Vocabulary:
 
     @property
     def listing(self) -> str:
-        """The symbols as shown in messages, at most 40."""
+        """The symbols, at most 40, for a message."""
         return _listing(self.symbols[int(self.boundary) :])
 
     @cached_property
@@ -278,15 +277,17 @@ class Vocabulary:
         """The smallest unsigned type that holds every id and V."""
         return np.dtype(np.min_scalar_type(len(self)))
 
-    def _unknown(self, text: str, parts: Sequence[str], position: int) -> UnknownCharacter:
-        symbol = parts[position]
+    def _unknown(self, text: str, symbols: Sequence[str], position: int) -> UnknownCharacter:
+        symbol = symbols[position]
         points = " ".join(f"U+{ord(c):04X}" for c in symbol)
-        shown = f"byte 0x{ord(symbol):02X}" if self.unit == "byte" else f"{symbol!r} ({points})"
+        shown = f"byte 0x{ord(symbol):02X}" if self.unit == "byte" else f"{quoted(symbol)} ({points})"
         context = text if len(text) <= 40 else text[:40] + "..."
-        message = f"{shown}, {self.unit} {position + 1} of {context!r}, is not in the model's vocabulary"
-        return unknown_character(self, message, self.listing, parts, position)
+        message = (
+            f"{shown}, {self.unit} {position + 1} of {quoted(context)}, is not in the model's vocabulary"
+        )
+        return unknown_character(self, message, self.listing, symbols, position)
 
 
 def _listing(symbols: Sequence[str], most: int = 40) -> str:
     shown = "".join(symbols[:most]) if all(len(s) <= 1 for s in symbols) else " ".join(symbols[:most])
-    return repr(shown) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")
+    return quoted(shown) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")

@@ -1,4 +1,4 @@
-"""Overlapping windows: how a text is read that is learned with --stride, in training and in prediction."""
+"""Overlapping windows, as --stride uses them in training and prediction."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 class Window(NamedTuple):
-    """Windows of `length` positions, each `stride` further on and read from the initial state.
+    """Windows of `length` positions, `stride` apart, each read from the initial state.
 
-    A position belongs to the first window that reaches it.
+    A position belongs to the first window that contains it.
     """
 
     length: int
@@ -32,9 +32,9 @@ class Window(NamedTuple):
             yield sequence[start : start + self.length + 1]
 
     def own(self, number: int) -> slice:
-        """Return the positions of a window that belong to it, by its number."""
+        """Return the positions, within the window of this number, that belong to it."""
         return slice(self.length - self.stride if number else 0, None)
 
     def joined(self, windows: Sequence[Sequence[T]]) -> list[T]:
-        """Return values of all positions of a sequence, given those of its windows."""
+        """Return the values of all positions of a sequence, from those of its windows."""
         return [value for number, values in enumerate(windows) for value in values[self.own(number)]]

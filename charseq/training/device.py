@@ -7,7 +7,7 @@ from charseq.native import library
 from charseq.settings.network_size import TWO_CORES_FLOPS, TWO_NATIVE_CORES_FLOPS
 from charseq.settings.train_settings import Precision
 
-GPU_POWER = 2e12
+GPU_FLOPS = 2e12
 """Floating-point operations per second assumed of a GPU; a conservative guess, never measured."""
 
 
@@ -32,14 +32,14 @@ def device_named(name: str, *, short_text: bool) -> torch.device:
     return torch.device(name)
 
 
-def power_of(name: str) -> float:
+def device_flops(name: str) -> float:
     """Estimate the floating-point operations per second of a device, from which sizes are chosen.
 
     A CPU counts by its cores; a GPU by the constant above.
     """
     on_gpu = name != "cpu" and device_named(name, short_text=False).type != "cpu"
     two_cores = TWO_CORES_FLOPS if library() is None else TWO_NATIVE_CORES_FLOPS
-    return GPU_POWER if on_gpu else two_cores / 2 * torch.get_num_threads()
+    return GPU_FLOPS if on_gpu else two_cores / 2 * torch.get_num_threads()
 
 
 def uses_bfloat16(precision: Precision, device: torch.device) -> bool:

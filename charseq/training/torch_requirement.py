@@ -39,15 +39,15 @@ def uncounted_seconds(began: float) -> float:
     return min(seconds, UNCOUNTED_SECONDS) if loaded >= began else 0.0
 
 
-def power_of_device(name: str) -> float:
+def flops_of_device(name: str) -> float:
     """Return the speed of a device in operations per second, as `training.device` estimates it.
 
     Raises CharseqError where PyTorch is not installed, UsageError for a device that is not available.
     """
     require_torch()
-    from charseq.training.device import power_of
+    from charseq.training.device import device_flops
 
-    return power_of(name)
+    return device_flops(name)
 
 
 def _broken(purpose: str, error: Exception) -> CharseqError:

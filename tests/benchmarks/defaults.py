@@ -21,7 +21,7 @@ from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import AnyCorpus
 from charseq.text.sources import read_corpus
 from charseq.text.vocabulary import Vocabulary
-from charseq.training.device import power_of
+from charseq.training.device import device_flops
 from charseq.training.loop import train
 
 
@@ -29,7 +29,7 @@ def attempt(corpus: AnyCorpus, overrides: dict[str, Any]) -> tuple[Start, list[E
     """Train once and return the start event, the epochs and the end event."""
     vocabulary = Vocabulary.of(corpus.chunks(), boundary=corpus.lines)
     overrides = {"validation_split": "tail", **overrides}
-    settings = choose_settings(corpus, len(vocabulary), overrides, power=lambda: power_of("auto"))
+    settings = choose_settings(corpus, len(vocabulary), overrides, flops=lambda: device_flops("auto"))
     with tempfile.TemporaryDirectory() as folder:
         plan = plan_run(corpus, vocabulary, settings, out=Path(folder) / "run")
         start, *events, end = train(plan)

@@ -1,4 +1,4 @@
-"""What a shell gets where it asks how a word may go on."""
+"""Shell completion: the candidates for an incomplete word."""
 
 import os
 import subprocess
@@ -64,7 +64,7 @@ def test_commands_options_and_choices_are_completed() -> None:
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_are_answered_too(shell: str) -> None:
+def test_other_shells_have_completion_too(shell: str) -> None:
     assert "lstm" in " ".join(completed("charseq train --cell ls", shell))
 
 

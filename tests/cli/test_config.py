@@ -23,7 +23,7 @@ def test_a_file_sets_options_of_every_type(charseq: Command) -> None:
     assert [epoch["target"] for epoch in epochs] == [["ihello", "ey"]] * 2
 
 
-def test_a_flag_wins_over_the_environment_and_the_environment_over_the_file(
+def test_a_flag_overrides_the_environment_and_the_environment_overrides_the_file(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = write('text = "ab"\nhidden-size = 3\nlayers = 2\nepochs = 1\n')

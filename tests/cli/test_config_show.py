@@ -51,7 +51,7 @@ def test_it_shows_the_values_that_the_command_uses(charseq: Command, monkeypatch
         assert str(start[option.replace("-", "_")]) == rows["train", option][0]
 
 
-def test_as_json_values_keep_their_types(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_output_keeps_the_types_of_values(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARSEQ_TEMPERATURE", "0.5")
     records = charseq("config", "show", "predict", "--json").records
     (temperature,) = [record for record in records if record["option"] == "temperature"]

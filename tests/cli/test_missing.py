@@ -1,4 +1,4 @@
-"""What a command needs and does not find: PyTorch, its current folder, a folder of runs."""
+"""A missing dependency, current folder or folder of runs: what a command says, and what still works."""
 
 import os
 import subprocess

@@ -16,13 +16,13 @@ from tests.support.command import Command
 
 OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "no text": ([], "no text was given", "--text STRING, --file PATH, or --file -"),
-    "an empty text": (["--text", ""], "0 characters", "longer --text"),
-    "one character": (["--text", "h"], "'h' has 1 character", "longer --text"),
+    "an empty text": (["--text", ""], "0 characters", "longer text"),
+    "one character": (["--text", "h"], "'h' has 1 character", "longer text"),
     "one short string among others": (["--text", "abc", "--text", "x"], "'x' has 1 character", "longer"),
     "a misspelt cell": (["--text", "ab", "--cell", "ltsm"], "unknown cell 'ltsm'", "did you mean lstm?"),
     "a misspelt option": (["--text", "ab", "--epoch", "3"], "--epoch", "--epochs"),
-    "a missing file": (["--file", "none.txt"], "there is no file 'none.txt'", "path"),
-    "a folder": (["--file", "."], "'.' is a folder", "file of text"),
+    "a missing file": (["--file", "none.txt"], "file 'none.txt' not found", "path"),
+    "a folder": (["--file", "."], "'.' is a folder", "text file"),
     "a negative size": (["--text", "ab", "--hidden-size", "-1"], "-1", "range"),
     "no epochs": (["--text", "ab", "--epochs", "0"], "0", "range"),
     "a word for a number": (["--text", "ab", "--epochs", "many"], "'many' is not a whole number", "--help"),
@@ -61,7 +61,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
         "fewer than 2",
         "another fraction",
     ),
-    "one grapheme": (["--text", "e\u0301", "--unit", "grapheme"], "2 graphemes", "longer --text"),
+    "one grapheme": (["--text", "e\u0301", "--unit", "grapheme"], "2 graphemes", "longer text"),
     "validation of nearly all": (
         ["--text", "abcde", "--validation", "0.9"],
         "to train on",

@@ -1,4 +1,4 @@
-"""predict: what may be written, and how prompts come."""
+"""predict: limits on the generated text, and sources of prompts."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def test_a_pattern_matches_the_entire_new_text(sums: Command) -> None:
     assert all(re.fullmatch(pattern, record["text"]) for record in records)
 
 
-def test_a_pattern_that_cannot_be_met_is_an_error(sums: Command) -> None:
+def test_a_pattern_that_nothing_can_match_is_an_error(sums: Command) -> None:
     result = sums("predict", "1", "--pattern", "[A-Z]+")
     assert (result.status, result.output) == (2, "")
     assert "no text of the model's characters matches --pattern '[A-Z]+'" in result.errors
@@ -98,7 +98,7 @@ def test_escapes_are_read_and_written(sums: Command) -> None:
     assert record["prompt"] == "1\n2"
 
 
-def test_of_bytes_escapes_are_bytes_on_both_sides(charseq: Command) -> None:
+def test_escapes_of_a_byte_model_are_bytes_in_input_and_output(charseq: Command) -> None:
     charseq.train("--text", "가나\\ \x85가나", "--unit", "byte")
     written = charseq("predict", r"\xea\xb0", "--escapes").output
     assert written == "가나\\\\ \\u0085가나\n"

@@ -51,7 +51,7 @@ def test_a_second_interrupt_ends_the_process_at_once() -> None:
     assert process.returncode == 130
 
 
-def test_two_signals_at_once_are_one() -> None:
+def test_two_signals_at_once_count_as_one() -> None:
     process = Forked("train", "--text", "hihello", "--epochs", "100000", "--json")
     wait_for_lines(process, 4)
     process.send_signal(signal.SIGTERM)
@@ -62,7 +62,7 @@ def test_two_signals_at_once_are_one() -> None:
     assert json.loads(output.splitlines()[-1])["status"] == "interrupted"
 
 
-def test_a_closed_pipe_ends_quietly_with_the_model_saved() -> None:
+def test_a_closed_pipe_saves_the_model_and_prints_no_message() -> None:
     process = Forked("train", "--text", "hihello", "--epochs", "100000")
     wait_for_lines(process, 3)
     assert process.stdout is not None
@@ -77,7 +77,7 @@ def test_a_closed_pipe_ends_quietly_with_the_model_saved() -> None:
 
 
 @pytest.mark.parametrize("command", ["predict x --length 300000", "inspect-shapes " + "ab" * 4000])
-def test_a_closed_pipe_ends_a_reader_quietly(charseq: Command, command: str) -> None:
+def test_a_closed_pipe_ends_a_reader_without_a_message(charseq: Command, command: str) -> None:
     charseq.train("--text", "xyz", "--epochs", "1")
     process = start(*command.split())
     assert process.stdout is not None
@@ -105,18 +105,18 @@ def test_a_pipe_that_is_closed_from_the_start_ends_a_command_without_a_message(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_an_output_that_is_full_is_named_with_status_1() -> None:
+def test_a_full_output_is_named_with_exit_code_1() -> None:
     for command in (["inspect-shapes", "hello"], ["train", "--text", "ab", "--epochs", "1"], ["--help"]):
         with Path("/dev/full").open("wb") as full:
             ended = subprocess.run([*CHARSEQ, *command], stdout=full, stderr=subprocess.PIPE, timeout=60)
         assert ended.returncode == 1
         *_, message, hint = ended.stderr.splitlines()
         assert message == b"charseq: cannot write to standard output: No space left on device"
-        assert hint == b"  make room on the disk, or redirect the output"
+        assert hint == b"  free disk space, or redirect the output"
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
-def test_a_stream_that_the_shell_has_closed_is_an_empty_one(closed: str) -> None:
+def test_a_stream_that_the_shell_has_closed_counts_as_empty(closed: str) -> None:
     train = f"{sys.executable} -m charseq train --epochs 1"
     ended = subprocess.run(f"{train} --text ab {closed}", shell=True, capture_output=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
@@ -137,7 +137,7 @@ def test_a_stream_that_the_shell_has_closed_is_an_empty_one(closed: str) -> None
     ],
     ids=str,
 )
-def test_any_locale_and_output_encoding_will_do(environment: dict[str, str]) -> None:
+def test_any_locale_and_output_encoding_works(environment: dict[str, str]) -> None:
     Path("korean.txt").write_text("가나다라", encoding="utf-8")
     train = ("train", "--file", "korean.txt", "--epochs", "1", "--format", "table")
     shown = in_process(*train, cwd=HERE, environment=environment)
@@ -147,7 +147,7 @@ def test_any_locale_and_output_encoding_will_do(environment: dict[str, str]) -> 
     assert made.returncode == 0, made.stderr
 
 
-def test_ill_formed_utf8_is_status_2_with_its_byte_offset_wherever_it_comes_from(charseq: Command) -> None:
+def test_ill_formed_utf8_from_any_source_has_exit_code_2_and_its_byte_offset(charseq: Command) -> None:
     bad = b"ab\xff"
     Path("bad.txt").write_bytes(bad)
     charseq.train("--text", "abc", "--epochs", "1")
@@ -187,7 +187,7 @@ def test_the_version_is_printed_alone() -> None:
     assert in_process("--version", cwd=HERE).stdout.decode() == f"{__version__}\n"
 
 
-def test_without_a_command_the_help_is_shown_and_the_status_is_2() -> None:
+def test_without_a_command_the_help_is_shown_and_the_exit_code_is_2() -> None:
     ended = in_process(cwd=HERE)
     assert ended.returncode == 2
     assert b"inspect-shapes" in ended.stdout + ended.stderr

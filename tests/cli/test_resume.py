@@ -1,4 +1,4 @@
-"""train --resume: which run goes on, what may change, and where its text is."""
+"""train --resume: which run is resumed, which options may change, and where its text comes from."""
 
 import os
 from pathlib import Path
@@ -116,4 +116,4 @@ def test_a_model_without_a_training_state_cannot_be_resumed(charseq: Command) ->
     path = Path("runs/0001-rnn/model.safetensors")
     write(path, read(path))
     result = charseq("train", "--resume", "--epochs", "9")
-    assert (result.status, "holds no run that could go on" in result.errors) == (2, True)
+    assert (result.status, "cannot be resumed" in result.errors) == (2, True)

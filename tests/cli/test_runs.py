@@ -30,7 +30,7 @@ def test_runs_are_listed_the_oldest_first(trained: Command) -> None:
     ]
 
 
-def test_as_json_numbers_are_exact(trained: Command) -> None:
+def test_numbers_in_json_output_are_exact(trained: Command) -> None:
     first, second = trained("runs", "--json").records
     end = json.loads(Path("runs/0001-lstm/log.ndjson").read_text().splitlines()[-1])
     assert first["loss"] == end["loss"]
@@ -82,7 +82,7 @@ def test_verify_finds_a_changed_tensor_that_the_description_cannot(trained: Comm
     assert trained("runs", "show", str(MODEL)).status == 0
     result = trained("runs", "show", str(MODEL), "--verify")
     assert (result.status, result.output) == (2, "")
-    assert "is not what was written" in result.errors
+    assert "does not match its SHA-256" in result.errors
 
 
 def test_only_the_beginning_of_a_file_is_read(trained: Command) -> None:

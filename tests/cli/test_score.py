@@ -277,7 +277,7 @@ def test_a_file_without_a_line_to_score_is_reported(hihello: Command, content: b
         (["score", "--sort", "length", "h"], "'length'", "--help"),
         (["score", "--file", "none.txt"], "'none.txt'", "check the path"),
         (["score", "--file", "here.txt", "--sort", "likely"], "--sort ranks texts and lines", "--lines"),
-        (["score", "-", "--file", "-"], "only once", "single time"),
+        (["score", "-", "--file", "-"], "only once", "only once"),
         (["score", "--model", "none", "h"], "'none'", "charseq runs"),
     ],
 )

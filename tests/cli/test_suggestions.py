@@ -1,4 +1,4 @@
-"""What a misspelt name may stand for, from the function and on the command line."""
+"""Suggestions for a misspelled name, from the function and on the command line."""
 
 import os
 from pathlib import Path

@@ -237,7 +237,7 @@ def test_a_training_that_is_terminated_in_the_background_says_so_on_a_line_of_it
     shell.type(b"kill\n")
     shell.end()
     lines = shell.screen()
-    assert "stopping, and saving the model; again to leave at once" in lines
+    assert "stopping and saving the model; press Ctrl-C again to quit immediately" in lines
     assert any("interrupted after" in line for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""The command on a terminal: what is drawn, what keys do, and how the terminal is left."""
+"""The command on a terminal: its drawing, its keys, and the state of the terminal afterwards."""
 
 import fcntl
 import os
@@ -189,7 +189,7 @@ def test_ctrl_c_ends_with_a_line_of_its_own(charseq: Command) -> None:
     assert re.search(rb"\^C[helo]*\r\n$", terminal.sent), terminal.sent[-200:]
 
 
-def test_on_a_terminal_a_score_is_a_text_in_colours(charseq: Command) -> None:
+def test_on_a_terminal_a_score_is_a_text_in_color(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--cell", "lstm")
     status, sent, screen = on_a_terminal("score", "hihello", "hillo", "\x1b[2Jh", "--unknown", "skip")
     shown = [line.rstrip() for line in screen.display]

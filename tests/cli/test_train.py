@@ -122,7 +122,7 @@ def test_required_accuracy_is_a_status(charseq: Command) -> None:
     assert Path("runs/0002-gru/model.safetensors").is_file()
 
 
-def test_a_diverged_run_ends_with_status_1_and_valid_json(charseq: Command) -> None:
+def test_a_diverged_run_has_exit_code_1_and_valid_json(charseq: Command) -> None:
     result = charseq("train", "--text", "hihello", "--learning-rate", "1e30", "--json")
     assert result.status == 1
     assert result.records[-1]["status"] == "diverged"
@@ -131,7 +131,7 @@ def test_a_diverged_run_ends_with_status_1_and_valid_json(charseq: Command) -> N
     assert "smaller --learning-rate" in plain.errors
 
 
-def test_options_come_from_the_environment_and_a_flag_wins(
+def test_options_come_from_the_environment_and_a_flag_overrides_them(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHARSEQ_CELL", "rnn")
@@ -197,7 +197,7 @@ def test_a_run_that_cannot_be_created_is_exit_code_1(
     ],
     ids=repr,
 )
-def test_too_little_memory_is_status_1(
+def test_too_little_memory_has_exit_code_1(
     charseq: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def large(*_: Any, **__: Any) -> None:
@@ -212,7 +212,7 @@ def test_too_little_memory_is_status_1(
     ]
 
 
-def test_a_bug_is_status_70_and_its_traceback_is_shown_on_request(
+def test_a_bug_has_exit_code_70_and_shows_its_traceback_with_debug(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:

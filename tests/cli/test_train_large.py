@@ -1,4 +1,4 @@
-"""Files read a piece at a time: the same in all but memory."""
+"""Files that are read in pieces train the same model as text in memory, and use less memory."""
 
 import tempfile
 from pathlib import Path

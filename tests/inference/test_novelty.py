@@ -42,7 +42,7 @@ def test_training_lines_are_found_by_their_digests() -> None:
 
 def test_running_text_and_too_many_lines_have_no_digests(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line_digests(Corpus(("ada",)), "none") is None
-    monkeypatch.setattr("charseq.model.line_digests.MOST_LINES", 2)
+    monkeypatch.setattr("charseq.model.line_digests.MAX_LINES", 2)
     assert line_digests(Corpus(("a", "b", "c"), lines=True), "none") is None
 
 

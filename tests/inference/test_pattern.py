@@ -1,4 +1,4 @@
-"""Legal patterns mean what they mean elsewhere; ill-formed and very large ones are refused, within bounds."""
+"""Patterns match as in Python; ill-formed and very large ones are refused within limits."""
 
 import re
 import subprocess

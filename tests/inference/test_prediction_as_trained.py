@@ -1,4 +1,4 @@
-"""What training measures is what prediction and scoring compute, in every way of learning a text."""
+"""Prediction and scoring compute what training measures, for every kind of text and settings."""
 
 from pathlib import Path
 from typing import Any

@@ -60,7 +60,7 @@ def test_a_score_does_not_depend_on_the_other_texts(rows: int) -> None:
         assert one.nats.tolist() == alone.nats.tolist()
 
 
-def test_a_text_in_pieces_is_scored_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_in_pieces_has_the_score_of_the_same_text_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     of = gru_model()
     text = "".join("abcdefgh"[i * i % 8] for i in range(500)) + "hgab"
     ids = encoded(of, text)

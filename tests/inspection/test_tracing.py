@@ -1,4 +1,4 @@
-"""The lesson's three looks at shapes, and what every recorded tensor promises."""
+"""The shapes of the lesson's examples, and the promises of every recorded tensor."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Model files as every format that there was wrote them: they are read for ever."""
+"""Model files of every earlier format can still be read."""
 
 import json
 import shutil
@@ -38,14 +38,14 @@ def test_a_message_names_what_an_older_format_lacks(charseq: Command) -> None:
     Path("old").mkdir()
     shutil.copy(FOLDER / "1-string.safetensors", "old/model.safetensors")
     result = charseq("train", "--resume", "old", "--epochs", "999")
-    assert (result.status, "no run that could go on" in result.errors) == (2, True)
+    assert (result.status, "an early charseq saved it" in result.errors) == (2, True)
 
 
 def test_a_run_of_the_format_before_is_refused_with_its_reason(charseq: Command) -> None:
     Path("old").mkdir()
     shutil.copy(FOLDER / "2-string.safetensors", "old/model.safetensors")
     result = charseq("train", "--resume", "old", "--epochs", "999")
-    assert (result.status, "split its text in another way" in result.errors) == (2, True)
+    assert (result.status, "split text differently" in result.errors) == (2, True)
 
 
 def test_a_run_of_this_format_is_resumed(charseq: Command) -> None:

@@ -85,7 +85,7 @@ def test_other_tools_can_open_it() -> None:
 def test_every_truncation_is_detected_and_reported_with_a_message_of_charseq() -> None:
     write(PATH, lstm_model())
     data = PATH.read_bytes()
-    ours = {"is not a charseq model, or is damaged", "is damaged: its tensors are not whole"}
+    ours = {"is not a charseq model, or is damaged", "is damaged: its tensors do not match its header"}
     for size in range(len(data)):
         PATH.write_bytes(data[:size])
         with pytest.raises(ModelFileError) as caught:
@@ -170,7 +170,7 @@ def test_a_forged_file_is_refused(lie: Any) -> None:
 def test_a_description_that_is_no_object_is_refused() -> None:
     for description in ("[]", "null", "1", "{", ""):
         PATH.write_bytes(safetensors.save({}, {"charseq": description}))
-        with pytest.raises(ModelFileError, match="is damaged: its description is broken"):
+        with pytest.raises(ModelFileError, match="is damaged: its description is invalid"):
             read(PATH)
 
 
@@ -220,5 +220,5 @@ def test_a_header_of_another_kind_of_file_is_refused() -> None:
 )
 def test_a_shape_that_no_tensor_has_is_refused_before_it_is_used(shape: Any) -> None:
     write_forged(lambda d, h: h["head.b"].update(shape=shape(*h["head.b"]["shape"])))
-    with pytest.raises(ModelFileError, match="its tensors are not whole"):
+    with pytest.raises(ModelFileError, match="its tensors do not match its header"):
         read(PATH)

@@ -1,4 +1,4 @@
-"""How a model file is put in its place."""
+"""A model file is replaced atomically."""
 
 import os
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_a_failed_write_says_that_the_old_model_is_untouched_only_where_there_is
     missing = Path("missing/model.safetensors")
     with pytest.raises(CharseqError, match="No such file") as caught:
         write(missing, lstm_model())
-    assert "untouched" not in caught.value.hint
+    assert "unchanged" not in caught.value.hint
 
 
 def test_leftovers_of_a_killed_save_are_swept_at_the_next() -> None:
@@ -82,7 +82,7 @@ def test_weights_are_saved_as_float32() -> None:
     assert all(array.dtype == np.float32 for array in lstm_model().arrays.values())
 
 
-def test_a_file_is_whole_on_disk_before_it_replaces_the_old_one_and_its_folder_after(
+def test_a_file_is_synchronized_before_it_replaces_the_old_one_and_its_folder_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = Path("file")

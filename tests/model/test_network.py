@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from charseq.cells import CELLS
-from charseq.errors import UsageError
+from charseq.errors import CharseqError, UsageError
 from charseq.model.network import Network
 from charseq.model.numpy_ops import NUMPY, SeededDraw
 from charseq.training.kernels.torch_ops import TORCH
@@ -85,12 +85,16 @@ def test_every_row_starts_from_the_learned_initial_state(cell: str) -> None:
         ({"tie_weights": True}, "the embedding size is 0, the hidden size 7", "--embedding-size 7"),
         (
             {"tie_weights": True, "hidden_size": 11, "head": "none"},
-            "--head none has none",
+            "--head is none",
             "--head linear",
         ),
-        ({"residual": True}, "the only layer reads one-hot vectors and gives 7", "--layers 2"),
-        ({"residual": True, "embedding_size": 5}, "reads 5 vectors", "--embedding-size 7"),
-        ({"cell_name": "none", "initial_state": "learned"}, "no state", "--initial-state zero"),
+        ({"residual": True}, "the only layer reads one-hot vectors and outputs 7", "--layers 2"),
+        ({"residual": True, "embedding_size": 5}, "reads 5 values and outputs 7", "--embedding-size 7"),
+        (
+            {"cell_name": "none", "initial_state": "learned"},
+            "no initial state to learn",
+            "--initial-state zero",
+        ),
         ({"cell_name": "gur"}, "'gur'", "did you mean gru?"),
     ],
 )
@@ -115,3 +119,15 @@ def test_dropout_acts_between_layers_and_before_a_linear_head_only() -> None:
     xs = network.embed(NUMPY, w, np.array([[1, 2, 3]]))
     network.forward(NUMPY, w, xs, network.initial_states(NUMPY, w, 1), dropout=dropout)
     assert calls == [(1, 3, 11)]
+
+
+def test_weights_that_do_not_fit_into_memory_are_reported_with_their_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(SeededDraw, "uniform", full)
+    with pytest.raises(CharseqError, match="out of memory: the network has 228 parameters") as caught:
+        Network("rnn", 11, 7).draw(SeededDraw(0))
+    assert "--hidden-size" in caught.value.hint

@@ -22,7 +22,7 @@ LEAST = 95.0
 
 
 def main() -> int:
-    """Draw mutants, test each, and print the table; return 1 where too few are killed."""
+    """Draw mutants, test each, and print the table; return 1 if too few are killed."""
     options = _parser().parse_args()
     paths = [path for path in CORE if path in options.files] if options.files else CORE
     mutants = [mutant for found in drawn(paths, options.count, options.seed).values() for mutant in found]
@@ -77,7 +77,7 @@ def _verdict(mutant: Mutant, outcome: Outcome) -> Verdict:
 
 
 def _preload() -> None:
-    """Import what every run needs, but nothing of charseq."""
+    """Import the libraries of every run, but no module of charseq."""
     os.environ.update(GOMP_SPINCOUNT="3000", OPENBLAS_NUM_THREADS="1")  # as charseq.native.share_cores does
     import hypothesis.strategies
     import numpy

@@ -36,7 +36,7 @@ ARITHMETIC: dict[type[ast.operator], tuple[str, str]] = {
 EXTREMES = {"min": "max", "minimum": "maximum", "argmin": "argmax"}
 SWAPPED_CALLS = {**EXTREMES, **{new: old for old, new in EXTREMES.items()}, "any": "all", "all": "any"}
 UNTESTED_KEYWORDS = ("strict", "hint")
-"""Keyword arguments that are left as they are: an assertion of equal lengths, and an error's advice."""
+"""Keyword arguments that are never mutated: an assertion of equal lengths, and the hint of an error."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from tests.mutation.session import Job
 from tests.mutation.workspace import Workspace, run
 
 LONGEST = 20.0
-"""Seconds of a test from which on no mutant is tested with it."""
+"""Tests that take this many seconds or more are not used."""
 BUDGET = 120.0
-"""Seconds of tests that one mutant is tested with, the shortest tests first."""
+"""The most seconds of tests for one mutant; the shortest tests come first."""
 
 Measured = dict[str, dict[str, Any]]
 """By test: its outcome, its seconds, and its blocks."""
@@ -37,8 +37,7 @@ class Reach:
     def tests_of(self, path: str, block: str | None) -> dict[str, float]:
         """Return the tests that execute a block, and their seconds; without a block, all tests.
 
-        What stands at the level of a module may be read from anywhere; the tests that execute a block of its
-        file come first.
+        Any code may read what a module defines.  The tests that execute a block of the module come first.
         """
         names = [name for name in self._seconds if block is None or block in self._blocks[name]]
         if block is None:
@@ -53,7 +52,7 @@ class Reach:
 
 
 def measure(workspaces: Sequence[Workspace], kept: Path | None) -> Reach:
-    """Run all tests once over an instrumented core; results in the folder `kept` are used again."""
+    """Run all tests once with an instrumented core.  Results in the folder `kept` are used again."""
     sources = {path: (ROOT / path).read_bytes() for path in CORE}
     files = {path: instrumented(path, source).encode() for path, source in sources.items()}
     measured: dict[str, Measured] = {}
@@ -76,7 +75,7 @@ def measure(workspaces: Sequence[Workspace], kept: Path | None) -> Reach:
 
 
 def _digest(test_file: str) -> str:
-    """Name what the result of a test file depends on: the package, the helpers of tests, and the file."""
+    """Return a digest of all that a test file depends on: the package, tests/support, and the file."""
     contents = hashlib.sha256()
     for path in sorted(_files(test_file)):
         contents.update(path.read_bytes())

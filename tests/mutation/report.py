@@ -15,7 +15,7 @@ ENTRY = re.compile(r"^- `(?P<path>.+?)`: `(?P<old>.+)` becomes `(?P<new>.+)`\. (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one mutant."""
+    """The result for one mutant."""
 
     mutant: Mutant
     how: str

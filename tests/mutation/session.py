@@ -23,16 +23,16 @@ ARGUMENTS = (
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # of what is imported before
 )
 MEMORY = 12 << 30
-"""Bytes of address space that a run may take."""
+"""The most bytes of address space of a run."""
 COLLECTION_LIMIT = 120
-"""Seconds until a collection counts as hanging."""
+"""The time limit of a collection, in seconds."""
 SLOWER, GRACE = 8, 20
-"""A test hangs when it takes longer than this many times its usual time, plus this many seconds."""
+"""The time limit of a test: a multiple of its usual time, plus a number of seconds."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one run does."""
+    """The sources and the tests of one run."""
 
     key: str
     files: Mapping[str, bytes]
@@ -40,17 +40,17 @@ class Job:
     tests: tuple[str, ...]
     """Test files."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """The tests to run, in order, and their usual times; all where it is empty."""
+    """The tests to run, in order, with their usual times; empty for all tests."""
     options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended."""
+    """The result of a run."""
 
     job: Job
     code: int
-    """The exit code of pytest; -1 where it was stopped."""
+    """The exit code of pytest; -1 if it was stopped."""
     result: Mapping[str, Any]
     """`failed`, the first test that failed; `tests`, the times and blocks of all tests that ran."""
     seconds: float
@@ -104,7 +104,7 @@ def _fix_hypothesis() -> None:
 
 
 class _Observer:
-    """A plugin of pytest: selects and orders the tests, stops one that hangs, notes what each executes."""
+    """A plugin of pytest: selects and orders tests, stops one that hangs, and records the executed blocks."""
 
     def __init__(self, seconds: Mapping[str, float]) -> None:
         self.failed = ""
@@ -141,7 +141,7 @@ class _Observer:
 
 
 def finish(process: int, folder: Path) -> None:
-    """End what a run has left."""
+    """Kill the processes that a run has left."""
     try:
         os.killpg(process, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Copies of the package and its tests in which jobs run: the working tree is never changed."""
+"""Copies of the package and its tests for the jobs: the working tree is never changed."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from tests.mutation.areas import ROOT
 from tests.mutation.session import Job, Outcome, finish, start
 
 PAUSE = 0.02
-"""Seconds between two looks at the running jobs."""
+"""Seconds between two checks of the running jobs."""
 
 
 class Workspace:

@@ -1,4 +1,4 @@
-"""What a fault leaves behind: saves that are killed or fail, and signals at any moment."""
+"""Saves that are killed or fail, and signals at any moment: no model is lost."""
 
 import json
 import os
@@ -39,33 +39,33 @@ def rounds(kind: str) -> list[dict[str, Any]]:
 
 @traced
 def test_a_save_killed_at_any_system_call_leaves_the_old_model_or_the_new_one() -> None:
-    found = rounds("kill")
-    assert len(found) > 20
-    assert {one["found"] for one in found} == {"old", "new"}
-    assert any(len(one["left"]) == 2 for one in found)
-    assert all(one["swept"] == ["model.safetensors"] for one in found)
+    results = rounds("kill")
+    assert len(results) > 20
+    assert {one["model"] for one in results} == {"old", "new"}
+    assert any(len(one["remaining"]) == 2 for one in results)
+    assert all(one["after_next_save"] == ["model.safetensors"] for one in results)
 
 
 @traced
 def test_any_system_call_of_a_save_that_fails_is_reported_and_leaves_the_old_model() -> None:
-    found = rounds("fail")
-    calls = [one["told"][0] for one in found]
+    results = rounds("fail")
+    calls = [one["result"][0] for one in results]
     assert {"write", "fsync"} <= set(calls)
     assert {"rename", "renameat", "renameat2"} & set(calls)
-    for one in found:
-        call, status = one["told"]
+    for one in results:
+        call, status = one["result"]
         if (
-            one is found[0] and status == 0
+            one is results[0] and status == 0
         ):  # since Python 3.12, a folder that cannot be listed has no leftovers
-            assert (call, one["found"]) == ("openat", "new")
+            assert (call, one["model"]) == ("openat", "new")
             continue
         assert status == 1, one
-        assert one["left"] == ["model.safetensors"], one
-        # Past the rename only the folder is left to be synchronised.
-        assert one["found"] == "old" or call in ("fsync", "open", "openat"), one
+        assert one["remaining"] == ["model.safetensors"], one
+        # After the rename, only the synchronization of the folder can fail.
+        assert one["model"] == "old" or call in ("fsync", "open", "openat"), one
 
 
-def test_past_the_size_that_a_file_may_have_a_run_ends_in_two_lines() -> None:
+def test_a_run_that_exceeds_the_limit_on_the_size_of_files_ends_with_a_message_of_two_lines() -> None:
     done = subprocess.run(
         [*CHARSEQ, "train", "--text", "hihello", "--epochs", "3"],
         capture_output=True,
@@ -80,7 +80,7 @@ def test_past_the_size_that_a_file_may_have_a_run_ends_in_two_lines() -> None:
 
 
 def rounds_of(few: int, many: int) -> pytest.MarkDecorator:
-    """So many rounds in the suite, and many with -m long."""
+    """Run a test with few rounds by default, and with many as a long one."""
     return pytest.mark.parametrize("count", [few, pytest.param(many, marks=pytest.mark.long)])
 
 
@@ -100,7 +100,7 @@ def test_a_signal_at_any_moment_saves_the_model_and_ends_the_run_within_two_seco
         assert process.returncode == status, errors
         assert b"Traceback" not in errors
         if not output:
-            assert errors.strip() == b"stopped; nothing was learned yet"
+            assert errors.strip() == b"stopped before training started; nothing was saved"
             assert not out.exists()
             continue
         assert errors.splitlines()[-1].decode() == f"charseq train --resume {out}"
@@ -135,7 +135,7 @@ def test_a_training_killed_at_any_moment_leaves_a_model_that_loads_and_resumes(c
 
 
 @rounds_of(1, 30)
-def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(count: int) -> None:
+def test_one_of_several_trainings_in_a_folder_continues_and_the_others_name_its_process(count: int) -> None:
     for _ in range(count):
         arguments = ["--text", "hihello", "--epochs", "100000", "--out", "mine", "--force", "--json"]
         winner = Forked("train", *arguments)
@@ -160,7 +160,7 @@ def test_of_several_trainings_in_one_folder_one_wins_and_the_others_say_who(coun
 
 
 @rounds_of(1, 10)
-def test_of_four_trainings_that_begin_together_one_wins(count: int) -> None:
+def test_one_of_four_trainings_that_start_together_continues(count: int) -> None:
     for number in range(count):
         arguments = ["--text", "hihello", "--epochs", "100000", "--out", f"mine{number}", "--json"]
         processes = [Forked("train", *arguments) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""What strangers may give: files that are none, files that lie, texts that change while they are read."""
+"""Untrusted input: files that are not models, forged models, texts that change while they are read."""
 
 import io
 import json
@@ -178,7 +178,7 @@ def test_a_run_that_diverges_saves_no_nan(charseq: Command, cell: str) -> None:
         json.loads(line, parse_constant=lambda constant: pytest.fail(constant))
 
 
-def test_weights_that_are_no_numbers_are_met_by_the_next_update(charseq: Command) -> None:
+def test_weights_that_are_nan_are_detected_by_the_next_update(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--cell", "gru", "--hidden-size", "5", "--epochs", "3")
     path = Path("runs/0001-gru/model.safetensors")
     left = load_run(path)

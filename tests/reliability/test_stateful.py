@@ -1,4 +1,4 @@
-"""Random sequences of training, stopping, going on, damage and loss: always a state that the rules allow."""
+"""Random sequences of training, stopping, resuming, damage and loss: the state is always a valid one."""
 
 import os
 import shutil

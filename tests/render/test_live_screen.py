@@ -110,7 +110,7 @@ def test_a_stop_while_a_frame_is_rendered_is_noticed_before_it_is_written(
     assert lines(output) == ["before", "bar", "$ fg", "after", "bar"]
 
 
-def test_of_a_frame_that_a_stop_cuts_the_rest_is_left_out(
+def test_the_rest_of_a_frame_that_a_stop_cuts_is_omitted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stop: Callable[[], None]
 ) -> None:
     write = os.write

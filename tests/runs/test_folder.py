@@ -42,7 +42,7 @@ def test_the_newest_run_with_a_model_is_selected() -> None:
     assert model_path(None) == newest / "model.safetensors"
 
 
-def test_past_9999_runs_stay_in_order() -> None:
+def test_more_than_9999_runs_stay_in_order() -> None:
     for number in (9999, 10000):
         Path(f"runs/{number}-gru").mkdir(parents=True)
     assert [path.name for path in numbered(Path("runs"))] == ["9999-gru", "10000-gru"]

@@ -61,7 +61,7 @@ def test_a_folder_without_a_log_is_a_run_of_which_nothing_is_known() -> None:
     assert summary(RUN).status == "unfinished"
 
 
-def test_of_a_long_log_only_the_ends_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_ends_of_a_long_log_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charseq.runs.history.TAIL", 200)
     end = json.dumps({"event": "end", "status": "diverged", "epochs": 9})
     found = logged('{"cell": "rnn"}', *["broken" * 100] * 50, end)

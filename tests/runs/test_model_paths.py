@@ -1,4 +1,4 @@
-"""Of several models the one that a command uses."""
+"""Which of several models a command uses."""
 
 import json
 from pathlib import Path

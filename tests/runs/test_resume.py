@@ -1,4 +1,4 @@
-"""A run that was stopped, and goes on as if it had not been."""
+"""A run that is stopped and resumed equals one that was never stopped."""
 
 import json
 from dataclasses import replace

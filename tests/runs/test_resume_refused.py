@@ -1,4 +1,4 @@
-"""Runs that cannot go on, and why."""
+"""Runs that cannot be resumed, and why."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.support.runs import CASES, MODEL, OUT, never_stop, resume_run, run_fi
 
 def test_a_run_that_has_diverged_cannot_be_resumed() -> None:
     train_run(("hihello",), stop=never_stop, cell="gru", learning_rate=1e30, epochs=9)
-    with pytest.raises(ModelFileError, match="no run that could go on"):
+    with pytest.raises(ModelFileError, match="cannot be resumed: its run diverged"):
         load_run(MODEL)
 
 

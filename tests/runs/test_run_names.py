@@ -59,7 +59,7 @@ def test_a_model_file_in_a_named_run_is_found() -> None:
     assert located("0001-rnn/model.safetensors") == Path("runs/0001-rnn/model.safetensors")
 
 
-def test_a_path_that_exists_wins(charseq: Command) -> None:
+def test_an_existing_path_takes_precedence(charseq: Command) -> None:
     shutil.copytree("runs/0002-rnn", "0001-rnn")
     assert charseq("runs", "show", "0001-rnn", "--json").records[0]["learned"] == ["abcabc"]
 

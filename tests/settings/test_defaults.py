@@ -115,9 +115,9 @@ def test_the_network_grows_with_the_text_within_the_time_limit() -> None:
 
 def test_the_network_grows_with_the_speed_of_the_machine_only_with_a_time_limit() -> None:
     corpus = Corpus(("ab" * 500_000,))
-    quick = choose_settings(corpus, 2, {"time_limit": 60.0}, power=lambda: 1e12)
+    quick = choose_settings(corpus, 2, {"time_limit": 60.0}, flops=lambda: 1e12)
     assert recurrent_weights(quick) > recurrent_weights(choose_settings(corpus, 2, {"time_limit": 60.0}))
-    assert choose_settings(corpus, 2, {}, power=lambda: 1e12) == choose_settings(corpus, 2, {})
+    assert choose_settings(corpus, 2, {}, flops=lambda: 1e12) == choose_settings(corpus, 2, {})
 
 
 def test_small_text_has_more_epochs_and_more_dropout() -> None:
@@ -162,3 +162,10 @@ def test_a_single_epoch_has_no_dropout() -> None:
 
 def test_an_explicit_learning_rate_is_not_halved() -> None:
     assert long_text(20_000, learning_rate=0.1).recoveries == 0
+
+
+def test_without_a_head_the_reason_for_the_hidden_size_is_the_vocabulary() -> None:
+    settings = long_text(1_000_000, head="none")
+    assert settings.hidden_size == 2
+    assert settings.reasons["hidden_size"] == "hidden size 2, the vocabulary size, because of --head none"
+    assert "hidden_size" not in choose_settings(Corpus(("hihello",)), 5, {"head": "none"}).reasons

@@ -1,4 +1,4 @@
-"""What tests share: one way to run the command, and sizes that cannot be mixed up."""
+"""The command line in this process, in a new process, and in a shell."""
 
 import io
 import json
@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 SIZES = {"B": 2, "T": 3, "I": 5, "H": 7, "V": 11}
-"""Distinct primes: swapped axes cannot pass."""
+"""Sizes of axes.  They are distinct primes, so that swapped axes fail a test."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended and what it wrote."""
+    """The exit code and the output of a command."""
 
     status: int
     output: str
@@ -35,7 +35,7 @@ def _refuse(constant: str) -> None:
 
 
 class Command:
-    """Runs charseq in this process, in a folder of its own, with no terminal."""
+    """Run charseq in this process, in the current folder, without a terminal."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
@@ -51,7 +51,7 @@ class Command:
         return Result(int(status), written.out, written.err)
 
     def train(self, *arguments: str) -> list[dict[str, Any]]:
-        """Train with --json and return the events; the run must succeed."""
+        """Train with --json and return the events.  The run must succeed."""
         result = self("train", "--json", *arguments)
         assert result.status == 0, result.errors
         return result.records
@@ -60,7 +60,7 @@ class Command:
 def in_process(
     *arguments: str, cwd: Path, environment: Mapping[str, str] = {}
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run charseq as a process of its own, in a pipe."""
+    """Run charseq in a new process, in pipes."""
     return subprocess.run(
         [sys.executable, "-m", "charseq", *arguments],
         cwd=cwd,
@@ -72,7 +72,7 @@ def in_process(
 
 
 def shell(script: str, *first: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script where `charseq` and `python` are those of these tests, or of folders that come first."""
+    """Run a script with the `charseq` and `python` of these tests, or of the folders in `first`."""
     path = os.pathsep.join([*map(str, first), str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],

@@ -1,4 +1,4 @@
-"""charseq in processes of its own, and what tests wait for in them."""
+"""New processes of charseq, and waiting for their output and signal handlers."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ CHARSEQ = [sys.executable, "-m", "charseq"]
 
 
 def start(*arguments: str) -> "subprocess.Popen[bytes]":
-    """Start charseq in a new Python, in pipes."""
+    """Start charseq in a new process, in pipes."""
     return subprocess.Popen(
         [*CHARSEQ, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
     )
@@ -24,7 +24,7 @@ def wait_for_lines(process: "subprocess.Popen[bytes]", count: int) -> None:
 
 
 def wait_for_handler(process: "subprocess.Popen[bytes]", number: int) -> None:
-    """Wait until a process handles a signal, as Linux has it; elsewhere for half a second."""
+    """Wait until a process handles a signal, on Linux; elsewhere wait for half a second."""
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():
         time.sleep(0.5)

@@ -1,8 +1,8 @@
-"""Commands of charseq without the seconds that torch takes to load: `python -m tests.support.served SOCKET`.
+"""A server that runs commands of charseq with torch already loaded: `python -m tests.support.served SOCKET`.
 
-A server loads torch once.  A program named charseq, which takes 20 ms, sends it the command line, the
-environment, the folder and the three streams; the server runs the command in a process of its own, forked
-from the one that has torch, and answers with its exit code.  The server ends when its standard input does.
+The server loads torch once.  A program named charseq, which starts in 20 ms, sends it the command line, the
+environment, the current folder and the three streams.  The server runs the command in a fork and answers
+with its exit code.  The server ends when its standard input is closed.
 """
 
 import json
@@ -45,12 +45,12 @@ def served(folder: Path) -> Iterator[Path]:
 
 def serve(address: str) -> None:
     """Answer every connection until standard input ends."""
-    import torch  # noqa: F401 (what takes the time)
+    import torch  # noqa: F401 (takes seconds)
 
     import charseq.api
     import charseq.cli.app
     import charseq.cli.train
-    import charseq.training.builder  # noqa: F401 (what else commands load)
+    import charseq.training.builder  # noqa: F401 (loaded by most commands)
 
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
@@ -95,7 +95,7 @@ def answer(connection: socket.socket) -> None:
         main()
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 0
-    finally:  # leaving torch in order would take a second
+    finally:  # a normal exit would take a second to unload torch
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -1,7 +1,7 @@
-"""Faults at system calls: a save that is killed, or fails, at every one of them.
+"""Saves that are killed, or fail, at every system call: `python -m tests.support.tracing kill` or `fail`.
 
-Run as a program of its own, `python -m tests.support.tracing kill` or `fail`, for it forks, and prints a
-JSON line for each round.  It traces its children by ptrace, so it needs Linux on x86-64, and no other rights.
+Prints a JSON line for each round.  It is a program of its own, because it forks.  It traces its children by
+ptrace, which needs Linux on x86-64 and no further permission.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ CHANGING = {
     1: "write", 2: "open", 18: "pwrite64", 20: "writev", 74: "fsync", 75: "fdatasync", 77: "ftruncate",
     82: "rename", 257: "openat", 264: "renameat", 316: "renameat2",
 }  # fmt: skip
-"""The calls that a save makes to change anything, by number."""
+"""System calls that may change files, by number."""
 NO_SPACE, IO_ERROR = 28, 5
 MODEL = Path("model.safetensors")
 
@@ -39,13 +39,13 @@ REGISTERS = (
 
 
 class Registers(ctypes.Structure):
-    """Those of x86-64, as the kernel gives them."""
+    """The registers of x86-64, in the kernel's order."""
 
     _fields_ = [(name, ctypes.c_ulonglong) for name in REGISTERS.split()]
 
 
 class Traced:
-    """A forked child that does something, stopped at the beginning and the end of every system call."""
+    """A forked child that is stopped at the entry and the exit of every system call."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self.pid = os.fork()
@@ -57,43 +57,43 @@ class Traced:
         os.waitpid(self.pid, 0)
         _ask(PTRACE_SETOPTIONS, self.pid, ctypes.c_void_p(TRACESYSGOOD))
 
-    def go_on(self) -> int | None:
-        """To the next stop; at the end, the status."""
+    def resume(self) -> int | None:
+        """Continue to the next stop.  Returns the exit code if the child has ended."""
         _ask(PTRACE_SYSCALL, self.pid)
         _, status = os.waitpid(self.pid, 0)
         return os.waitstatus_to_exitcode(status) if not os.WIFSTOPPED(status) else None
 
     def registers(self) -> Registers:
-        """Those of the call it is stopped at."""
-        found = Registers()
-        _ask(PTRACE_GETREGS, self.pid, ctypes.byref(found))
-        return found
+        """Return the registers of the current system call."""
+        registers = Registers()
+        _ask(PTRACE_GETREGS, self.pid, ctypes.byref(registers))
+        return registers
 
     def change(self, registers: Registers) -> None:
-        """Put others in their place."""
+        """Set the registers."""
         _ask(PTRACE_SETREGS, self.pid, ctypes.byref(registers))
 
     def kill(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill the child."""
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
 
 def killed(work: Callable[[], None], stop: int) -> bool:
-    """Kill the work at its n-th stop.  Returns whether it came that far."""
+    """Kill the work at its n-th stop.  Returns whether the work reached that stop."""
     child = Traced(work)
     for _ in range(stop):
-        if child.go_on() is not None:
+        if child.resume() is not None:
             return False
     child.kill()
     return True
 
 
 def failed(work: Callable[[], None], number: int, error: int) -> tuple[str, int] | None:
-    """Let the n-th call that changes anything fail.  Returns its name and the status, None past the last."""
+    """Make the n-th call in CHANGING fail.  Returns its name and the exit code; None past the last call."""
     child = Traced(work)
     seen, name, entering = 0, "", True
-    while (status := child.go_on()) is None:
+    while (status := child.resume()) is None:
         registers = child.registers()
         if entering and (call := CHANGING.get(registers.orig_rax)):
             seen += 1
@@ -113,7 +113,7 @@ def _ask(request: int, pid: int, data: Any = None) -> None:
         raise OSError(ctypes.get_errno(), "ptrace")
 
 
-def _left() -> list[str]:
+def _file_names() -> list[str]:
     return sorted(path.name for path in Path().iterdir())
 
 
@@ -132,16 +132,17 @@ def _rounds(kind: str, old: Model, new: Model) -> None:
     for number in range(1, 1000):
         write(MODEL, old)
         if kind == "kill":
-            told: Any = killed(save, number) or None
+            result: Any = killed(save, number) or None
         else:
-            told = failed(save, number, NO_SPACE if number % 2 else IO_ERROR)
-        if told is None:
+            result = failed(save, number, NO_SPACE if number % 2 else IO_ERROR)
+        if result is None:
             return
         read(MODEL)
-        found = next((name for name, data in files.items() if data == MODEL.read_bytes()), "neither")
-        left = _left()
+        model = next((name for name, data in files.items() if data == MODEL.read_bytes()), "neither")
+        remaining = _file_names()
         write(MODEL, new)
-        print(json.dumps({"told": told, "found": found, "left": left, "swept": _left()}), flush=True)  # noqa: T201
+        record = {"result": result, "model": model, "remaining": remaining, "after_next_save": _file_names()}
+        print(json.dumps(record), flush=True)  # noqa: T201
     raise AssertionError("a save does not end")
 
 

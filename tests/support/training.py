@@ -1,4 +1,4 @@
-"""What tests of training share: runs in this process, and what came of them."""
+"""Training in this process: its events, its model, and a learner or a state without a run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +37,7 @@ def events_of(
     live: bool = False,
     **given: Any,
 ) -> list[Event]:
+    """Train on texts, or on lines; return all events."""
     corpus = Corpus(texts, lines)
     vocabulary = Vocabulary.of(texts, boundary=lines)
     settings = choose_settings(corpus, len(vocabulary), given)
@@ -45,24 +46,29 @@ def events_of(
 
 
 def epochs(events: list[Event]) -> list[Epoch]:
+    """Return the events of whole epochs."""
     return [event for event in events if type(event) is Epoch]
 
 
 def ended(events: list[Event]) -> End:
+    """Return the last event."""
     assert isinstance(events[-1], End)
     return events[-1]
 
 
 def model(out: str = "out") -> Model:
+    """Read the model of a run."""
     return read(Path(out) / "model.safetensors")
 
 
 def greedily(prompt: str, out: str = "out") -> str:
+    """Return a prompt and its continuation by the default sampling."""
     trained = model(out)
     return prompt + "".join(s.character for s in continuation(trained, prompt, default_sampling(trained)))
 
 
 def learner_of(corpus: Corpus, **given: Any) -> Learner:
+    """Return a learner with initial weights, for some settings."""
     vocabulary = Vocabulary.of(corpus.sequences)
     settings = choose_settings(corpus, len(vocabulary), {"hidden_size": 8, **given})
     network = Network.of(settings, len(vocabulary))

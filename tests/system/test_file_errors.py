@@ -1,4 +1,4 @@
-"""What the system refuses is reported in its words, with a remedy that fits, and nothing is left behind."""
+"""Errors of the operating system are reported with its message and a fitting hint, and leave no files."""
 
 import errno
 import io
@@ -24,7 +24,7 @@ from tests.support.command import Command
 from tests.support.models import lstm_model
 
 HINTS = {
-    errno.ENOSPC: "make room on the disk",
+    errno.ENOSPC: "free disk space",
     errno.EACCES: "check its permissions",
     errno.EROFS: "make the file system writable",
     errno.EDQUOT: "disk quota",
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_replaced_is_untouched(refuse: Refuse, name: str, 
     with pytest.raises(CharseqError) as caught:
         replace(path, b"new")
     require_words(caught.value, number)
-    assert caught.value.hint.endswith("what was there is untouched")
+    assert caught.value.hint.endswith("the previous file is unchanged")
     assert (path.read_bytes(), left()) == (b"old", ["file"])
 
 
@@ -218,7 +218,7 @@ def test_every_command_reports_standard_input_that_cannot_be_read(
 def test_standard_input_that_cannot_be_stored_names_the_temporary_folder(refuse: Refuse, number: int) -> None:
     refuse(tempfile.SpooledTemporaryFile, "write", number)
     opened = TextSource(files=("-",)).opened(io.BytesIO(b"hihello"))
-    with pytest.raises(CharseqError, match="cannot keep standard input") as caught, opened:
+    with pytest.raises(CharseqError, match="cannot save standard input") as caught, opened:
         pass
     require_words(caught.value, number)
     assert "TMPDIR" in caught.value.hint
@@ -249,7 +249,7 @@ def test_a_full_disk_is_reported_when_a_run_is_resumed(charseq: Command, refuse:
     assert result.status == 1
     assert result.errors.splitlines()[-2:] == [
         "charseq: cannot resume in 'kept': No space left on device",
-        "  make room on the disk",
+        "  free disk space",
     ]
     assert not (Path("kept") / lock.NAME).exists()
 
@@ -258,14 +258,14 @@ def test_a_config_file_that_cannot_be_read_is_reported(charseq: Command) -> None
     Path("options.toml").mkdir()
     result = charseq("train", "--text", "ab", "--config", "options.toml")
     assert result.status == 2
-    assert "name a file, not a folder" in result.errors
+    assert "give a file, not a folder" in result.errors
 
 
 def test_a_reason_without_a_known_remedy_is_given_alone() -> None:
     odd = OSError(errno.EUCLEAN, "Structure needs cleaning")
     assert (reason(odd), remedy(odd)) == ("Structure needs cleaning", "")
     assert remedy(odd, "use --out") == "use --out"
-    assert remedy(OSError(errno.ENOSPC, "full"), "use --out") == "make room on the disk, or use --out"
+    assert remedy(OSError(errno.ENOSPC, "full"), "use --out") == "free disk space, or use --out"
     assert reason(ValueError("embedded null byte")) == "embedded null byte"
 
 

@@ -93,7 +93,7 @@ def test_longer_text_has_no_highest_accuracy(tmp_path: Path) -> None:
     assert start.conflict is None
 
 
-def test_an_accuracy_that_the_text_does_not_allow_is_answered_by_the_text(charseq: Command) -> None:
+def test_an_accuracy_that_the_text_does_not_allow_is_reported_with_the_conflict(charseq: Command) -> None:
     short = ("train", "--text", "ab", "--text", "ac", "--require-accuracy")
     refused = charseq(*short, "0.9")
     assert refused.status == 3

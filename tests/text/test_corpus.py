@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from charseq.errors import TextError
 from charseq.text import corpus as module
-from charseq.text.corpus import ByteSource, LargeCorpus, decode_utf8, split_lines
+from charseq.text.corpus import ByteSource, LargeCorpus, split_lines
+from charseq.text.utf8 import decode_utf8
 
 any_text = st.text(st.sampled_from("ab\n\r é한😀"), max_size=60)
 

@@ -1,4 +1,4 @@
-"""Ill-formed text in every way that text is given: answered, or refused in charseq's own words."""
+"""Ill-formed text from every source: answered, or refused with a message of charseq."""
 
 import io
 import json

@@ -84,5 +84,5 @@ def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     if not full.exists():
         pytest.skip("there is no /dev/full")
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("wb"))
-    with pytest.raises(CharseqError, match="cannot keep the encoded text in a temporary file: No space left"):
+    with pytest.raises(CharseqError, match="cannot save the encoded text to a temporary file: No space left"):
         encoded(large("abc" * 10_000))

@@ -1,4 +1,4 @@
-"""Commands that were given no text, or an empty one: what the message says."""
+"""Commands without a text, or with an empty one: what the message says."""
 
 import os
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_two_empty_files_are_both_named(charseq: Command) -> None:
     assert result.errors.startswith("charseq: 'a.txt' and 'b.txt' are empty\n")
 
 
-def test_of_lines_one_file_may_be_empty_beside_others(charseq: Command) -> None:
+def test_one_of_several_files_of_lines_may_be_empty(charseq: Command) -> None:
     Path("empty.txt").touch()
     Path("names.txt").write_text("ada\ngrace\n")
     charseq.train("--lines", "--file", "names.txt", "--file", "empty.txt", "--epochs", "1")
@@ -74,7 +74,7 @@ def test_an_empty_variable_gives_no_text(charseq: Command, monkeypatch: pytest.M
     assert charseq("inspect-shapes").status == 0
 
 
-def test_python_is_answered_alike() -> None:
+def test_python_gets_the_same_message() -> None:
     import io
 
     for given, message in (

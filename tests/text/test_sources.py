@@ -50,7 +50,7 @@ def test_any_bytes_are_text_where_the_unit_is_the_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("none.txt", "there is no file 'none.txt'"), (".", "'.' is a folder")]
+    ("name", "message"), [("none.txt", "file 'none.txt' not found"), (".", "'.' is a folder")]
 )
 def test_a_file_that_cannot_be_read_is_named(name: str, message: str) -> None:
     with pytest.raises(TextError) as caught:

@@ -1,4 +1,4 @@
-"""Texts of almost nothing, given in every way and with every size: they train, or are refused in words."""
+"""Tiny texts from every source and with every size: they train, or are refused with a message."""
 
 import contextlib
 import io

@@ -17,7 +17,7 @@ MODEL = "runs/0001-gru/model.safetensors"
 UNKNOWN_OPTION = "add --unknown skip to leave unknown characters out, or --unknown replace"
 NFC = "the text is decomposed (NFD), and the model knows the composed characters: convert it to NFC"
 WIDE = "the text has compatibility characters, such as full-width letters or ligatures: convert it to NFKC"
-CR_LF = "the text has CR LF line ends, and the model knows LF alone: convert them to LF (dos2unix)"
+CR_LF = "the text has CR LF line endings, and the model knows only LF: convert them to LF (dos2unix)"
 
 
 def decomposed(text: str) -> str:
@@ -131,7 +131,7 @@ def test_with_other_unknown_characters_both_remedies_are_named(trained: Any) -> 
 
 
 @pytest.mark.parametrize("text", [decomposed("각"), "é", "ａ", decomposed("é")])
-def test_no_form_is_named_where_none_makes_a_character_known(text: str) -> None:
+def test_no_normal_form_is_named_if_none_makes_the_character_known(text: str) -> None:
     assert cause_of(Vocabulary.of(["hihello 한국"]), text) is None
 
 
@@ -180,7 +180,9 @@ def test_lf_text_to_a_model_of_cr_lf_text_is_noted(trained: Any, command: str, f
     Path("windows.txt").write_bytes(b"hi\r\nhello\r\n")
     result = model(command, "--file", "unix.txt", *form)
     assert result.status == 0
-    assert result.errors.count("the text has LF line ends, and the model was probably trained on CR LF") == 1
+    assert (
+        result.errors.count("the text has LF line endings, and the model was probably trained on CR LF") == 1
+    )
     assert "LF" not in model(command, "--file", "windows.txt", *form).errors
 
 
@@ -260,7 +262,7 @@ def test_several_lines_in_an_argument_or_a_string_suggest_one_at_a_time(trained:
 
 def test_a_line_end_in_an_argument_is_to_be_left_out(trained: Any) -> None:
     hint = refused(trained("hihello"), "predict", "hi\n")
-    assert hint == f"{MODEL}: the text ends with a line end, and the model knows none: leave it out"
+    assert hint == f"{MODEL}: the text ends with a line ending, and the model knows none: remove it"
 
 
 # Graphemes

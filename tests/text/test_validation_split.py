@@ -1,4 +1,4 @@
-"""What is held out: spread over the text, honestly, and no equal line on both sides."""
+"""The validation set: spread over the text, separated from the training set, without duplicate lines."""
 
 import random
 from collections.abc import Sequence
@@ -226,7 +226,7 @@ def test_a_long_line_of_exactly_the_fraction_is_held_out_entirely() -> None:
     assert len(validation) == 1
 
 
-def test_of_very_many_lines_a_fair_share_is_drawn_however_often_one_is_repeated(
+def test_a_fair_share_of_very_many_lines_is_held_out_however_often_one_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(charseq.text.validation_split, "EXACT_DRAW", 100)
@@ -242,7 +242,7 @@ def test_of_very_many_lines_a_fair_share_is_drawn_however_often_one_is_repeated(
     [(639, 1), (640, 2), (959, 2), (960, 3), (7679, 3), (10240, 4), (163840, 64), (10**6, 64)],
 )
 def test_the_number_of_pieces_held_out_grows_with_the_text(symbols: int, count: int) -> None:
-    pieces = charseq.text.validation_split._drawn(symbols, 0.1, np.random.default_rng(0))
+    pieces = charseq.text.validation_split._draw_pieces(symbols, 0.1, np.random.default_rng(0))
     assert len(pieces) == count
     assert (pieces[:, 1] - pieces[:, 0]).sum() == pytest.approx(symbols / 10, abs=count)
     assert pieces[0, 0] >= 0
@@ -250,13 +250,13 @@ def test_the_number_of_pieces_held_out_grows_with_the_text(symbols: int, count: 
 
 
 def test_pieces_are_drawn_from_all_symbols_of_different_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn, lengths = charseq.text.validation_split._drawn, []
+    drawn, lengths = charseq.text.validation_split._draw_pieces, []
 
     def recorded(symbols: int, *others: Any) -> Any:
         lengths.append(symbols)
         return drawn(symbols, *others)
 
-    monkeypatch.setattr(charseq.text.validation_split, "_drawn", recorded)
+    monkeypatch.setattr(charseq.text.validation_split, "_draw_pieces", recorded)
     split_of(["ab" * 250, "xy" * 150, "ab" * 250])
     assert lengths == [800]
 

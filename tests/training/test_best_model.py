@@ -113,7 +113,7 @@ def test_a_worse_epoch_leaves_the_best_as_it_is_but_measured() -> None:
     assert best.measurement == Measurement(validation_loss=0.1, selection_loss=0.1, measured=True)
 
 
-def test_of_memorized_text_the_most_accurate_epoch_is_the_best_and_of_equal_ones_that_of_least_loss() -> None:
+def test_the_best_epoch_of_a_memorized_text_has_the_highest_accuracy_and_then_the_lowest_loss() -> None:
     corpus = Corpus(("hihello",))
     vocabulary = Vocabulary.of(corpus.sequences)
     settings = choose_settings(corpus, len(vocabulary), {"hidden_size": 8, "cell": "gru"})

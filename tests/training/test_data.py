@@ -1,4 +1,4 @@
-"""What a run reads: much of it, and of what is held out enough."""
+"""The data of a run: text in memory or in pieces, and a validation set that is large enough."""
 
 import io
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_text_too_large_for_memory_trains_the_same_model_as_text_in_memory() -> 
     assert ended(events).validation_loss == ended(small).validation_loss
 
 
-def test_of_much_text_pieces_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_frequencies_of_a_large_text_are_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = Corpus(("ab" * 1000 + "c" * 500,))
     exact = data_of(corpus).log_frequencies(3)
     monkeypatch.setattr("charseq.training.data.COUNTED", 500)

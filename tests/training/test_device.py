@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from charseq.settings.network_size import TWO_CORES_FLOPS, TWO_NATIVE_CORES_FLOPS
-from charseq.training.device import GPU_POWER, power_of
+from charseq.training.device import GPU_FLOPS, device_flops
 
 
 @pytest.mark.parametrize("in_c", [False, True])
@@ -14,13 +14,13 @@ def test_the_power_of_a_cpu_grows_with_the_cores_that_it_may_use(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        assert power_of("cpu") == two
+        assert device_flops("cpu") == two
         torch.set_num_threads(1)
-        assert power_of("cpu") == two / 2
+        assert device_flops("cpu") == two / 2
     finally:
         torch.set_num_threads(before)
 
 
 def test_where_there_is_no_gpu_auto_is_the_cpu() -> None:
-    expected = GPU_POWER if torch.cuda.is_available() else power_of("cpu")
-    assert power_of("auto") == expected
+    expected = GPU_FLOPS if torch.cuda.is_available() else device_flops("cpu")
+    assert device_flops("auto") == expected

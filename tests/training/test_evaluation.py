@@ -1,4 +1,4 @@
-"""How held-out text is measured: honestly, robustly, and no more of it than is needed."""
+"""Evaluation of held-out text: correct, robust to outliers, and no longer than necessary."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_one_outlier_does_not_rule_the_robust_loss_and_is_named() -> None:
     assert outlier.share == pytest.approx(300 * 30 / (300 * 30 + 49 * 16))
 
 
-def test_of_running_text_the_robust_loss_is_the_plain_mean() -> None:
+def test_the_robust_loss_of_running_text_is_the_plain_mean() -> None:
     measured = evaluation([2.0] * 49 + [30.0], [8] * 49 + [300])._replace(lines=False)
     assert measured.robust_loss == measured.loss
     assert measured.outliers() == []

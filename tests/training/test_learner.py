@@ -1,4 +1,4 @@
-"""What an update does to the weights, what it carries from batch to batch, and what a recovery keeps."""
+"""What an update does to the weights, what a batch passes to the next, and what a recovery restores."""
 
 import math
 

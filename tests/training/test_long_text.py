@@ -89,7 +89,7 @@ def test_on_a_gpu_bfloat16_reaches_the_loss_of_float32(cell: str) -> None:
     assert losses[1] == pytest.approx(losses[0], abs=0.1)
 
 
-def test_a_loss_that_runs_away_is_met_by_half_the_learning_rate() -> None:
+def test_a_loss_that_diverges_halves_the_learning_rate() -> None:
     wild: dict[str, Any] = {
         "cell": "rnn-relu",
         "layer_norm": False,
@@ -114,7 +114,7 @@ def test_a_constant_text_does_not_run_away() -> None:
     assert end.validation_loss < 0.1
 
 
-def test_a_network_that_runs_away_in_the_last_updates_of_an_epoch_is_met_too(
+def test_a_network_that_diverges_in_the_last_updates_of_an_epoch_is_detected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     broken = iter([False])

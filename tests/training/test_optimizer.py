@@ -1,4 +1,4 @@
-"""Our optimizers, beside those of torch.optim."""
+"""charseq's optimizers agree with those of torch.optim."""
 
 import subprocess
 import sys

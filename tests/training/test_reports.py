@@ -1,4 +1,4 @@
-"""What is told of longer text on the way: reports within epochs, and samples."""
+"""Longer text: reports within epochs, and samples."""
 
 import json
 from pathlib import Path
