@@ -16,11 +16,11 @@ def trained_model(named: str | None) -> "tuple[Path, Model]":
     Standard error says so where the weights are initial ones, or those of a run that diverged.
     """
     from charseq.model.model_file import read
-    from charseq.runs.model_paths import model_path, of_comparison
+    from charseq.runs.model_paths import comparison_size, model_path
 
     path = model_path(named)
     model = read(path)
-    if others := of_comparison(path, named):
+    if others := comparison_size(path, named):
         streams.report(f"{visible(str(path.parent))}: the best of {others} compared runs", "dim")
     if reason := _hardly_trained(model, newest=named is None):
         streams.report(f"{visible(str(path))}: {reason}", "yellow")

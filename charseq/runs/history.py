@@ -1,4 +1,4 @@
-"""What the runs of a folder came to, by their logs alone."""
+"""Summarize runs from their logs."""
 
 import json
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from charseq.runs.folder import LOG, MODEL
-from charseq.runs.lock import holder
+from charseq.runs.lock import lock_holder
 
 T = TypeVar("T")
 TAIL = 1 << 16
-"""Bytes at the end of a log in which its last event is looked for; an `end` event has a few hundred."""
+"""Bytes at the end of a log that are searched for its last event; an `end` event has a few hundred."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A run in short.  What its log does not tell, because it is damaged or the run was cut off, is None."""
+    """The summary of a run.  Values missing from its log, which may be damaged or incomplete, are None."""
 
     run: str
     cell: str | None
@@ -24,21 +24,21 @@ class Summary:
     parameters: int | None
     characters: int | None
     status: str
-    """How it ended; "running" where it is under way, "unfinished" where it was killed."""
+    """How the run ended; "running" if it has not ended, "unfinished" if it was killed."""
     epochs: int | None
-    """The number of whole epochs."""
+    """The number of completed epochs."""
     best_epoch: int | None
-    """The epoch whose weights are kept; 0 for initial weights."""
+    """The epoch whose weights are saved; 0 for initial weights."""
     loss: float | None
     accuracy: float | None
     validation_loss: float | None
     has_model: bool
     changed: float
-    """When its log was written last, in seconds since 1970."""
+    """The time of the last change of its log, in seconds since 1970."""
 
 
 def summary(folder: Path) -> Summary:
-    """One run."""
+    """Return the summary of a run."""
     log = folder / LOG
     try:
         changed = log.stat().st_mtime
@@ -49,45 +49,46 @@ def summary(folder: Path) -> Summary:
     except OSError:
         changed, start, events = 0.0, {}, []
     last: dict[str, Any] = next((event for event in reversed(events) if event), {})
-    over = last.get("event") == "end"
+    ended = last.get("event") == "end"
     return Summary(
         run=str(folder),
-        cell=_of(start, "cell", str),
-        hidden_size=_of(start, "hidden_size", int),
-        layers=_of(start, "layers", int),
-        parameters=_of(start, "parameters", int),
-        characters=_of(start, "characters", int),
-        status=(_of(last, "status", str) if over else None) or _not_over(folder),
-        epochs=_of(last, "epochs", int) if over else _whole_epochs(last),
-        best_epoch=_of(last, "epoch", int) if over else None,
-        loss=_of(last, "loss", float),
-        accuracy=_of(last, "accuracy", float),
-        validation_loss=_of(last, "validation_loss", float),
+        cell=_value(start, "cell", str),
+        hidden_size=_value(start, "hidden_size", int),
+        layers=_value(start, "layers", int),
+        parameters=_value(start, "parameters", int),
+        characters=_value(start, "characters", int),
+        status=(_value(last, "status", str) if ended else None) or _status_without_end(folder),
+        epochs=_value(last, "epochs", int) if ended else _completed_epochs(last),
+        best_epoch=_value(last, "epoch", int) if ended else None,
+        loss=_value(last, "loss", float),
+        accuracy=_value(last, "accuracy", float),
+        validation_loss=_value(last, "validation_loss", float),
         has_model=(folder / MODEL).is_file(),
         changed=changed,
     )
 
 
-def _whole_epochs(last: dict[str, Any]) -> int | None:
-    """Return the number of whole epochs that an event is after; an early log has no passes."""
-    passes = _of(last, "passes", float)
-    return _of(last, "epoch", int) if passes is None else int(passes)
+def _completed_epochs(last: dict[str, Any]) -> int | None:
+    """Return the number of epochs completed before an event; early logs lack passes."""
+    passes = _value(last, "passes", float)
+    return _value(last, "epoch", int) if passes is None else int(passes)
 
 
-def _not_over(folder: Path) -> str:
-    return "running" if holder(folder) else "unfinished"
+def _status_without_end(folder: Path) -> str:
+    return "running" if lock_holder(folder) else "unfinished"
 
 
 def _event(line: bytes) -> dict[str, Any]:
-    """A line of a log; nothing where it is none, or not whole."""
+    """Return the event of a log's line; empty if the line is not a complete JSON object."""
     try:
-        found = json.loads(line)
+        event = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return event if isinstance(event, dict) else {}
 
 
-def _of(event: dict[str, Any], name: str, kind: type[T]) -> T | None:
+def _value(event: dict[str, Any], name: str, kind: type[T]) -> T | None:
+    """Return a value of an event; None if it is missing or has another type."""
     value = event.get(name)
     if kind is float and type(value) is int:
         value = float(value)

@@ -1,36 +1,38 @@
-"""One training at a time in a folder: a lock that its holder's end frees, whatever that end is."""
+"""A lock that lets one process at a time train in a folder; the system releases it when the process ends."""
 
 import contextlib
 import os
 import time
 from pathlib import Path
 
-from charseq.errors import CharseqError
+from charseq.errors import CharseqError, quoted
 
 try:
     import fcntl
-except ImportError:  # Windows has no such locks; there a folder is not guarded
+except ImportError:  # Windows has no such locks: folders are not locked there
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".lock"
-"""Of the file in the folder; it holds the process id of whoever holds the lock."""
+"""The name of the lock file; it contains the process id of the holder."""
 TRIES = 20
+"""Attempts to lock the file or to read its holder: another process may be checking the lock, which takes a
+moment, or be about to write its id.
+"""
 SECONDS_BETWEEN_TRIES = 0.005
-"""Someone may only be asking who holds it, or its holder be about to write who it is."""
 
 
 class Lock:
-    """Held from its making to `release`, or to the end of the process.
+    """A lock on a folder, held until `release` or until the process ends.
 
-    Raises CharseqError where another process holds it, and OSError where it cannot be made.
+    Raises CharseqError if another process holds it, OSError if the lock file cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
-        self._file = self._taken()
+        self._file = self._acquire()
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the lock and remove its file."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._path.unlink()
@@ -38,23 +40,23 @@ class Lock:
                 os.close(self._file)
             self._file = None
 
-    def _taken(self) -> int | None:
+    def _acquire(self) -> int | None:
         while fcntl:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
             try:
                 if not _locked(file):
-                    raise _held(self._path.parent, _holder(file))
-                if self._is_at_its_place(file):
-                    self._sign(file)
+                    raise _locked_error(self._path.parent, _read_holder(file))
+                if self._is_current(file):
+                    self._write_holder(file)
                     return file
             except BaseException:
                 os.close(file)
                 raise
-            os.close(file)  # whoever held it has just removed it
+            os.close(file)  # the previous holder has just removed this file
         return None
 
-    def _sign(self, file: int) -> None:
-        """Write who holds the lock; where that fails, leave no lock behind."""
+    def _write_holder(self, file: int) -> None:
+        """Write this process's id into the lock file; on failure, remove the file."""
         try:
             os.ftruncate(file, 0)
             os.write(file, b"%d\n" % os.getpid())
@@ -63,59 +65,60 @@ class Lock:
                 self._path.unlink()
             raise
 
-    def _is_at_its_place(self, file: int) -> bool:
+    def _is_current(self, file: int) -> bool:
+        """Return whether an open file is still the one at the path of the lock."""
         try:
-            there = self._path.lstat()
+            current = self._path.lstat()
         except FileNotFoundError:
             return False
-        mine = os.fstat(file)
-        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+        opened = os.fstat(file)
+        return (current.st_dev, current.st_ino) == (opened.st_dev, opened.st_ino)
 
 
-def holder(folder: Path) -> str | None:
-    """Who trains in a folder, as "process 123"; None where nobody does, or it cannot be told."""
+def lock_holder(folder: Path) -> str | None:
+    """Return the process that trains in a folder, as "process 123"; None if none does or it is unknown."""
     if not fcntl:
         return None
     try:
         file = os.open(folder / NAME, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except (OSError, ValueError):  # a ValueError where no path has such characters
+    except (OSError, ValueError):  # ValueError: characters that no path can have
         return None
     try:
-        return None if _locked(file, tries=1) else _holder(file)
+        return None if _locked(file, tries=1) else _read_holder(file)
     finally:
         os.close(file)
 
 
 def require_free(folder: Path) -> None:
-    """Refuse a folder in which another process trains.  Raises CharseqError."""
-    if by := holder(folder):
-        raise _held(folder, by)
+    """Raise CharseqError if another process trains in a folder."""
+    if process := lock_holder(folder):
+        raise _locked_error(folder, process)
 
 
-def _held(folder: Path, by: str) -> CharseqError:
+def _locked_error(folder: Path, process: str) -> CharseqError:
     return CharseqError(
-        f"{str(folder)!r} is being trained in by {by}",
+        f"{quoted(folder)} is in use: {process} is training in it",
         hint="wait for it, stop it, or choose another folder with --out",
     )
 
 
 def _locked(file: int, *, tries: int = TRIES) -> bool:
-    """Lock an open file, unless another process has."""
+    """Try to lock an open file; return False if another process has locked it."""
     for _ in range(tries):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(SECONDS_BETWEEN_TRIES)
-        except OSError:  # a file system without locks, where a folder is not guarded
+        except OSError:  # a file system without locks: the folder is not locked
             return True
         else:
             return True
     return False
 
 
-def _holder(file: int) -> str:
+def _read_holder(file: int) -> str:
     for _ in range(TRIES):
-        if written := os.pread(file, 20, 0).decode("ascii", "replace").strip():
-            return f"process {written}"
+        if number := os.pread(file, 20, 0).decode("ascii", "replace").strip():
+            return f"process {number}"
         time.sleep(SECONDS_BETWEEN_TRIES)
     return "another process"

@@ -1,53 +1,52 @@
-"""Which model a command uses: one that is named, or the newest, or of a comparison the best."""
+"""Find the model that a command uses: by name, the newest, or the best of a comparison."""
 
 import os
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
-from charseq.errors import ModelFileError
-from charseq.runs.folder import LOG, MODEL, all_runs, compared, file_in, runs_folder
+from charseq.errors import ModelFileError, quoted
+from charseq.runs.folder import LOG, MODEL, all_runs, comparison_runs, file_in_path, runs_folder
 from charseq.runs.history import Summary, summary
-from charseq.runs.lock import holder
-from charseq.runs.numbers import NUMBERED, numbered
+from charseq.runs.lock import lock_holder
+from charseq.runs.numbers import RUN_NAME, numbered_runs
 from charseq.suggestions import did_you_mean
 
 
 def model_path(model: str | None) -> Path:
-    """Return the model file of --model (a run, a comparison or a file, see `located`), or of the newest run.
+    """Return the model file of a named run, comparison (its best run) or file; if None, of the newest run.
 
-    Of a comparison it is that of the best run.  Raises ModelFileError.
+    Raises ModelFileError.
     """
     if model is not None:
-        return _named(model)
-    folders = numbered(runs_folder())
-    runs = [(folder, compared(folder)) for folder in folders]
-    trained = [found for folder, among in runs if (found := _best(among) if among else _trained(folder))]
-    if trained:
-        sound = (run for run in reversed(trained) if not _is_untrained(summary(run)))
-        return next(sound, trained[-1]) / MODEL
+        return _named_model(model)
+    folders = numbered_runs(runs_folder())
+    with_model = [run for folder in folders if (run := _best(comparison_runs(folder) or [folder]))]
+    if with_model:
+        trained = (run for run in reversed(with_model) if not _is_untrained(summary(run)))
+        return next(trained, with_model[-1]) / MODEL
     if folders:
-        raise _no_model(next(filter(holder, reversed(folders)), folders[-1]))
+        raise _no_model(next(filter(lock_holder, reversed(folders)), folders[-1]))
     raise ModelFileError(
-        f"there is no trained model in {str(runs_folder())!r}",
+        f"there is no trained model in {quoted(runs_folder())}",
         hint="train one (charseq train --text hihello), or name one with --model",
     )
 
 
-def of_comparison(path: Path, named: str | None) -> int:
-    """Return among how many runs of a comparison a model was chosen; 0 where it was named, or is alone."""
-    runs = compared(path.parent.parent)
-    chosen = path.parent in runs and (named is None or located(named) == path.parent.parent)
+def comparison_size(path: Path, named: str | None) -> int:
+    """Return the number of compared runs that a model was chosen from; 0 if it was not chosen."""
+    runs = comparison_runs(path.parent.parent)
+    chosen = path.parent in runs and (named is None or resolve_name(named) == path.parent.parent)
     return len(runs) if chosen else 0
 
 
-def located(model: str) -> Path:
-    """Return the path that a name stands for: itself, or if there is none, that in the folder of runs.
+def resolve_name(model: str) -> Path:
+    """Return the path of a named run or model: the name as a path, or else that path in the folder of runs.
 
-    Raises ModelFileError, which suggests runs, if neither exists but a run has a similar name.
+    Raises ModelFileError with suggestions if neither exists but a run has a similar name.
     """
     path = Path(model)
-    in_a_run = path.name == MODEL and path.parent.is_dir()  # which may not have saved its model yet
+    in_a_run = path.name == MODEL and path.parent.is_dir()  # the run may not have saved its model yet
     if os.path.lexists(path) or in_a_run or path.is_absolute() or ".." in path.parts:
         return path
     inside = runs_folder() / path
@@ -55,17 +54,20 @@ def located(model: str) -> Path:
         return inside
     names = [name for run in all_runs() for name in (str(run), str(run.relative_to(runs_folder())))]
     if question := did_you_mean(model, names):
-        raise ModelFileError(f"there is no model {model!r}", hint=f"{question} charseq runs lists them all")
+        raise ModelFileError(
+            f"there is no model {quoted(model)}", hint=f"{question} 'charseq runs' lists all"
+        )
     return path
 
 
-def _named(model: str) -> Path:
-    path = located(model)
-    if not path.is_dir() and (file := file_in(path)) not in (None, path):
+def _named_model(model: str) -> Path:
+    path = resolve_name(model)
+    if not path.is_dir() and (file := file_in_path(path)) not in (None, path):
         raise ModelFileError(
-            f"there is no model {model!r}: {str(file)!r} is a file", hint="name a run or a model file"
+            f"there is no model {quoted(model)}: {quoted(file)} is a file",
+            hint="name a run or a model file; 'charseq runs' lists the runs",
         )
-    if best := _best(compared(path)):
+    if best := _best(comparison_runs(path)):
         return best / MODEL
     folder = path if path.is_dir() else path.parent
     if path in (folder, folder / MODEL) and not os.path.lexists(folder / MODEL):
@@ -73,41 +75,40 @@ def _named(model: str) -> Path:
     return path / MODEL if path.is_dir() else path
 
 
-def _trained(folder: Path) -> Path | None:
-    return folder if (folder / MODEL).is_file() else None
-
-
 def _best(runs: Sequence[Path]) -> Path | None:
-    """Return the best run of a comparison; None where none has a model."""
-    trained = [run for run in runs if (run / MODEL).is_file()]
-    return min(trained, key=lambda run: _rank(summary(run)), default=None)
+    """Return the best run that has a model; None if none has."""
+    with_model = [run for run in runs if (run / MODEL).is_file()]
+    if len(with_model) < 2:
+        return with_model[0] if with_model else None
+    return min(with_model, key=lambda run: _rank(summary(run)))
 
 
 def _rank(run: Summary) -> tuple[bool, float, float, float]:
-    """Lower is better: a complete run, then the validation loss, or the accuracy and the loss."""
+    """Return a sort key, lower for better runs: completed, then validation loss, then accuracy and loss."""
     loss = inf if run.loss is None else run.loss
     validation_loss = inf if run.validation_loss is None else run.validation_loss
     return run.status != "completed", validation_loss, -(run.accuracy or 0.0), loss
 
 
 def _is_untrained(run: Summary) -> bool:
-    """Whether a run diverged before it had better weights than the initial ones."""
+    """Return whether a run diverged before it had better weights than the initial ones."""
     return run.status == "diverged" and run.best_epoch == 0
 
 
 def _no_model(folder: Path) -> ModelFileError:
-    """Return the error for a folder without a model: say whether a training is under way there, or was."""
-    name = repr(str(folder))
-    if process := holder(folder):
+    """Return the error for a folder without a model; it tells a running or ended run from other folders."""
+    name = quoted(folder)
+    if process := lock_holder(folder):
         return ModelFileError(
             f"{name} is still training ({process}) and has not saved a model yet",
             hint="wait for its first save (--save-every, 60 s by default), or press Ctrl-C there to save",
         )
-    if NUMBERED.fullmatch(folder.name) or os.path.lexists(folder / LOG):
+    if RUN_NAME.fullmatch(folder.name) or os.path.lexists(folder / LOG):
         return ModelFileError(
             f"{name} has no model: its training ended before one was saved",
-            hint="train again (charseq train), or name another run; charseq runs lists them",
+            hint="train again (charseq train), or name another run; 'charseq runs' lists them",
         )
     return ModelFileError(
-        f"there is no model in the folder {name}", hint="name the folder of a run, or a model file"
+        f"there is no model in the folder {name}",
+        hint="name the folder of a run, or a model file; 'charseq runs' lists the runs",
     )

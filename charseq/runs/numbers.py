@@ -1,38 +1,39 @@
-"""The numbers of runs: each folder has one, and none is used again."""
+"""The numbers in the names of runs; no number is used twice."""
 
 import contextlib
 import re
 from pathlib import Path
 
-NUMBERED = re.compile(r"(\d{4,})-.+")
+RUN_NAME = re.compile(r"(\d{4,})-.+")
+"""The name of a run's folder, such as 0001-gru."""
 _RECORD = re.compile(r"\.last-(\d{4,18})")
-"""The name of a file that records the highest number a run was ever given."""
+"""The name of the file that records the highest number used so far."""
 
 
-def numbered(root: Path) -> list[Path]:
-    """The runs in a folder, oldest first."""
+def numbered_runs(root: Path) -> list[Path]:
+    """Return the runs in a folder, oldest first."""
     if not root.is_dir():
         return []
-    found = [
+    runs = [
         (int(match[1]), path.name, path)
         for path in root.iterdir()
-        if (match := NUMBERED.fullmatch(path.name))
+        if (match := RUN_NAME.fullmatch(path.name))
     ]
-    return [path for _, _, path in sorted(found)]
+    return [path for _, _, path in sorted(runs)]
 
 
 def next_folder(root: Path, cell: str) -> Path:
-    """Make the folder of the next run.  Raises OSError where it cannot be made."""
+    """Create the folder of the next run.  Raises OSError if that fails."""
     root.mkdir(parents=True, exist_ok=True)
     while True:
-        present = (int(path.name.split("-")[0]) for path in numbered(root))
+        present = (int(path.name.split("-")[0]) for path in numbered_runs(root))
         number = max(_recorded(root), *present, 0) + 1
         folder = root / f"{number:04d}-{cell}"
         try:
             folder.mkdir()
         except FileExistsError:
             continue
-        same_number = sum(path.name.startswith(f"{number:04d}-") for path in numbered(root))
+        same_number = sum(path.name.startswith(f"{number:04d}-") for path in numbered_runs(root))
         if same_number == 1 and _recorded(root) < number:
             _record(root, number)
             return folder
@@ -40,9 +41,9 @@ def next_folder(root: Path, cell: str) -> Path:
 
 
 def _recorded(root: Path) -> int:
-    """Return the highest number that a run in a folder was ever given; 0 if none is recorded.
+    """Return the highest number used so far in a folder; 0 if none is recorded.
 
-    The record is the name of an empty file.  To create one is atomic and needs no lock, and it has no content
+    The record is the name of an empty file: creating it is atomic and needs no lock, and it has no content
     that could be damaged.
     """
     matches = (_RECORD.fullmatch(path.name) for path in root.glob(".last-*"))
@@ -50,7 +51,7 @@ def _recorded(root: Path) -> int:
 
 
 def _record(root: Path, number: int) -> None:
-    """Remember the number of a run, for when it is removed; where that fails, only present runs count."""
+    """Record a run's number, so that it stays used if the run is removed; ignore failure."""
     with contextlib.suppress(OSError):
         (root / f".last-{number:04d}").touch()
         for path in root.glob(".last-*"):

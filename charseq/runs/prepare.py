@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from charseq import native
 from charseq.errors import UsageError, cannot_combine
 from charseq.model.network import Network
-from charseq.runs.folder import Run, new_run, require_new, resumed_run, runs_folder
+from charseq.runs.folder import Run, new_run, reopen_run, require_new, runs_folder
 from charseq.runs.resume import SavedRun, load_run, model_to_resume
 from charseq.settings.defaults import choose_settings
 from charseq.settings.network_size import TWO_CORES_FLOPS
@@ -97,7 +97,7 @@ def prepare(
                 corpus,
                 vocabulary,
                 resumed.settings,
-                open_folder=partial(resumed_run, resumed.folder, resumed.logged),
+                open_folder=partial(reopen_run, resumed.folder, resumed.logged_lines),
                 source=source,
                 resumed=resumed,
                 began=began,

@@ -1,4 +1,4 @@
-"""A run that is to go on: what it was told, what of that may be changed, and where its text is."""
+"""Load a saved run to resume it, with changed settings or a new source of its text where that is allowed."""
 
 import sys
 from collections.abc import Mapping
@@ -6,141 +6,134 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from charseq.errors import ModelFileError, TextError, UsageError
+from charseq.errors import ModelFileError, TextError, UsageError, quoted
 from charseq.model.json_types import parse_dataclass, parse_object
 from charseq.model.model_file import Model, ResumeState, read_state
 from charseq.model.network import Network
 from charseq.runs.folder import NEWEST
 from charseq.runs.lock import require_free
-from charseq.runs.model_paths import located, model_path
+from charseq.runs.model_paths import model_path, resolve_name
 from charseq.settings.setting import option_name
 from charseq.settings.train_settings import TrainSettings
 from charseq.suggestions import did_you_mean
 from charseq.text.sources import STANDARD_INPUT, TextSource
 
 MAX_SAVED_CHARACTERS = 100_000
-"""Characters of strings that are kept, so that they need not be given again; files are only named."""
-CHANGEABLE = {"epochs", "time_limit", "patience", "device"}
-"""Settings by which a run goes on for longer, or elsewhere, and is still the same."""
+"""Characters of --text up to which the text itself is saved with a run; of files only the names are saved."""
+CHANGEABLE_SETTINGS = ("device", "epochs", "patience", "time_limit")
+"""Settings that may change when a run is resumed."""
 
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run as it was left."""
+    """A run as it was saved, to be resumed."""
 
     folder: Path
     model: Model
     state: ResumeState
     settings: TrainSettings
     source: TextSource
-    """Its text, as it was given."""
     changed: bool = False
-    """Whether it goes on with other settings."""
+    """Whether settings have been changed."""
 
     @property
     def finished(self) -> bool:
-        """Whether it had come to its end."""
+        """Whether the run has completed."""
         return bool(self.state.progress.get("finished"))
 
     @property
-    def logged(self) -> int:
-        """Lines of its log."""
+    def logged_lines(self) -> int:
+        """The number of lines in its log when it was saved."""
         lines = self.state.progress.get("logged")
         return min(lines, sys.maxsize) if type(lines) is int and lines > 0 else 0
 
     def with_changes(self, asked: Mapping[str, Any]) -> "SavedRun":
-        """Go on with other settings, where they are such that may change.
-
-        Raises UsageError for any other, and says which.
-        """
+        """Return the run with changed settings.  Raises UsageError for a setting that may not change."""
         known = [field.name for field in fields(TrainSettings)]
         for name, value in asked.items():
             if name not in known:
                 raise UsageError(f"no such setting: {name}", hint=did_you_mean(name, known))
-            before = getattr(self.settings, name)
-            if name not in CHANGEABLE and value != before:
+            saved = getattr(self.settings, name)
+            if name not in CHANGEABLE_SETTINGS and value != saved:
+                changeable = ", ".join(map(option_name, CHANGEABLE_SETTINGS))
                 raise UsageError(
-                    f"{option_name(name)} {value} would make it another run; {self._name} has {before}",
-                    hint=f"leave it out, or train anew; what may change is "
-                    f"{', '.join(sorted(map(option_name, CHANGEABLE)))}",
+                    f"{option_name(name)} {value} cannot change when a run is resumed: {quoted(self.folder)} "
+                    f"has {saved}",
+                    hint=f"leave it out, or train a new run; only {changeable} can change",
                 )
-        changed = {name: asked[name] for name in CHANGEABLE & asked.keys()}
-        if "epochs" in changed:
-            changed["until_learned"] = False
-        settings = replace(self.settings, **changed)
+        changes = {name: asked[name] for name in CHANGEABLE_SETTINGS if name in asked}
+        if "epochs" in changes:
+            changes["until_learned"] = False
+        settings = replace(self.settings, **changes)
         return replace(self, settings=settings, changed=settings != self.settings)
 
-    def with_text(self, given: TextSource) -> "SavedRun":
-        """Go on with the text as it is now given; where none is, as it was before.
+    def with_text(self, source: TextSource) -> "SavedRun":
+        """Return the run with its text from another source; if `source` has no text, from the saved one.
 
-        Raises UsageError where it is to be read in another way, TextError where it is not there any more.
+        Raises UsageError if the text would be read differently, TextError if the saved source is gone.
         """
         for name in ("lines", "unit", "normalization", "extra"):
-            now, before = getattr(given, name), getattr(self.source, name)
-            if now not in (getattr(TextSource(), name), before):
-                shown = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)
+            value, saved = getattr(source, name), getattr(self.source, name)
+            if value not in (getattr(TextSource(), name), saved):
+                option = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)
                 raise UsageError(
-                    f"--{shown} {now} would make it another run; {self._name} has {before}",
-                    hint="leave it out, or train anew",
+                    f"--{option} {value} cannot change when a run is resumed: {quoted(self.folder)} "
+                    f"has {saved}",
+                    hint="leave it out, or train a new run",
                 )
-        if given.texts or given.files:
-            return replace(self, source=replace(self.source, texts=given.texts, files=given.files))
+        if source.texts or source.files:
+            return replace(self, source=replace(self.source, texts=source.texts, files=source.files))
+        name = quoted(self.folder)
         if not self.source.texts and not self.source.files:
-            raise TextError(f"where the text of {self._name} is was not kept", hint="give it again")
+            raise TextError(f"the text of {name} was not saved", hint="give it again by --text or --file")
         if STANDARD_INPUT in self.source.files:
-            raise TextError(
-                f"the text of {self._name} came from standard input", hint="give it again, by --file -"
-            )
-        for name in self.source.files:
-            if not Path(name).is_file():
+            raise TextError(f"the text of {name} came from standard input", hint="give it again by --file -")
+        for file in self.source.files:
+            if not Path(file).is_file():
                 raise TextError(
-                    f"the text of {self._name} is not at {name!r}, as seen from here",
-                    hint="go to the folder it was trained from, or say by --file where the text is",
+                    f"the text of {name} is not found at {quoted(file)}",
+                    hint="change to the folder in which it was trained (cd), or give the text by --file",
                 )
         return self
 
-    @property
-    def _name(self) -> str:
-        return repr(str(self.folder))
-
 
 def load_run(path: Path) -> SavedRun:
-    """The run of a model file.  Raises ModelFileError where there is none that could go on."""
+    """Return the run of a model file.  Raises ModelFileError if it cannot be resumed."""
     model, state = read_state(path)
     try:
         settings = parse_dataclass(TrainSettings, model.training["settings"])
         text = parse_object(state.progress["text"], "text")
-        given = parse_dataclass(TextSource, {name: value for name, value in text.items() if name != "sha256"})
+        source = parse_dataclass(TextSource, {name: text[name] for name in text if name != "sha256"})
         if Network.of(settings, len(model.vocabulary)) != model.network:
             raise ValueError("its settings are those of another network")
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ModelFileError(
-            f"{str(path)!r} holds no run that could go on: {error}", hint="train again, without --resume"
+            f"{quoted(path)} cannot be resumed: {error}", hint="train again, without --resume"
         ) from error
-    return SavedRun(path.parent, model, state, settings, given)
+    return SavedRun(path.parent, model, state, settings, source)
 
 
 def model_to_resume(run: str) -> Path:
-    """The model file of a run that is to go on: a folder, a file, or the newest.
+    """Return the model file of a run to resume: of a folder, a file, or the newest run.
 
-    Raises ModelFileError where there is none, CharseqError where another process trains in it.
+    Raises ModelFileError if there is none, CharseqError if another process trains in its folder.
     """
     if run != NEWEST:
-        folder = located(run)
+        folder = resolve_name(run)
         require_free(folder if folder.is_dir() else folder.parent)
     try:
         path = model_path(None if run == NEWEST else run)
     except ModelFileError as error:
-        if run == NEWEST and "--model" in error.hint:  # which train does not have
+        if run == NEWEST and "--model" in error.hint:  # train does not have --model
             raise ModelFileError(error.message, hint="train one, or name its folder by --resume") from None
         raise
     require_free(path.parent)
     return path
 
 
-def text_record(given: TextSource | None, digest: str) -> dict[str, Any]:
-    """What a run remembers of its text: its hash, and where it is, unless it is itself long."""
-    given = given or TextSource()
-    if sum(map(len, given.texts)) > MAX_SAVED_CHARACTERS:
-        given = replace(given, texts=(), files=())
-    return {**asdict(given), "sha256": digest}
+def text_record(source: TextSource | None, digest: str) -> dict[str, Any]:
+    """Return what a run saves about its text: the SHA-256 of its ids, and its source unless it is long."""
+    source = source or TextSource()
+    if sum(map(len, source.texts)) > MAX_SAVED_CHARACTERS:
+        source = replace(source, texts=(), files=())
+    return {**asdict(source), "sha256": digest}

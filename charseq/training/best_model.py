@@ -114,7 +114,7 @@ class BestModel:
             use_current = not (self.measurement.measured or diverged) and self._learner.is_finite
             model = self.current_model() if use_current else self._model(self._weights, diverged=diverged)
         write(folder.model, model, state)
-        folder.replaced()
+        folder.replace_log()
         self.saved = True
         self.save_seconds = time.monotonic() - began
         self.postpone()

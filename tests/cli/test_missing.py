@@ -135,7 +135,7 @@ def test_a_file_named_runs_is_reported_with_a_remedy(charseq: Command, arguments
     result = charseq(*arguments.split())
     assert (result.status, result.output) == (2, "")
     assert result.errors.splitlines() == [
-        "charseq: 'runs' is a file, and charseq keeps its runs in the folder 'runs'",
+        "charseq: 'runs' is a file, but charseq saves its runs in the folder 'runs'",
         "  rename the file, or set CHARSEQ_RUNS to another folder",
     ]
     assert Path("runs").read_text() == "Ran 5 km on Monday."

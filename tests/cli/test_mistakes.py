@@ -119,8 +119,8 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "charseq runs",
     ),
     "a complete run to resume": ("train --resume out", 2, "'out' is complete", "--epochs"),
-    "a run as another run": ("train --resume out --cell gru", 2, "--cell gru", "train anew"),
-    "a folder that holds a run": ("train --text ab --out out", 2, "'out' already holds a run", "--force"),
+    "a run as another run": ("train --resume out --cell gru", 2, "--cell gru", "train a new run"),
+    "a folder that holds a run": ("train --text ab --out out", 2, "'out' already contains a run", "--force"),
     "a file for a folder": ("train --text ab --out text.txt", 2, "'text.txt' is not a folder", "--out"),
     "a time of zero between saves": (
         "train --text ab --save-every 0s",

@@ -39,16 +39,16 @@ def test_the_command_resumes_the_newest_run_or_a_named_one(charseq: Command) -> 
     [
         (
             ["--hidden-size", "6"],
-            "--hidden-size 6 would make it another run; 'runs/0001-rnn' has 5",
-            "train anew",
+            "--hidden-size 6 cannot change when a run is resumed: 'runs/0001-rnn' has 5",
+            "train a new run",
         ),
-        (["--cell", "gru"], "--cell gru", "train anew"),
-        (["--seed", "1"], "--seed 1", "train anew"),
-        (["--learning-rate", "0.02"], "--learning-rate 0.02", "train anew"),
-        (["--optimizer", "sgd"], "--optimizer sgd", "train anew"),
-        (["--lines"], "--lines True", "train anew"),
-        (["--unit", "byte"], "--unit byte", "train anew"),
-        (["--vocabulary", "xyz"], "--vocabulary xyz", "train anew"),
+        (["--cell", "gru"], "--cell gru", "train a new run"),
+        (["--seed", "1"], "--seed 1", "train a new run"),
+        (["--learning-rate", "0.02"], "--learning-rate 0.02", "train a new run"),
+        (["--optimizer", "sgd"], "--optimizer sgd", "train a new run"),
+        (["--lines"], "--lines True", "train a new run"),
+        (["--unit", "byte"], "--unit byte", "train a new run"),
+        (["--vocabulary", "xyz"], "--vocabulary xyz", "train a new run"),
         (["--text", "hallo"], "was trained on a different text", "without --resume"),
         (["--out", "elsewhere"], "--resume cannot be combined with --out", "one of them"),
         (["--force"], "--resume cannot be combined with --force", "one of them"),
@@ -89,11 +89,11 @@ def test_a_text_that_has_moved_is_named(charseq: Command) -> None:
     Path("a.txt").rename("b.txt")
     result = charseq("train", "--resume", "--epochs", "5")
     assert result.status == 2
-    assert "is not at 'a.txt'" in result.errors
+    assert "is not found at 'a.txt'" in result.errors
     assert charseq("train", "--resume", "--epochs", "5", "--file", "b.txt").status == 0
     Path("b.txt").unlink()
     os.mkfifo("b.txt")
-    assert "is not at 'b.txt'" in charseq("train", "--resume", "--epochs", "6").errors
+    assert "is not found at 'b.txt'" in charseq("train", "--resume", "--epochs", "6").errors
 
 
 def test_without_a_run_there_is_nothing_to_resume(charseq: Command) -> None:

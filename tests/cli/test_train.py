@@ -61,7 +61,7 @@ def test_out_is_the_runs_folder_and_is_replaced_by_force_only(charseq: Command) 
     assert charseq.train("--text", "ab", "--out", "mine", *FEW)[-1]["model"] == "mine/model.safetensors"
     again = charseq("train", "--text", "ab", "--out", "mine", *FEW)
     assert again.status == 2
-    assert "'mine' already holds a run" in again.errors
+    assert "'mine' already contains a run" in again.errors
     assert "--force" in again.errors
     charseq.train("--text", "ab", "--out", "mine", "--force", *FEW)
     assert not Path("runs").exists()

@@ -171,7 +171,7 @@ def test_one_of_four_trainings_that_start_together_continues(count: int) -> None
             if process is not winner:
                 _, errors = process.communicate(timeout=10)
                 assert process.returncode in (1, 2)
-                assert f"process {winner.pid}".encode() in errors or b"already holds a run" in errors
+                assert f"process {winner.pid}".encode() in errors or b"already contains a run" in errors
         wait_for_lines(winner, 2)
         winner.send_signal(signal.SIGINT)
         winner.communicate(timeout=10)

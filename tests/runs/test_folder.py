@@ -10,7 +10,7 @@ from charseq.cli.completions import models
 from charseq.errors import CharseqError, ModelFileError, UsageError
 from charseq.runs.folder import new_run, runs_folder
 from charseq.runs.model_paths import model_path
-from charseq.runs.numbers import numbered
+from charseq.runs.numbers import numbered_runs
 
 
 def make(cell: str, *, trained: bool = True) -> Path:
@@ -45,7 +45,7 @@ def test_the_newest_run_with_a_model_is_selected() -> None:
 def test_more_than_9999_runs_stay_in_order() -> None:
     for number in (9999, 10000):
         Path(f"runs/{number}-gru").mkdir(parents=True)
-    assert [path.name for path in numbered(Path("runs"))] == ["9999-gru", "10000-gru"]
+    assert [path.name for path in numbered_runs(Path("runs"))] == ["9999-gru", "10000-gru"]
 
 
 def test_the_folder_of_runs_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_a_folder_that_holds_a_run_is_replaced_by_force_only() -> None:
         run = new_run("gru", Path("mine"), force=force)
         run.model.write_bytes(b"model")
         run.close()
-        with pytest.raises(UsageError, match="'mine' already holds a run"):
+        with pytest.raises(UsageError, match="'mine' already contains a run"):
             new_run("gru", Path("mine"))
 
 
@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_created_again_is_named() -> None:
     run = new_run("gru")
     shutil.rmtree("runs")
     Path("runs").write_bytes(b"")
-    with pytest.raises(CharseqError, match="'runs/0001-gru' is gone") as caught:
+    with pytest.raises(CharseqError, match="'runs/0001-gru' was removed") as caught:
         run.restore()
     assert caught.value.exit_code == 1
     assert "train again" in caught.value.hint
@@ -228,4 +228,4 @@ def test_two_runs_created_at_the_same_moment_get_different_numbers(
 
     monkeypatch.setattr(Path, "mkdir", beaten)
     assert make("lstm") == Path("runs/0002-lstm")
-    assert [path.name for path in numbered(Path("runs"))] == ["0001-gru", "0002-lstm"]
+    assert [path.name for path in numbered_runs(Path("runs"))] == ["0001-gru", "0002-lstm"]

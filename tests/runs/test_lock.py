@@ -8,7 +8,7 @@ import pytest
 
 from charseq.errors import CharseqError
 from charseq.runs import lock
-from charseq.runs.lock import Lock, holder
+from charseq.runs.lock import Lock, lock_holder
 
 HERE = Path()
 DoBefore = Callable[[Callable[[], object]], None]
@@ -33,7 +33,7 @@ def before_locking(monkeypatch: pytest.MonkeyPatch) -> DoBefore:
 def test_a_lock_whose_file_was_just_removed_is_created_again(before_locking: DoBefore) -> None:
     before_locking(Path(lock.NAME).unlink)
     mine = Lock(HERE)
-    assert holder(HERE) == f"process {os.getpid()}"
+    assert lock_holder(HERE) == f"process {os.getpid()}"
     mine.release()
 
 
@@ -45,6 +45,6 @@ def test_a_lock_whose_file_another_has_just_replaced_is_refused(before_locking: 
         others.append(Lock(HERE))
 
     before_locking(replace)
-    with pytest.raises(CharseqError, match="is being trained in by process"):
+    with pytest.raises(CharseqError, match="is in use: process"):
         Lock(HERE)
     others[0].release()

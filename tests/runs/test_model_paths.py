@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from charseq.errors import ModelFileError
-from charseq.runs.folder import all_runs, compared, new_comparison, new_run
-from charseq.runs.model_paths import model_path, of_comparison
+from charseq.runs.folder import all_runs, comparison_runs, new_comparison, new_run
+from charseq.runs.model_paths import comparison_size, model_path
 
 START = {"event": "start", "cell": "gru"}
 
@@ -47,16 +47,16 @@ def test_the_best_run_of_a_comparison_is_used(
         _, best = ended(comparison, **worse), ended(comparison, **better)
     assert model_path(None) == best / "model.safetensors"
     assert model_path(str(comparison)) == best / "model.safetensors"
-    assert of_comparison(model_path(None), None) == 2
-    assert of_comparison(model_path(None), str(comparison)) == 2
-    assert of_comparison(model_path(str(best)), str(best)) == 0
+    assert comparison_size(model_path(None), None) == 2
+    assert comparison_size(model_path(None), str(comparison)) == 2
+    assert comparison_size(model_path(str(best)), str(best)) == 0
 
 
 def test_a_later_run_is_newer_than_a_comparison() -> None:
     ended(new_comparison())
     newest = ended(None)
     assert model_path(None) == newest / "model.safetensors"
-    assert of_comparison(model_path(None), None) == 0
+    assert comparison_size(model_path(None), None) == 0
 
 
 def test_a_comparison_without_a_valid_model_is_skipped() -> None:
@@ -74,7 +74,7 @@ def test_runs_of_a_comparison_are_listed_in_order_and_numbered_by_themselves() -
     last = ended(None)
     assert last.name == "0003-gru"
     assert all_runs() == [alone, *runs, last]
-    assert compared(alone) == compared(alone.parent) == []
+    assert comparison_runs(alone) == comparison_runs(alone.parent) == []
 
 
 def test_a_comparison_without_any_model_is_named() -> None:

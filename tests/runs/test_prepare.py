@@ -27,7 +27,7 @@ print("torch" in sys.modules)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"out": "occupied"}, "already holds a run"),
+        ({"out": "occupied"}, "already contains a run"),
         ({"out": "new", "resume": "occupied"}, "--resume cannot be combined with --out"),
         ({"force": True}, "--out is missing"),
         ({"head": "none", "hidden_size": 3}, "--head none"),

@@ -226,7 +226,7 @@ def test_strings_are_saved_unless_they_are_long(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("charseq.runs.resume.MAX_SAVED_CHARACTERS", 6)
     list(api.train("hihello", out="long", stop=stop_after(3), **plan))
     assert load_run(Path("long/model.safetensors")).source.texts == ()
-    with pytest.raises(TextError, match="was not kept"):
+    with pytest.raises(TextError, match="was not saved"):
         next(api.train(resume="long"))
     *_, end = api.train("hihello", resume="long")
     assert isinstance(end, End)

@@ -8,7 +8,7 @@ import pytest
 import charseq as library
 from charseq.cli.completions import models
 from charseq.errors import ModelFileError
-from charseq.runs.model_paths import located, model_path
+from charseq.runs.model_paths import model_path, resolve_name
 from tests.support.command import Command
 
 
@@ -56,7 +56,7 @@ def test_a_run_is_resumed_by_its_name(charseq: Command) -> None:
 
 
 def test_a_model_file_in_a_named_run_is_found() -> None:
-    assert located("0001-rnn/model.safetensors") == Path("runs/0001-rnn/model.safetensors")
+    assert resolve_name("0001-rnn/model.safetensors") == Path("runs/0001-rnn/model.safetensors")
 
 
 def test_an_existing_path_takes_precedence(charseq: Command) -> None:
@@ -79,7 +79,7 @@ def test_a_run_of_a_comparison_is_named_with_its_folder() -> None:
 @pytest.mark.parametrize("name", ["../0001-rnn", "/0001-rnn"])
 def test_only_a_name_below_the_folder_of_runs_counts(name: str) -> None:
     shutil.copytree("runs/0001-rnn", "0001-rnn")
-    assert located(name) == Path(name)
+    assert resolve_name(name) == Path(name)
 
 
 def test_a_misspelt_name_gets_suggestions() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from charseq.events import Event
-from charseq.runs.folder import resumed_run
+from charseq.runs.folder import reopen_run
 from charseq.runs.prepare import plan_run
 from charseq.runs.resume import load_run
 from charseq.settings.defaults import choose_settings
@@ -56,7 +56,7 @@ def resume_run(
         corpus,
         vocabulary,
         left.settings,
-        open_folder=partial(resumed_run, left.folder, left.logged),
+        open_folder=partial(reopen_run, left.folder, left.logged_lines),
         source=left.source,
         resumed=left,
     )

@@ -15,7 +15,7 @@ from charseq import api
 from charseq.errors import CharseqError, ModelFileError, TextError
 from charseq.model.model_file import read
 from charseq.runs import lock
-from charseq.runs.folder import new_run, resumed_run
+from charseq.runs.folder import new_run, reopen_run
 from charseq.runs.lock import Lock
 from charseq.system.file_errors import REMEDIES, reason, remedy
 from charseq.text.sources import TextSource, open_file
@@ -85,7 +85,7 @@ def test_a_run_that_cannot_be_locked_is_neither_created_nor_resumed(
     before = left()
     refuse(owner, name, number)
     for begin in (
-        lambda: resumed_run(Path("kept"), 1),
+        lambda: reopen_run(Path("kept"), 1),
         lambda: new_run("gru", Path("out")),
         lambda: new_run("gru", Path("kept"), force=True),
         lambda: list(api.train(resume="kept", epochs=9)),
@@ -110,7 +110,7 @@ def test_a_log_that_cannot_be_read_leaves_no_lock(refuse: Refuse, number: int) -
     before = left()
     refuse(Path, "open", number, lambda path, *a, **k: path.name == "log.ndjson")
     with pytest.raises(CharseqError) as caught:
-        resumed_run(Path("kept"), 1)
+        reopen_run(Path("kept"), 1)
     require_words(caught.value, number)
     assert left() == before
 
