@@ -13,7 +13,7 @@ from charseq.settings.generation_settings import GenerationSettings
 from charseq.settings.setting import settings_of
 from charseq.text.corpus import strip_last_line_ending
 from charseq.text.sources import STANDARD_INPUT
-from charseq.text.units import utf8
+from charseq.text.units import encode_utf8
 
 if TYPE_CHECKING:
     from charseq.text.units import Unit
@@ -121,7 +121,7 @@ def _parse_json(line: str, number: int, unit: "Unit") -> Prompt:
                 hint=remedy,
             )
     if unit == "byte":
-        utf8(record["prompt"], f"line {number} of the prompts")
+        encode_utf8(record["prompt"], f"line {number} of the prompts")
     return Prompt(record["prompt"], record.get("seed"), record.get("length"))
 
 
@@ -147,5 +147,5 @@ def _unescaped(text: str, unit: "Unit") -> str:
 
     unescaped = _ESCAPE.sub(character, text)
     if unit == "byte":
-        return utf8(unescaped, f"the prompt {text!r}").decode("utf-8", "surrogateescape")
+        return encode_utf8(unescaped, f"the prompt {text!r}").decode("utf-8", "surrogateescape")
     return unescaped

@@ -15,11 +15,11 @@ from charseq.render.screen import Screen
 from charseq.system import suspension
 from charseq.system.signals import install, stop_process
 
-ONE_SIGNAL = 0.1
+SAME_SIGNAL_SECONDS = 0.1
 """Seconds within which signals count as one: some programs signal a process and then its group."""
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Signals that request a stop."""
-SUSPENSION = [getattr(signal, name) for name in ("SIGTSTP", "SIGCONT") if hasattr(signal, name)]
+SUSPENSION_SIGNALS = [getattr(signal, name) for name in ("SIGTSTP", "SIGCONT") if hasattr(signal, name)]
 """Signals that suspend and continue a process."""
 
 
@@ -57,9 +57,9 @@ def handle_signals() -> Iterator[Stop]:
     stop = Stop()
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
-    # Set before the handlers, which do nothing: the watcher must not miss a signal between the two.
+    # Set before the handlers, which leave signals to the watcher, so that it misses none.
     previous_fd = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-    replaced = install(dict.fromkeys([*SIGNALS, *SUSPENSION], _on_signal))
+    replaced = install(dict.fromkeys([*STOP_SIGNALS, *SUSPENSION_SIGNALS], _on_signal))
     if os.name == "posix":
         suspension.heartbeat(time.monotonic())  # before the thread: the process may be stopped at once
     watcher = threading.Thread(target=_Watcher(stop, read_end).watch, daemon=True)
@@ -68,7 +68,7 @@ def handle_signals() -> Iterator[Stop]:
         yield stop
     finally:
         # After a request to stop, ignore further ones: the process is about to end.
-        ignored = dict.fromkeys(SIGNALS, signal.SIG_IGN) if stop.signal is not None else {}
+        ignored = dict.fromkeys(STOP_SIGNALS, signal.SIG_IGN) if stop.signal is not None else {}
         install({number: ignored.get(number, handler) for number, handler in replaced.items()})
         signal.set_wakeup_fd(previous_fd)
         os.close(write_end)
@@ -122,7 +122,7 @@ class _Watcher:
         return bool(poll.poll(1000 * seconds))
 
     def _handle(self, number: int) -> None:
-        if number in SIGNALS:
+        if number in STOP_SIGNALS:
             self._request_stop(number)
         elif number == signal.SIGTSTP:
             self._suspend()
@@ -134,7 +134,7 @@ class _Watcher:
     def _request_stop(self, number: int) -> None:
         stop, now = self._stop, time.monotonic()
         if stop.signal is not None:
-            if now - self._requested_at >= ONE_SIGNAL:
+            if now - self._requested_at >= SAME_SIGNAL_SECONDS:
                 os._exit(stop.exit_code)
             return
         stop.signal, self._requested_at = number, now

@@ -10,7 +10,10 @@ from charseq.settings.train_settings import Schedule, TrainSettings
 from charseq.suggestions import did_you_mean
 from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
 
-SHORT_TEXT_CELL, LONG_TEXT_CELL = "gru", "rnn-norm"
+SHORT_TEXT_CELL = "gru"
+"""The default cell for short text."""
+LONG_TEXT_CELL = "rnn-norm"
+"""The default cell for longer text and lines."""
 CELL_REASONS = {
     True: f"{SHORT_TEXT_CELL}, because it memorized strings most reliably in benchmarks",
     False: f"{LONG_TEXT_CELL}, because it was best on longer text in benchmarks",
@@ -211,7 +214,7 @@ def _for_long_text(
 
 
 def _ensure_updates(settings: TrainSettings, updates: int) -> TrainSettings:
-    """Return settings with enough epochs, of so many updates each, for FEWEST_UPDATES."""
+    """Return settings with enough epochs for FEWEST_UPDATES; `updates` counts those of an epoch."""
     epochs = -(-FEWEST_UPDATES // updates)
     if epochs <= settings.epochs:
         return settings

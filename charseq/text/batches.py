@@ -117,12 +117,6 @@ class Buckets:
         return row_batches(group, self._sequence_length)
 
 
-def full_sequences(sequences: Sequence[Ids], batch_size: int | None = None) -> Windows:
-    """Return unbroken sequences: one window of the greatest length, by default in one batch."""
-    longest = max(len(sequence) for sequence in sequences) - 1
-    return Windows(sequences, batch_size or len(sequences), longest)
-
-
 def row_batches(sequences: Sequence[Ids], sequence_length: int) -> Iterator[Batch]:
     """Yield batches in which each sequence has its own row, and is read from beginning to end."""
     longest = max(len(sequence) for sequence in sequences) - 1

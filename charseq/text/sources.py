@@ -13,7 +13,7 @@ from typing import IO, BinaryIO, cast
 from charseq.errors import CharseqError, TextError, quoted
 from charseq.system.file_errors import reason, remedy
 from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, split_lines
-from charseq.text.units import Normalization, Unit, utf8
+from charseq.text.units import Normalization, Unit, encode_utf8
 from charseq.text.utf8 import ANY_BYTES, decode_utf8
 from charseq.text.vocabulary import Vocabulary
 
@@ -22,6 +22,7 @@ STANDARD_INPUT = "-"
 ARGUMENT = "--text"
 """The name, in messages, of a text that is an argument."""
 INPUT_HINT = "give a text with --text STRING, --file PATH, or --file - for standard input"
+"""The hint of errors about missing text."""
 BLOCK_BYTES = 1 << 20
 """Bytes of standard input read at once."""
 ReportBom = Callable[[str], None]
@@ -98,7 +99,7 @@ def check_utf8(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> s
 
     Python escapes the bytes of arguments that are not UTF-8 as surrogates.
     """
-    return decode_utf8(utf8(text, source), source, unit, remedy)
+    return decode_utf8(encode_utf8(text, source), source, unit, remedy)
 
 
 def _require_content(sources: Sequence[ByteSource], lines: bool) -> None:
@@ -134,7 +135,7 @@ def _sources(
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="use - only once")
     checked = [check_utf8(text, f"--text {quoted(text)}", unit) for text in texts]
-    sources = [ByteSource(ARGUMENT, io.BytesIO(utf8(text))) for text in checked]
+    sources = [ByteSource(ARGUMENT, io.BytesIO(encode_utf8(text))) for text in checked]
     for name in files:
         if name == STANDARD_INPUT:
             source = ByteSource(

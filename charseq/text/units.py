@@ -22,7 +22,7 @@ def normalized(text: str, form: Normalization) -> str:
     return unicodedata.normalize(names[form], text)
 
 
-def utf8(text: str, source: str = "the text") -> bytes:
+def encode_utf8(text: str, source: str = "the text") -> bytes:
     """Return a text in UTF-8; Python's surrogate escapes become the bytes that they represent.
 
     Raises TextError, which names the `source`, for any other surrogate.
@@ -53,7 +53,7 @@ def segments(text: str, unit: Unit) -> Sequence[str]:
     Raises TextError if a text cannot be encoded as bytes, UsageError if the package regex is missing.
     """
     if unit == "byte":
-        return utf8(text).decode("latin-1")
+        return encode_utf8(text).decode("latin-1")
     if unit == "grapheme":
         try:
             import regex  # optional

@@ -93,12 +93,13 @@ INSPECTION = Interface(normalize="--normalize {}")
 """A command without --unknown and without --lines."""
 PROMPT = Interface(_COMMAND_UNKNOWN, normalize="--normalize {}")
 """A command that has --unknown; the text is an argument."""
-TEXT_FILE = Interface(_COMMAND_UNKNOWN, "add --lines to read every line by itself", "--normalize {}")
+TEXT_FILE = Interface(_COMMAND_UNKNOWN, "add --lines to read each line by itself", "--normalize {}")
 """A command that has --unknown and --lines; the text is a file."""
 PYTHON = Interface(
     'pass unknown="skip" to leave unknown characters out, or unknown="replace"',
     normalize='normalize="{}"',
 )
+"""The Python interface."""
 
 
 def unknown_character(

@@ -6,6 +6,7 @@ from charseq.errors import TextError
 from charseq.text.units import Unit
 
 ANY_BYTES = "use --unit byte, which accepts any bytes"
+"""The hint for data that is not UTF-8."""
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "UTF-8",
     codecs.BOM_UTF32_LE: "UTF-32LE",  # before UTF-16LE, whose mark it begins with

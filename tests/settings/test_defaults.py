@@ -66,7 +66,7 @@ def test_no_text_at_all_is_an_error() -> None:
         choose_settings(Corpus(()), 0, {})
 
 
-def test_a_cell_whose_gates_see_x_alone_is_stacked_by_default() -> None:
+def test_a_cell_whose_gates_depend_on_the_input_alone_is_stacked_by_default() -> None:
     settings = choose_settings(Corpus(("hihello",)), 5, {"cell": "mingru"})
     assert (settings.layers, settings.residual, settings.layer_norm) == (2, True, True)
     single = choose_settings(Corpus(("hihello",)), 5, {"cell": "mingru", "layers": 1, "layer_norm": False})

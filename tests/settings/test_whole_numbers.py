@@ -9,8 +9,8 @@ from tests.support.command import Command
 
 
 def ids_of(text: str) -> list[Any]:
-    found: list[Any] = json.loads(text)
-    return found
+    ids: list[Any] = json.loads(text)
+    return ids
 
 
 def test_plain_output_has_ids_as_whole_numbers(charseq: Command) -> None:
@@ -25,7 +25,7 @@ def test_json_has_ids_as_whole_numbers(charseq: Command) -> None:
     assert all(type(number) is int for number in targets[0])
 
 
-def test_a_table_sums_many_ids_up_as_whole_numbers(charseq: Command) -> None:
+def test_a_table_summarizes_many_ids_as_whole_numbers(charseq: Command) -> None:
     text = "abc" * 60
     output = charseq("inspect-shapes", text, "--head", "linear", "--values", "--format", "table").output
     (targets,) = [line for line in output.splitlines() if line.startswith("targets ")]

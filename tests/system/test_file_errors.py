@@ -1,4 +1,4 @@
-"""Errors of the operating system are reported with its message and a fitting hint, and leave no files."""
+"""Errors of the system are reported with its reason and a remedy, and leave no files."""
 
 import errno
 import io
@@ -38,7 +38,7 @@ TINY: dict[str, Any] = {"epochs": 1, "hidden_size": 2, "cell": "gru"}
 
 @pytest.fixture
 def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
-    """Let a function raise an OSError, whenever its arguments are such."""
+    """Let a function raise an OSError for some arguments."""
 
     def prepare(owner: Any, name: str, number: int, when: Callable[..., bool] = lambda *a, **k: True) -> None:
         plain = getattr(owner, name)
@@ -53,14 +53,14 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Refuse:
     return prepare
 
 
-def require_words(error: CharseqError, number: int) -> None:
+def require_reason_and_remedy(error: CharseqError, number: int) -> None:
     assert os.strerror(number) in error.message
     assert HINTS[number] in error.hint
     for other, hint in HINTS.items():
         assert other == number or hint not in error.hint
 
 
-def left() -> list[str]:
+def all_files() -> list[str]:
     return sorted(str(path) for path in Path().rglob("*"))
 
 
@@ -73,7 +73,7 @@ def test_a_lock_that_cannot_be_written_is_removed(refuse: Refuse, owner: Any, na
     refuse(owner, name, number)
     with pytest.raises(OSError, match=os.strerror(number)):
         Lock(Path())
-    assert left() == []
+    assert all_files() == []
 
 
 @each_error
@@ -81,38 +81,38 @@ def test_a_lock_that_cannot_be_written_is_removed(refuse: Refuse, owner: Any, na
 def test_a_run_that_cannot_be_locked_is_neither_created_nor_resumed(
     refuse: Refuse, owner: Any, name: str, number: int
 ) -> None:
-    list(api.train("hihello", out="kept", **TINY))
-    before = left()
+    list(api.train("hihello", out="run", **TINY))
+    before = all_files()
     refuse(owner, name, number)
     for begin in (
-        lambda: reopen_run(Path("kept"), 1),
+        lambda: resumed_run(Path("run"), 1),
         lambda: new_run("gru", Path("out")),
-        lambda: new_run("gru", Path("kept"), force=True),
-        lambda: list(api.train(resume="kept", epochs=9)),
+        lambda: new_run("gru", Path("run"), force=True),
+        lambda: list(api.train(resume="run", epochs=9)),
         lambda: list(api.train("hihello", out="out", **TINY)),
     ):
         with pytest.raises(CharseqError) as caught:
             begin()
-        require_words(caught.value, number)
-        assert left() == before
+        require_reason_and_remedy(caught.value, number)
+        assert all_files() == before
 
 
 def test_a_numbered_run_that_cannot_be_locked_leaves_no_folder(refuse: Refuse) -> None:
     refuse(os, "write", errno.ENOSPC)
     with pytest.raises(CharseqError, match="cannot create a run in 'runs'"):
         new_run("gru")
-    assert [path for path in left() if "0001-gru" in path] == []
+    assert [path for path in all_files() if "0001-gru" in path] == []
 
 
 @each_error
 def test_a_log_that_cannot_be_read_leaves_no_lock(refuse: Refuse, number: int) -> None:
-    list(api.train("hihello", out="kept", **TINY))
-    before = left()
+    list(api.train("hihello", out="run", **TINY))
+    before = all_files()
     refuse(Path, "open", number, lambda path, *a, **k: path.name == "log.ndjson")
     with pytest.raises(CharseqError) as caught:
-        reopen_run(Path("kept"), 1)
-    require_words(caught.value, number)
-    assert left() == before
+        resumed_run(Path("run"), 1)
+    require_reason_and_remedy(caught.value, number)
+    assert all_files() == before
 
 
 @each_error
@@ -125,9 +125,9 @@ def test_a_file_that_cannot_be_replaced_is_untouched(refuse: Refuse, name: str, 
     refuse(os, name, number)
     with pytest.raises(CharseqError) as caught:
         replace(path, b"new")
-    require_words(caught.value, number)
-    assert caught.value.hint.endswith("the previous file is unchanged")
-    assert (path.read_bytes(), left()) == (b"old", ["file"])
+    require_reason_and_remedy(caught.value, number)
+    assert caught.value.hint.endswith("what was there is untouched")
+    assert (path.read_bytes(), all_files()) == (b"old", ["file"])
 
 
 @each_error
@@ -135,17 +135,17 @@ def test_a_run_whose_log_cannot_be_created_leaves_no_folder(refuse: Refuse, numb
     refuse(os, "fsync", number)
     with pytest.raises(CharseqError) as caught:
         list(api.train("hihello", out="out", **TINY))
-    require_words(caught.value, number)
-    assert left() == []
+    require_reason_and_remedy(caught.value, number)
+    assert all_files() == []
 
 
 @each_error
-def test_a_folder_that_cannot_be_made_is_reported(refuse: Refuse, number: int) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(refuse: Refuse, number: int) -> None:
     refuse(Path, "mkdir", number)
     for out in (None, Path("out")):
         with pytest.raises(CharseqError) as caught:
             new_run("gru", out)
-        require_words(caught.value, number)
+        require_reason_and_remedy(caught.value, number)
         assert "choose another folder with --out or CHARSEQ_RUNS" in caught.value.hint
 
 
@@ -158,7 +158,7 @@ def test_a_model_that_cannot_be_read_is_reported(refuse: Refuse, number: int) ->
     refuse(Path, "open", number)
     with pytest.raises(ModelFileError) as caught:
         read(path)
-    require_words(caught.value, number)
+    require_reason_and_remedy(caught.value, number)
 
 
 @each_error
@@ -166,7 +166,7 @@ def test_a_text_that_cannot_be_opened_is_reported(refuse: Refuse, number: int) -
     refuse(Path, "open", number)
     with pytest.raises(TextError) as caught:
         open_file("text.txt")
-    require_words(caught.value, number)
+    require_reason_and_remedy(caught.value, number)
 
 
 class Broken(io.BytesIO):
@@ -190,7 +190,7 @@ def test_standard_input_that_cannot_be_read_is_reported(number: int) -> None:
         TextSource(files=("-",)).opened(source),
     ):
         pass
-    require_words(caught.value, number)
+    require_reason_and_remedy(caught.value, number)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_standard_input_that_cannot_be_stored_names_the_temporary_folder(refuse:
     opened = TextSource(files=("-",)).opened(io.BytesIO(b"hihello"))
     with pytest.raises(CharseqError, match="cannot save standard input") as caught, opened:
         pass
-    require_words(caught.value, number)
+    require_reason_and_remedy(caught.value, number)
     assert "TMPDIR" in caught.value.hint
 
 
@@ -238,20 +238,20 @@ def test_text_that_cannot_be_encoded_names_the_temporary_folder(
         pytest.raises(CharseqError) as caught,
     ):
         EncodedCorpus(corpus, Vocabulary.of(["hihello"]))
-    require_words(caught.value, number)
+    require_reason_and_remedy(caught.value, number)
     assert "TMPDIR" in caught.value.hint
 
 
 def test_a_full_disk_is_reported_when_a_run_is_resumed(charseq: Command, refuse: Refuse) -> None:
-    charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "2", "--out", "kept")
+    charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "2", "--out", "run")
     refuse(os, "write", errno.ENOSPC)
-    result = charseq("train", "--resume", "kept", "--epochs", "3")
+    result = charseq("train", "--resume", "run", "--epochs", "3")
     assert result.status == 1
     assert result.errors.splitlines()[-2:] == [
-        "charseq: cannot resume in 'kept': No space left on device",
+        "charseq: cannot resume in 'run': No space left on device",
         "  free disk space",
     ]
-    assert not (Path("kept") / lock.NAME).exists()
+    assert not (Path("run") / lock.NAME).exists()
 
 
 def test_a_config_file_that_cannot_be_read_is_reported(charseq: Command) -> None:
@@ -261,7 +261,7 @@ def test_a_config_file_that_cannot_be_read_is_reported(charseq: Command) -> None
     assert "give a file, not a folder" in result.errors
 
 
-def test_a_reason_without_a_known_remedy_is_given_alone() -> None:
+def test_a_reason_without_a_known_remedy_has_no_remedy() -> None:
     odd = OSError(errno.EUCLEAN, "Structure needs cleaning")
     assert (reason(odd), remedy(odd)) == ("Structure needs cleaning", "")
     assert remedy(odd, "use --out") == "use --out"
@@ -269,5 +269,5 @@ def test_a_reason_without_a_known_remedy_is_given_alone() -> None:
     assert reason(ValueError("embedded null byte")) == "embedded null byte"
 
 
-def test_every_remedy_is_of_a_number_that_this_system_knows() -> None:
+def test_every_remedy_is_for_an_error_number_of_this_system() -> None:
     assert set(REMEDIES) <= set(errno.errorcode)

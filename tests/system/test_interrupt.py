@@ -1,4 +1,4 @@
-"""Interrupts from Python, as a notebook sends them: the run is saved, and the interrupt is raised."""
+"""An interrupt of the Python interface, as a notebook sends it, saves the run and is raised."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ def test_an_interrupted_training_is_saved_can_be_resumed_and_raises() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_an_interrupt_in_the_code_of_the_caller_is_raised_at_once_and_the_run_is_saved() -> None:
+def test_an_interrupt_in_the_caller_is_raised_at_once_and_the_run_is_saved() -> None:
     events = api.train("hihello", out="run", epochs=100)
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         for event in events:

@@ -48,7 +48,7 @@ def ignore(*numbers: int) -> None:
 
 
 def start_ignoring_interrupts(*command: str) -> "subprocess.Popen[bytes]":
-    """Start a process that ignores SIGINT from its start."""
+    """Start a process that ignores SIGINT."""
     return subprocess.Popen(
         (sys.executable, "-m", "charseq", *command),
         stdout=subprocess.PIPE,
@@ -58,7 +58,7 @@ def start_ignoring_interrupts(*command: str) -> "subprocess.Popen[bytes]":
 
 
 def start_training(ignored: int, limit: str) -> "subprocess.Popen[bytes]":
-    """Start a training for a limited time."""
+    """Start a training that ignores a signal, with a time limit."""
     return Forked(*TRAIN, "--epochs", "1000000", "--time-limit", limit, preexec_fn=partial(ignore, ignored))
 
 

@@ -8,7 +8,7 @@ from charseq.text.batches import Buckets, Windows, padded
 from charseq.text.sequences import Sequences
 
 
-def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() -> None:
+def test_strings_of_unequal_length_share_one_batch_and_padding_is_masked() -> None:
     (batch,) = Windows([np.array([1, 2, 3, 4]), np.array([5, 6])], 2, 3)
     assert batch.inputs.tolist() == [[1, 2, 3], [5, 0, 0]]
     assert batch.targets.tolist() == [[2, 3, 4], [6, 0, 0]]
@@ -17,7 +17,7 @@ def test_strings_of_unequal_length_share_one_batch_and_padding_weighs_nothing() 
     assert batch.positions == 4
 
 
-def test_a_long_text_is_cut_into_rows_that_continue_from_window_to_window() -> None:
+def test_a_long_text_is_split_into_rows_that_continue_from_window_to_window() -> None:
     batches = list(Windows([np.arange(25)], batch_size=2, sequence_length=6))
     assert [batch.fresh.tolist() for batch in batches] == [[True, True], [False, False]]
     assert batches[0].inputs.tolist() == [[0, 1, 2, 3, 4, 5], [12, 13, 14, 15, 16, 17]]
@@ -25,32 +25,32 @@ def test_a_long_text_is_cut_into_rows_that_continue_from_window_to_window() -> N
 
 
 @given(st.lists(st.integers(2, 40), min_size=1, max_size=12), st.integers(1, 7), st.integers(1, 9))
-def test_every_transition_is_read_exactly_once_an_epoch(lengths: list[int], rows: int, steps: int) -> None:
+def test_every_transition_is_read_exactly_once_per_epoch(lengths: list[int], rows: int, steps: int) -> None:
     sequences = [1000 * i + np.arange(n) for i, n in enumerate(lengths)]
     windows = Windows(sequences, rows, steps)
     seen = []
     for batch in windows:
-        live = batch.weights > 0
+        in_loss = batch.weights > 0
         assert batch.inputs.shape[0] <= rows
-        assert (batch.targets[live] == batch.inputs[live] + 1).all()
-        seen += batch.inputs[live].tolist()
+        assert (batch.targets[in_loss] == batch.inputs[in_loss] + 1).all()
+        seen += batch.inputs[in_loss].tolist()
     assert sorted(seen) == sorted(int(i) for sequence in sequences for i in sequence[:-1])
     assert windows.positions == len(seen)
 
 
 @given(st.integers(2, 300), st.integers(1, 5), st.integers(1, 9))
-def test_a_row_that_is_not_fresh_continues_where_it_stood(length: int, rows: int, steps: int) -> None:
+def test_a_row_that_is_not_fresh_continues_from_its_last_position(length: int, rows: int, steps: int) -> None:
     expected: dict[int, int] = {}
     for batch in Windows([np.arange(length)], rows, steps):
         for row in range(len(batch.inputs)):
-            live = batch.weights[row] > 0
-            if live.any() and not batch.fresh[row]:
+            in_loss = batch.weights[row] > 0
+            if in_loss.any() and not batch.fresh[row]:
                 assert batch.inputs[row][0] == expected[row]
-            if live.any():
-                expected[row] = int(batch.targets[row][live][-1])
+            if in_loss.any():
+                expected[row] = int(batch.targets[row][in_loss][-1])
 
 
-def test_the_number_of_batches_is_known_beforehand() -> None:
+def test_the_number_of_batches_is_known_in_advance() -> None:
     windows = Windows([np.arange(100), np.arange(7)], 3, 4)
     assert len(windows) == len(list(windows))
 
@@ -62,13 +62,13 @@ def test_padded_ids_keep_the_order_of_the_strings() -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
-def test_a_batch_never_has_more_rows_than_asked(batch_size: int) -> None:
+def test_a_batch_never_has_more_rows_than_the_batch_size(batch_size: int) -> None:
     for batch in Windows([np.arange(5)] * 7, batch_size, 4):
         assert len(batch.inputs) == batch_size
 
 
 def lines_with(positions: "list[int]") -> Sequences:
-    """Lines with these numbers of positions, in which every id is one more than that before it."""
+    """Return lines with these numbers of positions and consecutive ids."""
     edges = np.cumsum([0, *positions], dtype=np.uint32)
     return Sequences(np.arange(int(edges[-1]) + 1, dtype=np.uint32), edges[:-1], edges[1:] + np.uint32(1))
 
@@ -79,32 +79,32 @@ def lines_with(positions: "list[int]") -> Sequences:
     st.integers(1, 9),
     st.sampled_from([3, 1000]),
 )
-def test_buckets_read_every_transition_once_an_epoch_from_the_first_to_the_last(
-    places: list[int], size: int, steps: int, block: int
+def test_buckets_read_every_transition_once_per_epoch_in_order(
+    positions: list[int], size: int, steps: int, block: int
 ) -> None:
-    lines = lines_with(places)
+    lines = lines_with(positions)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(charseq.text.batches, "BLOCK", block)
         buckets = Buckets(lines, size, steps, seed=0)
         epochs = [list(buckets.batches(epoch)) for epoch in range(2)]
-    assert buckets.positions == sum(places)
+    assert buckets.positions == sum(positions)
     for batches in epochs:
         seen, last = [], np.zeros(0, np.int64)
         assert len(batches) == len(buckets)
         for batch in batches:
-            live = batch.weights > 0
+            in_loss = batch.weights > 0
             assert batch.inputs.shape[0] <= size
             assert batch.inputs.shape[1] <= steps
-            assert (batch.targets[live] == batch.inputs[live] + 1).all()
-            going_on = ~batch.fresh
-            assert (batch.inputs[going_on, 0] == last[going_on]).all() if going_on.any() else True
-            assert np.isin(batch.inputs[batch.fresh & live[:, 0], 0], lines.starts).all()
+            assert (batch.targets[in_loss] == batch.inputs[in_loss] + 1).all()
+            continuing = ~batch.fresh
+            assert (batch.inputs[continuing, 0] == last[continuing]).all() if continuing.any() else True
+            assert np.isin(batch.inputs[batch.fresh & in_loss[:, 0], 0], lines.starts).all()
             last = batch.targets[:, -1]
-            seen += batch.inputs[live].tolist()
-        assert sorted(seen) == [*range(sum(places))]
+            seen += batch.inputs[in_loss].tolist()
+        assert sorted(seen) == [*range(sum(positions))]
 
 
-def test_buckets_hold_little_padding_and_come_in_another_order_every_epoch() -> None:
+def test_buckets_have_little_padding_and_a_different_order_every_epoch() -> None:
     lines = lines_with(np.random.default_rng(0).integers(2, 16, 1000).tolist())
     buckets = Buckets(lines, 32, 64, seed=1)
     first, second = ([batch.inputs.shape[1] for batch in buckets.batches(epoch)] for epoch in range(2))
@@ -120,17 +120,17 @@ def test_an_epoch_can_be_resumed_after_any_of_its_batches() -> None:
     lines = lines_with(np.random.default_rng(0).integers(1, 12, 40).tolist())
     streams = [np.arange(50), np.arange(7), np.arange(23)]
     for some in (Buckets(lines, 3, 4, seed=1), Windows(streams, 4, 6), Windows(streams, 2, 5)):
-        whole = list(some.batches(epoch=2))
-        assert len(whole) == len(some)
-        for skip in range(len(whole) + 1):
+        full = list(some.batches(epoch=2))
+        assert len(full) == len(some)
+        for skip in range(len(full) + 1):
             rest = list(some.batches(epoch=2, skip=skip))
-            assert len(rest) == len(whole) - skip
-            for found, expected in zip(rest, whole[skip:], strict=True):
+            assert len(rest) == len(full) - skip
+            for actual, expected in zip(rest, full[skip:], strict=True):
                 for name in ("inputs", "targets", "weights", "fresh"):
-                    assert (getattr(found, name) == getattr(expected, name)).all()
+                    assert (getattr(actual, name) == getattr(expected, name)).all()
 
 
-def test_another_seed_reads_the_lines_in_another_order() -> None:
+def test_a_different_seed_orders_the_lines_differently() -> None:
     lines = lines_with([3] * 40)
     one, other = (
         [batch.inputs.tolist() for batch in Buckets(lines, 4, 8, seed=seed).batches()] for seed in (1, 2)

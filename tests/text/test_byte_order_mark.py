@@ -28,17 +28,17 @@ def symbols(folder: str) -> set[str]:
 
 
 @pytest.fixture
-def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read every text as one that is too large for memory."""
     monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 1)
     monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", 5)
 
 
-@pytest.fixture(params=["in memory", "in pieces"])
+@pytest.fixture(params=["in memory", "in chunks"])
 def size(request: pytest.FixtureRequest) -> None:
-    """Read in both ways."""
-    if request.param == "in pieces":
-        request.getfixturevalue("in_pieces")
+    """Read text in memory and in chunks."""
+    if request.param == "in chunks":
+        request.getfixturevalue("read_in_chunks")
 
 
 @pytest.mark.usefixtures("size")
@@ -64,7 +64,7 @@ def test_no_byte_order_mark_of_any_source_is_trained_on(
     assert all((marked[name] == plain[name]).all() for name in plain)
 
 
-def test_a_file_that_is_nothing_but_a_mark_is_empty(charseq: Command) -> None:
+def test_a_file_that_is_only_a_mark_is_empty(charseq: Command) -> None:
     Path("text.txt").write_bytes(MARK)
     result = charseq("train", "--file", "text.txt")
     assert result.status == 2
@@ -75,7 +75,7 @@ def test_a_file_that_is_nothing_but_a_mark_is_empty(charseq: Command) -> None:
         assert (result.status, result.output) == (0, "")
 
 
-def test_a_mark_within_a_text_is_a_character_as_any_other(charseq: Command) -> None:
+def test_a_mark_within_a_text_is_an_ordinary_character(charseq: Command) -> None:
     Path("text.txt").write_bytes(MARK + b"ab" + MARK)
     charseq.train("--file", "text.txt", *TINY, "--out", "out")
     assert symbols("out") == {"a", "b", "\ufeff"}
@@ -84,7 +84,7 @@ def test_a_mark_within_a_text_is_a_character_as_any_other(charseq: Command) -> N
 
 
 @pytest.mark.usefixtures("size")
-def test_a_model_of_bytes_learns_and_scores_the_bytes_of_a_mark(charseq: Command) -> None:
+def test_a_model_of_bytes_is_trained_on_and_scores_the_bytes_of_a_mark(charseq: Command) -> None:
     Path("text.txt").write_bytes(MARK + LISTED)
     result = charseq("train", "--file", "text.txt", "--unit", "byte", *TINY, "--out", "out")
     assert reports(result.errors) == []
@@ -118,21 +118,21 @@ def test_a_command_does_the_same_without_the_mark_and_reports_it_once(
     assert marked.status == plain.status == 0, marked.errors
     assert reports(marked.errors) == [report("standard input")]
     assert reports(plain.errors) == []
-    if command[0] != "compare":  # which measures time
+    if command[0] != "compare":  # its output has times
         assert marked.output == plain.output
 
 
 def test_json_input_may_begin_with_a_mark(charseq: Command) -> None:
     charseq.train("--text", "abc", *TINY)
-    for way in (["-"], ["--file", "prompts.json"]):
+    for source in (["-"], ["--file", "prompts.json"]):
         data = MARK + b'{"prompt": "a"}\n{"prompt": "b"}\n'
         Path("prompts.json").write_bytes(data)
-        result = charseq("predict", *way, "--json-input", "--json", stdin=data)
+        result = charseq("predict", *source, "--json-input", "--json", stdin=data)
         assert [record["prompt"] for record in result.records] == ["a", "b"]
         assert len(reports(result.errors)) == 1
 
 
-def test_a_mark_is_skipped_however_a_pipe_is_cut(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_split_by_a_pipe_is_skipped(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     charseq.train("--text", "abc", *TINY)
     monkeypatch.setattr("charseq.cli.text_input.BLOCK", 1)
     result = charseq("predict", "-", "--json", stdin=MARK + b"a\nb\n")
@@ -168,7 +168,7 @@ def test_the_mark_of_another_encoding_names_it(
         assert f"iconv -f {name[:6]} -t UTF-8" in result.errors
 
 
-def test_bytes_of_another_encoding_later_on_do_not_name_it(charseq: Command) -> None:
+def test_a_mark_of_another_encoding_within_a_text_does_not_name_it(charseq: Command) -> None:
     Path("text.txt").write_bytes(b"abc" + codecs.BOM_UTF16_LE)
     assert "byte 0xFF at byte offset 3" in charseq("train", "--file", "text.txt").errors
 

@@ -16,22 +16,22 @@ from tests.support.command import Command
 
 
 def test_a_text_without_conflicts_can_be_predicted_at_every_position() -> None:
-    found = predictability([(np.array([0, 1, 0, 2, 2, 3]), 0)])
-    assert found.accuracy == 1
-    assert found == (5, 5, 0, None)
+    result = predictability([(np.array([0, 1, 0, 2, 2, 3]), 0)])
+    assert result.accuracy == 1
+    assert result == (5, 5, 0, None)
 
 
 def test_the_shortest_conflict_and_the_most_frequent_symbol_after_it_come_first() -> None:
     strings = [[1, 2, 3], [1, 2, 4], [1, 2, 4], [5, 6], [5, 7], [5, 7]]
-    found = predictability([(np.array(string), 0) for string in strings])
-    assert found.shortest == Conflict((5,), (7, 6))
-    assert found.conflicts == 2
-    assert (found.correct, found.positions) == (7, 9)
+    result = predictability([(np.array(string), 0) for string in strings])
+    assert result.shortest == Conflict((5,), (7, 6))
+    assert result.conflicts == 2
+    assert (result.correct, result.positions) == (7, 9)
 
 
 def test_without_memory_a_context_is_one_symbol() -> None:
-    found = predictability([(np.array([1, 2, 1, 3]), 0)], memory=False)
-    assert found == (2, 3, 1, Conflict((1,), (2, 3)))
+    result = predictability([(np.array([1, 2, 1, 3]), 0)], memory=False)
+    assert result == (2, 3, 1, Conflict((1,), (2, 3)))
 
 
 def test_positions_before_the_measured_ones_are_context_only() -> None:
@@ -43,14 +43,14 @@ def test_positions_before_the_measured_ones_are_context_only() -> None:
 def test_the_highest_accuracy_is_that_of_the_best_table(memory: bool) -> None:
     for strings in product(("aab", "ab", "bba"), ("aba", "abb"), ("ba", "aabb")):
         ids = [np.array([ord(c) for c in string]) for string in strings]
-        found = predictability([(sequence, 0) for sequence in ids], memory=memory)
+        result = predictability([(sequence, 0) for sequence in ids], memory=memory)
         after: dict[str, Counter[str]] = {}
         for string in strings:
             for end in range(1, len(string)):
                 context = string[:end] if memory else string[end - 1]
                 after.setdefault(context, Counter())[string[end]] += 1
-        assert found.correct == sum(max(targets.values()) for targets in after.values())
-        assert found.conflicts == sum(len(targets) > 1 for targets in after.values())
+        assert result.correct == sum(max(targets.values()) for targets in after.values())
+        assert result.conflicts == sum(len(targets) > 1 for targets in after.values())
 
 
 def train(folder: Path, *text: str, **settings: object) -> "tuple[Start, list[Epoch], End]":
@@ -93,7 +93,7 @@ def test_longer_text_has_no_highest_accuracy(tmp_path: Path) -> None:
     assert start.conflict is None
 
 
-def test_an_accuracy_that_the_text_does_not_allow_is_reported_with_the_conflict(charseq: Command) -> None:
+def test_an_accuracy_that_the_text_does_not_allow_names_the_conflict(charseq: Command) -> None:
     short = ("train", "--text", "ab", "--text", "ac", "--require-accuracy")
     refused = charseq(*short, "0.9")
     assert refused.status == 3

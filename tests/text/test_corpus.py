@@ -15,7 +15,7 @@ any_text = st.text(st.sampled_from("ab\n\r é한😀"), max_size=60)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def pieces_of_a_few_bytes() -> Iterator[None]:
+def chunks_of_a_few_bytes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CHUNK_BYTES", 5)
         yield
@@ -26,12 +26,12 @@ def large(*contents: bytes, **options: Any) -> LargeCorpus:
     return LargeCorpus(tuple(sources), **options)
 
 
-def test_lines_are_cut_at_their_ends_which_are_left_out() -> None:
+def test_lines_are_split_at_line_endings_and_empty_lines_are_skipped() -> None:
     assert split_lines("ada\r\n\ngrace\nal\ran") == ["ada", "grace", "al\ran"]
 
 
 @given(any_text)
-def test_pieces_of_a_large_text_are_the_text(text: str) -> None:
+def test_the_chunks_of_a_large_text_are_the_text(text: str) -> None:
     corpus = large(text.encode(), b"and more")
     assert "".join(corpus.chunks()) == text + "and more"
     assert (corpus.characters, corpus.strings) == (len(text) + 8, 2)
@@ -45,14 +45,14 @@ def test_a_large_text_of_lines_has_the_lines_of_the_text(text: str) -> None:
 
 
 @given(any_text)
-def test_pieces_end_at_lines_where_they_are_to(text: str) -> None:
-    pieces = [*large(text.encode(), at_lines=True).chunks()]
-    assert "".join(pieces) == text
-    assert all(piece.endswith("\n") for piece in pieces[:-1])
+def test_chunks_end_at_line_endings_if_required(text: str) -> None:
+    chunks = [*large(text.encode(), at_lines=True).chunks()]
+    assert "".join(chunks) == text
+    assert all(chunk.endswith("\n") for chunk in chunks[:-1])
 
 
 @given(st.binary(max_size=40))
-def test_any_bytes_can_be_read_where_the_unit_is_the_byte(data: bytes) -> None:
+def test_any_bytes_can_be_read_with_the_unit_byte(data: bytes) -> None:
     text = "".join(large(data, unit="byte").chunks())
     assert text.encode("utf-8", "surrogateescape") == data
 
@@ -65,8 +65,8 @@ def test_text_that_is_not_utf_8_is_reported_with_its_offset_in_the_file(data: by
         except TextError as error:
             return error.message
 
-    whole = outcome(lambda: decode_utf8(data, "source 0", "character"))
-    assert outcome(lambda: "".join(large(data).chunks())) == whole
+    expected = outcome(lambda: decode_utf8(data, "source 0", "character"))
+    assert outcome(lambda: "".join(large(data).chunks())) == expected
 
 
 def test_a_source_that_fails_is_named() -> None:
@@ -82,12 +82,12 @@ def test_a_source_that_fails_is_named() -> None:
 def test_arbitrary_bytes_are_text_or_reported_with_their_offset(data: bytes) -> None:
     assert decode_utf8(data, "it", "byte").encode("utf-8", "surrogateescape") == data
     try:
-        whole = decode_utf8(data, "it", "character")
+        expected = decode_utf8(data, "it", "character")
     except TextError as error:
         offset = int(error.message.rpartition(" ")[2])
         assert decode_utf8(data[:offset], "it", "character").encode() == data[:offset]
         with pytest.raises(TextError, match=f"offset {offset}"):
             list(large(data).chunks())
     else:
-        assert whole.encode() == data
-        assert "".join(large(data).chunks()) == whole
+        assert expected.encode() == data
+        assert "".join(large(data).chunks()) == expected

@@ -1,4 +1,4 @@
-"""Ill-formed text from every source: answered, or refused with a message of charseq."""
+"""Ill-formed text from any source is used, or refused with a message."""
 
 import io
 import json
@@ -54,7 +54,7 @@ PIECES = [
     "\udc80",
     "\udcff",
 ]
-"""Characters, escapes whole and cut off, and bytes that are not UTF-8, as Python has them in arguments."""
+"""Characters, complete and incomplete escapes, and bytes that are not UTF-8, as Python escapes them."""
 RECORDS = [
     '{"prompt": "a"}',
     r'{"prompt": "a\ud800"}',
@@ -81,7 +81,7 @@ quickly = settings(
 
 @pytest.fixture
 def models() -> None:
-    """A model of each unit, of texts and of lines, in a file that has the name of its kind."""
+    """Write a model of each unit, for texts and for lines, to a file named for its kind."""
     for unit in UNITS:
         for boundary in (False, True):
             vocabulary = Vocabulary.of([TEXT.strip() if boundary else TEXT], unit=unit, boundary=boundary)
@@ -91,7 +91,7 @@ def models() -> None:
 
 
 def charseq(*arguments: str, stdin: bytes = b"") -> Result:
-    """Run a command in this process; it may write bytes that are not UTF-8."""
+    """Run a command in this process.  It may write bytes that are not UTF-8."""
     streams = [io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin, b"", b"")]
     with pytest.MonkeyPatch.context() as patch:
         for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
@@ -105,7 +105,7 @@ def charseq(*arguments: str, stdin: bytes = b"") -> Result:
     return Result(int(status), *written)
 
 
-def require_words(result: Result) -> None:
+def require_message(result: Result) -> None:
     assert result.status in (0, 2), result.errors
     assert "Traceback" not in result.errors
     assert (result.status == 2) == any(line.startswith("charseq: ") for line in result.errors.splitlines())
@@ -121,18 +121,18 @@ def as_bytes(text: str) -> bytes:
     prompt=strings,
     unknown=st.sampled_from(["error", "skip", "replace"]),
     form=st.sampled_from(["plain", "json"]),
-    way=st.sampled_from(["argument", "--text", "-", "--file", "--file --lines"]),
+    source=st.sampled_from(["argument", "--text", "-", "--file", "--file --lines"]),
     escapes=st.booleans(),
 )
-@example(kind="byte", prompt=r"a\x4", unknown="error", form="plain", way="argument", escapes=True)
-@example(kind="byte", prompt=r"a\ud800", unknown="skip", form="plain", way="argument", escapes=True)
-@example(kind="byte", prompt=r"a\ud800", unknown="skip", form="plain", way="-", escapes=True)
+@example(kind="byte", prompt=r"a\x4", unknown="error", form="plain", source="argument", escapes=True)
+@example(kind="byte", prompt=r"a\ud800", unknown="skip", form="plain", source="argument", escapes=True)
+@example(kind="byte", prompt=r"a\ud800", unknown="skip", form="plain", source="-", escapes=True)
 @quickly
 def test_any_prompt_is_continued_or_refused_with_a_message(
-    kind: str, prompt: str, unknown: str, form: str, way: str, escapes: bool
+    kind: str, prompt: str, unknown: str, form: str, source: str, escapes: bool
 ) -> None:
     Path("prompt.txt").write_bytes(as_bytes(prompt))
-    ways = {
+    sources = {
         "argument": ["--", prompt],
         "--text": ["--text", prompt],
         "--file": ["--file", "prompt.txt"],
@@ -140,7 +140,7 @@ def test_any_prompt_is_continued_or_refused_with_a_message(
     }
     options = ["--model", kind, "--unknown", unknown, "--format", form, "--length", "2"]
     options += ["--escapes"] if escapes else []
-    require_words(charseq("predict", *options, *ways.get(way, ["-"]), stdin=as_bytes(prompt)))
+    require_message(charseq("predict", *options, *sources.get(source, ["-"]), stdin=as_bytes(prompt)))
 
 
 @pytest.mark.usefixtures("models")
@@ -155,7 +155,7 @@ def test_any_json_input_is_answered_or_refused_with_a_message(
     kind: str, lines: list[str], unknown: str
 ) -> None:
     options = ["--json-input", "--model", kind, "--unknown", unknown, "--length", "2"]
-    require_words(charseq("predict", "-", *options, stdin=as_bytes("\n".join(lines))))
+    require_message(charseq("predict", "-", *options, stdin=as_bytes("\n".join(lines))))
 
 
 @pytest.mark.usefixtures("models")
@@ -164,7 +164,7 @@ def test_any_json_input_is_answered_or_refused_with_a_message(
 )
 @quickly
 def test_any_limit_is_respected_or_refused_with_a_message(kind: str, option: str, value: str) -> None:
-    require_words(charseq("predict", "a", "--model", kind, "--length", "2", f"{option}={value}"))
+    require_message(charseq("predict", "a", "--model", kind, "--length", "2", f"{option}={value}"))
 
 
 @pytest.mark.usefixtures("models")
@@ -172,17 +172,17 @@ def test_any_limit_is_respected_or_refused_with_a_message(kind: str, option: str
     kind=st.sampled_from(KINDS),
     text=strings,
     unknown=st.sampled_from(["error", "skip", "replace"]),
-    way=st.sampled_from(["argument", "-", "- --lines", "--file"]),
+    source=st.sampled_from(["argument", "-", "- --lines", "--file"]),
     form=st.sampled_from(["plain", "json", "table"]),
 )
 @quickly
 def test_any_text_is_scored_or_refused_with_a_message(
-    kind: str, text: str, unknown: str, way: str, form: str
+    kind: str, text: str, unknown: str, source: str, form: str
 ) -> None:
     Path("text.txt").write_bytes(as_bytes(text))
-    ways = {"argument": ["--", text], "- --lines": ["--lines", "-"], "--file": ["--file", "text.txt"]}
+    sources = {"argument": ["--", text], "- --lines": ["--lines", "-"], "--file": ["--file", "text.txt"]}
     options = ["--model", kind, "--unknown", unknown, "--format", form]
-    require_words(charseq("score", *options, *ways.get(way, ["-"]), stdin=as_bytes(text)))
+    require_message(charseq("score", *options, *sources.get(source, ["-"]), stdin=as_bytes(text)))
 
 
 @given(
@@ -199,7 +199,7 @@ def test_any_text_is_trained_on_and_inspected_or_refused_with_a_message(
     options = ["--text", text, "--vocabulary", extra, "--unit", unit, "--hidden-size", "2"]
     if command == "train":
         options += ["--epochs", "1", *(["--lines"] if lines else [])]
-    require_words(charseq(command, *options))
+    require_message(charseq(command, *options))
 
 
 @pytest.mark.usefixtures("models")
@@ -246,7 +246,7 @@ def test_any_keys_are_typed_or_unknown(kind: str, keys: list[str]) -> None:
 
 @pytest.mark.usefixtures("models")
 @pytest.mark.parametrize(
-    ("prompt", "said"),
+    ("prompt", "expected"),
     [
         (r"a\x4", r"'\\x' in the prompt"),
         ("a\\", r"'\\' in the prompt"),
@@ -254,10 +254,10 @@ def test_any_keys_are_typed_or_unknown(kind: str, keys: list[str]) -> None:
         (r"a\ud800", "unpaired surrogate, U+D800, at character 2"),
     ],
 )
-def test_an_invalid_escape_is_named(prompt: str, said: str) -> None:
+def test_an_invalid_escape_is_named(prompt: str, expected: str) -> None:
     result = charseq("predict", "--escapes", "--model", "byte", prompt)
     assert result.status == 2
-    assert said in result.errors
+    assert expected in result.errors
 
 
 @pytest.mark.usefixtures("models")
@@ -278,7 +278,7 @@ def test_python_cannot_train_on_surrogates(text: str, unit: Any) -> None:
 
 @pytest.mark.parametrize("option", ["--until", "--allow", "--pattern"])
 @pytest.mark.usefixtures("models")
-def test_a_bound_that_is_not_utf_8_is_refused(option: str) -> None:
+def test_a_limit_that_is_not_utf_8_is_refused(option: str) -> None:
     result = charseq("predict", "a", "--model", "character", option, "a\udcff")
     assert result.status == 2
     assert f"{option} 'a\\udcff' is not UTF-8: byte 0xFF at byte offset 1" in result.errors

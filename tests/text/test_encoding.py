@@ -25,51 +25,51 @@ def large(text: str, *, lines: bool = False) -> LargeCorpus:
     return LargeCorpus((ByteSource("it", io.BytesIO(text.encode())),), lines)
 
 
-def same(mine: object, other: object) -> bool:
-    return np.array_equal(np.concatenate(mine), np.concatenate(other))  # type: ignore[call-overload]
+def are_equal(actual: object, other: object) -> bool:
+    return np.array_equal(np.concatenate(actual), np.concatenate(other))  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("unit", ["character", "grapheme", "byte"])
 def test_lines_are_enclosed_in_boundaries(unit: str) -> None:
-    found, vocabulary = encoded(Corpus(("ada", "é", "grace"), lines=True), unit)
-    assert [vocabulary.decode(ids) for ids in found.sequences] == ["ada", "é", "grace"]
-    assert all(ids[0] == ids[-1] == 0 and ids[1:-1].all() for ids in found.sequences)
-    assert found.sequences.positions.tolist() == [4, 3 if unit == "byte" else 2, 6]
+    text, vocabulary = encoded(Corpus(("ada", "é", "grace"), lines=True), unit)
+    assert [vocabulary.decode(ids) for ids in text.sequences] == ["ada", "é", "grace"]
+    assert all(ids[0] == ids[-1] == 0 and ids[1:-1].all() for ids in text.sequences)
+    assert text.sequences.positions.tolist() == [4, 3 if unit == "byte" else 2, 6]
 
 
 def test_a_slice_of_lines_is_lines() -> None:
     lines = encoded(Corpus(("ada", "alan", "grace"), lines=True))[0].sequences
-    assert same(lines[1:], [lines[1], lines[2]])
-    assert same(lines[1:2], [lines[1]])
+    assert are_equal(lines[1:], [lines[1], lines[2]])
+    assert are_equal(lines[1:2], [lines[1]])
     assert len(lines[3:]) == 0
     with pytest.raises(IndexError):
         lines[3]
 
 
 @given(some_text)
-def test_large_text_is_encoded_as_the_same_text_in_memory_is(text: str) -> None:
+def test_large_text_is_encoded_like_text_in_memory(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CHUNK_BYTES", 5)
-        mine, _ = encoded(large(text))
-    (ids,) = mine.sequences
+        actual, _ = encoded(large(text))
+    (ids,) = actual.sequences
     (expected,) = encoded(Corpus((text,)))[0].sequences
     assert ids.tolist() == expected.tolist()
     assert ids.dtype == expected.dtype == np.uint8
-    mine.release()
+    actual.release()
     assert ids.tolist() == expected.tolist()
 
 
 @given(some_text)
-def test_large_text_of_lines_is_encoded_as_in_memory(text: str) -> None:
+def test_large_lines_are_encoded_like_lines_in_memory(text: str) -> None:
     lines = split_lines(text)
     if not lines:
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CHUNK_BYTES", 5)
-        mine, _ = encoded(large(text, lines=True))
+        actual, _ = encoded(large(text, lines=True))
     expected, _ = encoded(Corpus(tuple(lines), lines=True))
-    assert len(mine.sequences) == len(lines)
-    assert same(mine.sequences, expected.sequences)
+    assert len(actual.sequences) == len(lines)
+    assert are_equal(actual.sequences, expected.sequences)
 
 
 def test_large_text_with_nothing_to_learn_is_an_error() -> None:

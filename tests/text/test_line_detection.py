@@ -30,16 +30,16 @@ def test_a_list_too_large_for_memory_is_recognized_by_its_beginning(kind: str) -
     beginning = data * (SAMPLE_CHARACTERS // len(data) + 2)
 
     class Counted(io.BytesIO):
-        taken = 0
+        bytes_read = 0
 
         def read(self, size: int | None = -1) -> bytes:
             block = super().read(size)
-            self.taken += len(block)
+            self.bytes_read += len(block)
             return block
 
     file = Counted(beginning + b"\xff" * SAMPLE_CHARACTERS)
     assert resembles_list(LargeCorpus((ByteSource("it", file),)))
-    assert file.taken <= SAMPLE_CHARACTERS + 1
+    assert file.bytes_read <= SAMPLE_CHARACTERS + 1
 
 
 def test_several_files_are_a_list_only_if_each_is() -> None:
@@ -49,12 +49,12 @@ def test_several_files_are_a_list_only_if_each_is() -> None:
     assert not resembles_list(Corpus((book, names)))
 
 
-def test_a_text_read_by_lines_needs_no_hint() -> None:
+def test_a_text_of_lines_has_no_hint() -> None:
     assert not resembles_list(Corpus(tuple(f"name{i}" for i in range(100)), lines=True))
 
 
 @pytest.mark.parametrize("command", [("train",), ("compare", "--cells", "rnn")])
-def test_training_on_a_list_suggests_lines_in_one_line(charseq: Command, command: tuple[str, ...]) -> None:
+def test_training_on_a_list_suggests_lines_once(charseq: Command, command: tuple[str, ...]) -> None:
     Path("names.txt").write_text(LISTS["100 names"](random.Random(0)))
     result = charseq(*command, "--file", "names.txt", *FAST)
     assert result.status == 0

@@ -1,4 +1,4 @@
-"""Commands without a text, or with an empty one: what the message says."""
+"""Messages of commands without text, or with empty text."""
 
 import os
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_two_empty_files_are_both_named(charseq: Command) -> None:
     assert result.errors.startswith("charseq: 'a.txt' and 'b.txt' are empty\n")
 
 
-def test_one_of_several_files_of_lines_may_be_empty(charseq: Command) -> None:
+def test_one_file_of_lines_may_be_empty(charseq: Command) -> None:
     Path("empty.txt").touch()
     Path("names.txt").write_text("ada\ngrace\n")
     charseq.train("--lines", "--file", "names.txt", "--file", "empty.txt", "--epochs", "1")
@@ -74,19 +74,19 @@ def test_an_empty_variable_gives_no_text(charseq: Command, monkeypatch: pytest.M
     assert charseq("inspect-shapes").status == 0
 
 
-def test_python_gets_the_same_message() -> None:
+def test_python_raises_the_same_errors() -> None:
     import io
 
-    for given, message in (
+    for source, message in (
         (TextSource(), "no text was given"),
         (TextSource(files=("a.txt",)), "'a.txt' is empty"),
     ):
         Path("a.txt").touch()
-        with pytest.raises(TextError, match=message), given.opened(io.BytesIO()):
+        with pytest.raises(TextError, match=message), source.opened(io.BytesIO()):
             pass
 
 
-def test_score_and_predict_name_an_empty_file_and_answer_for_it(charseq: Command) -> None:
+def test_score_and_predict_name_an_empty_file_and_return_a_result(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--epochs", "1")
     Path("empty.txt").touch()
     scored = charseq("score", "--file", "empty.txt", "--json")
@@ -100,7 +100,7 @@ def test_score_and_predict_name_an_empty_file_and_answer_for_it(charseq: Command
     assert nothing.errors == "standard input is empty: nothing to predict\n"
 
 
-def test_a_model_without_a_text_of_its_own_asks_for_one(charseq: Command) -> None:
+def test_a_model_without_memorized_text_requires_one(charseq: Command) -> None:
     charseq.train("--text", "ab" * 600, "--epochs", "1", "--hidden-size", "4")
     for command in ("inspect-shapes", "inspect-gradients"):
         result = charseq(command, "--model", "runs/0001-rnn-norm")

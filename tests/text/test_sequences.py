@@ -43,7 +43,7 @@ def test_lines_share_their_boundaries() -> None:
 
 
 @given(some_lengths, st.integers(1, 9))
-def test_cutting_keeps_every_transition_and_no_piece_is_too_long(lengths: list[int], longest: int) -> None:
+def test_cutting_preserves_every_transition_and_limits_the_length(lengths: list[int], longest: int) -> None:
     sequences = strings_of(lengths)
     pieces = sequences.cut(longest)
     assert transitions(pieces) == transitions(sequences)
@@ -51,13 +51,13 @@ def test_cutting_keeps_every_transition_and_no_piece_is_too_long(lengths: list[i
 
 
 @given(some_lengths, st.integers(1, 200))
-def test_thinning_takes_evenly_spaced_sequences(lengths: list[int], most: int) -> None:
+def test_a_subsample_has_evenly_spaced_sequences(lengths: list[int], most: int) -> None:
     sequences = strings_of(lengths)
-    thin = sequences.subsample(most)
-    assert set(transitions(thin)) <= set(transitions(sequences))
-    assert 1 <= len(thin) <= len(sequences)
+    sample = sequences.subsample(most)
+    assert set(transitions(sample)) <= set(transitions(sequences))
+    assert 1 <= len(sample) <= len(sequences)
     if sequences.total <= most:
-        assert len(thin) == len(sequences)
+        assert len(sample) == len(sequences)
 
 
 @given(some_lengths)
@@ -67,30 +67,30 @@ def test_targets_are_all_symbols_but_the_first_of_each_sequence(lengths: list[in
 
 
 @given(st.lists(st.binary(min_size=1, max_size=6).map(lambda b: bytes(1 + x % 3 for x in b)), min_size=1))
-def test_keys_are_equal_for_equal_sequences_only(texts: list[bytes]) -> None:
+def test_hashes_are_equal_for_equal_sequences_only(texts: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(charseq.text.sequences, "BLOCK", 16)
         hashes = lines_between_boundaries(texts).hashes().tolist()
     assert len(set(hashes)) == len(set(texts))
-    assert len({(key, text) for key, text in zip(hashes, texts, strict=True)}) == len(set(texts))
+    assert len({(hash_, text) for hash_, text in zip(hashes, texts, strict=True)}) == len(set(texts))
     assert hashes == lines_between_boundaries(texts).hashes().tolist()
 
 
-def test_keys_are_the_same_in_every_process() -> None:
+def test_hashes_are_the_same_in_every_process() -> None:
     program = (
         "import numpy as np; from charseq.text.sequences import Sequences; "
         "print(Sequences.of([np.array([0, 1, 2, 0]), np.array([0, 3, 4, 0])]).hashes().tolist())"
     )
     hashes = Sequences.of([np.array([0, 1, 2, 0]), np.array([0, 3, 4, 0])]).hashes().tolist()
-    found = {
+    outputs = {
         subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, cwd=root).stdout
         for root in [__file__.rpartition("/tests/")[0]]
         for _ in range(2)
     }
-    assert found == {f"{hashes}\n".encode()}
+    assert outputs == {f"{hashes}\n".encode()}
 
 
-def test_a_sequence_longer_than_a_block_has_a_key_that_depends_on_its_length_and_its_end() -> None:
+def test_a_sequence_longer_than_a_block_has_a_hash_that_depends_on_its_length_and_its_end() -> None:
     long = np.ones(charseq.text.sequences.BLOCK + 10, np.uint8)
     other = long.copy()
     other[-1] = 2
@@ -99,9 +99,9 @@ def test_a_sequence_longer_than_a_block_has_a_key_that_depends_on_its_length_and
     assert len(set(hashes)) == 3
 
 
-def test_a_sequence_of_one_symbol_predicts_nothing_and_is_left_out() -> None:
-    kept = strings_of([1, 2, 1, 3]).with_targets()
-    assert [sequence.tolist() for sequence in kept] == [[1, 2], [4, 5, 6]]
+def test_a_sequence_of_one_symbol_has_no_targets_and_is_left_out() -> None:
+    remaining = strings_of([1, 2, 1, 3]).with_targets()
+    assert [sequence.tolist() for sequence in remaining] == [[1, 2], [4, 5, 6]]
 
 
 def test_bits_are_mixed_as_splitmix64_does() -> None:
@@ -110,7 +110,7 @@ def test_bits_are_mixed_as_splitmix64_does() -> None:
     assert mix_bits(states).tolist() == published
 
 
-def test_keys_depend_on_the_symbols_alone_wherever_a_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hashes_depend_on_the_symbols_alone_wherever_a_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(charseq.text.sequences, "BLOCK", 16)
     long, short = np.arange(20) % 7, np.array([3, 1, 2])
     hashes = Sequences.of([long, short, long + 1, short, short, long, *[short] * 9, long]).hashes().tolist()

@@ -16,7 +16,7 @@ def read(*files: str, stdin: bytes = b"", lines: bool = False, unit: str = "char
     return corpus.sequences
 
 
-def test_a_file_is_read_with_its_line_ends_as_they_are() -> None:
+def test_a_file_is_read_with_its_line_endings_unchanged() -> None:
     Path("a.txt").write_bytes("하나\r\n둘\n".encode())
     assert read("a.txt") == ("하나\r\n둘\n",)
 
@@ -27,7 +27,7 @@ def test_standard_input_is_a_dash_and_is_read_once() -> None:
         read("-", "-", stdin=b"abc")
 
 
-def test_every_line_is_a_sequence_without_its_end_and_empty_lines_are_skipped() -> None:
+def test_every_line_is_a_sequence_without_its_line_ending_and_empty_lines_are_skipped() -> None:
     assert read("-", stdin=b"ada\r\ngrace\n\nalan", lines=True) == ("ada", "grace", "alan")
 
 
@@ -44,7 +44,7 @@ def test_an_ill_formed_argument_is_named_with_its_offset() -> None:
         read_corpus(["ab\udcff"], [], lines=False, unit="character", standard_input=io.BytesIO())
 
 
-def test_any_bytes_are_text_where_the_unit_is_the_byte() -> None:
+def test_any_bytes_are_text_with_the_unit_byte() -> None:
     (text,) = read("-", stdin=b"a\xff\x00", unit="byte")
     assert text.encode("utf-8", "surrogateescape") == b"a\xff\x00"
 
@@ -63,7 +63,7 @@ def test_a_name_with_a_nul_raises_a_charseq_error() -> None:
         read("a\0b")
 
 
-def any_size(
+def open_text(
     *files: str, stdin: bytes = b"", lines: bool = False
 ) -> AbstractContextManager[Corpus | LargeCorpus]:
     return TextSource(("first",), files, lines).opened(io.BytesIO(stdin))
@@ -71,13 +71,13 @@ def any_size(
 
 def test_a_short_text_stays_in_memory() -> None:
     Path("a.txt").write_text("second")
-    with any_size("a.txt", "-", stdin=b"third") as corpus:
+    with open_text("a.txt", "-", stdin=b"third") as corpus:
         assert corpus == Corpus(("first", "second", "third"))
 
 
-def test_much_text_is_read_a_piece_at_a_time_also_from_a_pipe() -> None:
+def test_large_text_is_read_in_chunks_also_from_a_pipe() -> None:
     Path("a.txt").write_text("second")
-    with any_size("a.txt", "-", stdin=b"x" * MAX_BYTES_IN_MEMORY) as corpus:
+    with open_text("a.txt", "-", stdin=b"x" * MAX_BYTES_IN_MEMORY) as corpus:
         assert isinstance(corpus, LargeCorpus)
         assert (corpus.strings, corpus.characters) == (3, 11 + MAX_BYTES_IN_MEMORY)
         assert "".join(corpus.chunks()) == "firstsecond" + "x" * MAX_BYTES_IN_MEMORY

@@ -1,4 +1,4 @@
-"""Tiny texts from every source and with every size: they train, or are refused with a message."""
+"""Tiny texts from any source, with any settings, train or are refused with a message."""
 
 import contextlib
 import io
@@ -30,7 +30,7 @@ TEXTS = sorted(
         for end in ("", "\n")
     }
 )
-WAYS = ("text", "texts", "file", "files", "standard input")
+SOURCES = ("text", "texts", "file", "files", "standard input")
 OPTIONS: dict[str, list[Any]] = {
     "validation": [None, None, 0.0, 0.1, 0.5, 0.9],
     "validation_split": [None, "tail"],
@@ -48,8 +48,8 @@ UNITS: list[Any] = ["character", "grapheme", "byte"]
 FORMS: list[Any] = ["none", "nfc", "nfd"]
 
 
-class Unwritten:
-    """A run that leaves no file."""
+class RunWithoutFiles:
+    """A run that writes no files."""
 
     folder, model, replaces, lines = Path("run"), Path("run/model.safetensors"), False, 0
 
@@ -68,31 +68,31 @@ class Unwritten:
 
 @pytest.fixture
 def saved(monkeypatch: pytest.MonkeyPatch) -> list[Model]:
-    """The models that runs would have written."""
+    """Collect the models that runs save."""
     models: list[Model] = []
     monkeypatch.setattr("charseq.training.best_model.write", lambda path, model, state: models.append(model))
     return models
 
 
-def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read every text as one that is too large for memory."""
     monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", -1)
     monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", 2)
 
 
-def given(way: str, text: str, **how: Any) -> tuple[TextSource, io.BytesIO]:
-    """A text given in one of the ways, and standard input."""
-    if way.startswith("file"):
+def text_source(kind: str, text: str, **how: Any) -> tuple[TextSource, io.BytesIO]:
+    """Return a source of a text, and standard input."""
+    if kind.startswith("file"):
         Path("one.txt").write_bytes(text.encode())
         Path("two.txt").write_bytes(text[::-1].encode())
-    texts = {"text": (text,), "texts": (text, text[::-1])}.get(way, ())
-    files = {"file": ("one.txt",), "files": ("one.txt", "two.txt"), "standard input": ("-",)}.get(way, ())
+    texts = {"text": (text,), "texts": (text, text[::-1])}.get(kind, ())
+    files = {"file": ("one.txt",), "files": ("one.txt", "two.txt"), "standard input": ("-",)}.get(kind, ())
     return TextSource(texts, files, **how), io.BytesIO(text.encode())
 
 
 @contextlib.contextmanager
-def refused_in_words() -> Iterator[None]:
-    """Let a UsageError with a message and a hint be a fair answer."""
+def allow_usage_errors() -> Iterator[None]:
+    """Accept a UsageError with a message and a hint."""
     refusal = None
     try:
         yield
@@ -101,25 +101,25 @@ def refused_in_words() -> Iterator[None]:
     assert refusal is None or (refusal.message and refusal.hint)
 
 
-def prepared(source: TextSource, standard_input: io.BytesIO, options: dict[str, Any]) -> None:
-    """Do all that comes before the first update."""
-    with refused_in_words(), source.opened(standard_input) as corpus:
-        known = source.vocabulary(corpus)
-        settings = choose_settings(corpus, len(known), options)
-        Network.of(settings, len(known))
-        TrainingData(corpus, known, settings)
+def prepare(source: TextSource, standard_input: io.BytesIO, options: dict[str, Any]) -> None:
+    """Prepare a run up to its first update."""
+    with allow_usage_errors(), source.opened(standard_input) as corpus:
+        vocabulary = source.vocabulary(corpus)
+        settings = choose_settings(corpus, len(vocabulary), options)
+        Network.of(settings, len(vocabulary))
+        TrainingData(corpus, vocabulary, settings)
 
 
-def trained(
+def train_and_use(
     source: TextSource, standard_input: io.BytesIO, options: dict[str, Any], saved: list[Model]
 ) -> None:
-    """Train for an epoch, and use the model."""
+    """Train for one epoch and use the model."""
     saved.clear()
-    with refused_in_words(), source.opened(standard_input) as corpus:
-        known = source.vocabulary(corpus)
-        settings = choose_settings(corpus, len(known), options)
-        run: Any = Unwritten()
-        assert list(train(plan_run(corpus, known, settings, open_folder=lambda: run, source=source)))
+    with allow_usage_errors(), source.opened(standard_input) as corpus:
+        vocabulary = source.vocabulary(corpus)
+        settings = choose_settings(corpus, len(vocabulary), options)
+        run: Any = RunWithoutFiles()
+        assert list(train(plan_run(corpus, vocabulary, settings, open_folder=lambda: run, source=source)))
     if saved:
         model = TrainedModel(saved[-1], Path("run"))
         assert len(list(model.predictions(length=2))) == 1
@@ -127,35 +127,35 @@ def trained(
             assert model.score(text, unknown="replace").characters >= 0
 
 
-def ways_of_reading() -> Iterator[dict[str, Any]]:
+def reading_options() -> Iterator[dict[str, Any]]:
     for lines, unit, normalization in itertools.product([False, True], UNITS, FORMS):
         yield {"lines": lines, "unit": unit, "normalization": normalization}
 
 
-def draws(count: int) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
-    """Ways, texts, readings and options at random."""
+def random_cases(count: int) -> Iterator[tuple[str, str, dict[str, Any], dict[str, Any]]]:
+    """Yield random sources, texts, reading options and settings."""
     draw = random.Random(count)
-    readings = list(ways_of_reading())
+    readings = list(reading_options())
     for _ in range(count):
         options = {name: draw.choice(values) for name, values in OPTIONS.items()}
         options = {name: value for name, value in options.items() if value is not None}
         if "head" not in options:
             options["hidden_size"] = 3
         reading = draw.choice(readings)
-        if reading["lines"] or options.get("validation"):  # which a stride cannot be combined with
+        if reading["lines"] or options.get("validation"):  # cannot be combined with a stride
             options.pop("stride", None)
-        yield draw.choice(WAYS), draw.choice(TEXTS), reading, {**options, "epochs": 1}
+        yield draw.choice(SOURCES), draw.choice(TEXTS), reading, {**options, "epochs": 1}
 
 
-@pytest.mark.parametrize("large", [False, True], ids=["in memory", "in pieces"])
+@pytest.mark.parametrize("large", [False, True], ids=["in memory", "in chunks"])
 def test_every_tiny_text_is_prepared_or_refused_with_a_message(
     large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
-        in_pieces(monkeypatch)
+        read_in_chunks(monkeypatch)
     for text, lines in itertools.product(TEXTS[:: 7 if large else 3], [False, True]):
         for options in ({}, {"validation": 0.5}, {"time_limit": 0.01, "sequence_length": 1}):
-            prepared(*given("text", text, lines=lines), options)
+            prepare(*text_source("text", text, lines=lines), options)
 
 
 @pytest.mark.parametrize(
@@ -171,21 +171,21 @@ def test_tiny_texts_train_or_are_refused_with_a_message(
     large: bool, count: int, saved: list[Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
-        in_pieces(monkeypatch)
-    for way, text, reading, options in draws(count):
-        trained(*given(way, text, **reading), options, saved)
+        read_in_chunks(monkeypatch)
+    for kind, text, reading, options in random_cases(count):
+        train_and_use(*text_source(kind, text, **reading), options, saved)
 
 
 @pytest.mark.long
 def test_tiny_texts_from_any_source_train_or_are_refused_with_a_message(saved: list[Model]) -> None:
-    every = itertools.product(WAYS, TEXTS, ways_of_reading())
-    for way, text, reading in itertools.islice(every, 0, None, 11):
-        trained(*given(way, text, **reading), {"epochs": 1, "hidden_size": 3}, saved)
+    every = itertools.product(SOURCES, TEXTS, reading_options())
+    for kind, text, reading in itertools.islice(every, 0, None, 11):
+        train_and_use(*text_source(kind, text, **reading), {"epochs": 1, "hidden_size": 3}, saved)
 
 
 @pytest.mark.parametrize("text", ["a\n", "ab\n", "a\nb\n", "ab\na\n"])
 def test_the_default_cell_is_sized_for_a_list_of_one_or_two_characters(text: str) -> None:
-    source, standard_input = given("standard input", text, lines=True)
+    source, standard_input = text_source("standard input", text, lines=True)
     with source.opened(standard_input) as corpus:
         settings = choose_settings(corpus, len(source.vocabulary(corpus)), {})
     assert settings.cell == "rnn-norm"
@@ -199,10 +199,10 @@ def test_the_command_trains_on_one_line_of_two_characters(charseq: Command) -> N
     assert charseq("predict").status == 0
 
 
-def test_large_sources_without_a_character_are_reported_as_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_pieces(monkeypatch)
+def test_large_sources_without_characters_are_reported_as_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_in_chunks(monkeypatch)
     for lines in (False, True):
-        source, standard_input = given("files", "", lines=lines)
+        source, standard_input = text_source("files", "", lines=lines)
         with pytest.raises(UsageError, match=r"(is|are) empty"), source.opened(standard_input) as corpus:
             choose_settings(corpus, 1, {})
 

@@ -52,7 +52,7 @@ def refused(charseq: Command, *arguments: str, stdin: bytes = b"") -> str:
     [("predict", "hiz"), ("predict", "-"), ("score", "hiz"), ("score", "-", "--lines")],
     ids=" ".join,
 )
-def test_commands_with_the_option_suggest_to_skip_or_to_replace(
+def test_commands_with_the_option_suggest_skipping_or_replacing(
     trained: Any, arguments: tuple[str, ...]
 ) -> None:
     hint = refused(trained("hihello"), *arguments, stdin=b"hiz\n")
@@ -60,7 +60,7 @@ def test_commands_with_the_option_suggest_to_skip_or_to_replace(
 
 
 @pytest.mark.parametrize("command", ["predict", "score"])
-def test_a_file_with_an_unknown_character_suggests_to_skip_it(trained: Any, command: str) -> None:
+def test_a_file_with_an_unknown_character_suggests_skipping_it(trained: Any, command: str) -> None:
     hello = trained("hihello")
     Path("prompt.txt").write_text("hiz")
     assert refused(hello, command, "--file", "prompt.txt").endswith(UNKNOWN_OPTION)
@@ -131,7 +131,7 @@ def test_with_other_unknown_characters_both_remedies_are_named(trained: Any) -> 
 
 
 @pytest.mark.parametrize("text", [decomposed("각"), "é", "ａ", decomposed("é")])
-def test_no_normal_form_is_named_if_none_makes_the_character_known(text: str) -> None:
+def test_no_form_is_named_if_none_makes_a_character_known(text: str) -> None:
     assert cause_of(Vocabulary.of(["hihello 한국"]), text) is None
 
 
@@ -155,14 +155,14 @@ def test_a_message_of_inspecting_names_the_normal_form(trained: Any) -> None:
     assert hint == f"{MODEL}: {NFC}, or train with --normalize nfc"
 
 
-def test_the_conflict_is_found_quickly_in_a_long_text() -> None:
+def test_the_cause_is_found_quickly_in_a_long_text() -> None:
     vocabulary = Vocabulary.of(["a é"])
     with pytest.raises(UnknownCharacter) as caught:
         vocabulary.encode("a" * 10_000_000 + decomposed("é"))
     assert caught.value.hint == NFC
 
 
-# Line ends
+# Line endings
 
 
 @pytest.mark.parametrize("command", ["predict", "score"])
@@ -186,24 +186,24 @@ def test_lf_text_to_a_model_of_cr_lf_text_is_noted(trained: Any, command: str, f
     assert "LF" not in model(command, "--file", "windows.txt", *form).errors
 
 
-def test_lf_text_to_a_model_of_both_line_ends_is_not_noted(trained: Any) -> None:
+def test_lf_text_to_a_model_of_both_line_endings_is_not_noted(trained: Any) -> None:
     model = trained("hi\r\nhe\nllo\r\n")
     Path("unix.txt").write_bytes(b"hi\nhello\n")
     assert model("score", "--file", "unix.txt").errors == ""
 
 
-def test_graphemes_name_the_line_ends_that_the_model_knows(trained: Any) -> None:
+def test_graphemes_name_the_line_endings_that_the_model_knows(trained: Any) -> None:
     model = trained("hi\r\nhello\r\n", "--unit", "grapheme")
     Path("unix.txt").write_bytes(b"hi\nhello\n")
     assert "the model knows CR LF: convert them to CR LF" in refused(model, "score", "--file", "unix.txt")
 
 
-# The last line end of a file
+# The last line ending of a file
 
 
 @pytest.mark.parametrize("options", [(), ("--lines", "--validation", "0")], ids=["strings", "lines"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=repr)
-def test_the_last_line_end_of_a_file_is_no_unknown_character(
+def test_the_last_line_ending_of_a_file_is_no_unknown_character(
     trained: Any, options: tuple[str, ...], end: str
 ) -> None:
     model = trained("hihello", *options)
@@ -219,7 +219,7 @@ def test_the_last_line_end_of_a_file_is_no_unknown_character(
     assert (scored["text"], scored["nats_per_character"]) == ("hi", expected["nats_per_character"])
 
 
-def test_the_last_line_end_of_a_large_file_is_no_unknown_character(
+def test_the_last_line_ending_of_a_large_file_is_no_unknown_character(
     trained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = trained("hihello")
@@ -233,7 +233,7 @@ def test_the_last_line_end_of_a_large_file_is_no_unknown_character(
         assert scored["characters"] == len(text) - 1
 
 
-def test_a_line_end_that_the_model_knows_is_kept(trained: Any) -> None:
+def test_a_line_ending_that_the_model_knows_is_not_removed(trained: Any) -> None:
     model = trained("hi\nhello\n")
     Path("prompt.txt").write_text("hi\n")
     assert model("predict", "--file", "prompt.txt", "--json").records[0]["prompt"] == "hi\n"
@@ -245,7 +245,7 @@ def test_several_lines_in_a_prompt_file_suggest_lines(trained: Any, options: tup
     Path("prompts.txt").write_text("hi\nhe\n")
     hint = refused(model, "predict", "--file", "prompts.txt")
     assert "the text has several lines, and the model" in hint
-    assert hint.endswith(": add --lines to read every line by itself")
+    assert hint.endswith(": add --lines to read each line by itself")
     assert len(model("predict", "--file", "prompts.txt", "--lines").output.splitlines()) == 2
 
 
@@ -260,7 +260,7 @@ def test_several_lines_in_an_argument_or_a_string_suggest_one_at_a_time(trained:
     assert caught.value.hint.endswith("give each line by itself")
 
 
-def test_a_line_end_in_an_argument_is_to_be_left_out(trained: Any) -> None:
+def test_a_line_ending_in_an_argument_should_be_removed(trained: Any) -> None:
     hint = refused(trained("hihello"), "predict", "hi\n")
     assert hint == f"{MODEL}: the text ends with a line ending, and the model knows none: remove it"
 
@@ -269,9 +269,9 @@ def test_a_line_end_in_an_argument_is_to_be_left_out(trained: Any) -> None:
 
 
 @pytest.mark.parametrize("form", ["plain", "json", "table"])
-def test_graphemes_of_several_code_points_are_scored_beside_unknown_ones(charseq: Command, form: str) -> None:
+def test_graphemes_of_several_code_points_are_scored_with_unknown_ones(charseq: Command, form: str) -> None:
     charseq.train("--text", "e\u0301a🇰🇷", "--unit", "grapheme", "--epochs", "1", "--hidden-size", "3")
-    for way in ("skip", "replace"):
-        result = charseq("score", "ae\u0301xa", "--unknown", way, "--format", form)
+    for policy in ("skip", "replace"):
+        result = charseq("score", "ae\u0301xa", "--unknown", policy, "--format", form)
         assert result.status == 0, result.errors
         assert "1 unknown character was" in result.errors

@@ -1,4 +1,4 @@
-"""The validation set: spread over the text, separated from the training set, without duplicate lines."""
+"""Held-out text is spread over the whole text, and no line is in both sets."""
 
 import random
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ def split_of(
     corpus = Corpus(tuple(texts), lines)
     vocabulary = Vocabulary.of(texts, boundary=lines)
     sequences = EncodedCorpus(corpus, vocabulary).sequences
-    found = split(sequences, fraction, how, lines=lines, seed=seed)  # type: ignore[arg-type]
-    sides = [[vocabulary.decode(ids) for ids in side] for side in (found.training, found.validation)]
-    return sides[0], sides[1], found
+    result = split(sequences, fraction, how, lines=lines, seed=seed)  # type: ignore[arg-type]
+    sides = [[vocabulary.decode(ids) for ids in side] for side in (result.training, result.validation)]
+    return sides[0], sides[1], result
 
 
 def names(count: int, seed: int = 0) -> list[str]:
@@ -51,33 +51,33 @@ def test_a_fraction_of_0_holds_nothing_out(how: str) -> None:
     assert (training, validation) == (["abc"], [])
 
 
-def test_lines_are_drawn_by_themselves_and_the_seed_whatever_their_order() -> None:
+def test_lines_are_drawn_by_the_seed_independently_of_their_order() -> None:
     lines = names(2000)
     shuffled = random.Random(1).sample(lines, len(lines))
-    training, validation, found = split_of(lines, lines=True)
+    training, validation, result = split_of(lines, lines=True)
     again, same, _ = split_of(shuffled, lines=True)
     assert (sorted(same), sorted(again)) == (sorted(validation), sorted(training))
     assert sorted(training + validation) == lines
     assert sorted(split_of(lines, lines=True, seed=1)[1]) != sorted(validation)
-    total = found.training.total + found.validation.total
-    assert found.validation.total == pytest.approx(0.1 * total, abs=10)
+    total = result.training.total + result.validation.total
+    assert result.validation.total == pytest.approx(0.1 * total, abs=10)
     tenths = np.histogram([lines.index(line) for line in validation], 10, (0, len(lines)))[0]
     assert tenths.min() > len(validation) / 20
 
 
 @given(st.lists(st.sampled_from(SOME_LINES), min_size=1, max_size=99))
-def test_no_line_is_on_both_sides(lines: list[str]) -> None:
-    training, validation, found = split_of(lines, 0.2, lines=True)
+def test_no_line_is_in_both_sets(lines: list[str]) -> None:
+    training, validation, result = split_of(lines, 0.2, lines=True)
     assert sorted(training + validation) == sorted(lines)
     assert not set(training) & set(validation)
     assert training
-    assert found.repeated == len(lines) - len(set(lines))
+    assert result.repeated == len(lines) - len(set(lines))
 
 
 def test_repeated_lines_are_held_out_by_their_share_of_the_text() -> None:
     lines = random.Random(0).choices(names(160), k=4000)
-    _, validation, found = split_of(lines, lines=True)
-    share = found.validation.total / (found.training.total + found.validation.total)
+    _, validation, result = split_of(lines, lines=True)
+    share = result.validation.total / (result.training.total + result.validation.total)
     assert 0.09 < share < 0.11
     assert len(set(validation)) > 5
 
@@ -90,9 +90,9 @@ def test_a_line_that_is_half_of_the_text_stays_in_training() -> None:
 
 def test_a_long_line_that_is_not_most_of_the_text_is_trained_on() -> None:
     for seed in range(5):
-        _, validation, found = split_of([*names(600), "x" * 3000], lines=True, seed=seed)
+        _, validation, result = split_of([*names(600), "x" * 3000], lines=True, seed=seed)
         assert not any("x" in line for line in validation)
-        assert found.validation.total < 0.11 * (found.training.total + found.validation.total)
+        assert result.validation.total < 0.11 * (result.training.total + result.validation.total)
 
 
 def test_the_tail_of_lines_is_a_tenth_of_the_text_by_characters() -> None:
@@ -103,8 +103,8 @@ def test_the_tail_of_lines_is_a_tenth_of_the_text_by_characters() -> None:
 
 def test_a_giant_line_is_split_as_running_text() -> None:
     giant = "".join(random.Random(0).choices("xyz ", k=50_000))
-    _, validation, found = split_of([*names(500), giant], lines=True)
-    share = found.validation.total / (found.training.total + found.validation.total)
+    _, validation, result = split_of([*names(500), giant], lines=True)
+    share = result.validation.total / (result.training.total + result.validation.total)
     assert 0.09 < share < 0.11
     pieces = [piece for piece in validation if len(piece) > 100]
     assert len(pieces) > 9
@@ -127,16 +127,16 @@ def test_one_of_two_lines_is_held_out() -> None:
 
 
 def test_lines_that_are_all_the_same_are_not_held_out() -> None:
-    training, validation, found = split_of(["ada"] * 30, lines=True)
-    assert (len(training), validation, found.repeated) == (30, [], 29)
+    training, validation, result = split_of(["ada"] * 30, lines=True)
+    assert (len(training), validation, result.repeated) == (30, [], 29)
 
 
 def test_very_many_lines_are_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(charseq.text.validation_split, "EXACT_DRAW", 100)
     lines = [*names(3000), *["same"] * 20_000]
-    training, validation, found = split_of(lines, lines=True)
+    training, validation, result = split_of(lines, lines=True)
     assert not set(training) & set(validation)
-    assert 0 < found.validation.total < 0.15 * (found.training.total + found.validation.total)
+    assert 0 < result.validation.total < 0.15 * (result.training.total + result.validation.total)
 
 
 @given(st.integers(60, 5000), st.floats(0.05, 0.5), st.integers(0, 5))
@@ -144,20 +144,20 @@ def test_pieces_of_running_text_are_spread_and_separated_by_a_gap(
     length: int, fraction: float, seed: int
 ) -> None:
     text = np.arange(length)
-    found = split(Sequences.of([text]), fraction, "spread", lines=False, seed=seed)
-    sides = found.training, found.validation
+    result = split(Sequences.of([text]), fraction, "spread", lines=False, seed=seed)
+    sides = result.training, result.validation
     training, validation = [np.concatenate([*side]).tolist() for side in sides]
     assert not set(training) & set(validation)
     assert training == sorted(training)
     assert validation == sorted(validation)
-    count = len(found.validation)
+    count = len(result.validation)
     assert abs(len(validation) - fraction * length) <= count
-    for piece in found.validation:  # one in each of equal stretches
+    for piece in result.validation:  # one in each of equal sections
         assert piece.tolist() == [*range(piece[0], piece[-1] + 1)]
-    stretches = {int(piece.mean() * count // length) for piece in found.validation}
-    assert len(stretches) == count
-    gap = min(GAP, min(len(piece) for piece in found.validation) // 4)
-    edges = [edge for piece in found.validation for edge in (piece[0], piece[-1])]
+    sections = {int(piece.mean() * count // length) for piece in result.validation}
+    assert len(sections) == count
+    gap = min(GAP, min(len(piece) for piece in result.validation) // 4)
+    edges = [edge for piece in result.validation for edge in (piece[0], piece[-1])]
     near = {int(edge) + offset for edge in edges for offset in range(-gap, gap + 1)}
     assert not near & set(training)
 
@@ -167,8 +167,8 @@ def test_a_tenth_of_several_files_is_held_out_in_any_order_of_files() -> None:
     notes = ["".join(draw.choices("abcd ", k=900)) for _ in range(11)]
     book = "".join(draw.choices("efgh ", k=120_000))
     for texts in ([*notes, book], [book, *notes]):
-        _, validation, found = split_of(texts)
-        share = found.validation.total / sum(map(len, texts))
+        _, validation, result = split_of(texts)
+        share = result.validation.total / sum(map(len, texts))
         assert 0.09 < share < 0.11
         assert len(validation) > 10
 
@@ -179,7 +179,7 @@ def test_equal_pieces_of_equal_files_are_held_out() -> None:
     assert not any(piece in side for piece in validation if "z" not in piece for side in training)
 
 
-def test_a_part_that_differs_is_named_and_ordinary_text_is_not() -> None:
+def test_held_out_text_that_differs_is_a_shift_and_ordinary_text_is_not() -> None:
     draw = random.Random(0)
     book = "".join(draw.choices("etaoin shrdlu", [9, 8, 8, 7, 7, 7, 18, 6, 6, 4, 4, 3, 3], k=60_000))
     appendix = "".join(draw.choices("0123456789ABCDEF\n", k=6_000))
@@ -191,14 +191,14 @@ def test_a_part_that_differs_is_named_and_ordinary_text_is_not() -> None:
         assert split_of([book], how=how)[2].shift(40) is None
 
 
-def test_text_that_changes_all_the_time_is_not_reported() -> None:
+def test_text_that_varies_throughout_is_not_a_shift() -> None:
     draw = random.Random(0)
     topics = [draw.sample("abcdefghijklmnopqrstuvwxyz", 9) for _ in range(20)]
     text = "".join("".join(draw.choices(topic, k=3000)) for topic in topics)
     assert split_of([text])[2].shift(26) is None
 
 
-def test_lines_of_another_kind_at_the_end_are_reported_for_the_tail_only() -> None:
+def test_lines_of_another_kind_at_the_end_are_a_shift_for_the_tail_only() -> None:
     lines = [*names(900), *(f"{i:07}" for i in range(100))]
     shift = split_of(lines, how="tail", lines=True)[2].shift(30)
     assert shift is not None
@@ -226,7 +226,7 @@ def test_a_long_line_of_exactly_the_fraction_is_held_out_entirely() -> None:
     assert len(validation) == 1
 
 
-def test_a_fair_share_of_very_many_lines_is_held_out_however_often_one_is_repeated(
+def test_the_exact_fraction_is_approximated_even_if_a_line_is_repeated_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(charseq.text.validation_split, "EXACT_DRAW", 100)
@@ -269,7 +269,7 @@ def test_a_relative_entropy_is_corrected_for_the_bias_of_few_symbols() -> None:
 
 
 @pytest.mark.parametrize(("length", "in_pieces"), [(1023, True), (1022, False)])
-def test_long_lines_are_split_as_running_text_from_1024_positions_on(length: int, in_pieces: bool) -> None:
+def test_long_lines_are_split_as_running_text_from_1024_positions(length: int, in_pieces: bool) -> None:
     draw = random.Random(0)
     lines = ["".join(draw.choices("abc", k=length)) for _ in range(3)]
     training, validation, _ = split_of(lines, lines=True)
@@ -277,7 +277,7 @@ def test_long_lines_are_split_as_running_text_from_1024_positions_on(length: int
     assert not any(held in kept for kept in training for held in validation)
 
 
-def test_long_lines_are_outliers_only_where_they_are_few() -> None:
+def test_long_lines_are_outliers_only_if_they_are_few() -> None:
     draw = random.Random(0)
     long_lines = {"".join(draw.choices("xyz", k=300)) for _ in range(30)}
     few = sorted(long_lines)[:15]
@@ -287,13 +287,13 @@ def test_long_lines_are_outliers_only_where_they_are_few() -> None:
     assert any(validation & long_lines for validation in drawn)
 
 
-def test_the_shift_of_a_part_is_its_relative_entropy_to_the_training_text() -> None:
+def test_the_shift_of_held_out_text_is_its_relative_entropy_to_the_training_text() -> None:
     lines = [*["ab" * 30] * 30, *["aabb" * 30] * 2, *["c" * 100] * 2]
-    found = split_of(lines, 0.05, how="tail", lines=True)[2]
-    shift = found.shift(4)
+    result = split_of(lines, 0.05, how="tail", lines=True)[2]
+    shift = result.shift(4)
     assert shift is not None
-    counts = [np.bincount(side.targets(), minlength=4) for side in (found.training, found.validation)]
+    counts = [np.bincount(side.targets(), minlength=4) for side in (result.training, result.validation)]
     p, q = (counts[0] + 0.5) / (counts[0] + 0.5).sum(), counts[1] / counts[1].sum()
-    there = q > 0
-    expected = (q[there] * np.log(q[there] / p[there])).sum() - (there.sum() - 1) / (2 * counts[1].sum())
+    occurs = q > 0
+    expected = (q[occurs] * np.log(q[occurs] / p[occurs])).sum() - (occurs.sum() - 1) / (2 * counts[1].sum())
     assert shift.nats == pytest.approx(expected)

@@ -40,18 +40,18 @@ def test_the_lesson_one_hot_vectors_have_a_single_one_each() -> None:
     ],
 )
 @pytest.mark.parametrize("unit", ["character", "grapheme", "byte"])
-def test_any_text_comes_back_exact(text: str, unit: str) -> None:
+def test_decoding_restores_any_text(text: str, unit: str) -> None:
     vocabulary = Vocabulary.of([text], unit=unit)  # type: ignore[arg-type]
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
 @given(any_text)
-def test_any_code_points_come_back_exact_even_unpaired_surrogates(text: str) -> None:
+def test_decoding_restores_any_code_points_even_unpaired_surrogates(text: str) -> None:
     vocabulary = Vocabulary.of([text])
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
-def test_every_unicode_scalar_comes_back_exact() -> None:
+def test_decoding_restores_every_unicode_scalar() -> None:
     everything = "".join(map(chr, [*range(0xD800), *range(0xE000, sys.maxunicode + 1)]))
     vocabulary = Vocabulary.of([everything])
     assert len(vocabulary) == 0x110000 - 0x800
@@ -59,7 +59,7 @@ def test_every_unicode_scalar_comes_back_exact() -> None:
 
 
 @given(st.binary(min_size=1))
-def test_any_bytes_come_back_exact_where_the_unit_is_the_byte(data: bytes) -> None:
+def test_decoding_restores_any_bytes_with_the_unit_byte(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     vocabulary = Vocabulary.of([text], unit="byte")
     assert vocabulary.decode(vocabulary.encode(text)).encode("utf-8", "surrogateescape") == data
@@ -71,13 +71,13 @@ def test_a_grapheme_is_one_symbol() -> None:
     assert len(vocabulary) == 3
 
 
-def test_ids_take_the_smallest_type_that_holds_the_vocabulary() -> None:
+def test_ids_have_the_smallest_type_that_holds_the_vocabulary() -> None:
     assert Vocabulary.of(["abc"]).encode("a").dtype == np.uint8
     many = "".join(map(chr, range(1000, 1400)))
     assert Vocabulary.of([many]).encode(many).dtype == np.uint16
 
 
-def test_a_boundary_has_id_0_and_leaves_nothing_behind() -> None:
+def test_a_boundary_has_id_0_and_is_removed_by_decoding() -> None:
     vocabulary = Vocabulary.of(["ab"], boundary=True)
     assert vocabulary.boundary
     assert vocabulary.encode("ab").tolist() == [1, 2]
@@ -89,7 +89,7 @@ def test_a_boundary_has_id_0_and_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize(
     "text", ["", "plain", "대한민국", "a\x00b", "\ud800x\udfff", "😀é", "long\n" * 40_000]
 )
-def test_ids_in_an_array_are_decoded_as_those_in_a_list(text: str, unit: str) -> None:
+def test_ids_in_an_array_are_decoded_like_ids_in_a_list(text: str, unit: str) -> None:
     vocabulary = Vocabulary.of([text], unit=unit)  # type: ignore[arg-type]
     ids = vocabulary.encode(text)
     assert vocabulary.decode(ids) == vocabulary.decode(ids.tolist()) == text
@@ -126,31 +126,31 @@ mixture = st.text(st.sampled_from("ab\r\n?\u0301é한\u1100\u1161🇰🇷👩\u2
 
 
 @given(
-    learned=mixture,
+    training_text=mixture,
     text=mixture,
     unit=st.sampled_from(["character", "grapheme", "byte"]),
     form=st.sampled_from(["none", "nfc", "nfd", "nfkc"]),
     boundary=st.booleans(),
 )
 def test_skipping_and_replacing_leave_only_known_symbols(
-    learned: str, text: str, unit: Any, form: Any, boundary: bool
+    training_text: str, text: str, unit: Any, form: Any, boundary: bool
 ) -> None:
     if unit == "byte":
-        learned, text = learned.replace("\ud800", "\udcff"), text.replace("\ud800", "\udcff")
-    vocabulary = Vocabulary.of([learned], unit=unit, normalization=form, boundary=boundary)
+        training_text, text = training_text.replace("\ud800", "\udcff"), text.replace("\ud800", "\udcff")
+    vocabulary = Vocabulary.of([training_text], unit=unit, normalization=form, boundary=boundary)
     skipped, replaced = (vocabulary.encode_text(text, unknown=policy) for policy in POLICIES)
     assert skipped.unknown == replaced.unknown == vocabulary.unknown_in(text)
-    for found in (skipped, replaced):
-        assert all(vocabulary.symbols[i] for i in found.ids)
-        assert found.unknown or found.text == text
-    if learned:
+    for encoded in (skipped, replaced):
+        assert all(vocabulary.symbols[i] for i in encoded.ids)
+        assert encoded.unknown or encoded.text == text
+    if training_text:
         assert len(replaced.ids) == len(skipped.ids) + replaced.unknown
         assert int((replaced.targets == len(vocabulary)).sum()) == replaced.unknown
         known = replaced.ids[replaced.targets != len(vocabulary)]
         assert known.tolist() == skipped.ids.tolist()
 
 
-def test_clusters_of_several_code_points_have_their_ids_beside_unknown_ones() -> None:
+def test_clusters_of_several_code_points_have_ids_next_to_unknown_symbols() -> None:
     vocabulary = Vocabulary.of(["e\u0301a"], unit="grapheme")
     assert vocabulary.symbols == ("a", "e\u0301")
     assert vocabulary.encode_text("ae\u0301xe", unknown="replace").targets.tolist() == [0, 1, 2, 2]

@@ -1,4 +1,4 @@
-"""Overlapping windows, and texts read in them."""
+"""Overlapping windows, and text read in them."""
 
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,17 @@ def test_windows_joined_are_every_position_once(length: int, steps: int, stride:
     window = Window(steps, min(stride, steps))
     sequence = np.arange(length)
     windows = [*window.cut(sequence)]
-    assert [int(part[0]) for part in windows] == [*range(0, len(windows) * window.stride, window.stride)]
-    assert all(len(part) == steps + 1 for part in windows[:-1])
-    assert window.joined([part[1:].tolist() for part in windows]) == sequence[1:].tolist()
+    assert [int(ids[0]) for ids in windows] == [*range(0, len(windows) * window.stride, window.stride)]
+    assert all(len(ids) == steps + 1 for ids in windows[:-1])
+    assert window.joined([ids[1:].tolist() for ids in windows]) == sequence[1:].tolist()
 
 
 @given(st.integers(2, 60), st.integers(1, 12), st.integers(1, 15))
-def test_a_position_belongs_to_the_first_window_that_reaches_it(length: int, steps: int, stride: int) -> None:
+def test_a_position_belongs_to_the_first_window_with_it(length: int, steps: int, stride: int) -> None:
     window = Window(steps, min(stride, steps))
-    windows = [part[:-1].tolist() for part in window.cut(np.arange(length))]
+    windows = [ids[:-1].tolist() for ids in window.cut(np.arange(length))]
     for position in range(length - 1):
-        assert next(part[0] for part in windows if position in part) == window.start(position)
+        assert next(ids[0] for ids in windows if position in ids) == window.start(position)
 
 
 def test_windows_of_the_lesson_are_shifted_by_one() -> None:
@@ -48,7 +48,7 @@ def trained(folder: Path, cell: str = "gru", **settings: Any) -> Model:
 
 
 def logits_in_windows(model: Model, ids: "list[int]") -> "list[Any]":
-    """The logits after each symbol, every window read on its own."""
+    """Return the logits after each symbol, reading each window separately."""
     window = model.window
     assert window is not None
     rows = []
