@@ -21,7 +21,8 @@ class Workspace:
         for name in ("charseq", "tests"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / "tree" / name, ignore=ignored)
-        for name in ("pyproject.toml", "README.md"):
+        (folder / "tree/.ci").mkdir()
+        for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", ".ci/run"):  # tests read them
             shutil.copy2(ROOT / name, folder / "tree" / name)
         self._began = 0.0
 
