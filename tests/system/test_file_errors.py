@@ -85,7 +85,7 @@ def test_a_run_that_cannot_be_locked_is_neither_created_nor_resumed(
     before = all_files()
     refuse(owner, name, number)
     for begin in (
-        lambda: resumed_run(Path("run"), 1),
+        lambda: reopen_run(Path("run"), 1),
         lambda: new_run("gru", Path("out")),
         lambda: new_run("gru", Path("run"), force=True),
         lambda: list(api.train(resume="run", epochs=9)),
@@ -110,7 +110,7 @@ def test_a_log_that_cannot_be_read_leaves_no_lock(refuse: Refuse, number: int) -
     before = all_files()
     refuse(Path, "open", number, lambda path, *a, **k: path.name == "log.ndjson")
     with pytest.raises(CharseqError) as caught:
-        resumed_run(Path("run"), 1)
+        reopen_run(Path("run"), 1)
     require_reason_and_remedy(caught.value, number)
     assert all_files() == before
 
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_replaced_is_untouched(refuse: Refuse, name: str, 
     with pytest.raises(CharseqError) as caught:
         replace(path, b"new")
     require_reason_and_remedy(caught.value, number)
-    assert caught.value.hint.endswith("what was there is untouched")
+    assert caught.value.hint.endswith("the previous file is unchanged")
     assert (path.read_bytes(), all_files()) == (b"old", ["file"])
 
 
