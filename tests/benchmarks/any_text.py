@@ -14,6 +14,8 @@ Each training is the command in a separate process.  The checks:
   most 3 %, or by two standard errors of the difference (paired by seed) up to 10 %; with one seed, by at
   most 10 %.
 
+With --quick, times and orders are not checked: they depend on the other load of the machine.
+
 The exit code is 1 if a check failed.
 """
 
@@ -245,10 +247,11 @@ def main() -> None:
     if not options.json:
         print(line_of(HEADINGS))
     failed: list[Failure] = []
+    timed = ("time", "order") if options.quick else ()
     trainings = 0
     for name in names:
         row = measure(name, KINDS[name], seeds, seconds)
-        failed_here = list(failures(row, KINDS[name], seconds))
+        failed_here = [f for f in failures(row, KINDS[name], seconds) if f.check not in timed]
         failed += failed_here
         trainings += len(row.runs) + len(row.shuffled)
         if options.json:

@@ -59,7 +59,7 @@ class RunWithoutFiles:
     def restore(self) -> None:
         pass
 
-    def replaced(self) -> None:
+    def replace_log(self) -> None:
         pass
 
     def close(self) -> None:
