@@ -5,27 +5,13 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from charseq._version import __version__
-from charseq.cli import (
-    cells,
-    compare,
-    completion,
-    config_show,
-    environment,
-    inspect_gradients,
-    inspect_shapes,
-    parser_errors,
-    predict,
-    runs,
-    score,
-    streams,
-    train,
-)
-from charseq.cli.command import new_group
+from charseq.cli import environment, parser_errors, streams
+from charseq.cli.command import Group, LazyCommands, new_group
 from charseq.cli.options.shared import DebugOption
 from charseq.errors import CharseqError, ExitCode
 from charseq.render.visible import visible
@@ -35,25 +21,35 @@ COLLECTION_THRESHOLD = 50_000
 """Allocations before a garbage collection; Python's default of 700 takes a tenth of the time of --help."""
 EXAMPLES = ["charseq train --text hihello --cell lstm", "charseq predict h", "charseq train --help"]
 
+COMMANDS = {
+    "train": "charseq.cli.train",
+    "predict": "charseq.cli.predict",
+    "score": "charseq.cli.score",
+    "inspect-shapes": "charseq.cli.inspect_shapes",
+    "inspect-gradients": "charseq.cli.inspect_gradients",
+    "compare": "charseq.cli.compare",
+    "cells": "charseq.cli.cells",
+    "runs": "charseq.cli.runs",
+    "config": "charseq.cli.config_show",
+    "completion": "charseq.cli.completion",
+}
+"""The modules of the commands, in the order of the help."""
+
+
+class _Program(Group):
+    """The program, which imports only the command that it runs."""
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__(**{**details, "commands": LazyCommands(COMMANDS)})
+
+
 app = new_group(
     "charseq",
     EXAMPLES,
+    cls=_Program,
     no_args_is_help=True,
     help="Train recurrent networks on character sequences, use them, and inspect them.",
 )
-for module in (
-    train,
-    predict,
-    score,
-    inspect_shapes,
-    inspect_gradients,
-    compare,
-    cells,
-    runs,
-    config_show,
-    completion,
-):
-    module.register(app)
 
 
 def _version(value: bool) -> None:

@@ -1,6 +1,7 @@
 """What every command and group shares: its help page, its examples, and a quiet end on a closed pipe."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import typer
@@ -26,6 +27,40 @@ class Group(TyperGroup):
         formatter.write(page(self, ctx))
 
 
+class LazyCommands(MutableMapping[str, Any]):
+    """Commands by name; the module of a command is imported when the command is first used."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = dict(modules)
+        self._commands: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._commands:
+            self._commands[name] = _command_of(self._modules[name], name)
+        return self._commands[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._commands[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        self._commands.pop(name, None)
+        del self._modules[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._modules, **self._commands})
+
+    def __len__(self) -> int:
+        return len({**self._modules, **self._commands})
+
+
+def _command_of(module: str, name: str) -> Any:
+    """Return the command, or the group, that a module registers."""
+    app = new_group("charseq", [])
+    app.callback()(lambda: None)
+    import_module(module).register(app)
+    return typer.main.get_group(app).commands[name]
+
+
 def add_command(
     app: typer.Typer,
     name: str,
@@ -37,11 +72,11 @@ def add_command(
     app.command(name, cls=cls, epilog=examples(lines))(streams.quiet_on_broken_pipe(function))
 
 
-def new_group(name: str, lines: Sequence[str], **details: Any) -> typer.Typer:
+def new_group(name: str, lines: Sequence[str], cls: type[Group] = Group, **details: Any) -> typer.Typer:
     """Return a group of commands; `lines` are the examples of its help."""
     return typer.Typer(
         name=name,
-        cls=Group,
+        cls=cls,
         epilog=examples(lines),
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
