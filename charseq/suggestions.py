@@ -28,8 +28,9 @@ def suggestions(name: str, known: Iterable[str]) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the suggestions as a question; empty if there are none."""
-    *others, last = suggestions(name, known) or [""]
+    """Return the suggestions as a question; empty if there are none.  Options stand without quotes."""
+    near = suggestions(name, known)
+    *others, last = [word if word.startswith("-") else f"'{word}'" for word in near] or [""]
     if not last:
         return ""
     return f"did you mean {', '.join(others)}{' or ' if others else ''}{last}?"

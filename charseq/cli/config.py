@@ -167,7 +167,7 @@ ConfigOption = Annotated[
     option(
         "--config",
         metavar="FILE",
-        help="TOML file of options, such as epochs = 50. Flags and CHARSEQ_* variables override it.",
+        help="TOML file of options (name = value). Flags and CHARSEQ_* variables override it.",
         callback=_load,
         is_eager=True,
         panel=ADVANCED,

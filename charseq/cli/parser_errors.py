@@ -44,7 +44,7 @@ def described(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     hints = [_suggestion(error, arguments), f"see '{command} --help'"]
     if message.startswith("unexpected") and any(p.name == "text" for p in context.command.params):
         hints.insert(0, "give a text with --text, or a file with --file")
-    hint = "; ".join(filter(None, hints)).replace("?; see", "? or see")
+    hint = "; ".join(filter(None, hints)).replace("?; see", "? Otherwise see")
     return message[:1].lower() + message[1:], hint
 
 

@@ -14,11 +14,9 @@ from charseq.cli.options import predict as options
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
-    FileOption,
     FormatOption,
     JSONOption,
     ModelOption,
-    TextOption,
     UnknownOption,
     chosen_format,
 )
@@ -64,8 +62,8 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    text: TextOption = None,
-    file: FileOption = None,
+    text: options.PromptTextOption = None,
+    file: options.PromptFileOption = None,
     lines: options.PromptLinesOption = False,
     escapes: options.EscapesOption = False,
     json_input: options.JSONInputOption = False,

@@ -75,7 +75,7 @@ class Constraint:
         return np.zeros(rows, np.int32)
 
     def allowed(self, states: States, remaining: Sequence[int]) -> npt.NDArray[np.bool_]:
-        """Return which symbols may come next [B V], in states [B] with so many symbols left to add [B]."""
+        """Return which symbols may come next [B V], in states [B] with `remaining` symbols to add [B]."""
         allowed: npt.NDArray[np.bool_] = self._next_distance[states] < np.array(remaining)[:, None]
         return allowed
 
@@ -88,7 +88,7 @@ class Constraint:
         return bool(self._distance[state] == 0)
 
     def can_continue(self, state: int, remaining: int) -> bool:
-        """Return whether any symbol may come next, with so many symbols left to add."""
+        """Return whether any symbol may come next, with `remaining` symbols to add."""
         return bool(self._least_next_distance[state] < remaining)
 
 

@@ -25,7 +25,7 @@ SORTED_SYMBOLS = 1 << 22
 BLOCK_POSITIONS = 1 << 14
 """Positions per call of the network, over all texts of a batch."""
 BLOCK_LOGITS = 1 << 18
-"""Logits that are held at once."""
+"""Maximum number of logits in memory at once."""
 LARGEST_EXPONENT = 700.0
 """Nats above which a perplexity would overflow."""
 
@@ -81,7 +81,7 @@ class TotalScore:
 
 @dataclass
 class ScoredText:
-    """A text and its surprisals.  Both are computed anew at every call if the text is a large file."""
+    """A text and its surprisals.  Both are computed again at every call if the text is a large file."""
 
     source: str
     """The file's name; empty for an argument."""

@@ -1,7 +1,7 @@
 """The description in a model file: parse the JSON, and check every value before it is used.
 
 The format is documented in `charseq.model.model_file`.  The SHA-256 of the description detects damage, not
-manipulation: whoever edits a description can compute a new one.
+manipulation: anyone who edits a description can compute a new one.
 """
 
 import hashlib

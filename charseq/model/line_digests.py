@@ -1,4 +1,4 @@
-"""Digests of training lines, which tell new lines from known ones."""
+"""Digests of training lines, which distinguish new lines from known ones."""
 
 import hashlib
 from collections.abc import Iterable

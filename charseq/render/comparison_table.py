@@ -34,7 +34,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "loss": lambda x: f"{x:.4f}" if x >= 0.01 else f"{x:.2g}",
     "validation_loss": "{:.4f}".format,
     "accuracy": lambda x: percent(x, 0),
-    "first_right_epoch": "{:,.0f}".format,
+    "first_right_epoch": "epoch {:,.0f}".format,
     "characters_per_second": "{:,.0f}".format,
     "seconds": lambda x: f"{x:.2f} s" if x < 1 else duration(x),
 }

@@ -24,6 +24,13 @@ CHANGEABLE_SETTINGS = ("device", "epochs", "patience", "time_limit")
 """Settings that may change when a run is resumed."""
 
 
+def _cannot_change(option: str, saved: str, folder: Path, hint: str = "") -> UsageError:
+    return UsageError(
+        f"{option} cannot change when a run is resumed: {quoted(folder)} has {saved}",
+        hint="omit it, or start a new run" + hint,
+    )
+
+
 @dataclass(frozen=True)
 class SavedRun:
     """A run as it was saved, to be resumed."""
@@ -56,10 +63,8 @@ class SavedRun:
             saved = getattr(self.settings, name)
             if name not in CHANGEABLE_SETTINGS and value != saved:
                 changeable = ", ".join(map(option_name, CHANGEABLE_SETTINGS))
-                raise UsageError(
-                    f"{option_name(name)} {value} cannot change when a run is resumed: {quoted(self.folder)} "
-                    f"has {saved}",
-                    hint=f"leave it out, or train a new run; only {changeable} can change",
+                raise _cannot_change(
+                    f"{option_name(name)} {value}", f"{saved}", self.folder, f"; only {changeable} can change"
                 )
         changes = {name: asked[name] for name in CHANGEABLE_SETTINGS if name in asked}
         if "epochs" in changes:
@@ -76,23 +81,20 @@ class SavedRun:
             value, saved = getattr(source, name), getattr(self.source, name)
             if value not in (getattr(TextSource(), name), saved):
                 option = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)
-                raise UsageError(
-                    f"--{option} {value} cannot change when a run is resumed: {quoted(self.folder)} "
-                    f"has {saved}",
-                    hint="leave it out, or train a new run",
-                )
+                asked = f"--{option}" if value is True else f"--{option} {value}"
+                raise _cannot_change(asked, f"{saved or 'none'}", self.folder)
         if source.texts or source.files:
             return replace(self, source=replace(self.source, texts=source.texts, files=source.files))
         name = quoted(self.folder)
         if not self.source.texts and not self.source.files:
-            raise TextError(f"the text of {name} was not saved", hint="give it again by --text or --file")
+            raise TextError(f"the text of {name} was not saved", hint="give it again with --text or --file")
         if STANDARD_INPUT in self.source.files:
-            raise TextError(f"the text of {name} came from standard input", hint="give it again by --file -")
+            raise TextError(f"the text of {name} was standard input", hint="give it again with --file -")
         for file in self.source.files:
             if not Path(file).is_file():
                 raise TextError(
                     f"the text of {name} is not found at {quoted(file)}",
-                    hint="change to the folder in which it was trained (cd), or give the text by --file",
+                    hint="change to the folder in which it was trained (cd), or give the text with --file",
                 )
         return self
 

@@ -220,7 +220,7 @@ def _ensure_updates(settings: TrainSettings, updates: int) -> TrainSettings:
         return settings
     reasons = {
         **settings.reasons,
-        "epochs": f"{epochs} epochs, because each has only {updates} update{'s' * (updates != 1)}",
+        "epochs": f"{epochs} epochs, because one epoch is only {updates} update{'s' * (updates != 1)}",
     }
     return replace(settings, epochs=epochs, reasons=reasons)
 

@@ -61,7 +61,7 @@ def size_network(
     else:
         reasons["epochs"] = f"at most {epochs} epochs, because more overfit texts of this size in benchmarks"
     if dropout:
-        reasons["dropout"] = "dropout, because the text is read more than once"
+        reasons["dropout"] = f"dropout {dropout:g}, because the text is read more than once"
     return replace(
         settings,
         hidden_size=hidden_size,

@@ -124,7 +124,7 @@ def test_the_error_for_a_misspelled_cell_suggests_a_similar_name() -> None:
     with pytest.raises(UsageError) as caught:
         cell_named("LTSM")
     assert "'LTSM'" in caught.value.message
-    assert "did you mean lstm?" in caught.value.hint
+    assert "did you mean 'lstm'?" in caught.value.hint
     assert "rnn, rnn-relu, rnn-norm, lstm, gru" in caught.value.hint
 
 

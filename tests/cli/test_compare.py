@@ -122,7 +122,7 @@ def test_where_some_diverge_the_others_are_compared(charseq: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--cells", "rnn,ltsm"], "did you mean lstm?"),
+        (["--cells", "rnn,ltsm"], "did you mean 'lstm'?"),
         (["--cells", ","], "names no cell"),
         (["--head", "none", "--match", "parameters"], "--match hidden"),
         (["--seeds", "0"], "range"),

@@ -48,7 +48,7 @@ def test_the_file_can_be_named_by_the_environment(charseq: Command, monkeypatch:
 @pytest.mark.parametrize(
     ("text", "value", "remedy"),
     [
-        ("epoch = 3", "'epoch'", "did you mean epochs?"),
+        ("epoch = 3", "'epoch'", "did you mean 'epochs'?"),
         ("[train]\nlength = 3", "'length'", "options of the commands"),
         ("[trian]\nepochs = 3", "'trian'", "options"),
         ("train = 3", "'train' is a command", "[train]"),

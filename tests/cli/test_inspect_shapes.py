@@ -83,7 +83,7 @@ def test_the_table_shows_what_is_read_at_each_step(charseq: Command) -> None:
     [
         ([], "no text", "charseq inspect-shapes hello"),
         ([""], "empty", "at least one character"),
-        (["hello", "--cell", "gur"], "'gur'", "did you mean gru?"),
+        (["hello", "--cell", "gur"], "'gur'", "did you mean 'gru'?"),
         (["hello", "--hidden-size", "0"], "0", "range"),
     ],
 )

@@ -19,7 +19,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "an empty text": (["--text", ""], "0 characters", "longer text"),
     "one character": (["--text", "h"], "'h' has 1 character", "longer text"),
     "one short string among others": (["--text", "abc", "--text", "x"], "'x' has 1 character", "longer"),
-    "a misspelt cell": (["--text", "ab", "--cell", "ltsm"], "unknown cell 'ltsm'", "did you mean lstm?"),
+    "a misspelt cell": (["--text", "ab", "--cell", "ltsm"], "unknown cell 'ltsm'", "did you mean 'lstm'?"),
     "a misspelt option": (["--text", "ab", "--epoch", "3"], "--epoch", "--epochs"),
     "a missing file": (["--file", "none.txt"], "file 'none.txt' not found", "path"),
     "a folder": (["--file", "."], "'.' is a folder", "text file"),
@@ -53,7 +53,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "out without a name": (
         ["--text", "ab", "--out", ""],
         "the value is empty",
-        "leave the option out",
+        "omit the option",
     ),
     "force without out": (["--text", "ab", "--force"], "--force", "--out"),
     "validation of too little": (
@@ -119,7 +119,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "charseq runs",
     ),
     "a complete run to resume": ("train --resume out", 2, "'out' is complete", "--epochs"),
-    "a run as another run": ("train --resume out --cell gru", 2, "--cell gru", "train a new run"),
+    "a run as another run": ("train --resume out --cell gru", 2, "--cell gru", "start a new run"),
     "a folder that holds a run": ("train --text ab --out out", 2, "'out' already contains a run", "--force"),
     "a file for a folder": ("train --text ab --out text.txt", 2, "'text.txt' is not a folder", "--out"),
     "a time of zero between saves": (

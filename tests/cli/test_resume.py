@@ -40,15 +40,15 @@ def test_the_command_resumes_the_newest_run_or_a_named_one(charseq: Command) -> 
         (
             ["--hidden-size", "6"],
             "--hidden-size 6 cannot change when a run is resumed: 'runs/0001-rnn' has 5",
-            "train a new run",
+            "start a new run",
         ),
-        (["--cell", "gru"], "--cell gru", "train a new run"),
-        (["--seed", "1"], "--seed 1", "train a new run"),
-        (["--learning-rate", "0.02"], "--learning-rate 0.02", "train a new run"),
-        (["--optimizer", "sgd"], "--optimizer sgd", "train a new run"),
-        (["--lines"], "--lines True", "train a new run"),
-        (["--unit", "byte"], "--unit byte", "train a new run"),
-        (["--vocabulary", "xyz"], "--vocabulary xyz", "train a new run"),
+        (["--cell", "gru"], "--cell gru", "start a new run"),
+        (["--seed", "1"], "--seed 1", "start a new run"),
+        (["--learning-rate", "0.02"], "--learning-rate 0.02", "start a new run"),
+        (["--optimizer", "sgd"], "--optimizer sgd", "start a new run"),
+        (["--lines"], "--lines True", "start a new run"),
+        (["--unit", "byte"], "--unit byte", "start a new run"),
+        (["--vocabulary", "xyz"], "--vocabulary xyz", "start a new run"),
         (["--text", "hallo"], "was trained on a different text", "without --resume"),
         (["--out", "elsewhere"], "--resume cannot be combined with --out", "one of them"),
         (["--force"], "--resume cannot be combined with --force", "one of them"),
@@ -79,7 +79,7 @@ def test_a_text_from_standard_input_must_be_passed_again_to_resume(charseq: Comm
     assert charseq("train", "--file", "-", *CONFIGURED, "--epochs", "3", stdin=b"hihello").status == 0
     result = charseq("train", "--resume", "--epochs", "5")
     assert result.status == 2
-    assert "by --file -" in result.errors
+    assert "with --file -" in result.errors
     assert charseq("train", "--resume", "--epochs", "5", "--file", "-", stdin=b"hihello").status == 0
 
 

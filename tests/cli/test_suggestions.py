@@ -48,9 +48,9 @@ def test_swapped_letters_are_one_edit() -> None:
 
 def test_suggestions_are_one_question() -> None:
     assert did_you_mean("x", ["y1"]) == ""
-    assert did_you_mean("a", ["ab"]) == "did you mean ab?"
-    assert did_you_mean("a", ["ab", "abc"]) == "did you mean ab or abc?"
-    assert did_you_mean("a", ["ab", "abc", "abcd"]) == "did you mean ab, abc or abcd?"
+    assert did_you_mean("a", ["ab"]) == "did you mean 'ab'?"
+    assert did_you_mean("a", ["ab", "abc"]) == "did you mean 'ab' or 'abc'?"
+    assert did_you_mean("a", ["ab", "abc", "abcd"]) == "did you mean 'ab', 'abc' or 'abcd'?"
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_suggestions_are_one_question() -> None:
         (["predict", "-temperature", "1"], "-t", "did you mean --temperature?"),
         (["train", "--lr", "1"], "--lr", "did you mean --learning-rate?"),
         (["train", "--no-residul"], "--no-residul", "did you mean --no-residual?"),
-        (["trian"], "'trian'", "did you mean train?"),
-        (["comp"], "'comp'", "did you mean compare or completion?"),
-        (["runs", "shwo"], "'shwo'", "did you mean show?"),
-        (["config", "show", "trian"], "'trian'", "did you mean train?"),
-        (["train", "--text", "ab", "--cell", "relu"], "'relu'", "did you mean rnn-relu?"),
-        (["compare", "--text", "ab", "--cells", "gru,lst"], "'lst'", "did you mean lstm?"),
-        (["train", "--schedule", "cos"], "'cos'", "did you mean cosine?"),
-        (["score", "--unknown", "rep"], "'rep'", "did you mean replace?"),
-        (["completion", "fsih"], "'fsih'", "did you mean fish?"),
-        (["train", "--config", "key.toml"], "'epchs'", "did you mean epochs?"),
-        (["train", "--config", "table.toml"], "'trian'", "did you mean train?"),
-        (["train", "--config", "value.toml"], "'cosin'", "did you mean cosine?"),
+        (["trian"], "'trian'", "did you mean 'train'?"),
+        (["comp"], "'comp'", "did you mean 'compare' or 'completion'?"),
+        (["runs", "shwo"], "'shwo'", "did you mean 'show'?"),
+        (["config", "show", "trian"], "'trian'", "did you mean 'train'?"),
+        (["train", "--text", "ab", "--cell", "relu"], "'relu'", "did you mean 'rnn-relu'?"),
+        (["compare", "--text", "ab", "--cells", "gru,lst"], "'lst'", "did you mean 'lstm'?"),
+        (["train", "--schedule", "cos"], "'cos'", "did you mean 'cosine'?"),
+        (["score", "--unknown", "rep"], "'rep'", "did you mean 'replace'?"),
+        (["completion", "fsih"], "'fsih'", "did you mean 'fish'?"),
+        (["train", "--config", "key.toml"], "'epchs'", "did you mean 'epochs'?"),
+        (["train", "--config", "table.toml"], "'trian'", "did you mean 'train'?"),
+        (["train", "--config", "value.toml"], "'cosin'", "did you mean 'cosine'?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -95,7 +95,7 @@ def test_every_row_starts_from_the_learned_initial_state(cell: str) -> None:
             "no initial state to learn",
             "--initial-state zero",
         ),
-        ({"cell_name": "gur"}, "'gur'", "did you mean gru?"),
+        ({"cell_name": "gur"}, "'gur'", "did you mean 'gru'?"),
     ],
 )
 def test_incompatible_options_are_reported_with_compatible_ones(

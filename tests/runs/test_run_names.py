@@ -85,10 +85,10 @@ def test_only_a_name_below_the_folder_of_runs_counts(name: str) -> None:
 def test_a_misspelt_name_gets_suggestions() -> None:
     with pytest.raises(ModelFileError, match="there is no model '0001-rn'") as caught:
         model_path("0001-rn")
-    assert caught.value.hint.startswith("did you mean 0001-rnn")
+    assert caught.value.hint.startswith("did you mean '0001-rnn'")
     with pytest.raises(ModelFileError) as caught:
         model_path("runs/0002-rrn")
-    assert caught.value.hint.startswith("did you mean runs/0002-rnn")
+    assert caught.value.hint.startswith("did you mean 'runs/0002-rnn'")
 
 
 def test_names_are_completed_where_no_path_begins_so() -> None:

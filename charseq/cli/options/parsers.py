@@ -36,7 +36,7 @@ def seconds(text: str) -> float:
 def filled(text: str) -> str:
     """Return a string that is not empty; an empty one usually comes from a variable that is not set."""
     if not text:
-        raise typer.BadParameter("the value is empty; give one, or leave the option out")
+        raise typer.BadParameter("the value is empty; give a value, or omit the option")
     return text
 
 

@@ -2,9 +2,14 @@
 
 from typing import Annotated
 
-from charseq.cli.options.shared import option
+from charseq.cli.options.shared import file_option, option, text_option
 from charseq.settings.setting import ADVANCED, TEXT
 
+PromptTextOption = Annotated[list[str] | None, text_option("A prompt. May be repeated.")]
+PromptFileOption = Annotated[
+    list[str] | None,
+    file_option("A UTF-8 file whose whole text is a prompt; - is standard input. May be repeated."),
+]
 PromptLinesOption = Annotated[
     bool,
     option("--lines", help="Treat each line of a --file as a prompt, instead of the whole file.", panel=TEXT),

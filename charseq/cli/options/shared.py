@@ -67,25 +67,19 @@ def _debug(value: bool) -> bool:
     return value
 
 
-TextOption = Annotated[
-    list[str] | None,
-    option(
-        "--text",
-        metavar="STRING",
-        help="A text. May be repeated; each is a separate sequence.",
-        panel=TEXT,
-        listed=True,
-    ),
-]
+def text_option(help: str) -> Any:
+    """Return the option --text, with its help."""
+    return option("--text", metavar="STRING", help=help, panel=TEXT, listed=True)
+
+
+def file_option(help: str) -> Any:
+    """Return the option --file, with its help."""
+    return option("--file", metavar="PATH", help=help, panel=TEXT, listed=True)
+
+
+TextOption = Annotated[list[str] | None, text_option("A text. May be repeated; each is a separate sequence.")]
 FileOption = Annotated[
-    list[str] | None,
-    option(
-        "--file",
-        metavar="PATH",
-        help="A UTF-8 text file; - is standard input. May be repeated.",
-        panel=TEXT,
-        listed=True,
-    ),
+    list[str] | None, file_option("A UTF-8 text file; - is standard input. May be repeated.")
 ]
 LinesOption = Annotated[
     bool,

@@ -26,7 +26,7 @@ if threads.forked:
 
 
 def is_available(cell: Cell) -> bool:
-    """Tell whether the library is installed and has a kernel for a cell."""
+    """Return whether the library is installed and has a kernel for a cell."""
     return cell.name in kernels()
 
 
