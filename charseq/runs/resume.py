@@ -26,7 +26,8 @@ CHANGEABLE_SETTINGS = ("device", "epochs", "patience", "time_limit")
 
 def _cannot_change(option: str, saved: str, folder: Path, hint: str = "") -> UsageError:
     return UsageError(
-        f"{option} cannot change when a run is resumed: {quoted(folder)} has {saved}",
+        f"{option} cannot change when a run is resumed: {quoted(folder)} "
+        + (f"has {saved}" if saved else "was trained without"),
         hint="omit it, or start a new run" + hint,
     )
 
@@ -82,7 +83,7 @@ class SavedRun:
             if value not in (getattr(TextSource(), name), saved):
                 option = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)
                 asked = f"--{option}" if value is True else f"--{option} {value}"
-                raise _cannot_change(asked, f"{saved or 'none'}", self.folder)
+                raise _cannot_change(asked, f"{saved}" if saved else "", self.folder)
         if source.texts or source.files:
             return replace(self, source=replace(self.source, texts=source.texts, files=source.files))
         name = quoted(self.folder)

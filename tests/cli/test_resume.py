@@ -46,7 +46,7 @@ def test_the_command_resumes_the_newest_run_or_a_named_one(charseq: Command) -> 
         (["--seed", "1"], "--seed 1", "start a new run"),
         (["--learning-rate", "0.02"], "--learning-rate 0.02", "start a new run"),
         (["--optimizer", "sgd"], "--optimizer sgd", "start a new run"),
-        (["--lines"], "--lines True", "start a new run"),
+        (["--lines"], "'runs/0001-rnn' was trained without", "start a new run"),
         (["--unit", "byte"], "--unit byte", "start a new run"),
         (["--vocabulary", "xyz"], "--vocabulary xyz", "start a new run"),
         (["--text", "hallo"], "was trained on a different text", "without --resume"),
