@@ -1,4 +1,4 @@
-"""Compare cells under equal conditions: the same text, split, seeds and updates for each."""
+"""Compare cells under equal conditions: the same text, split, seeds and updates, or time, for each."""
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ Match = Literal["hidden", "parameters"]
 
 @dataclass(frozen=True)
 class Trial:
-    """A training to run."""
+    """A run to make."""
 
     settings: TrainSettings
     parameters: int
@@ -48,7 +48,7 @@ class Result:
 
     @property
     def completed(self) -> bool:
-        """Whether the training made all updates."""
+        """Whether the run made all updates, or used all of its time."""
         return self.status == "completed"
 
     @property
@@ -113,7 +113,7 @@ def trials(
     """Return all trials: for each seed, one of every cell.
 
     `options` are the training options that are set.  The defaults of the others do not depend on the cell,
-    and no trial ends early, so that all make the same updates.  With `match` "parameters", each cell has the
+    and no trial ends early, so that all make the same updates, or with a time limit take the same time.  With `match` "parameters", each cell has the
     hidden size whose number of parameters is nearest to that of the first cell.  Raises UsageError for an
     unknown cell, and if sizes cannot be matched.
     """

@@ -72,7 +72,7 @@ def compare(
         Literal["hidden", "parameters"],
         option(
             "--match",
-            help="Condition: the same hidden size, or about the same number of parameters as the first cell.",
+            help="What to hold equal: the hidden size, or about the number of parameters of the first cell.",
             panel=MODEL,
         ),
     ] = "hidden",
@@ -84,7 +84,7 @@ def compare(
             "--seeds",
             metavar="N",
             parser=whole(Bounds(1, 10_000)),
-            help="Random seeds: trainings per cell.",
+            help="Number of random seeds (runs per cell).",
             panel=TRAINING,
         ),
     ] = 1,
@@ -93,10 +93,10 @@ def compare(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Train several cells on the same text under the same conditions, and show one table.
+    """Train several cells on the same text under the same conditions, and show the results in one table.
 
-    All cells have the same text, validation split, seeds and number of updates, without early stopping.
-    Every run is saved.
+    All cells have the same text, validation split and seeds, and the same number of updates, or with
+    --time-limit the same time.  No run stops early.  Every run is saved.
     """
     from charseq import native
 

@@ -8,8 +8,8 @@ from typing import TextIO
 from charseq.comparison import Result, Trial, spreads
 from charseq.events import SCHEMA, End, Event
 from charseq.render.base import LineRenderer, PlainLines, Renderer, View
-from charseq.render.quantities import count, duration
-from charseq.render.training_summary import optimizer_text, text_size
+from charseq.render.quantities import count
+from charseq.render.training_summary import length_text, optimizer_text, text_size
 from charseq.text.units import Unit
 
 COLUMNS = (
@@ -99,11 +99,11 @@ def conditions(trials: Sequence[Trial], characters: int, distinct: int, unit: Un
     text += ", to memorize" if settings.whole else ""
     networks = f"{count(len(cells), 'cell')}, {count(settings.layers, 'layer')}"
     networks += f" of {count(settings.hidden_size, 'hidden unit')}" if len(sizes) == 1 else ""
-    length = duration(settings.time_limit) if settings.time_limit else count(settings.epochs, "epoch")
+    each = " for each cell, with the same settings" if len(cells) > 1 else ""
     seed = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     return (
         f"text: {text}\nnetworks: {networks}\noptimizer: {optimizer_text(settings)}\n"
-        f"training: {length} for each cell, with the same settings; {seed}"
+        f"training: {length_text(settings)}{each}; {seed}"
     )
 
 

@@ -6,7 +6,7 @@ from charseq.cells import cell_named
 from charseq.events import Start
 from charseq.render.quantities import count, duration, passes_text, percent
 from charseq.render.visible import visible
-from charseq.settings.defaults import FEWEST_HELD_OUT
+from charseq.settings.defaults import FEWEST_HELD_OUT, UNLIMITED_EPOCHS
 from charseq.settings.train_settings import TrainSettings
 
 MAX_FOLLOWING_SHOWN = 3
@@ -59,6 +59,18 @@ def optimizer_text(settings: TrainSettings) -> str:
     return f"{settings.optimizer}, learning rate {settings.learning_rate:g} ({settings.schedule}), {clip}"
 
 
+def length_text(settings: TrainSettings) -> str:
+    """Describe how long a run trains: 50 epochs; 10 s; at most 50 epochs and 10 s."""
+    epochs = count(settings.epochs, "epoch")
+    if not settings.time_limit:
+        early = settings.until_learned or settings.patience
+        return f"at most {epochs}" if early else epochs
+    time = duration(settings.time_limit)
+    if settings.epochs < UNLIMITED_EPOCHS:
+        return f"at most {epochs} and {time}"
+    return f"at most {time}" if settings.patience else time
+
+
 def _text(start: Start) -> str:
     settings = start.settings
     distinct = sum(symbol != "" for symbol in start.symbols)  # the boundary of lines is no character
@@ -89,9 +101,7 @@ def _held_out(start: Start) -> str:
 
 
 def _duration(settings: TrainSettings) -> str:
-    text = duration(settings.time_limit) if settings.time_limit else count(settings.epochs, "epoch")
-    if settings.until_learned or settings.patience:
-        text = f"at most {text}"
+    text = length_text(settings)
     text += ", until memorized" if settings.until_learned else ""
     text += f", patience {settings.patience}" if settings.patience else ""
     if settings.whole:

@@ -32,6 +32,8 @@ FEWEST_HELD_OUT = 100
 
 If the default fraction would hold out fewer, nothing is held out.
 """
+UNLIMITED_EPOCHS = 1_000_000
+"""The epochs of a run that only its time limit ends."""
 LONG_LINE = 256
 """Mean characters per line from which lines get the sequence length of running text."""
 FEWEST_UPDATES = 200
@@ -200,7 +202,7 @@ def _for_long_text(
     )
     seconds = given.get("time_limit")
     if not fast:
-        return replace(settings, epochs=1_000_000) if seconds else settings
+        return replace(settings, epochs=UNLIMITED_EPOCHS) if seconds else settings
     speed = flops() if seconds else TWO_CORES_FLOPS  # without a time limit, the same on every machine
     if short_lines:  # short sequences need a smaller network and less dropout
         settings = replace(settings, batch_size=min(128, max(4, corpus.strings // 32)))

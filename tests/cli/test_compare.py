@@ -86,6 +86,14 @@ def test_the_table_has_a_row_a_cell_and_the_range_over_seeds(charseq: Command) -
     assert "12 epochs for each cell, with the same settings; seeds 0 to 1" in result.errors
 
 
+def test_the_conditions_name_both_limits_and_suit_a_single_cell(charseq: Command) -> None:
+    limited = ("compare", "--text", "hihello", "--time-limit", "1s", "--hidden-size", "4")
+    errors = charseq(*limited, "--epochs", "3", "--cells", "rnn,rnn").errors
+    assert "training: at most 3 epochs and 1.0 s; seed 0" in errors
+    errors = charseq(*limited, "--cells", "rnn,none", "--epochs", "3").errors
+    assert "training: at most 3 epochs and 1.0 s for each cell, with the same settings; seed 0" in errors
+
+
 def test_matched_parameters_show_the_hidden_size_of_each(charseq: Command) -> None:
     arguments = (*FAST, "--cells", "rnn,lstm", "--match", "parameters")
     records = [r for r in charseq(*arguments, "--json").records if r["event"] == "trial"]

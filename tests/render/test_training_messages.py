@@ -1,12 +1,14 @@
 """What people read before and after a run: settings, reasons, results, and the next step."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from charseq.events import End
 from charseq.render.training_outcome import outcome
 from charseq.render.training_summary import summary
+from charseq.settings.defaults import UNLIMITED_EPOCHS
 from tests.support.screens import START
 
 
@@ -17,6 +19,21 @@ def test_the_summary_names_every_setting_and_the_seed() -> None:
         "optimizer: adam, learning rate 0.1 (cosine), clip 1",
         "training: 50 epochs; cpu (fused, torch), seed 0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "length"),
+    [
+        ({"time_limit": 10.0}, "at most 50 epochs and 10 s"),
+        ({"time_limit": 10.0, "until_learned": True}, "at most 50 epochs and 10 s, until memorized"),
+        ({"until_learned": True}, "at most 50 epochs, until memorized"),
+        ({"time_limit": 10.0, "epochs": UNLIMITED_EPOCHS}, "10 s"),
+        ({"time_limit": 10.0, "epochs": UNLIMITED_EPOCHS, "patience": 5}, "at most 10 s, patience 5"),
+    ],
+)
+def test_the_summary_names_every_limit_of_a_run(changes: dict[str, Any], length: str) -> None:
+    limited = replace(START, settings=replace(START.settings, **changes))
+    assert f"training: {length}; cpu" in summary(limited)
 
 
 def test_the_boundary_of_lines_is_not_counted_as_a_character() -> None:
