@@ -113,9 +113,9 @@ def trials(
     """Return all trials: for each seed, one of every cell.
 
     `options` are the training options that are set.  The defaults of the others do not depend on the cell,
-    and no trial ends early, so that all make the same updates, or with a time limit take the same time.  With `match` "parameters", each cell has the
-    hidden size whose number of parameters is nearest to that of the first cell.  Raises UsageError for an
-    unknown cell, and if sizes cannot be matched.
+    and no trial ends early, so that all make the same updates, or with a time limit take the same time.  With
+    `match` "parameters", each cell has the hidden size whose number of parameters is nearest to that of the
+    first cell.  Raises UsageError for an unknown cell, and if sizes cannot be matched.
     """
     for name in cells:
         cell_named(name)

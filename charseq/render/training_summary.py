@@ -78,10 +78,17 @@ def _text(start: Start) -> str:
     if start.sequences > 1:
         text += f", {count(start.sequences, 'line' if start.lines else 'string')}"
     if settings.stride:
-        return text + f", in windows of {settings.sequence_length} with a stride of {settings.stride}"
+        return text + f", in windows of {_window_length(start)} with a stride of {settings.stride}"
     if settings.whole:
         return text + ", to memorize"
     return f"{text}, {_held_out(start)}"
+
+
+def _window_length(start: Start) -> str:
+    """Return the length of overlapping windows, which are no longer than the text."""
+    others = start.sequences - 1
+    longest = min(start.settings.sequence_length, start.characters - 1 - 2 * others)
+    return f"at most {longest}" if others else str(longest)
 
 
 def _held_out(start: Start) -> str:
@@ -90,7 +97,8 @@ def _held_out(start: Start) -> str:
     if not pieces:
         return "nothing held out"
     symbols = count(start.validation_characters, start.unit)
-    share = start.validation_characters / (start.training_characters + start.validation_characters)
+    line_ends = start.sequences if start.lines else 0
+    share = start.validation_characters / (start.characters + line_ends)
     if settings.validation_split == "tail":
         where = f"{symbols} at the end"
     elif start.lines:
@@ -122,7 +130,7 @@ def _conflict(start: Start) -> Iterator[str]:
     if not cell_named(start.settings.cell).memory:
         reason = f"{start.settings.cell} sees one character at a time, and {reason}"
     elif start.settings.stride:
-        reason = f"in windows of {start.settings.sequence_length} characters, {reason}"
+        reason = f"in windows of {_window_length(start)} characters, {reason}"
     others = int(conflict["count"]) - 1
     also = f" ({count(others, 'other context')} likewise)" if others else ""
     yield f"{text} be memorized: {reason}{also}; the highest possible accuracy is {percent(highest)}"

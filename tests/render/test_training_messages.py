@@ -36,6 +36,24 @@ def test_the_summary_names_every_limit_of_a_run(changes: dict[str, Any], length:
     assert f"training: {length}; cpu" in summary(limited)
 
 
+def test_the_summary_names_the_length_of_windows_in_a_shorter_text() -> None:
+    long = replace(START, settings=replace(START.settings, sequence_length=100, stride=3))
+    assert "7 characters, 5 distinct, in windows of 6 with a stride of 3" in summary(long)
+    assert "2 strings, in windows of at most 4 with" in summary(replace(long, sequences=2))
+
+
+@pytest.mark.parametrize(
+    ("facts", "share"),
+    [
+        ({"characters": 5029, "training_characters": 4055, "validation_characters": 501}, "10%"),
+        ({"characters": 900, "sequences": 100, "lines": True, "validation_characters": 100}, "10%"),
+    ],
+)
+def test_the_held_out_share_is_that_of_the_whole_text(facts: dict[str, Any], share: str) -> None:
+    split = replace(START, settings=replace(START.settings, whole=False), validation_sequences=3, **facts)
+    assert f"{share} held out for validation" in summary(split)
+
+
 def test_the_boundary_of_lines_is_not_counted_as_a_character() -> None:
     lines = replace(START, vocabulary_size=6, symbols=("", *START.symbols))
     assert "7 characters, 5 distinct" in summary(lines)
