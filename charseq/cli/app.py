@@ -2,7 +2,6 @@
 
 import errno
 import gc
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -138,7 +137,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _print_error(message: str, hint: str, error: BaseException) -> None:
-    if os.environ.get("CHARSEQ_DEBUG"):
+    if environment.debug():
         import traceback
 
         traceback.print_exception(error)

@@ -12,10 +12,18 @@ PREFIX = "CHARSEQ_"
 BESIDE_OPTIONS = {"CHARSEQ_RUNS", "CHARSEQ_DEBUG"}
 """Variables that no option has."""
 
+TRUE_WORDS = {"1", "true", "t", "yes", "y", "on"}
+"""The values that the option parser reads as true, in lower case."""
+
 
 def variable(option: str) -> str:
     """Return the environment variable of an option: CHARSEQ_HIDDEN_SIZE for --hidden-size."""
     return PREFIX + option.removeprefix("--").replace("-", "_").upper()
+
+
+def debug() -> bool:
+    """Return whether CHARSEQ_DEBUG asks for tracebacks, also of errors before options are parsed."""
+    return os.environ.get("CHARSEQ_DEBUG", "").strip().lower() in TRUE_WORDS
 
 
 def warn_of_unknown(context: typer.Context) -> None:

@@ -40,6 +40,30 @@ def test_a_variable_cannot_reach_the_terminal(charseq: Command, monkeypatch: pyt
     assert "CHARSEQ_\\x1b[2J is not an option" in charseq("inspect-shapes", "ab").errors
 
 
+@pytest.mark.parametrize(
+    ("value", "has_traceback"),
+    [
+        ("1", True),
+        (" Yes ", True),
+        ("on", True),
+        ("", False),
+        ("0", False),
+        ("False", False),
+        ("maybe", False),
+    ],
+)
+def test_debug_is_read_as_true_or_false(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch, value: str, has_traceback: bool
+) -> None:
+    monkeypatch.setenv("CHARSEQ_DEBUG", value)
+    for arguments in (["train", "--text", "h"], ["train", "--bogus"]):
+        result = charseq(*arguments)
+        assert result.status == 2
+        assert ("Traceback" in result.errors) == has_traceback
+    invalid = "charseq: invalid value for --debug: 'maybe' is not true or false (from CHARSEQ_DEBUG)\n"
+    assert charseq("train").errors.startswith(invalid) == (value == "maybe")
+
+
 def test_an_invalid_value_is_reported_with_its_variable(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
