@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from charseq import arguments as check
 from charseq.errors import CharseqError, UsageError
 from charseq.inference.decoding import Decoding
 from charseq.inference.requests import Answer, Request, Step
@@ -15,6 +16,7 @@ from charseq.inference.scoring import Surprisals, TotalScore, score_texts
 from charseq.model.model_file import Model, read
 from charseq.runs.model_paths import model_path
 from charseq.settings.generation_settings import GenerationSettings
+from charseq.settings.setting import settings_of
 from charseq.system.interrupt import Interrupt
 from charseq.text.sources import TextSource
 from charseq.text.units import Normalization, Unit, Unknown
@@ -156,13 +158,14 @@ class TrainedModel:
         other prompts.  Other arguments and errors are those of `predict`; errors in arguments are raised at
         the call.
         """
-        return self._predict(_several(arguments.prompts), arguments, arguments.unknown)
+        return self._predict(check.strings(arguments.prompts, "prompt"), arguments, arguments.unknown)
 
     def _predict(
         self, prompts: Iterable[str], settings: GenerationSettings, unknown: Unknown
     ) -> Iterator[Prediction]:
         decoding = Decoding.of(self.model, settings)
-        checked = [_checked(prompt, unknown) for prompt in prompts]
+        checked = check.strings(prompts, "prompt")
+        check.choice(unknown, Unknown, "unknown")
         with PYTHON.explaining():
             encoded = [self.vocabulary.encode_text(p, unknown=unknown, begin=True) for p in checked]
         requests = [
@@ -186,7 +189,9 @@ class TrainedModel:
 
         The score of a text does not depend on the other texts.  Errors are raised at the call, as by `score`.
         """
-        checked = [_checked(text, unknown) for text in _several(texts)]
+        checked = check.strings(texts, "text")
+        check.choice(unknown, Unknown, "unknown")
+        settings_of(GenerationSettings)["batch_size"].check(batch_size)
         encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True)
         with PYTHON.explaining():
             targets = [encode(text).targets for text in checked]
@@ -220,25 +225,12 @@ class TrainedModel:
         )
 
 
-def _several(texts: Iterable[str]) -> Iterable[str]:
-    """Return texts as an iterable; one string is one text, not an iterable of characters."""
-    return [texts] if isinstance(texts, str) else texts
-
-
-def _checked(text: str, unknown: Unknown) -> str:
-    if not isinstance(text, str):
-        raise UsageError(f"{text!r} is not a string", hint="pass one, or several to predictions or scores")
-    if unknown not in get_args(Unknown):
-        raise UsageError(f"unknown is {unknown!r}", hint=f"it must be one of {', '.join(get_args(Unknown))}")
-    return text
-
-
 def load(path: str | Path | None = None) -> TrainedModel:
     """Load the model of a run's folder, or a model file; by default that of the newest run.
 
     Raises ModelFileError, which names the fault.
     """
-    file = model_path(None if path is None else str(path))
+    file = model_path(check.name_or_none(path, "path"))
     return TrainedModel(read(file), file)
 
 
@@ -260,8 +252,8 @@ def train(
     """Train on texts or files, and yield every event; the last is an End with the path of the model.
 
     Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
-    So does a true result of `stop`, which is called after every update.  An interrupt (Ctrl-C, or that of a
-    notebook) is raised once the model is saved.
+    The same happens when `stop` returns true; it is called after every update.  An interrupt (Ctrl-C, or that
+    of a notebook) is raised once the model is saved.
     `settings` are fields of TrainSettings; the others are chosen from the text.  `resume` names a run to
     resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience
     and device may change.  `save_every` is in seconds.
@@ -271,16 +263,23 @@ def train(
     from charseq.runs.prepare import prepare
     from charseq.training.torch_requirement import flops_of_device, require_torch
 
-    if isinstance(save_every, bool) or not isinstance(save_every, int | float) or not save_every > 0:
-        raise UsageError(f"save_every is {save_every!r}", hint="it must be a number of seconds above 0")
-    names = [files] if isinstance(files, str | Path) else files
-    interrupt = Interrupt(stop)
+    check.seconds(save_every, "save_every")
+    interrupt = Interrupt(check.function(stop, "stop"))
+    source = TextSource(
+        check.strings(text, "text"),
+        check.names(files, "files"),
+        check.flag(lines, "lines"),
+        check.choice(unit, Unit, "unit"),
+        check.choice(normalize, Normalization, "normalize"),
+        check.string(vocabulary, "vocabulary"),
+    )
+    folder = check.name_or_none(out, "out")
     run = prepare(
-        TextSource(tuple(_several(text)), tuple(map(str, names)), lines, unit, normalize, vocabulary),
+        source,
         settings,
-        out=None if out is None else Path(out),
-        force=force,
-        resume=None if resume is None else str(resume),
+        out=None if folder is None else Path(folder),
+        force=check.flag(force, "force"),
+        resume=check.name_or_none(resume, "resume"),
         flops=partial(flops_of_device, settings.get("device", "auto")),
     )
     with run as plan:

@@ -73,6 +73,36 @@ def test_an_invalid_setting_is_an_error(settings: dict[str, Any], message: str) 
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"text": b"hihello"}, "invalid text: b'hihello' is not a string"),
+        ({"text": ["hi", 5]}, "invalid text: 5 is not a string"),
+        ({"text": 5}, "invalid text: 5 is not a string or an iterable"),
+        ({"text": None}, "invalid text: None is not a string"),
+        ({"files": 5}, "invalid files: 5 is not"),
+        ({"files": [5]}, "invalid files: 5 is not a path"),
+        ({"out": 5}, "invalid out: 5 is not a path"),
+        ({"out": ""}, "invalid out: '' is not a path"),
+        ({"resume": 5}, "invalid resume: 5 is not a path"),
+        ({"stop": 5}, "invalid stop: 5 is not a function"),
+        ({"unit": "word"}, "invalid unit: 'word' is not one of character, grapheme, byte"),
+        ({"unit": 5}, "invalid unit: 5 is not one of"),
+        ({"normalize": "nfx"}, "invalid normalize: 'nfx' is not one of none, nfc, nfd, nfkc"),
+        ({"vocabulary": 5}, "invalid vocabulary: 5 is not a string"),
+        ({"lines": 5}, "invalid lines: 5 is not True or False"),
+        ({"force": 5, "out": "a"}, "invalid force: 5 is not True or False"),
+        ({"save_every": 0}, "invalid save_every: 0 is not a number of seconds above 0"),
+        ({"reasons": 5}, "no such setting: reasons"),
+    ],
+)
+def test_an_invalid_argument_is_an_error(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        next(charseq.train(**{"text": "hihello", **arguments}))
+    assert raised.value.message.startswith(message)
+    assert not Path("runs").exists()
+
+
 def test_no_text_is_an_error() -> None:
     with pytest.raises(TextError):
         next(charseq.train())
@@ -151,6 +181,15 @@ def test_other_types_than_strings_are_an_error(hihello: charseq.TrainedModel) ->
             hihello.predict(other)
         with pytest.raises(UsageError, match="is not a string"):
             hihello.score(other)
+    for other in (3, None, b"h", ["h", 3]):
+        with pytest.raises(UsageError, match="is not a string"):
+            hihello.predictions(other)
+        with pytest.raises(UsageError, match="is not a string"):
+            hihello.scores(other)
+    with pytest.raises(UsageError, match="invalid batch_size 0"):
+        hihello.scores(["h"], batch_size=0)
+    with pytest.raises(UsageError, match="invalid path: 5 is not a path"):
+        charseq.load(5)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="makes one continuation"):
         hihello.predict("h", samples=2)
 

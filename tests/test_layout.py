@@ -16,7 +16,8 @@ TESTS = Path(__file__).parent
 
 ORDER = [
     "_version", "errors", "suggestions", "system", "text", "cells", "native", "settings", "model", "runs",
-    "inference", "inspection", "events", "comparison", "training", "export", "api", "render", "cli",
+    "inference", "inspection", "events", "comparison", "training", "export", "arguments", "api", "render",
+    "cli",
 ]  # fmt: skip
 """Data flows one way: a folder imports only from folders above it in this list, or from itself."""
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from charseq.model.network import Network
 from charseq.runs.folder import NEWEST
 from charseq.runs.lock import require_free
 from charseq.runs.model_paths import model_path, resolve_name
-from charseq.settings.setting import option_name
+from charseq.settings.setting import option_name, settings_of
 from charseq.settings.train_settings import TrainSettings
 from charseq.suggestions import did_you_mean
 from charseq.text.sources import STANDARD_INPUT, TextSource
@@ -57,7 +57,7 @@ class SavedRun:
 
     def with_changes(self, asked: Mapping[str, Any]) -> "SavedRun":
         """Return the run with changed settings.  Raises UsageError for a setting that may not change."""
-        known = [field.name for field in fields(TrainSettings)]
+        known = [*settings_of(TrainSettings)]
         for name, value in asked.items():
             if name not in known:
                 raise UsageError(f"no such setting: {name}", hint=did_you_mean(name, known))

@@ -1,11 +1,12 @@
 """Choose default settings from the text, its size and the available time."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from charseq.errors import TextError, UsageError, cannot_combine, quoted
 from charseq.settings.network_size import TWO_CORES_FLOPS, size_network
+from charseq.settings.setting import settings_of
 from charseq.settings.train_settings import Schedule, TrainSettings
 from charseq.suggestions import did_you_mean
 from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
@@ -82,7 +83,7 @@ def choose_settings(
     """
     _require_something_to_learn(corpus)
     explicit = {name: value for name, value in explicit.items() if value is not None}
-    names = [field.name for field in fields(TrainSettings)]
+    names = [*settings_of(TrainSettings)]
     unknown = explicit.keys() - set(names)
     if unknown:
         hint = did_you_mean(min(unknown), names)

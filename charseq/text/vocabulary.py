@@ -56,10 +56,10 @@ class Vocabulary:
             raise ModelFileError("a symbol of the vocabulary is not a string")
         if any(symbol >= following for symbol, following in pairwise(self.symbols)):
             raise ModelFileError("the vocabulary is not sorted, or contains a symbol twice")
-        if self.unit not in get_args(Unit) or self.normalization not in get_args(Normalization):
-            raise ModelFileError(
-                f"the vocabulary has an invalid unit {self.unit!r} or normalization {self.normalization!r}"
-            )
+        if self.unit not in get_args(Unit):
+            raise ModelFileError(f"the vocabulary has an invalid unit {quoted(self.unit)}")
+        if self.normalization not in get_args(Normalization):
+            raise ModelFileError(f"the vocabulary has an invalid normalization {quoted(self.normalization)}")
         for symbol in self._invalid_symbols():
             form = "" if self.normalization == "none" else f" in {self.normalization.upper()}"
             raise ModelFileError(f"the symbol {quoted(symbol[:20])} is not one {self.unit}{form}")
