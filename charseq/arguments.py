@@ -55,7 +55,7 @@ def _several(value: Any, name: str) -> Iterable[Any]:
     """Return one string or path, or several, as an iterable."""
     if isinstance(value, str | bytes | Path):
         return (value,)
-    return _require(value, isinstance(value, Iterable), name, "a string or an iterable")  # type: ignore[no-any-return]
+    return _require(value, isinstance(value, Iterable), name, "a string or an iterable")
 
 
 def _is_path(value: object) -> bool:

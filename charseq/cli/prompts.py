@@ -98,7 +98,7 @@ def _parse_line(line: str, number: int, form: PromptFormat) -> Prompt:
 
 def _parse_json(line: str, number: int, unit: "Unit") -> Prompt:
     """Return the prompt of a JSON object.  Raises TextError, which names the line and the fault."""
-    remedy = 'write objects such as {"prompt": "To be", "seed": 1, "length": 80}, each a line'
+    remedy = 'write one object per line, such as {"prompt": "To be", "seed": 1, "length": 80}'
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -116,9 +116,9 @@ def _parse_json(line: str, number: int, unit: "Unit") -> Prompt:
     for key in ("seed", "length"):
         setting, value = settings_of(GenerationSettings)[key], record.get(key)
         if value is not None and not setting.accepts(value):
+            requirement = setting.requirement(value)
             raise TextError(
-                f"line {number} of the prompts: {key} {json.dumps(value)} is not {setting.requirement}",
-                hint=remedy,
+                f"line {number} of the prompts: {key} {json.dumps(value)} is not {requirement}", hint=remedy
             )
     if unit == "byte":
         encode_utf8(record["prompt"], f"line {number} of the prompts")

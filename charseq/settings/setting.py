@@ -4,6 +4,7 @@ The command line, the configuration file, the environment and the Python interfa
 """
 
 import dataclasses
+import math
 import types
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -36,10 +37,16 @@ class Bounds(NamedTuple):
 
     def __str__(self) -> str:
         """Return the range in words: "from 0 to 0.95"."""
+        return self.text()
+
+    def text(self, value: object = None) -> str:
+        """Return the range in words; an upper bound of LARGEST_FLOAT is named only if `value` exceeds it."""
         low, high = (f"{n:,}" if isinstance(n, int) else f"{n:g}" for n in (self.low, self.high))
+        is_above = isinstance(value, int | float) and value > self.high
+        named = self.high < LARGEST_FLOAT or is_above
         if self.above_low:
-            return f"above {low}" + (f" and at most {high}" if self.high < LARGEST_FLOAT else "")
-        return f"from {low} to {high}" if self.high < LARGEST_FLOAT else f"of at least {low}"
+            return f"above {low}" + (f" and at most {high}" if named else "")
+        return f"from {low} to {high}" if named else f"at least {low}"
 
 
 _SETTINGS: dict[type, dict[str, "Setting"]] = {}
@@ -87,20 +94,23 @@ class Setting(NamedTuple):
         """Whether the value is a list of strings."""
         return get_origin(self.type) is Sequence
 
-    @property
-    def requirement(self) -> str:
-        """What a value must be, in words."""
+    def requirement(self, value: object = None) -> str:
+        """Return in words what a value must be, where `value` is invalid."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         if self.type in (int, float):
-            number = "a whole number" if self.type is int else "a number"
-            return f"{number} {self.bounds}" if self.bounds else number
+            not_finite = isinstance(value, float) and not math.isfinite(value)
+            number = "a whole number" if self.type is int else "a finite number" if not_finite else "a number"
+            if self.bounds is None:
+                return number
+            bounds = self.bounds.text(None if not_finite else value)
+            return f"{number} of {bounds}" if bounds.startswith("at least") else f"{number} {bounds}"
         return "True or False" if self.type is bool else "a list of strings" if self.is_list else "a string"
 
     def check(self, value: object) -> None:
         """Raise UsageError for a value of another type, or out of bounds."""
         if not self.accepts(value):
-            raise UsageError(f"invalid {self.name} {value!r}", hint=f"it must be {self.requirement}")
+            raise UsageError(f"invalid {self.name} {value!r}", hint=f"it must be {self.requirement(value)}")
 
     def accepts(self, value: object) -> bool:
         """Return whether a value has the type, and is within the bounds."""

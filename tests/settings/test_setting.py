@@ -10,7 +10,7 @@ import pytest
 import charseq
 from charseq.errors import UsageError
 from charseq.settings.generation_settings import GenerationSettings
-from charseq.settings.setting import Bounds, check_settings, option_name, setting, settings_of
+from charseq.settings.setting import LARGEST_FLOAT, Bounds, check_settings, option_name, setting, settings_of
 from charseq.settings.train_settings import TrainSettings
 from tests.support.command import Command, every_command
 
@@ -23,6 +23,7 @@ class Example:
     flag: bool = setting(False)
     name: str = setting("x")
     names: Sequence[str] = setting(())
+    weight: float = setting(0.0, bounds=Bounds(0, LARGEST_FLOAT))
     free: Any = None
 
 
@@ -34,7 +35,10 @@ class Example:
         ({"count": True}, "a whole number from 1 to 1,000"),
         ({"count": None}, "a whole number from 1 to 1,000"),
         ({"rate": 0}, "a number above 0 and at most 1"),
-        ({"rate": float("nan")}, "a number above 0 and at most 1"),
+        ({"rate": float("nan")}, "a finite number above 0 and at most 1"),
+        ({"weight": 1e39}, "a number from 0 to 1e+38"),
+        ({"weight": float("inf")}, "a finite number of at least 0"),
+        ({"weight": -1.0}, "a number of at least 0"),
         ({"rate": "1"}, "a number above 0 and at most 1"),
         ({"kind": "c"}, "one of a, b"),
         ({"kind": ["a"]}, "one of a, b"),
@@ -58,7 +62,7 @@ def test_valid_values_are_accepted() -> None:
 
 
 def test_bounds_without_an_upper_limit_name_the_lower_one() -> None:
-    assert str(Bounds(0, float("inf"))) == "of at least 0"
+    assert str(Bounds(0, float("inf"))) == "at least 0"
     assert str(Bounds(0, float("inf"), above_low=True)) == "above 0"
 
 

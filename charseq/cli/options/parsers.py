@@ -1,5 +1,6 @@
 """Parsers of option values; each raises typer.BadParameter with a message that names the value."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ def number(bounds: Bounds) -> Callable[[str], float]:
             value = float(text)
         except ValueError:
             raise typer.BadParameter(f"{_quoted(text)} is not a number") from None
-        if value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             raise typer.BadParameter(f"{_quoted(text)} is not a finite number")
         return _within(value, bounds, text)
 
@@ -75,7 +76,7 @@ def whole(bounds: Bounds) -> Callable[[str], int]:
 
 def _within(value: N, bounds: Bounds, text: str) -> N:
     if value not in bounds:
-        raise typer.BadParameter(f"{_short(str(text))} is out of range; it must be {bounds}")
+        raise typer.BadParameter(f"{_short(str(text))} is out of range; it must be {bounds.text(value)}")
     return value
 
 
