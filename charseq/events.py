@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from charseq.settings.train_settings import TrainSettings
 
@@ -12,6 +12,25 @@ Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]
 or the cell's step in a loop.
 """
 EndStatus = Literal["completed", "interrupted", "diverged"]
+EndReason = Literal["epochs", "patience", "memorized", "time_limit"]
+
+
+class Limit(NamedTuple):
+    """What completes a run."""
+
+    reached: str
+    """A sentence that says so."""
+    option: str
+    """The option that lets the run train further."""
+
+
+LIMITS: dict[EndReason, Limit] = {
+    "epochs": Limit("the number of epochs is reached", "--epochs"),
+    "patience": Limit("the validation loss has stopped improving", "--patience"),
+    "memorized": Limit("the text is memorized", "--epochs"),
+    "time_limit": Limit("the time limit is reached", "--time-limit"),
+}
+"""The limit that each reason of a complete run stands for."""
 
 SCHEMA = 1
 """The version of the records below: fields may be added, never renamed or removed."""
@@ -145,25 +164,30 @@ class End:
     """Held-out sequences that dominate the validation loss: their `text`, `characters`, `loss` in nats per
     character, and `share` of the total loss.
     """
+    reason: EndReason | None = None
+    """What completed the run; None if it was interrupted or diverged."""
 
 
 Event = Start | Progress | Epoch | Report | End
 
 
-_TIMING_FIELDS = {"seconds", "characters_per_second", "resumed"}
-"""Fields that differ between equal runs: measured times, and whether the run was resumed."""
+_UNLOGGED_FIELDS = {"seconds", "characters_per_second", "resumed", "reason"}
+"""Fields that logs omit: measured times, whether the run was resumed, and the reason of its end.
+
+The former differ between equal runs; the last would differ from the logs of earlier versions.
+"""
 
 
 def record(event: Event, *, timed: bool = True) -> dict[str, Any]:
     """Return an event as a JSON object; NaN and infinite numbers become null.
 
-    Without `timed`, equal trainings have equal records: those of times and of resuming are left out.
+    Without `timed`, it is the record of the log, which equal runs have in common: without times and resuming.
     """
     values: dict[str, Any] = {"event": event.event}
     if isinstance(event, Start):
         values |= {"schema": SCHEMA, **asdict(event.settings)}
     for each in fields(event):
-        if each.name == "settings" or (each.name in _TIMING_FIELDS and not timed):
+        if each.name == "settings" or (each.name in _UNLOGGED_FIELDS and not timed):
             continue
         value = getattr(event, each.name)
         values[each.name] = None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from charseq.events import End
+from charseq.events import LIMITS, End
 from charseq.render.quantities import count, duration, passes_text, percent
 from charseq.render.visible import visible
 
@@ -16,6 +16,8 @@ def outcome(end: End) -> str:
     text = f"{status} after {passes_text(end.total_passes)} in {duration(end.seconds)}"
     if end.status == "diverged":
         text += ": the loss became NaN, infinite or far too large"
+    if end.reason and end.reason != "epochs":
+        text += f": {LIMITS[end.reason].reached}"
     text += _measures(end)
     if end.recoveries:
         times = "once" if end.recoveries == 1 else f"{end.recoveries} times"
@@ -27,7 +29,8 @@ def _measures(end: End) -> str:
     if end.loss is None or end.accuracy is None:
         if end.validation_loss is None:
             return ""
-        return f"; no epoch was better than symbol frequencies ({end.validation_loss:.4f} nats per character)"
+        frequencies = f"({end.validation_loss:.4f} nats per character)"
+        return f"; no epoch beat predicting by symbol frequency alone {frequencies}"
     if end.validation_loss is not None:
         text = f"; validation loss {end.validation_loss:.4f} nats per character"
     else:

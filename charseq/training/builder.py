@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from charseq.errors import TextError, UsageError
+from charseq.errors import TextError, UsageError, quoted
+from charseq.events import LIMITS, EndReason
 from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.prepare import RunPlan
 from charseq.runs.resume import SavedRun
@@ -65,16 +66,16 @@ class TrainingRun:
         """The highest accuracy that is possible for a memorized text; 1 for longer text."""
         return self.predictability.accuracy if self.predictability else 1.0
 
-    def reason_to_stop(self) -> str:
-        """Return why the run is complete; empty if it is not."""
+    def reason_to_stop(self) -> EndReason | None:
+        """Return why the run is complete; None if it is not."""
         settings, state, best = self.plan.settings, self.state, self.state.best.measurement
         if state.epochs >= settings.epochs:
-            return f"it has trained for {state.epochs} epochs, and --epochs is {settings.epochs}"
+            return "epochs"
         if settings.patience and best.measured and state.epochs - best.epoch >= settings.patience:
-            return f"the validation loss has not improved for {settings.patience} epochs"
+            return "patience"
         if settings.until_learned and state.correct_epochs >= CORRECT_EPOCHS:
-            return "its text is memorized"
-        return "its time limit is reached" if self.budget.is_used_up else ""
+            return "memorized"
+        return "time_limit" if self.budget.is_used_up else None
 
 
 def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
@@ -162,11 +163,13 @@ def _restore(resumed: SavedRun, plan: RunPlan, data: TrainingData, state: Traini
 
 def _require_incomplete(resumed: SavedRun, run: TrainingRun) -> None:
     """Refuse to resume a complete run; one that was interrupted in its last moment may still end."""
-    reason = run.reason_to_stop() if resumed.changed or resumed.finished else ""
+    reason = run.reason_to_stop() if resumed.changed or resumed.finished else None
     if resumed.finished and not resumed.changed:
-        reason = reason or "it has ended"
+        reason = reason or "time_limit"  # its last save may have taken less time than was reserved
     if reason:
+        epochs, limit = run.state.epochs, LIMITS[reason]
         raise UsageError(
-            f"{str(resumed.folder)!r} is complete: {reason}",
-            hint="give a larger --epochs, --time-limit or --patience, or train again without --resume",
+            f"{quoted(resumed.folder)} is complete after {epochs:,} epoch{'' if epochs == 1 else 's'}: "
+            f"{limit.reached}",
+            hint=f"give a larger {limit.option}, or train again without --resume",
         )

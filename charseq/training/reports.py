@@ -114,6 +114,7 @@ def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
         total_passes=run.passes,
         highest_accuracy=run.predictability and run.predictability.accuracy,
         outliers=run.outliers,
+        reason=(run.reason_to_stop() or "time_limit") if status == "completed" else None,
     )
 
 

@@ -52,7 +52,7 @@ def test_the_command_resumes_the_newest_run_or_a_named_one(charseq: Command) -> 
         (["--text", "hallo"], "was trained on a different text", "without --resume"),
         (["--out", "elsewhere"], "--resume cannot be combined with --out", "one of them"),
         (["--force"], "--resume cannot be combined with --force", "one of them"),
-        (["--epochs", "2"], "it has trained for 3 epochs, and --epochs is 2", "larger --epochs"),
+        (["--epochs", "2"], "is complete after 3 epochs", "larger --epochs"),
     ],
     ids=lambda value: str(value) if isinstance(value, list) else "",
 )

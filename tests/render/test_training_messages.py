@@ -84,6 +84,12 @@ def test_the_outcome_gives_the_passes_before_the_best_model_within_an_epoch() ->
     assert "best" not in outcome(replace(end, passes=3.0))
 
 
+def test_the_outcome_says_why_a_run_ended_before_its_last_epoch() -> None:
+    end = End("completed", "m", 22, 22, 0.01, 1.0, None, 0.3, total_passes=22.0, reason="memorized")
+    assert outcome(end).startswith("done after 22 epochs in 0.3 s: the text is memorized; loss 0.0100")
+    assert outcome(replace(end, reason="epochs")).startswith("done after 22 epochs in 0.3 s; loss 0.0100")
+
+
 def test_the_outcome_counts_partial_epochs() -> None:
     end = End("completed", "m", 1, 0, 1.3, 0.5, None, 0.3, total_passes=0.9996)
     assert outcome(end).startswith("done after 0.999 epochs in")

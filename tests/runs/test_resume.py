@@ -160,8 +160,9 @@ def test_a_time_limit_is_the_budget_of_the_whole_run() -> None:
     assert isinstance(events[-1], End)
     assert events[-1].status == "completed"
     assert 98.5 < events[-1].seconds < 100.5
-    with pytest.raises(UsageError, match="is complete"):
+    with pytest.raises(UsageError, match="the time limit is reached") as error:
         resume_run((STREAM,))
+    assert error.value.hint.startswith("give a larger --time-limit, or")
     more = resume_run((STREAM,), time_limit=101)
     assert isinstance(more[0], Start)
     assert more[0].resumed == pytest.approx(events[-1].last_passes)
@@ -171,11 +172,32 @@ def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
     texts, plan = CASES["strings"]
     train_run(texts, stop=never_stop, cell="gru", **plan)
     before = run_files()
-    with pytest.raises(UsageError, match="it has trained for 4 epochs, and --epochs is 4"):
-        resume_run(texts)
-    with pytest.raises(UsageError, match="it has trained for 4 epochs, and --epochs is 3"):
-        resume_run(texts, epochs=3)
+    for changes in ({}, {"epochs": 3}, {"time_limit": 99.0}):
+        message = r"'out' is complete after 4 epochs: the number of epochs is reached"
+        with pytest.raises(UsageError, match=message) as error:
+            resume_run(texts, **changes)
+        assert error.value.hint == "give a larger --epochs, or train again without --resume"
     assert run_files() == before
+
+
+def test_the_end_names_what_completed_the_run_and_the_log_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.training.evaluation.FEWEST_HELD_OUT", 5)
+    plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5}
+    long = {"sequence_length": 9, "validation": 0.1}
+    cases: list[tuple[str | None, dict[str, Any]]] = [
+        ("epochs", {"epochs": 2}),
+        ("memorized", {"learning_rate": 0.1}),
+        ("time_limit", {"time_limit": 0.5, **long}),
+        ("patience", {"patience": 2, "learning_rate": 0.5, "epochs": 50, **long}),
+    ]
+    for reason, more in cases:
+        *_, end = train_run((STREAM if "validation" in more else "hihello",), stop=never_stop, **plan, **more)
+        assert isinstance(end, End)
+        assert end.reason == reason
+        assert "reason" not in run_files()[1].decode().splitlines()[-1]
+    *_, end = train_run(("hihello",), stop=stop_after(3), **plan)
+    assert isinstance(end, End)
+    assert end.reason is None
 
 
 def test_the_training_state_is_not_read_to_predict() -> None:
