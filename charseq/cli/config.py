@@ -44,6 +44,8 @@ class Configuration:
         self._source = source
         self._shared: dict[str, object] = {}
         """The values of keys at the top, by option."""
+        self._keys: dict[tuple[str, str], str] = {}
+        """The key that has set a parameter, by its table and the parameter's name."""
         self._own: dict[tuple[str, ...], dict[str, Any]] = {}
         """The values of each command's own table, by parameter name."""
 
@@ -59,6 +61,8 @@ class Configuration:
                 raise UsageError(f"{self._source}: unknown command {quoted(key)}", hint=hint)
             else:
                 _require_known(key, names, self._source)
+                parameter = next(o[_plain(key)] for o in self._options.values() if _plain(key) in o)
+                self._require_first(key, parameter, self._source)
                 self._shared[key] = value
 
     def values_for(self, path: tuple[str, ...]) -> dict[str, Any]:
@@ -89,7 +93,16 @@ class Configuration:
                 continue
             _require_known(key, self._options[path], source)
             parameter = self._options[path][_plain(key)]
+            self._require_first(key, parameter, source)
             self._own.setdefault(path, {})[parameter.name] = _value(parameter, key, value, self._source)
+
+    def _require_first(self, key: str, parameter: Any, source: str) -> None:
+        """Raise UsageError if another spelling of a key has already set the parameter in the same table."""
+        other = self._keys.setdefault((source, parameter.name), key)
+        if other != key:
+            raise UsageError(
+                f"{source}: {quoted(other)} and {quoted(key)} are the same option", hint="keep one of them"
+            )
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -107,11 +107,17 @@ def _value_and_source(context: Any, parameter: Any, file: str) -> tuple[Any, str
     Raises the error that the command would raise for the value.
     """
     value, source = parameter.consume_value(context, {})
+    context.set_parameter_source(parameter.name, source)  # for the message of an error
+    context.params["config"] = file
     variables = parameter.envvar or [variable(parameter.opts[0])]
     set_variable = next((name for name in variables if os.environ.get(name)), None)
     if parameter.envvar is None and set_variable:  # read by the command itself
         return [os.environ[set_variable]], set_variable
-    value = parameter.type_cast_value(context, value)
+    try:
+        value = parameter.type_cast_value(context, value)
+    except typer.BadParameter as error:
+        error.ctx, error.param = context, parameter  # as the command's own parser does
+        raise
     if source.name == "ENVIRONMENT":
         return value, set_variable
     if source.name == "DEFAULT_MAP":

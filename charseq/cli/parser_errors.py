@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from charseq.errors import quoted
 from charseq.suggestions import did_you_mean
 
 PARSER_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
@@ -37,8 +38,8 @@ def described(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
         message = message.replace("\\\\", "\\")
     for pattern, replacement in REWORDINGS:
         message = re.sub(pattern, replacement, message)
-    if variable := _variable(getattr(error, "param", None), arguments):
-        message += f" (from {variable})"
+    if source := _source(getattr(error, "param", None), context):
+        message += f" (from {source})"
     first = [word for word in arguments[:1] if not word.startswith("-")]
     command = getattr(context, "command_path", " ".join(["charseq", *first]))
     hints = [_suggestion(error, arguments), f"see '{command} --help'"]
@@ -48,11 +49,14 @@ def described(error: Any, arguments: Sequence[str]) -> tuple[str, str]:
     return message[:1].lower() + message[1:], hint
 
 
-def _variable(parameter: Any, arguments: Sequence[str]) -> str:
-    """Return the environment variable that set a parameter; empty if the command line did."""
-    if any(argument.startswith(tuple(getattr(parameter, "opts", ()))) for argument in arguments):
+def _source(parameter: Any, context: Any) -> str:
+    """Return the environment variable, or the --config file, that set a parameter; empty for neither."""
+    source = context.get_parameter_source(parameter.name) if context and parameter else None
+    if source is None:
         return ""
-    names = getattr(parameter, "envvar", None) or []
+    if source.name == "DEFAULT_MAP":
+        return quoted(context.params.get("config") or "--config")
+    names = parameter.envvar or [] if source.name == "ENVIRONMENT" else []
     return next((name for name in ([names] if isinstance(names, str) else names) if os.environ.get(name)), "")
 
 

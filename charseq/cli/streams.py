@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def prepare() -> None:
-    """Make streams robust: escape characters that an encoding lacks, and open streams that are closed."""
+    """Make streams robust: escape characters that an encoding lacks, and open streams that are closed.
+
+    A size of the screen that is no positive number counts as unknown.
+    """
+    for name in ("COLUMNS", "LINES"):
+        size = os.environ.get(name, "")
+        if not size.isdecimal() or not int(size):
+            os.environ.pop(name, None)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (never closed)

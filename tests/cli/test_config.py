@@ -61,6 +61,18 @@ def test_the_file_can_be_named_by_the_environment(charseq: Command, monkeypatch:
         ('epochs = "many"', "'many'", "train --help"),
         ("epochs = ", "is not TOML", "epochs = 50"),
         ("config = 'x'", "'config'", "options"),
+        ("epochs = 2.0", "invalid value for --epochs: '2.0' is not a whole number (from 'options.toml')", ""),
+        ("[train]\nunit = 'word'", "(from 'options.toml')", "train --help"),
+        (
+            "hidden_size = 3\nhidden-size = 4",
+            "'hidden_size' and 'hidden-size' are the same option",
+            "keep one",
+        ),
+        (
+            "[train]\naverage = 0\nema-decay = 0",
+            "[train]: 'average' and 'ema-decay' are the same",
+            "keep one",
+        ),
     ],
 )
 def test_a_mistake_in_the_file_is_named(charseq: Command, text: str, value: str, remedy: str) -> None:
@@ -69,6 +81,16 @@ def test_a_mistake_in_the_file_is_named(charseq: Command, text: str, value: str,
     assert value in result.errors
     assert remedy in result.errors
     assert not Path("runs").exists()
+
+
+def test_the_source_of_an_invalid_value_is_the_one_that_is_used(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write('epochs = "file"\n')
+    assert "'file' is not a whole number (from 'options.toml')" in charseq("config", "show", *config).errors
+    monkeypatch.setenv("CHARSEQ_EPOCHS", "variable")
+    assert "'variable' is not a whole number (from CHARSEQ_EPOCHS)" in charseq("train", *config).errors
+    assert "'flag' is not a whole number\n" in charseq("train", *config, "--epochs", "flag").errors
 
 
 def test_a_number_can_be_a_text(charseq: Command) -> None:

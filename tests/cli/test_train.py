@@ -225,3 +225,13 @@ def test_a_bug_has_exit_code_70_and_shows_its_traceback_with_debug(
     assert "Traceback" not in quiet.errors
     monkeypatch.setenv("CHARSEQ_DEBUG", "0")
     assert "Traceback" in charseq("train", "--text", "ab", "--debug").errors
+
+
+@pytest.mark.parametrize("columns", ["0", "²", "-1", ""])
+def test_a_screen_of_unknown_width_has_80_columns(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    result = charseq("train", "--text", "hihello", "--epochs", "2", "--format", "table")
+    header = "epoch    loss  correct  predicted ids  target ids   prediction"
+    assert result.output.startswith(header)
