@@ -8,6 +8,7 @@ CharseqError              1  the run failed
 `-- RequirementNotMet     3  --require-accuracy
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -43,8 +44,12 @@ class UsageError(CharseqError):
 
 
 def quoted(text: object) -> str:
-    """Return a text in quotes, with control characters escaped; unlike repr, it leaves backslashes single."""
-    return repr(str(text)).replace("\\\\", "\\")
+    r"""Return a text in quotes, with control characters escaped; unlike repr, it leaves backslashes single.
+
+    A byte that is not UTF-8, which Python escapes as a surrogate, is shown as \xHH.
+    """
+    shown = re.sub(r"(?<!\\)((?:\\\\)*)\\udc([89a-f][0-9a-f])", r"\1\\x\2", repr(str(text)))
+    return shown.replace("\\\\", "\\")
 
 
 def cannot_combine(

@@ -141,11 +141,11 @@ def _unescaped(text: str, unit: "Unit") -> str:
         if number <= sys.maxunicode:
             return chr(number)
         raise TextError(
-            f"{match[0]!r} in the prompt {text!r} is not an escape",
+            f"{quoted(match[0])} in the prompt {quoted(text)} is not an escape",
             hint=r"write \n, \t, \r, \\, \xHH or \uHHHH, or leave --escapes out",
         )
 
     unescaped = _ESCAPE.sub(character, text)
     if unit == "byte":
-        return encode_utf8(unescaped, f"the prompt {text!r}").decode("utf-8", "surrogateescape")
+        return encode_utf8(unescaped, f"the prompt {quoted(text)}").decode("utf-8", "surrogateescape")
     return unescaped

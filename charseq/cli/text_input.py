@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charseq.cli import streams
+from charseq.errors import quoted
 from charseq.render.visible import visible
 
 BLOCK = 1 << 20
@@ -173,7 +174,7 @@ def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy
                 raise TextError("standard input is empty", hint="pipe a text into it")
             result += lines
         else:
-            result.append(check_utf8(text, f"the argument {text!r}", unit, remedy))
+            result.append(check_utf8(text, f"the argument {quoted(text)}", unit, remedy))
     return result
 
 
@@ -181,7 +182,7 @@ def checked_option(text: str, option: str, unit: "Unit") -> str:
     """Return the string of an option.  Raises TextError if it is not UTF-8, and the unit is not the byte."""
     from charseq.text.sources import check_utf8
 
-    return check_utf8(text, f"{option} {text!r}", unit, "write it in UTF-8")
+    return check_utf8(text, f"{option} {quoted(text)}", unit, "write it in UTF-8")
 
 
 def arriving_lines(

@@ -9,6 +9,7 @@ from charseq.inference.explorer import Explorer
 from charseq.model.numpy_ops import Floats
 from charseq.render.symbols import symbol_text
 from charseq.render.visible import visible
+from charseq.text.units import displayable
 
 KEYS = "Esc: quit  Tab: accept the most likely  Backspace: delete  Ctrl-U: clear"
 BARS = 10
@@ -57,9 +58,10 @@ def _bars(explorer: Explorer, width: int, ascii_only: bool) -> Iterator[Text]:
             yield Text()
         return
     likeliest = explorer.output.probabilities[:BARS]
+    symbols = displayable([symbol for symbol, _ in likeliest], explorer.model.vocabulary.unit)
     names = [
         "end of line" if not symbol else "space" if symbol == " " else symbol_text(symbol)
-        for symbol, _ in likeliest
+        for symbol in symbols
     ]
     name_width = min(max(map(cell_len, names)), MAX_NAME_WIDTH)
     bar_width = max(width - name_width - 12, MIN_BAR_WIDTH)

@@ -9,6 +9,7 @@ from charseq.model.description import LINE_DIGESTS, STATE_PREFIX, Description
 from charseq.render.base import JSONLines, PlainLines, TableAtEnd, View
 from charseq.render.quantities import measure
 from charseq.render.visible import visible
+from charseq.text.units import displayable
 
 MAX_CHARACTERS = 40
 """The number of symbols of a vocabulary, and of characters of a text, that are shown to people."""
@@ -77,7 +78,7 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
 
 def _rows(record: dict[str, Any], *, separators: bool = False) -> list[list[str]]:
     settings, shapes = record.pop("settings"), record.pop("tensors")
-    record["symbols"] = _shortened("".join(record["symbols"]))
+    record["symbols"] = _shortened("".join(displayable(record["symbols"], record["unit"])))
     record["learned"] = list(map(_shortened, record["learned"]))
     return [
         *([name, _value_text(value, separators)] for name, value in record.items()),

@@ -14,6 +14,7 @@ from charseq.render.quantities import count
 from charseq.render.shapes import shape_text
 from charseq.render.symbols import symbol_name
 from charseq.render.tensor_values import PAST_THE_END, symbols_at, values_text
+from charseq.text.units import displayable
 
 MAX_SYMBOLS = 40
 """The number of symbols of the vocabulary in the caption."""
@@ -33,7 +34,7 @@ class ShapesTable:
     ) -> None:
         self._console, self._inputs, self._about = console, inputs, about
         self._values, self._explain, self._has_head = values, explain, has_head
-        self._symbols = symbols = inputs.vocabulary.symbols
+        self._symbols = symbols = displayable(inputs.vocabulary.symbols, inputs.vocabulary.unit)
         self._is_bidirectional = False
         self._has_details = values or explain
         self._is_wide = console.width >= WIDE
@@ -61,7 +62,7 @@ class ShapesTable:
 
     def _caption(self) -> RenderableType:
         network, vocabulary = self._inputs.network, self._inputs.vocabulary
-        known = [f"{i} {symbol_name(symbol)}" for i, symbol in enumerate(vocabulary.symbols[:MAX_SYMBOLS])]
+        known = [f"{i} {symbol_name(symbol)}" for i, symbol in enumerate(self._symbols[:MAX_SYMBOLS])]
         known += ["..."] * (len(vocabulary) > MAX_SYMBOLS)
         width = self._console.width
         title = Text(network.cell.name, "bold").append(

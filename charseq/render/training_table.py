@@ -16,6 +16,7 @@ from charseq.render.quantities import duration, percent
 from charseq.render.thinned_rows import ThinnedRows
 from charseq.render.training import passes
 from charseq.render.visible import visible
+from charseq.text.units import displayable
 
 SECONDS_BETWEEN_REFRESHES = 0.08
 MAX_STRINGS = 3
@@ -87,6 +88,7 @@ class TrainingDrawing:
 
     def __init__(self, console: Console, start: Start) -> None:
         self._console, self._start = console, start
+        self._symbols = displayable(start.symbols, start.unit)
 
     def table(self, rows: list[Epoch], last_lines: int) -> RenderableType:
         """Return a table of epochs; the prediction of the last one has up to `last_lines` lines."""
@@ -138,7 +140,7 @@ class TrainingDrawing:
         return grid
 
     def _prediction(self, row: Epoch, lines: int) -> Text:
-        symbols = self._start.symbols
+        symbols = self._symbols
         width = max(MIN_PREDICTION_WIDTH, self._console.width - NUMBERS_WIDTH)
         pairs = list(zip(row.predicted_ids, row.target_ids, strict=True))
         texts = [

@@ -95,11 +95,16 @@ def read_corpus(
 
 
 def check_utf8(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
-    """Return a text.  Raises TextError if it has surrogates, unless they are bytes and the unit is byte.
+    """Return an argument.  Raises TextError if it has surrogates, unless they are bytes and the unit is byte.
 
     Python escapes the bytes of arguments that are not UTF-8 as surrogates.
     """
-    return decode_utf8(encode_utf8(text, source), source, unit, remedy)
+    data = encode_utf8(text, source)
+    try:
+        return data.decode("utf-8", "surrogateescape" if unit == "byte" else "strict")
+    except UnicodeDecodeError as error:
+        byte = f"byte 0x{data[error.start]:02X} at byte offset {error.start}"
+        raise TextError(f"{source} is not UTF-8: {byte}", hint=remedy) from error
 
 
 def _require_content(sources: Sequence[ByteSource], lines: bool) -> None:

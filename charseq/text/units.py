@@ -37,6 +37,13 @@ def encode_utf8(text: str, source: str = "the text") -> bytes:
         ) from None
 
 
+def displayable(symbols: Sequence[str], unit: str) -> Sequence[str]:
+    """Return symbols for display: a byte that is not ASCII becomes Python's surrogate escape of it."""
+    if unit != "byte":
+        return symbols
+    return [chr(0xDC00 + ord(symbol)) if "\x80" <= symbol <= "\xff" else symbol for symbol in symbols]
+
+
 def can_segment(unit: Unit) -> bool:
     """Return whether text can be segmented into a unit: graphemes need the package regex."""
     if unit == "grapheme":

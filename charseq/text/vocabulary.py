@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from charseq.errors import ModelFileError, UnknownCharacter, quoted
 from charseq.text.code_points import CHUNK, code_points, merge_short_texts
-from charseq.text.units import Normalization, Unit, Unknown, can_segment, normalized, segments
+from charseq.text.units import Normalization, Unit, Unknown, can_segment, displayable, normalized, segments
 from charseq.text.unknown import unknown_character
 
 Ids = npt.NDArray[np.integer[Any]]
@@ -265,7 +265,7 @@ class Vocabulary:
     @property
     def listing(self) -> str:
         """The symbols, at most 40, for a message."""
-        return _listing(self.symbols[int(self.boundary) :])
+        return _listing(displayable(self.symbols[int(self.boundary) :], self.unit))
 
     @cached_property
     def dtype(self) -> "np.dtype[Any]":

@@ -132,3 +132,10 @@ def test_the_progress_bar_leaves_columns_for_what_a_terminal_writes_at_an_interr
     assert len(line.rstrip()) <= width - INTERRUPT_WIDTH
     if width >= 80:
         assert line.rstrip().endswith("left")
+
+
+def test_bytes_that_are_not_ascii_are_shown_by_their_numbers() -> None:
+    symbols = ("a", "\xa9", "\xc3")
+    start = replace(START, unit="byte", vocabulary_size=3, symbols=symbols)
+    screen = screen_of(start, epoch(1, [2, 1, 0], [2, 0, 0], symbols))
+    assert r"\xc3\xa9a" in screen

@@ -248,9 +248,9 @@ def test_any_keys_are_typed_or_unknown(kind: str, keys: list[str]) -> None:
 @pytest.mark.parametrize(
     ("prompt", "expected"),
     [
-        (r"a\x4", r"'\\x' in the prompt"),
-        ("a\\", r"'\\' in the prompt"),
-        (r"a\u12", r"'\\u' in the prompt"),
+        (r"a\x4", r"'\x' in the prompt"),
+        ("a\\", r"'\' in the prompt"),
+        (r"a\u12", r"'\u' in the prompt"),
         (r"a\ud800", "unpaired surrogate, U+D800, at character 2"),
     ],
 )
@@ -281,14 +281,28 @@ def test_python_cannot_train_on_surrogates(text: str, unit: Any) -> None:
 def test_a_limit_that_is_not_utf_8_is_refused(option: str) -> None:
     result = charseq("predict", "a", "--model", "character", option, "a\udcff")
     assert result.status == 2
-    assert f"{option} 'a\\udcff' is not UTF-8: byte 0xFF at byte offset 1" in result.errors
+    assert f"{option} 'a\\xff' is not UTF-8: byte 0xFF at byte offset 1" in result.errors
+    assert "iconv" not in result.errors
+
+
+@pytest.mark.usefixtures("models")
+def test_an_argument_is_never_read_as_utf_16() -> None:
+    for command in (
+        ["train", "--text", "\udcff\udcfeab"],
+        ["score", "--model", "character", "\udcff\udcfeab"],
+    ):
+        result = charseq(*command)
+        assert result.status == 2
+        assert r"'\xff\xfeab' is not UTF-8: byte 0xFF at byte offset 0" in result.errors
+        assert "UTF-16" not in result.errors
+        assert "iconv" not in result.errors
 
 
 def test_extra_characters_that_are_not_utf_8_are_refused() -> None:
     for command in ("train", "inspect-shapes"):
         result = charseq(command, "--text", "ab", "--vocabulary", "\udcff")
         assert result.status == 2
-        assert "--vocabulary '\\udcff' is not UTF-8" in result.errors
+        assert "--vocabulary '\\xff' is not UTF-8" in result.errors
 
 
 @pytest.mark.parametrize("out", ["a\0b", "\ud800"])

@@ -117,8 +117,9 @@ def test_an_unknown_character_past_the_last_symbol_is_also_detected() -> None:
 
 
 def test_an_unknown_byte_is_named() -> None:
-    with pytest.raises(UnknownCharacter, match="byte 0xFF, byte 2"):
-        Vocabulary.of(["ab"], unit="byte").encode("a\udcff")
+    with pytest.raises(UnknownCharacter, match=r"byte 0xFF, byte 2 of 'a\\xff',") as error:
+        Vocabulary.of(["abé"], unit="byte").encode("a\udcff")
+    assert r"it knows 'ab\xa9\xc3'" in error.value.hint
 
 
 POLICIES: "tuple[Unknown, ...]" = ("skip", "replace")
