@@ -1,6 +1,7 @@
 """The folder of runs: every run has a numbered folder with its model and its log."""
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -30,15 +31,21 @@ def runs_folder() -> Path:
 
     Raises CharseqError if the current folder was deleted, UsageError if a file has that name.
     """
-    folder = Path(os.environ.get("CHARSEQ_RUNS") or "runs")
+    folder = runs_path()
     if not folder.is_absolute():
         require_current_folder()
     if file := file_in_path(folder):
-        raise UsageError(
-            f"{quoted(file)} is a file, but charseq saves its runs in the folder {quoted(folder)}",
-            hint="rename the file, or set CHARSEQ_RUNS to another folder",
-        )
+        inside = "" if file == folder else f", and {quoted(folder)} would be inside it"
+        hint = "CHARSEQ_RUNS must name a folder"
+        if not os.environ.get("CHARSEQ_RUNS"):
+            hint = "rename the file, or set CHARSEQ_RUNS to another folder for runs"
+        raise UsageError(f"{quoted(file)} is a file, not a folder{inside}", hint=hint)
     return folder
+
+
+def runs_path() -> Path:
+    """Return the path of the folder of runs, whatever is there."""
+    return Path(os.environ.get("CHARSEQ_RUNS") or "runs")
 
 
 def require_current_folder() -> None:
@@ -184,10 +191,10 @@ def _open_out(out: Path, force: bool, created: bool, lock: Lock) -> Run:
 
 
 def _cannot_create(folder: Path, error: OSError) -> CharseqError:
-    return CharseqError(
-        f"cannot create a run in {quoted(folder)}: {reason(error)}",
-        hint=remedy(error, "choose another folder with --out or CHARSEQ_RUNS"),
-    )
+    hint = "choose another folder with --out or CHARSEQ_RUNS"
+    if error.errno != errno.ENOENT:  # a folder that does not exist is created, unless its file system refuses
+        hint = remedy(error, hint)
+    return CharseqError(f"cannot create a run in {quoted(folder)}: {reason(error)}", hint=hint)
 
 
 def _open_locked(folder: Path, open_run: Callable[[Lock], Run], *, created: bool = False) -> Run:

@@ -6,7 +6,15 @@ from math import inf
 from pathlib import Path
 
 from charseq.errors import ModelFileError, quoted
-from charseq.runs.folder import LOG, MODEL, all_runs, comparison_runs, file_in_path, runs_folder
+from charseq.runs.folder import (
+    LOG,
+    MODEL,
+    all_runs,
+    comparison_runs,
+    file_in_path,
+    runs_folder,
+    runs_path,
+)
 from charseq.runs.history import Summary, summary
 from charseq.runs.lock import lock_holder
 from charseq.runs.numbers import RUN_NAME, numbered_runs
@@ -54,9 +62,7 @@ def resolve_name(model: str) -> Path:
         return inside
     names = [name for run in all_runs() for name in (str(run), str(run.relative_to(runs_folder())))]
     if question := did_you_mean(model, names):
-        raise ModelFileError(
-            f"there is no model {quoted(model)}", hint=f"{question} 'charseq runs' lists all"
-        )
+        raise ModelFileError(f"there is no model {quoted(model)}", hint=f"{question} {_listing()}")
     return path
 
 
@@ -65,14 +71,20 @@ def _named_model(model: str) -> Path:
     if not path.is_dir() and (file := file_in_path(path)) not in (None, path):
         raise ModelFileError(
             f"there is no model {quoted(model)}: {quoted(file)} is a file",
-            hint="name a run or a model file; 'charseq runs' lists the runs",
+            hint=f"name a run or a model file; {_listing()}",
         )
     if best := _best(comparison_runs(path)):
         return best / MODEL
     folder = path if path.is_dir() else path.parent
     if path in (folder, folder / MODEL) and not os.path.lexists(folder / MODEL):
         raise _no_model(folder)
+    if not os.path.lexists(path):
+        raise ModelFileError(f"there is no model {quoted(model)}", hint=_listing())
     return path / MODEL if path.is_dir() else path
+
+
+def _listing() -> str:
+    return f"'charseq runs' lists the runs in {quoted(f'{runs_path()}/')}"
 
 
 def _best(runs: Sequence[Path]) -> Path | None:
@@ -106,9 +118,9 @@ def _no_model(folder: Path) -> ModelFileError:
     if RUN_NAME.fullmatch(folder.name) or os.path.lexists(folder / LOG):
         return ModelFileError(
             f"{name} has no model: its training ended before one was saved",
-            hint="train again (charseq train), or name another run; 'charseq runs' lists them",
+            hint=f"train again (charseq train), or name another run; {_listing()}",
         )
     return ModelFileError(
         f"there is no model in the folder {name}",
-        hint="name the folder of a run, or a model file; 'charseq runs' lists the runs",
+        hint=f"name the folder of a run, or a model file; {_listing()}",
     )

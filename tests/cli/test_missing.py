@@ -1,5 +1,6 @@
 """A missing dependency, current folder or folder of runs: what a command says, and what still works."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -135,10 +136,46 @@ def test_a_file_named_runs_is_reported_with_a_remedy(charseq: Command, arguments
     result = charseq(*arguments.split())
     assert (result.status, result.output) == (2, "")
     assert result.errors.splitlines() == [
-        "charseq: 'runs' is a file, but charseq saves its runs in the folder 'runs'",
-        "  rename the file, or set CHARSEQ_RUNS to another folder",
+        "charseq: 'runs' is a file, not a folder",
+        "  rename the file, or set CHARSEQ_RUNS to another folder for runs",
     ]
     assert Path("runs").read_text() == "Ran 5 km on Monday."
+
+
+@pytest.mark.parametrize("arguments", ["train --text hihello", "predict", "runs"])
+def test_a_variable_that_names_a_file_is_reported(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    monkeypatch.setenv("CHARSEQ_RUNS", "/dev/null")
+    errors = charseq(*arguments.split()).errors
+    assert errors == "charseq: '/dev/null' is a file, not a folder\n  CHARSEQ_RUNS must name a folder\n"
+    monkeypatch.setenv("CHARSEQ_RUNS", "/dev/null/a")
+    errors = charseq(*arguments.split()).errors
+    assert "'/dev/null' is a file, not a folder, and '/dev/null/a' would be inside it\n" in errors
+
+
+def test_a_folder_that_refuses_runs_has_a_remedy_that_helps(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr("charseq.runs.folder.next_folder", refuse)
+    result = charseq("train", "--text", "hihello")
+    assert result.status == 1
+    assert result.errors.splitlines() == [
+        "charseq: cannot create a run in 'runs': No such file or directory",
+        "  choose another folder with --out or CHARSEQ_RUNS",
+    ]
+
+
+def test_a_missing_model_points_to_the_folder_of_runs(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = "charseq: there is no model 'nope'\n  'charseq runs' lists the runs in 'runs/'\n"
+    assert charseq("predict", "--model", "nope").errors == expected
+    monkeypatch.setenv("CHARSEQ_RUNS", "mine")
+    assert "lists the runs in 'mine/'" in charseq("predict", "--model", "nope").errors
 
 
 @pytest.mark.parametrize(
