@@ -65,7 +65,8 @@ class ScoreInput:
         if not texts:
             if not files:
                 raise UsageError(
-                    "the text has only empty lines", hint="give one with characters, or a --file"
+                    "the text contains only empty lines",
+                    hint="give a text with at least one character, or use --file",
                 )
             text_input.report_empty(files, "score", only_empty_lines=self.has_lines)
 

@@ -239,9 +239,9 @@ def suggest_lines(corpus: "AnyCorpus") -> None:
 
 def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool = False) -> None:
     """Report on standard error that the input is empty, which is not an error."""
-    names = " and ".join("standard input" if name == "-" else visible(repr(name)) for name in files)
+    names = " and ".join("standard input" if name == "-" else visible(quoted(name)) for name in files)
     if only_empty_lines:
-        reason = f"{names} {'has' if len(files) == 1 else 'have'} only empty lines"
+        reason = f"{names} contain{'s' * (len(files) == 1)} only empty lines"
     else:
         reason = f"{names} {'is' if len(files) == 1 else 'are'} empty"
-    streams.report(f"{reason}: nothing to {purpose}", "yellow")
+    streams.report(f"charseq: {reason}\n  there is nothing to {purpose}", "yellow")

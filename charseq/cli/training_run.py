@@ -40,6 +40,7 @@ def follow(
         if form != "json":
             streams.report(outcome(last), OUTCOME_STYLES[last.status])
         if last.status == "interrupted" and last.model is not None and plan.source is not None:
+            streams.report("interrupted; to resume:" if form == "json" else "to resume:")
             streams.report(_resuming(last.model, plan.source), in_one_line=True)
         _finish(last, stop, require_accuracy)
 

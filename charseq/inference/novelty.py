@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import tee
 
-from charseq.errors import CharseqError, UsageError
+from charseq.errors import CharseqError, UsageError, quoted
 from charseq.inference.requests import Request, Step, prompt_ids
 from charseq.model.line_digests import Digests, contains
 from charseq.model.model_file import Model
@@ -37,23 +37,26 @@ class _Search:
         return (self.request._replace(sample=sample) for sample in range(first, self._drawn))
 
     def add(self, model: Model, known: Digests, request: Request, steps: list[Step]) -> None:
-        """Keep a line if it is new.  Raises CharseqError after MAX_REJECTED consecutive known ones."""
+        """Keep a line if it is new and not empty.  Raises CharseqError after MAX_REJECTED others in a row."""
         if not self.missing:
             return
         vocabulary = model.vocabulary
         line = vocabulary.decode(prompt_ids(model, request))
         line += vocabulary.joined(step.character for step in steps)
-        if line not in self._texts and not contains(known, line):
+        if line and line not in self._texts and not contains(known, line):
             self._texts.add(line)
             self._unread.append((request, steps))
             self.missing, self._rejected = self.missing - 1, 0
             return
         self._rejected += 1
         if self._rejected >= MAX_REJECTED:
+            found, prompt = len(self._texts), request.prompt
+            length = "" if request.length is None else "raise --length, "
             raise CharseqError(
-                f"found {len(self._texts):,} new lines for the prompt {request.prompt!r}, "
-                f"{self.missing:,} too few; the last {MAX_REJECTED:,} samples were training lines or repeats",
-                hint="raise --temperature, loosen --allow, --pattern or --length, or lower --samples",
+                f"found only {found:,} of {found + self.missing:,} new lines"
+                + (f" for the prompt {quoted(prompt)}" if prompt else "")
+                + f"; the last {MAX_REJECTED:,} samples were training lines, duplicates or empty",
+                hint=f"raise --temperature, {length}loosen any constraint, or lower --samples",
             )
 
     def pop_found(self) -> list[NewLine]:

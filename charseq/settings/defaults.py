@@ -230,7 +230,7 @@ def _ensure_updates(settings: TrainSettings, updates: int) -> TrainSettings:
 
 def _require_something_to_learn(corpus: AnyCorpus) -> None:
     if not corpus.strings or (isinstance(corpus, LargeCorpus) and not corpus.characters):
-        raise TextError("the text has only empty lines", hint="give a text with --text or --file")
+        raise TextError("the text contains only empty lines", hint="give a text with at least one character")
     if isinstance(corpus, LargeCorpus):
         return
     shortest = min(corpus.sequences, key=len)

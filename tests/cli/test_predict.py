@@ -145,7 +145,7 @@ def test_a_mistake_is_reported_with_the_value_and_the_remedy(
 def test_empty_standard_input_is_reported_and_is_no_error(hihello: Command, arguments: list[str]) -> None:
     result = hihello("predict", *arguments)
     assert (result.status, result.output) == (0, "")
-    assert "standard input is empty: nothing to predict" in result.errors
+    assert "charseq: standard input is empty\n  there is nothing to predict" in result.errors
 
 
 def test_in_a_pipe_the_characters_are_exact(charseq: Command) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from charseq.model.model_file import read, write
 from charseq.runs.lock import Lock
-from tests.support.command import Command
+from tests.support.command import Command, shell
 
 CONFIGURED = ["--cell", "rnn", "--hidden-size", "5", "--learning-rate", "0.01"]
 
@@ -117,3 +117,10 @@ def test_a_model_without_a_training_state_cannot_be_resumed(charseq: Command) ->
     write(path, read(path))
     result = charseq("train", "--resume", "--epochs", "9")
     assert (result.status, "cannot be resumed" in result.errors) == (2, True)
+
+
+@pytest.mark.parametrize(("form", "label"), [("json", "interrupted; to resume:"), ("plain", "to resume:")])
+def test_a_run_whose_reader_stops_says_how_to_resume_it(form: str, label: str) -> None:
+    ended = shell(f"charseq train --text hihello --cell rnn --epochs 1000000 --format {form} | head -n 1")
+    *_, labeled, command = ended.stderr.splitlines()
+    assert (labeled, command) == (label, "charseq train --resume runs/0001-rnn")

@@ -256,17 +256,18 @@ def test_empty_standard_input_is_reported_and_is_no_alarm(
 ) -> None:
     result = hihello("score", *source, *threshold)
     assert result.status == 0
-    assert result.errors == "standard input is empty: nothing to score\n"
+    assert result.errors == "charseq: standard input is empty\n  there is nothing to score\n"
     assert result.records == [] if "--json" in source else "\t" not in result.output
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"", "'lines.txt' is empty"), (b"\n\r\n", "'lines.txt' has only empty lines")]
+    ("content", "reason"),
+    [(b"", "'lines.txt' is empty"), (b"\n\r\n", "'lines.txt' contains only empty lines")],
 )
 def test_a_file_without_a_line_to_score_is_reported(hihello: Command, content: bytes, reason: str) -> None:
     Path("lines.txt").write_bytes(content)
     result = hihello("score", "--file", "lines.txt", "--lines", "--threshold", "3")
-    assert (result.status, result.errors) == (0, f"{reason}: nothing to score\n")
+    assert (result.status, result.errors) == (0, f"charseq: {reason}\n  there is nothing to score\n")
 
 
 @pytest.mark.parametrize(

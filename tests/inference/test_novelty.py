@@ -68,10 +68,23 @@ def test_too_few_new_lines_are_an_error_with_the_number_of_samples(monkeypatch: 
     monkeypatch.setattr("charseq.inference.novelty.MAX_REJECTED", 30)
     of = model_of_lines("ab")
     continued = partial(continuations, of, params=SamplingParams(0.0), top=None)
-    found = novel(of, [Request("", length=4)], 3, continued)
+    found = novel(of, [Request("a", length=4)], 3, continued)
     assert len(next(found)[1]) <= 4
-    with pytest.raises(CharseqError, match=r"found 1 new lines .*, 2 too few; the last 30"):
+    with pytest.raises(
+        CharseqError, match=r"found only 1 of 3 new lines for the prompt 'a'; the last 30"
+    ) as error:
         next(found)
+    assert "--pattern" not in error.value.hint
+    assert "--length" in error.value.hint
+
+
+def test_an_empty_line_is_no_new_line() -> None:
+    def continued(requests: Iterable[Request]) -> Iterator[Iterator[Step]]:
+        for request in requests:
+            yield iter([Step(c, 1.0, ()) for c in "a" * request.sample])
+
+    found = novel(model_of_lines("a"), [Request("")], 2, continued)
+    assert [len(steps) for _, steps in found] == [2, 3]
 
 
 def test_new_lines_are_yielded_as_they_are_found() -> None:

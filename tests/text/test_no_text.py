@@ -91,13 +91,13 @@ def test_score_and_predict_name_an_empty_file_and_return_a_result(charseq: Comma
     Path("empty.txt").touch()
     scored = charseq("score", "--file", "empty.txt", "--json")
     assert (scored.status, len(scored.records)) == (0, 1)
-    assert scored.errors == "'empty.txt' is empty: nothing to score\n"
+    assert scored.errors == "charseq: 'empty.txt' is empty\n  there is nothing to score\n"
     predicted = charseq("predict", "--file", "empty.txt", "--json")
     assert (predicted.status, len(predicted.records)) == (0, 1)
     assert "'empty.txt' is empty" in predicted.errors
     nothing = charseq("predict", "--file", "-")
     assert (nothing.status, nothing.output) == (0, "")
-    assert nothing.errors == "standard input is empty: nothing to predict\n"
+    assert nothing.errors == "charseq: standard input is empty\n  there is nothing to predict\n"
 
 
 def test_a_model_without_memorized_text_requires_one(charseq: Command) -> None:
