@@ -4,6 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TextIO, TypeVar
 
@@ -83,11 +84,16 @@ class PlainLines(LineRenderer[T]):
         self._has_header = not columns
 
     def show(self, event: T) -> None:
-        """Write the rows of an event, after the column names if it is the first."""
+        """Write the rows of an event, after the column names if it is the first.
+
+        If computing the first row fails, nothing is written.
+        """
+        rows = iter(self._rows(event))
+        first = next(rows, None)
         if not self._has_header:
             self._write_row(self._columns)
             self._has_header = True
-        for row in self._rows(event):
+        for row in rows if first is None else chain([first], rows):
             self._write_row(row)
         self._output.flush()
 

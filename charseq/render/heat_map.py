@@ -48,7 +48,7 @@ def has_color(console: Console) -> bool:
 def legend(console: Console, *, of_probability: bool = False) -> Text:
     """Return the meaning of the colors, or of the digits."""
     if not has_color(console):
-        return Text("digits: surprisal in bits; 0 certain, 1 one in 2, 2 one in 4, to 9 one in 512")
+        return Text("Each digit is a surprisal in bits: 0 = certain, 1 = 1 in 2, ..., 9 = 1 in 512")
     text = Text("probability:" if of_probability else "surprisal in bits:", "dim")
     low = 0.0
     for high, style in LEVELS:

@@ -98,17 +98,16 @@ class _HeatMaps(Renderer[Answer]):
         from rich.console import Console
 
         self._console, self._model, self._only_new = Console(file=output), model, only_new
-
-    def begin(self) -> None:
-        from charseq.render.heat_map import legend
-
-        self._console.print(legend(self._console, of_probability=True))
+        self._has_legend = False
 
     def show(self, event: Answer) -> None:
-        from charseq.render.heat_map import heat_map
+        from charseq.render.heat_map import heat_map, legend
 
         unit = self._model.vocabulary.unit
         for line in heat_map(self._characters(event), self._console, unit=unit):
+            if not self._has_legend:
+                self._console.print(legend(self._console, of_probability=True))
+                self._has_legend = True
             self._console.print(line, no_wrap=True, crop=False, overflow="ignore")
 
     def _characters(self, answer: Answer) -> "Iterator[Character]":

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO
 
 from charseq.inference.scoring import ScoredText, Surprisals, TotalScore
@@ -95,11 +96,7 @@ class _HeatMaps(Renderer[ScoredText]):
 
         self._console, self._model, self._lines = Console(file=output), model, lines
         self._unknown: Unknown = unknown
-
-    def begin(self) -> None:
-        from charseq.render.heat_map import legend
-
-        self._console.print(legend(self._console))
+        self._has_legend = False
 
     def show(self, event: ScoredText) -> None:
         from rich.text import Text
@@ -107,17 +104,28 @@ class _HeatMaps(Renderer[ScoredText]):
         from charseq.render.heat_map import heat_map
 
         indent = LINE_INDENT if self._lines else 0
-        if not self._lines and event.source:
-            self._console.print(Text(visible(event.source), "dim"))
         unit = self._model.vocabulary.unit
-        for number, line in enumerate(
-            heat_map(self._characters(event), self._console, indent=indent, unit=unit)
-        ):
+        lines = heat_map(self._characters(event), self._console, indent=indent, unit=unit)
+        first = next(lines, None)  # if this fails, nothing is printed
+        self._print_headings(event)
+        for number, line in enumerate(chain([] if first is None else [first], lines)):
             if self._lines and not number:
                 line = Text(f"{_measure_text(event.total.bits_per_character):>7} ") + line[indent:]
             self._console.print(line, no_wrap=True, crop=False, overflow="ignore")
         if not self._lines:
             self._console.print(Text(_sentence(event.total), "bold"))
+
+    def _print_headings(self, event: ScoredText) -> None:
+        """Print the legend, above the first text, and the name of a file."""
+        from rich.text import Text
+
+        from charseq.render.heat_map import legend
+
+        if not self._has_legend:
+            self._console.print(legend(self._console))
+            self._has_legend = True
+        if not self._lines and event.source:
+            self._console.print(Text(visible(event.source), "dim"))
 
     def _characters(self, scored: ScoredText) -> "Iterator[Character]":
         from charseq.render.heat_map import Character

@@ -233,7 +233,7 @@ def test_without_color_digits_and_a_more_probable_character_are_below(hihello: C
     legend, text, digits, instead, sentence = hihello(
         "score", "hilloo", "--format", "table"
     ).output.splitlines()
-    assert "0 certain" in legend
+    assert "0 = certain" in legend
     assert text == "hilloo"
     assert digits[0] == " "
     assert digits[1] in "01"
@@ -291,3 +291,10 @@ def test_a_mistake_is_reported_with_the_value_and_the_remedy(
     assert value in result.errors
     assert remedy in result.errors
     assert len(result.errors.splitlines()) <= 3
+
+
+def test_an_error_in_the_first_text_leaves_standard_output_empty(hihello: Command) -> None:
+    for form in (["--format", "plain"], ["--per-character"], ["--format", "table"]):
+        for source in (["-"], ["-", "--lines"], ["hz"]):
+            result = hihello("score", *source, *form, stdin=b"hz")
+            assert (result.status, result.output) == (2, "")
