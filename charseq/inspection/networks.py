@@ -32,9 +32,11 @@ class Trace(NamedTuple):
         for name, number in (("step", step), ("layer", layer)):
             numbers = [n for n in (getattr(tensor, name) for tensor in self.tensors) if n is not None]
             if number is not None and number not in numbers:
+                last = max(numbers)
+                existing = f"{name}s are numbered from 0 to {last}" if last else f"the only {name} is 0"
                 raise UsageError(
-                    f"there is no {name} {number}; they are numbered from 0 to {max(numbers)}",
-                    hint=f"use --{name} {max(numbers)} for the last one",
+                    f"there is no {name} {number}; {existing}",
+                    hint=f"use --{name} {last} for the last one" if last else f"omit --{name}",
                 )
         parameters: Collection[str] = self.inputs.arrays
         return [

@@ -13,15 +13,16 @@ class ThinnedRows:
     """Keep epochs 1, 2, 5, 10, 20, 50 and so on, the first with all characters correct, and the newest."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
+        """The number of epochs and reports that were added."""
         self._round: list[Epoch] = []
         self._newest: deque[Epoch] = deque(maxlen=NEWEST_ROWS)
         self._first_correct: list[Epoch] = []
 
     def add(self, row: Epoch) -> None:
         """Add the next epoch, or a report within one."""
-        self._count += 1
-        if str(self._count).rstrip("0") in ("1", "2", "5"):
+        self.count += 1
+        if str(self.count).rstrip("0") in ("1", "2", "5"):
             self._round.append(row)
         if row.accuracy == 1 and not self._first_correct:
             self._first_correct.append(row)

@@ -12,7 +12,7 @@ from charseq.events import Epoch, Event, Progress, Start
 from charseq.render.base import Renderer
 from charseq.render.error_marks import mark_errors
 from charseq.render.live_screen import LiveScreen
-from charseq.render.quantities import duration, percent
+from charseq.render.quantities import count, duration, percent
 from charseq.render.thinned_rows import ThinnedRows
 from charseq.render.training import passes
 from charseq.render.visible import visible
@@ -79,8 +79,13 @@ class TrainingTable(Renderer[Event]):
     def _table(self, drawing: "TrainingDrawing", last_lines: int) -> RenderableType:
         lines = self._console.height - OTHER_LINES if self._console.is_terminal else LINES_IN_A_PIPE
         sample = drawing.sample(self._sample) if self._sample is not None else []
-        rows = self._rows.fitting(lines - len(sample), partial(drawing.height, last_lines=last_lines))
-        return Group(drawing.table(rows, last_lines), *sample)
+        height = partial(drawing.height, last_lines=last_lines)
+        rows = self._rows.fitting(lines - len(sample), height)
+        note: list[Text] = []
+        if self._rows.count > len(rows):  # one more line, for the note
+            rows = self._rows.fitting(lines - len(sample) - 1, height)
+            note.append(Text(f"({count(self._rows.count - len(rows), 'row')} not shown)", "dim"))
+        return Group(drawing.table(rows, last_lines), *note, *sample)
 
 
 class TrainingDrawing:

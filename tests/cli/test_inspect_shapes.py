@@ -156,7 +156,8 @@ def test_one_step_and_one_layer_can_be_chosen(charseq: Command) -> None:
     for option, most in (("--step", 4), ("--layer", 2)):
         result = charseq(*arguments, option, "7")
         assert result.status == 2
-        assert f"numbered from 0 to {most}" in result.errors
+        existing = f"{option[2:]}s are numbered from 0 to {most}" if most else f"the only {option[2:]} is 0"
+        assert f"; {existing}\n" in result.errors
 
 
 def test_a_bidirectional_run_is_for_looking_only(charseq: Command) -> None:

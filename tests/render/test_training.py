@@ -139,3 +139,11 @@ def test_bytes_that_are_not_ascii_are_shown_by_their_numbers() -> None:
     start = replace(START, unit="byte", vocabulary_size=3, symbols=symbols)
     screen = screen_of(start, epoch(1, [2, 1, 0], [2, 0, 0], symbols))
     assert r"\xc3\xa9a" in screen
+
+
+def test_the_table_says_how_many_rows_it_leaves_out() -> None:
+    symbols = START.symbols
+    epochs = [epoch(number, [0], [0], symbols) for number in range(1, 31)]
+    *rows, note = screen_of(START, *epochs).splitlines()
+    assert note.strip() == f"({30 - len(rows) + 1} rows not shown)"
+    assert "not shown" not in screen_of(START, *epochs[:3])
