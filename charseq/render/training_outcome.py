@@ -13,10 +13,11 @@ from charseq.render.visible import visible
 def outcome(end: End) -> str:
     """Return the results of a run and the next step, in a few lines."""
     status = "done" if end.status == "completed" else end.status
+    status = "memorized" if end.reason == "memorized" else status
     text = f"{status} after {passes_text(end.total_passes)} in {duration(end.seconds)}"
     if end.status == "diverged":
         text += ": the loss became NaN, infinite or far too large"
-    if end.reason and end.reason != "epochs":
+    if end.reason in ("patience", "time_limit"):
         text += f": {LIMITS[end.reason].reached}"
     text += _measures(end)
     if end.recoveries:

@@ -86,7 +86,11 @@ def test_the_outcome_gives_the_passes_before_the_best_model_within_an_epoch() ->
 
 def test_the_outcome_says_why_a_run_ended_before_its_last_epoch() -> None:
     end = End("completed", "m", 22, 22, 0.01, 1.0, None, 0.3, total_passes=22.0, reason="memorized")
-    assert outcome(end).startswith("done after 22 epochs in 0.3 s: the text is memorized; loss 0.0100")
+    assert outcome(end).startswith("memorized after 22 epochs in 0.3 s; loss 0.0100")
+    limited = replace(end, reason="time_limit")
+    assert outcome(limited).startswith(
+        "done after 22 epochs in 0.3 s: the time limit is reached; loss 0.0100"
+    )
     assert outcome(replace(end, reason="epochs")).startswith("done after 22 epochs in 0.3 s; loss 0.0100")
 
 
