@@ -3,8 +3,8 @@
 Add a cell:
 
 1. Write a file in this folder: the step, a pure function over `ops`, and a `Cell` that declares the state and
-   the parameters.  `charseq.cells.classic` has examples.  The step's docstring has one equation per tensor
-   that the step taps.
+   the parameters.  `charseq.cells.classic` has examples.  The step's docstring has one equation for each
+   tensor that the step records with `tap`.
 2. Add the `Cell` to CELLS below.  Training, inference, inspection and the tests then include it.
 3. For speed, add a kernel to `charseq/native/cells.c`, or an entry to `charseq.training.kernels.select`.
 

@@ -145,7 +145,7 @@ LSTM = Cell(
         "b_x": Param("4H", gates(0, 1, 0, 0), chrono(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
         "b_h": Param("4H", zeros),
     },
-    summary="memory cell with gates: the longest memory of the classic three",
+    summary="memory cell with gates: the longest memory of the three classic cells",
     source="Hochreiter & Schmidhuber 1997",
     learned_start=("h", "c"),
 )

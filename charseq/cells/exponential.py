@@ -126,7 +126,7 @@ SLSTM = Cell(
         "W_h": Param("4H H", Orthogonal(1, 1, 1, 1), Orthogonal(1, 1, 3, 1)),
         "b_x": Param("4H", gates(0, 1, 0, 0), chrono(-1, 1, 0, 0, fast=(0, 1, 0, 0))),
     },
-    summary="LSTM with an exponential input gate: can overwrite its memory",
+    summary="LSTM with an exponential input gate, which lets it revise stored values",
     source="Beck et al. 2024, arXiv:2405.04517",
     learned_start=("h",),
 )

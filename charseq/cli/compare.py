@@ -132,7 +132,7 @@ def _compare(
     planned: "Sequence[Trial]",
     form: Form,
 ) -> None:
-    """Run every training, show the results, and name the best run."""
+    """Train every cell, show the results, and name the best run."""
     from charseq.comparison import run
     from charseq.render.comparison import conditions
     from charseq.runs.folder import new_comparison, new_run
@@ -168,7 +168,7 @@ def _compare(
 def _show(
     events: "Iterator[tuple[Result, Event]]", planned: "Sequence[Trial]", form: Form, stop: "Stop"
 ) -> "list[Result]":
-    """Show every event, and return the results of the trainings that ended."""
+    """Show every event, and return the results of the runs that ended."""
     from charseq.events import End
     from charseq.render.comparison import comparison_view
 

@@ -90,7 +90,7 @@ def inspect_shapes(
 ) -> None:
     """Show every tensor of a network run over a text: name, axes, shape and, with --values, values.
 
-    The network has initial weights, or is a trained one with --model; a trained one is run up to its loss.
+    The network is untrained unless --model names a trained one, which is run through to the loss.
     """
     from charseq.inspection.networks import trace_initial
     from charseq.render.base import renderer_for

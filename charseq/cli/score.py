@@ -73,7 +73,12 @@ def score(
         ),
     ] = None,
     per_character: Annotated[
-        bool, option("--per-character", help="Plain output: one line per character, with bits and rank.")
+        bool,
+        option(
+            "--per-character",
+            help="Plain output: one line per character, with bits and rank; "
+            "the end of a line is an empty field.",
+        ),
     ] = False,
     batch_size: Annotated[
         int,

@@ -30,10 +30,10 @@ def trained_model(named: str | None) -> "tuple[Path, Model]":
 def _hardly_trained(model: "Model", *, newest: bool) -> str:
     training = model.training
     if training.get("diverged"):
-        weights = "the last sound weights" if training.get("epoch") else "initial weights"
+        weights = "the last good weights" if training.get("epoch") else "initial weights"
         return f"its training diverged; it has {weights}"
     if training.get("epoch") != 0:
         return ""
     if training.get("measured"):
-        return "no epoch was better than the symbol frequencies; it has initial weights"
+        return "no epoch beat predicting by symbol frequency alone; it has initial weights"
     return "its run ended within its first epoch; it may have learned little" if newest else ""

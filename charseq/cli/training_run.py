@@ -1,4 +1,4 @@
-"""Run a training to its end: show its events, react to signals, and exit with the right code."""
+"""Train to the end: show its events, react to signals, and exit with the right code."""
 
 import shlex
 import sys

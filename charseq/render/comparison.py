@@ -18,7 +18,7 @@ COLUMNS = (
 )  # fmt: skip
 
 TrialEvent = tuple[Result, Event]
-"""An event of one training, and the results of that training so far."""
+"""An event of one run, and the results of that run so far."""
 
 
 def comparison_view(trials: Sequence[Trial]) -> View[TrialEvent]:
@@ -39,7 +39,7 @@ def comparison_view(trials: Sequence[Trial]) -> View[TrialEvent]:
 
 
 class _JSONLines(LineRenderer[TrialEvent]):
-    """A start, an object for each training, and at the end a summary for each cell over its seeds."""
+    """A start, an object for each run, and at the end a summary for each cell over its seeds."""
 
     def __init__(self, output: TextIO, trials: Sequence[Trial]) -> None:
         super().__init__(output)

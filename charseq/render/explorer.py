@@ -11,7 +11,7 @@ from charseq.render.symbols import symbol_text
 from charseq.render.visible import visible
 from charseq.text.units import displayable
 
-KEYS = "Esc: quit  Tab: accept the most likely  Backspace: delete  Ctrl-U: clear"
+KEYS = "Esc: quit  Tab: accept most likely character  Backspace: delete  Ctrl-U: clear"
 BARS = 10
 """The number of most likely characters."""
 TEXT_LINES = 3

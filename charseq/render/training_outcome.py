@@ -12,7 +12,7 @@ from charseq.render.visible import visible
 
 def outcome(end: End) -> str:
     """Return the results of a run and the next step, in a few lines."""
-    status = "done" if end.status == "completed" else end.status
+    status = {"completed": "done"}.get(end.status, str(end.status))
     status = "memorized" if end.reason == "memorized" else status
     text = f"{status} after {passes_text(end.total_passes)} in {duration(end.seconds)}"
     if end.status == "diverged":

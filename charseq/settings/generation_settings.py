@@ -69,8 +69,8 @@ class GenerationSettings:
     top_p: float = setting(
         1.0,
         bounds=Bounds(0, 1, above_low=True),
-        help="Nucleus (top-p) sampling: sample from the most probable characters that together have this "
-        "probability; 1 disables.",
+        help="Nucleus (top-p) sampling: sample from the smallest set of characters whose total probability "
+        "reaches this value; 1 disables.",
         panel=SAMPLING,
     )
     min_p: float = setting(
@@ -88,7 +88,7 @@ class GenerationSettings:
     seed: int = setting(
         0,
         bounds=Bounds(0, LARGEST_SEED),
-        help="Random seed. Identical prompts get identical continuations.",
+        help="Random seed. The same prompt and seed give the same continuations.",
         panel=SAMPLING,
     )
     top: int | None = setting(

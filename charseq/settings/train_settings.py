@@ -151,7 +151,8 @@ class TrainSettings:
     stride: int = setting(
         0,
         bounds=COUNT_OR_ZERO,
-        help="Train on overlapping windows of --sequence-length, with this stride; 0 disables.",
+        help="Train on windows of --sequence-length characters that start this many characters apart; "
+        "0 disables.",
     )
     validation: float = setting(
         0.0,

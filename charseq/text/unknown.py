@@ -17,6 +17,7 @@ CONTEXT_SYMBOLS = 16
 
 _DECOMPOSED = "the text is decomposed (NFD), and the model knows the composed characters"
 _COMPOSED = "the text is composed (NFC), and the model knows the decomposed characters"
+_NO_LINE_ENDINGS = "but the model was not trained on line endings"
 _COMPATIBILITY = "the text has compatibility characters, such as full-width letters or ligatures"
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
@@ -93,7 +94,7 @@ INSPECTION = Interface(normalize="--normalize {}")
 """A command without --unknown and without --lines."""
 PROMPT = Interface(_COMMAND_UNKNOWN, normalize="--normalize {}")
 """A command that has --unknown; the text is an argument."""
-TEXT_FILE = Interface(_COMMAND_UNKNOWN, "add --lines to read each line by itself", "--normalize {}")
+TEXT_FILE = Interface(_COMMAND_UNKNOWN, "add --lines to read each line separately", "--normalize {}")
 """A command that has --unknown and --lines; the text is a file."""
 PYTHON = Interface(
     'pass unknown="skip" to leave unknown characters out, or unknown="replace"',
@@ -144,9 +145,9 @@ def _convert_line_endings(vocabulary: Symbols, text: str) -> tuple[str, Cause]:
         return changed, Cause(description, "convert them to CR LF (unix2dos)")
     changed = re.sub(r"\r?\n", "", text)
     if re.fullmatch(r"[^\n]*\n", text):
-        return changed, Cause("the text ends with a line ending, and the model knows none", "remove it")
-    knows = "the model reads one at a time" if vocabulary.boundary else "the model knows no line endings"
-    return changed, Cause(f"the text has several lines, and {knows}")
+        return changed, Cause(f"the text ends with a line ending, {_NO_LINE_ENDINGS}", "remove it")
+    reason = "and the model reads one at a time" if vocabulary.boundary else _NO_LINE_ENDINGS
+    return changed, Cause(f"the text has several lines, {reason}")
 
 
 def line_ending_note(vocabulary: Symbols, memorized: Sequence[str], text: str) -> str:

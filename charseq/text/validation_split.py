@@ -20,18 +20,18 @@ SHORTEST_PIECE = 32
 GAP = 64
 """Symbols on either side of a held-out piece that are left out of both sets; fewer for short pieces."""
 OUTLIER_SHARE = 0.05
-"""The fraction of the held-out text that an outlier line exceeds.
+"""A line longer than this fraction of the held-out text is an outlier, if it exceeds OUTLIER_LENGTH, too.
 
 Outliers are trained on, because they would dominate the validation loss.
 """
 OUTLIER_LENGTH = 8.0
-"""The multiple of the median length that an outlier line exceeds."""
+"""An outlier is longer than this multiple of the median length of a line."""
 MAX_OUTLIERS = 0.02
 """The maximum fraction of lines that are outliers; if more lines are long, they are ordinary."""
 RUNNING_TEXT = 1 << 10
-"""The minimum number of positions of a line that may be split as running text.
+"""A line of at least this many positions may be split as running text.
 
-Such a line exceeds the fraction to hold out, and lines of this kind are more than half of the text.
+It is, if it exceeds the fraction to hold out, and such lines are more than half of the text.
 """
 EXACT_DRAW = 1 << 22
 """The maximum number of lines of which the exact fraction is held out; otherwise each is drawn alone."""

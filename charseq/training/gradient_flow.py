@@ -112,6 +112,6 @@ def _checked_length(ids: Ids) -> Ids:
         raise TextError(
             f"the text has {len(ids):,} symbol{'s' * (len(ids) != 1)}; "
             f"gradient flow requires 2 to {MAX_SYMBOLS:,}",
-            hint="give a longer text, or a part of this one",
+            hint="use a longer text" if len(ids) < 2 else "use part of this text",
         )
     return ids

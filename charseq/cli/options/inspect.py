@@ -18,7 +18,7 @@ TrainedOption = Annotated[
         metavar="PATH",
         help="Trained model: a run's folder, its name in runs/, or a model file.",
         autocompletion=completions.models,
-        default="a network with initial weights",
+        default="an untrained network",
         panel=MODEL,
     ),
 ]

@@ -18,7 +18,7 @@ EscapesOption = Annotated[
     bool,
     option(
         "--escapes",
-        help=r"Read \n, \t, \\, \xHH and \uHHHH in prompts as escapes, and print answers with them.",
+        help=r"Read \n, \t, \\, \xHH and \uHHHH in prompts as escapes, and escape them in the output.",
         panel=ADVANCED,
     ),
 ]

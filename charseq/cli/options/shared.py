@@ -102,7 +102,7 @@ VocabularyOption = Annotated[
     ),
 ]
 UnknownOption = Annotated[
-    Unknown, option("--unknown", help="Policy for characters that the model does not know.", panel=TEXT)
+    Unknown, option("--unknown", help="What to do with characters that the model does not know.", panel=TEXT)
 ]
 CellsOption = Annotated[
     str | None,
