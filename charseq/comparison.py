@@ -53,7 +53,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """How the training ended; empty before its end."""
+        """How the run ended; empty before its end."""
         return self.end.status if self.end else ""
 
     def record(self) -> dict[str, Any]:

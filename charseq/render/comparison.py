@@ -87,7 +87,7 @@ def by_cell(results: Sequence[Result]) -> dict[str, list[Result]]:
 
 
 def conditions(trials: Sequence[Trial], characters: int, distinct: int, unit: Unit) -> str:
-    """Return the text, the networks and the settings that all trainings share, line by line."""
+    """Return the text, the networks and the settings that all runs share, line by line."""
     settings = trials[0].settings
     cells = {trial.settings.cell for trial in trials}
     sizes = {trial.settings.hidden_size for trial in trials}

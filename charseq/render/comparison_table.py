@@ -41,7 +41,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
 
 
 class ComparisonTable(Renderer[TrialEvent]):
-    """A row for every cell from the start, filled as trainings end, and a bar for the current training."""
+    """A row for every cell from the start, filled as runs end, and a bar for the current one."""
 
     def __init__(self, console: Console, trials: Sequence[Trial]) -> None:
         self._console, self._trials = console, trials
@@ -113,7 +113,7 @@ class ComparisonTable(Renderer[TrialEvent]):
         return list({trial.settings.cell: trial for trial in reversed(self._trials)}.values())[::-1]
 
     def _progress(self, result: Result, event: Epoch | Progress) -> RenderableType:
-        """Return a bar with the progress of all trainings, and the current one."""
+        """Return a bar with the progress of all runs, and the current one."""
         done = (len(self._results) + event.done) / len(self._trials)
         settings = result.trial.settings
         text = f"{percent(done, 0)}, {settings.cell}, seed {settings.seed}, "
@@ -126,7 +126,7 @@ class ComparisonTable(Renderer[TrialEvent]):
 def _mean_and_range(
     name: str, spread_of: Mapping[str, Spread | None], results: Sequence[Result]
 ) -> tuple[str, str]:
-    """Return the mean of a measure over the completed trainings, and its range."""
+    """Return the mean of a measure over the completed runs, and its range."""
     spread, completed = spread_of[name], sum(result.completed for result in results)
     if spread is None:
         if not completed:

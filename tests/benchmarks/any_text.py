@@ -231,10 +231,8 @@ def main() -> None:
         help="a kind of text, or a pattern; may be repeated (default: all)",
     )
     parser.add_argument("--list", action="store_true", help="list the kinds of text")
-    parser.add_argument(
-        "--seconds", type=float, help="time limit of a training (default: 5; 1.5 with --quick)"
-    )
-    parser.add_argument("--seeds", type=int, help="trainings on each text (default: 3; 1 with --quick)")
+    parser.add_argument("--seconds", type=float, help="time limit of a run (default: 5; 1.5 with --quick)")
+    parser.add_argument("--seeds", type=int, help="runs on each text (default: 3; 1 with --quick)")
     parser.add_argument("--quick", action="store_true", help=f"only {'; '.join(QUICK)}")
     parser.add_argument("--json", action="store_true", help="print one JSON object per text")
     options = parser.parse_args()
@@ -248,12 +246,12 @@ def main() -> None:
         print(line_of(HEADINGS))
     failed: list[Failure] = []
     timed = ("time", "order") if options.quick else ()
-    trainings = 0
+    runs = 0
     for name in names:
         row = measure(name, KINDS[name], seeds, seconds)
         failed_here = [f for f in failures(row, KINDS[name], seconds) if f.check not in timed]
         failed += failed_here
-        trainings += len(row.runs) + len(row.shuffled)
+        runs += len(row.runs) + len(row.shuffled)
         if options.json:
             difference = None if math.isnan(row.difference) else row.difference
             record = {**asdict(row), "difference": difference, "failed": list(map(asdict, failed_here))}
@@ -268,7 +266,7 @@ def main() -> None:
             f"{sum(failure.check == check for failure in failed)} {check}"
             for check in ("command", "diverged", "frequencies", "order", "time")
         )
-        print(f"{len(names)} texts, {trainings} trainings of {seconds:g} s; failed checks: {counts}")
+        print(f"{len(names)} texts, {runs} runs of {seconds:g} s; failed checks: {counts}")
     sys.exit(1 if failed else 0)
 
 

@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("variants", nargs="+", help="settings as JSON objects; {} for the default settings")
     parser.add_argument("--time-limit", type=float, default=0.0, help="seconds; 0 runs all epochs")
     parser.add_argument("--lines", action="store_true", help="each line is a sequence")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings of each variant")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each variant")
     parser.add_argument("--first", type=int, default=0, help="characters to read from the file; 0 reads all")
     options = parser.parse_args()
     text = Path(options.file).read_text(encoding="utf-8")[: options.first or None]

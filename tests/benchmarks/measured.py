@@ -1,4 +1,4 @@
-"""Run a training as a separate command and return its exit code, end event, wall time and memory."""
+"""Train in a separate process and return its exit code, end event, wall time and memory."""
 
 import json
 import subprocess

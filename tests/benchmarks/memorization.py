@@ -69,7 +69,7 @@ STRINGS = {
 
 
 class Trial(NamedTuple):
-    """A training to run."""
+    """A run to make."""
 
     string: str
     cell: str

@@ -25,7 +25,7 @@ TEXT = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(40_000))
 
 
 def trained(hidden: int, layers: int, seconds: float, save_every: float) -> tuple[float, int, float]:
-    """Return the seconds spent in saves, the number of saves, and the duration of the training."""
+    """Return the seconds spent in saves, the number of saves, and the duration of the run."""
     import charseq
 
     durations: list[float] = []

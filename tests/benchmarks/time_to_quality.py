@@ -106,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("file", help="a UTF-8 text")
     parser.add_argument("--seconds", type=float, default=120, help="of each training")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings of each program")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each program")
     parser.add_argument("--json", action="store_true", help="print one JSON object per training")
     options = parser.parse_args()
     text = Path(options.file).read_text(encoding="utf-8")

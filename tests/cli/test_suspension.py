@@ -1,4 +1,4 @@
-"""A training that is stopped by Ctrl-Z or SIGSTOP, and continued: its terminal and its clock."""
+"""A training run that is stopped by Ctrl-Z or SIGSTOP, and continued: its terminal and its clock."""
 
 import fcntl
 import json

@@ -17,7 +17,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(charseq: Command, *options: str) -> list[dict[str, Any]]:
-    """The records of a training, without what the clock says and where the model lies."""
+    """The records of a training run, without what the clock says and where the model lies."""
     Path("a.txt").write_bytes(TEXT.encode())
     records = charseq.train(
         "--file", "a.txt", "--epochs", "1", "--cell", "gru", "--hidden-size", "8", *options

@@ -91,7 +91,7 @@ def test_a_signal_at_any_moment_saves_the_model_and_ends_the_run_within_two_seco
         sent, status = moments.choice([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
         out = Path(f"run{number}")
         process = start("train", "--text", "hihello " * 30, "--epochs", "100000", "--out", str(out), "--json")
-        wait_for_handler(process, signal.SIGCONT)  # the last of the signals that a training handles
+        wait_for_handler(process, signal.SIGCONT)  # the last of the signals that a training run handles
         time.sleep(3 * moments.random())
         asked = time.monotonic()
         process.send_signal(sent)
@@ -135,7 +135,7 @@ def test_a_training_killed_at_any_moment_leaves_a_model_that_loads_and_resumes(c
 
 
 @rounds_of(1, 30)
-def test_one_of_several_trainings_in_a_folder_continues_and_the_others_name_its_process(count: int) -> None:
+def test_one_of_several_runs_in_a_folder_continues_and_the_others_name_its_process(count: int) -> None:
     for _ in range(count):
         arguments = ["--text", "hihello", "--epochs", "100000", "--out", "mine", "--force", "--json"]
         winner = Forked("train", *arguments)
@@ -160,7 +160,7 @@ def test_one_of_several_trainings_in_a_folder_continues_and_the_others_name_its_
 
 
 @rounds_of(1, 10)
-def test_one_of_four_trainings_that_start_together_continues(count: int) -> None:
+def test_one_of_four_runs_that_start_together_continues(count: int) -> None:
     for number in range(count):
         arguments = ["--text", "hihello", "--epochs", "100000", "--out", f"mine{number}", "--json"]
         processes = [Forked("train", *arguments) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""A model or a training in use before a fork: children work, and get the same results."""
+"""A model or a training run in use before a fork: children work, and get the same results."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Events of a training, and the table that shows them."""
+"""Events of a training run, and the table that shows them."""
 
 import io
 from typing import Any
@@ -29,7 +29,7 @@ def epoch(number: int, predicted: list[int], target: list[int], symbols: tuple[s
 
 
 def screen_of(*events: Any, width: int = 80, color: bool = False) -> str:
-    """Return all that the table of a training writes for these events."""
+    """Return all that the table of a training run writes for these events."""
     output = io.StringIO()
     console = Console(
         file=output,

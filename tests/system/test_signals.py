@@ -58,7 +58,7 @@ def start_ignoring_interrupts(*command: str) -> "subprocess.Popen[bytes]":
 
 
 def start_training(ignored: int, limit: str) -> "subprocess.Popen[bytes]":
-    """Start a training that ignores a signal, with a time limit."""
+    """Start a training run that ignores a signal, with a time limit."""
     return Forked(*TRAIN, "--epochs", "1000000", "--time-limit", limit, preexec_fn=partial(ignore, ignored))
 
 

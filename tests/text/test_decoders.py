@@ -285,19 +285,6 @@ def test_a_limit_that_is_not_utf_8_is_refused(option: str) -> None:
     assert "iconv" not in result.errors
 
 
-@pytest.mark.usefixtures("models")
-def test_an_argument_is_never_read_as_utf_16() -> None:
-    for command in (
-        ["train", "--text", "\udcff\udcfeab"],
-        ["score", "--model", "character", "\udcff\udcfeab"],
-    ):
-        result = charseq(*command)
-        assert result.status == 2
-        assert r"'\xff\xfeab' is not UTF-8: byte 0xFF at byte offset 0" in result.errors
-        assert "UTF-16" not in result.errors
-        assert "iconv" not in result.errors
-
-
 def test_extra_characters_that_are_not_utf_8_are_refused() -> None:
     for command in ("train", "inspect-shapes"):
         result = charseq(command, "--text", "ab", "--vocabulary", "\udcff")

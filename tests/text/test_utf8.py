@@ -79,3 +79,13 @@ def test_standard_input_in_another_encoding_is_named(charseq: Command, command: 
 def test_the_unit_byte_accepts_any_encoding(charseq: Command) -> None:
     Path("text.txt").write_bytes("abc\n".encode("utf-16-le"))
     charseq.train("--file", "text.txt", "--unit", "byte", *FAST)
+
+
+def test_an_argument_is_never_read_as_utf_16(charseq: Command) -> None:
+    charseq.train("--text", "abc\n", *FAST)
+    for command in (["train", "--text"], ["score"], ["inspect-shapes"]):
+        result = charseq(*command, "\udcff\udcfeab")
+        assert result.status == 2
+        assert r"'\xff\xfeab' is not UTF-8: byte 0xFF at byte offset 0" in result.errors
+        assert "UTF-16" not in result.errors
+        assert "iconv" not in result.errors
