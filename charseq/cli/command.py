@@ -1,6 +1,6 @@
 """What every command and group shares: its help page, its examples, and a quiet end on a closed pipe."""
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -27,11 +27,11 @@ class Group(TyperGroup):
         formatter.write(page(self, ctx))
 
 
-class LazyCommands(MutableMapping[str, Any]):
+class LazyCommands(Mapping[str, Any]):
     """Commands by name; the module of a command is imported when the command is first used."""
 
     def __init__(self, modules: Mapping[str, str]) -> None:
-        self._modules = dict(modules)
+        self._modules = modules
         self._commands: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -39,18 +39,11 @@ class LazyCommands(MutableMapping[str, Any]):
             self._commands[name] = _command_of(self._modules[name], name)
         return self._commands[name]
 
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._commands[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        self._commands.pop(name, None)
-        del self._modules[name]
-
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._modules, **self._commands})
+        return iter(self._modules)
 
     def __len__(self) -> int:
-        return len({**self._modules, **self._commands})
+        return len(self._modules)
 
 
 def _command_of(module: str, name: str) -> Any:
