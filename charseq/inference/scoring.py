@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.errors import TextError
+from charseq.model.mixed_reader import MixedReader
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import Floats, log_softmax, require_finite
+from charseq.model.sliding_stepper import batch_reader
 from charseq.model.stepper import Reader
 from charseq.text.vocabulary import Ids
 from charseq.text.windows import Window
@@ -128,7 +130,7 @@ def score_stream(model: Model, pieces: Iterable[Ids]) -> Iterator[Surprisals]:
         text = [*pieces]
         yield from _score_windows(model, model.window, np.concatenate(text)) if text else ()
         return
-    reader = Reader(model.network, model.weights)
+    reader = batch_reader(model)
     last: Ids | None = None
     for block in _blocks(pieces):
         ids = block if last is None else np.concatenate([last, block])
@@ -191,7 +193,7 @@ def _score_batch(model: Model, texts: Sequence[Ids]) -> list[Surprisals]:
     """Score texts in falling order of length."""
     counts = [max(len(text) - 1, 0) for text in texts]
     active = sum(count > 0 for count in counts)
-    reader = Reader(model.network, model.weights, max(active, 1))
+    reader = batch_reader(model, max(active, 1))
     blocks: list[list[Surprisals]] = [[] for _ in texts]
     length = max(1, BLOCK_POSITIONS // max(active, 1))
     for start in range(0, counts[0], length):
@@ -208,7 +210,7 @@ def _score_batch(model: Model, texts: Sequence[Ids]) -> list[Surprisals]:
     return [_concatenate(parts) if parts else empty for parts in blocks]
 
 
-def _score_block(reader: Reader, model: Model, ids: Ids) -> Surprisals:
+def _score_block(reader: Reader | MixedReader, model: Model, ids: Ids) -> Surprisals:
     """Read ids [B T+1] but the last of each row, and score all but the first [B T]."""
     rows, length = ids.shape[0], ids.shape[1] - 1
     steps = max(1, BLOCK_LOGITS // (rows * len(model.vocabulary)))

@@ -14,7 +14,7 @@ from typing import Any
 from charseq._version import __version__
 from charseq.cells import cell_named
 from charseq.errors import ModelFileError, UsageError, quoted
-from charseq.model import tensor_file
+from charseq.model import ngram_tensors, tensor_file
 from charseq.model.json_types import parse_dataclass, parse_object, parse_value
 from charseq.model.network import Network
 from charseq.model.tensor_file import DAMAGED_HINT, Entry, TensorFile
@@ -22,8 +22,11 @@ from charseq.settings.train_settings import TrainSettings
 from charseq.text.units import can_segment
 from charseq.text.vocabulary import Vocabulary
 
-FORMAT = 3
-"""The format version that is written.  Newer versions are refused, all older ones can be read."""
+FORMAT = 4
+"""The format version of models with an n-gram model; other models have NETWORK_FORMAT.  Newer versions are refused, all older ones can be read."""
+
+NETWORK_FORMAT = 3
+"""The format version of models without an n-gram model, and the first whose runs can be resumed."""
 
 TRAINING_FIELDS: Mapping[str, Any] = {
     "settings": dict,
@@ -32,6 +35,8 @@ TRAINING_FIELDS: Mapping[str, Any] = {
     "loss": float | None,
     "accuracy": float | None,
     "validation_loss": float | None,
+    "network_validation_loss": float | None,
+    "ngram_validation_loss": float | None,
     "selection_loss": float | None,
     "measured": bool,
     "diverged": bool,
@@ -160,6 +165,10 @@ def _check_tensors(description: Description, entries: Mapping[str, Entry]) -> No
     lines = tensors.pop(LINE_DIGESTS, None)
     if lines is not None and (lines.kind != "U64" or len(lines.shape) != 1 or not vocabulary.boundary):
         raise ValueError(f"tensor {LINE_DIGESTS} is {lines.kind} {lines.shape}")
+    ngram = {n: (e.kind, e.shape) for n, e in tensors.items() if n.startswith(ngram_tensors.PREFIX)}
+    if ngram or description.format > NETWORK_FORMAT:
+        ngram_tensors.check_entries(ngram, network.hidden_size)
+    tensors = {n: entry for n, entry in tensors.items() if n not in ngram}
     specs = network.parameter_specs()
     if specs.keys() != tensors.keys():
         raise ValueError(f"tensors missing or extra: {sorted(specs.keys() ^ tensors.keys())[:3]}")

@@ -4,13 +4,14 @@ A model is one safetensors file (an 8-byte little-endian header length, a JSON h
 
 Tensors
     the parameters      F32; names and shapes as `Network.parameter_specs` has them, such as "layers.0.W_x"
+    "ngram." + name     the n-gram model and its gate, as `charseq.model.ngram_tensors` has them.  Optional
     "lines"             U64 [N], sorted; digests of the training lines, see `charseq.model.line_digests`.
                         Optional, and only in models of lines
     "training." + name  what only resuming needs (F32, U64 or U8): current and averaged weights, optimizer
                         state, random generator, carried states, as `charseq.training.checkpoint` names them
 
 Metadata: one key, "charseq"; its value is a JSON object with sorted keys and no spaces
-    format      the format version: 1, 2 or 3
+    format      the format version: 1, 2, 3 or 4
     charseq     the version of charseq that wrote the file
     network     the fields of `Network`
     vocabulary  symbols (sorted; "" is the boundary between lines), unit, normalization
@@ -24,6 +25,7 @@ Metadata: one key, "charseq"; its value is a JSON object with sorted keys and no
 
 Versions: 1 has no "place".  2 adds "place" and the tensors of training, but its runs split their text in a
 way that is no longer supported, and cannot be resumed.  3 has the same layout, and its runs can be resumed.
+4 adds the n-gram model; a model without one is still written as 3.
 """
 
 from collections.abc import Mapping
@@ -36,16 +38,18 @@ import numpy.typing as npt
 
 from charseq._version import __version__
 from charseq.errors import ModelFileError, quoted
-from charseq.model import tensor_file
+from charseq.model import ngram_tensors, tensor_file
 from charseq.model.description import (
     FORMAT,
     LINE_DIGESTS,
+    NETWORK_FORMAT,
     STATE_PREFIX,
     Description,
     read_description,
     signed_json,
 )
 from charseq.model.line_digests import Digests
+from charseq.model.mixture import Mixture
 from charseq.model.network import Network, Weights
 from charseq.model.tensor_file import DAMAGED_HINT, Array, TensorFile
 from charseq.text.vocabulary import Vocabulary
@@ -78,6 +82,8 @@ class Model:
     """The first symbol of the text."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """The run's settings, and the measurements of the saved epoch."""
+    mixture: Mixture | None = None
+    """The n-gram model, and the gate that mixes it with the network; None if there is only the network."""
     lines: Digests | None = None
     """The digests of the training lines; None if the text is not lines or has too many."""
 
@@ -100,12 +106,14 @@ def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
     Raises CharseqError if it cannot be written; the previous file is then unchanged.
     """
     arrays: dict[str, Array] = {n: np.ascontiguousarray(a) for n, a in model.arrays.items()}
+    if model.mixture is not None:
+        arrays |= ngram_tensors.tensors_of(model.mixture)
     if model.lines is not None:
         arrays[LINE_DIGESTS] = model.lines
     if state is not None:
         arrays |= {STATE_PREFIX + name: np.ascontiguousarray(array) for name, array in state.tensors.items()}
     description = {
-        "format": FORMAT,
+        "format": NETWORK_FORMAT if model.mixture is None else FORMAT,
         "charseq": __version__,
         "network": asdict(model.network),
         "vocabulary": asdict(model.vocabulary),
@@ -133,7 +141,7 @@ def read_state(path: Path) -> tuple[Model, ResumeState]:
                 f"{quoted(path)} cannot be resumed: its run diverged, or an early charseq saved it",
                 hint="train again, without --resume",
             )
-        if description.format < FORMAT:
+        if description.format < NETWORK_FORMAT:
             raise ModelFileError(
                 f"{quoted(path)} cannot be resumed: the charseq that saved it split text differently",
                 hint="the model can still be used; to train further, train again, without --resume",
@@ -166,6 +174,7 @@ def _read_model(file: TensorFile, description: Description) -> Model:
         raise ModelFileError(
             f"{quoted(file.path)} is inconsistent: tensor '{LINE_DIGESTS}' is not sorted", hint=DAMAGED_HINT
         )
+    ngram = {name: array for name, array in arrays.items() if name.startswith(ngram_tensors.PREFIX)}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ModelFileError(
@@ -175,9 +184,17 @@ def _read_model(file: TensorFile, description: Description) -> Model:
     return Model(
         description.network,
         description.vocabulary,
-        arrays,
+        {name: array for name, array in arrays.items() if name not in ngram},
         description.memorized,
         description.opening,
         description.training,
+        _mixture(file, ngram, len(description.vocabulary)) if ngram else None,
         lines,
     )
+
+
+def _mixture(file: TensorFile, tensors: Mapping[str, Array], vocabulary_size: int) -> Mixture:
+    try:
+        return ngram_tensors.mixture_of(tensors, vocabulary_size)
+    except ValueError as error:
+        raise ModelFileError(f"{quoted(file.path)} is inconsistent: {error}", hint=DAMAGED_HINT) from error

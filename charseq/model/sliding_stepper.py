@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from charseq.model import stepper
+from charseq.model.mixed_reader import MixedReader
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import Floats
 from charseq.model.stepper import Ids, Reader
@@ -73,17 +74,27 @@ class SlidingReader:
         self._base.copy_states(rows, self._next)
 
 
+def batch_reader(model: Model, rows: int = 1) -> Reader | MixedReader:
+    """Return a reader of a batch of texts that carries the state, and has read nothing yet."""
+    base = Reader(model.network, model.weights, rows)
+    return base if model.mixture is None or model.window else MixedReader(model.mixture, base)
+
+
 def reader_for(model: Model) -> TextReader:
     """Return a reader of one text that has read nothing yet."""
-    base = Reader(model.network, model.weights)
-    return SlidingReader(model, model.window, base, [[]]) if model.window else base
+    if model.window:
+        return SlidingReader(model, model.window, Reader(model.network, model.weights), [[]])
+    return batch_reader(model)
 
 
 def prefill(model: Model, prompts: Sequence[Sequence[int]]) -> tuple[TextReader, Ids]:
     """Return a reader that has read a batch of prompts except their last symbols, and those symbols [B]."""
     window = model.window
     if window is None:
-        return stepper.prefill(model.network, model.weights, prompts)
+        base, last = stepper.prefill(model.network, model.weights, prompts)
+        if model.mixture is None:
+            return base, last
+        return MixedReader(model.mixture, base, [prompt[:-1] for prompt in prompts]), last
     prompts = [prompt[window.start(len(prompt) - 1) :] for prompt in prompts]
     base, last = stepper.prefill(model.network, model.weights, prompts)
     return SlidingReader(model, window, base, [prompt[:-1] for prompt in prompts]), last

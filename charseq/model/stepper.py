@@ -53,8 +53,7 @@ class Reader:
 
     def read(self, ids: Ids) -> Floats:
         """Read one symbol of each row [B] -> logits of the next one [B V], valid until the next call."""
-        x = self.advance(ids)
-        return self._head(np.ascontiguousarray(x)) if self._head else self._read_out(x)
+        return self.read_out(self.advance(ids))
 
     def read_sequence(self, ids: Ids) -> Floats:
         """Read several symbols of each row [T B] -> logits [T B V], bit for bit those of `read`.
@@ -62,19 +61,25 @@ class Reader:
         Each layer reads all symbols before the next one does, so that its weights stay in the cache: a large
         network reads one long text several times as fast.
         """
-        x = self.advance_sequence(ids)
-        if not self._head:
-            return self._read_out(x)
-        self._head.resize(ids.size)
-        logits: Floats = self._head(np.ascontiguousarray(x.reshape(ids.size, -1))).reshape(*ids.shape, -1)
-        self._head.resize(ids.shape[1])
-        return logits
+        return self.read_out_sequence(self.advance_sequence(ids))
 
-    def _read_out(self, x: Floats) -> Floats:
-        """Apply the head by NumPy: output of the last layer [... H] -> logits [... V]."""
+    def read_out(self, x: Floats) -> Floats:
+        """Apply the head to one step [B H] -> logits [B V], valid until the next call."""
+        if self._head:
+            return self._head(np.ascontiguousarray(x))
         with ignore_overflow():
             logits: Floats = self._network.read_out(self._weights, x)
         return logits
+
+    def read_out_sequence(self, xs: Floats) -> Floats:
+        """Apply the head to several steps [T B H] -> logits [T B V]."""
+        if not self._head:
+            return self.read_out(xs)
+        steps, rows = xs.shape[:2]
+        self._head.resize(steps * rows)
+        logits: Floats = self._head(np.ascontiguousarray(xs.reshape(steps * rows, -1)))
+        self._head.resize(rows)
+        return logits.reshape(steps, rows, -1)
 
     def advance(self, ids: Ids) -> Floats:
         """Read one symbol of each row [B] -> the input of the head [B H]."""

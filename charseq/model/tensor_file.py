@@ -23,7 +23,7 @@ from charseq.model.atomic_write import replace
 from charseq.system.file_errors import reason, remedy
 
 DAMAGED_HINT = "train it again, or use another copy"
-DTYPES = {"F32": "<f4", "U64": "<u8", "U8": "|u1"}
+DTYPES = {"F32": "<f4", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1"}
 """The tensor types of safetensors that are accepted, as NumPy dtypes."""
 
 MAX_AXES = 8

@@ -49,11 +49,8 @@ INLINE float tanh_approx(float x) {
     return magnitude < 0.625f ? small : large;
 }
 
-/* log(1 + x) for 0 <= x <= 1. */
-INLINE float log1p_approx(float x) {
-    float y = 1.0f + x;
-    float halved = y > 1.41421356f ? 1.0f : 0.0f;
-    y = halved > 0 ? 0.5f * y - 1.0f : x;
+/* log(1 + y) for 1 + y from sqrt(1/2) to sqrt(2). */
+INLINE float log_polynomial(float y) {
     float p = 7.0376836292e-2f;
     p = p * y - 1.1514610310e-1f;
     p = p * y + 1.1676998740e-1f;
@@ -64,7 +61,24 @@ INLINE float log1p_approx(float x) {
     p = p * y - 2.4999993993e-1f;
     p = p * y + 3.3333331174e-1f;
     float y2 = y * y;
-    return (y - 0.5f * y2) + p * y2 * y + halved * 0.693147181f;
+    return (y - 0.5f * y2) + p * y2 * y;
+}
+
+/* log(1 + x) for 0 <= x <= 1. */
+INLINE float log1p_approx(float x) {
+    float y = 1.0f + x;
+    float halved = y > 1.41421356f ? 1.0f : 0.0f;
+    return log_polynomial(halved > 0 ? 0.5f * y - 1.0f : x) + halved * 0.693147181f;
+}
+
+/* log(x) for x > 0: the exponent, and the same polynomial for the rest, which is from sqrt(1/2) to sqrt(2).  x is
+at least 2^-126. */
+INLINE float log_approx(float x) {
+    FloatBits b = {.value = x > 1.17549435e-38f ? x : 1.17549435e-38f};
+    int32_t n = (int32_t)(b.bits - 0x3f3504f3u) >> 23; /* x = 2^n (1 + y) */
+    b.bits -= (uint32_t)n << 23;
+    float y = b.value - 1.0f, e = (float)n;
+    return log_polynomial(y) + e * -2.12194440e-4f + e * 0.693359375f;
 }
 
 /* log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|)). */

@@ -28,6 +28,27 @@ typedef struct {
     long V;
 } Recurrence;
 
+/* An n-gram model as a tree: a node is an n-gram, its parent the n-gram without its last symbol.  Node 0 is
+empty; nodes are in order of length, the children of a node adjacent and sorted. */
+typedef struct {
+    long order, V;
+    const uint32_t *symbols;     /* [nodes], the last symbol */
+    const uint32_t *first_child; /* [nodes+1]; the children end where those of the next node begin */
+    const float *alpha;          /* [nodes], the discounted probability of the last symbol after the others */
+    const float *gamma;          /* [nodes], the weight of the shorter context: 1 without children */
+} Ngram;
+
+/* The number of values that the gate reads of the two distributions. */
+enum { GATE_FEATURES = 7 };
+
+/* The gate of a mixture; z, the sum of its terms, gives the network's share sigmoid(z). */
+typedef struct {
+    long V, H;
+    const float *depths;   /* by the length of the longest known context, with the constant */
+    const float *features; /* [GATE_FEATURES] */
+    const float *hidden;   /* [H] */
+} Gate;
+
 /* Compute all states.  Return 0, or 1 if memory cannot be allocated. */
 EXPORT int charseq_forward(const Recurrence *r);
 
@@ -52,6 +73,28 @@ EXPORT void charseq_linear(long rows, long columns, long depth, const float *x, 
 /* out [count] = x * scale where a 32-bit hash of the position and the keys is below `threshold`, else 0. */
 EXPORT void charseq_dropout(long count, const float *x, float *out, uint32_t key_1, uint32_t key_2,
                             uint32_t threshold, float scale, long threads);
+
+/* Split groups of positions [starts[g], starts[g+1]) where the same `length` symbols begin into groups with the
+same length + 1 symbols, sorted by the last one; leave out positions whose text ends before (`left`: symbols
+from a position to the end of its text, at most 255).  `scratch` has the size of `positions`.  Return the number
+of groups; write their starts, one more than groups, and the numbers of the groups that they were. */
+EXPORT long charseq_refine(long groups, const uint32_t *starts, uint32_t *positions, uint32_t *scratch,
+                           const uint32_t *symbols, const uint8_t *left, long length, long V,
+                           uint32_t *new_starts, uint32_t *parents);
+
+/* Read ids [T B]: replace the contexts [B order]; write the probabilities q [T B V] of the next symbols and the
+lengths of the longest known contexts `depths` [T B], unless q is NULL. */
+EXPORT void charseq_ngram_read(const Ngram *ngram, long T, long B, const int64_t *ids, int32_t *contexts,
+                               float *q, int32_t *depths, long threads);
+
+/* Write what the gate reads of the distributions, out [P GATE_FEATURES], from logits [P V] and q [P V]; `p` [P V]
+gets the probabilities of the logits. */
+EXPORT void charseq_gate_features(long P, long V, const float *logits, const float *q, float *p, float *out,
+                                  long threads);
+
+/* Write the logarithms of the mixed probabilities, out [P V], from logits [P V], q [P V], depths [P], h [P H]. */
+EXPORT void charseq_mix(const Gate *gate, long P, const float *logits, const float *q, const int32_t *depths,
+                        const float *h, float *out, long threads);
 
 /* The cell of a number, or, past the last one, a cell whose name is NULL. */
 EXPORT const Cell *charseq_cell(long number);

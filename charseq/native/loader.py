@@ -13,7 +13,7 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """Modules by the x86-64 level that they require, the fastest first; 0 runs on any processor."""
 
-INTERFACE_VERSION = 3
+INTERFACE_VERSION = 4
 """The version of the functions and structs of library.h.  Raise it here and in library.c when they change."""
 
 MAX_STATES = 4
@@ -67,6 +67,31 @@ class Recurrence(ctypes.Structure):
     ]
 
 
+class Ngram(ctypes.Structure):
+    """The struct Ngram of library.h, which describes its fields."""
+
+    _fields_ = [
+        ("order", ctypes.c_long),
+        ("V", ctypes.c_long),
+        ("symbols", ctypes.c_void_p),
+        ("first_child", ctypes.c_void_p),
+        ("alpha", ctypes.c_void_p),
+        ("gamma", ctypes.c_void_p),
+    ]
+
+
+class Gate(ctypes.Structure):
+    """The struct Gate of library.h, which describes its fields."""
+
+    _fields_ = [
+        ("V", ctypes.c_long),
+        ("H", ctypes.c_long),
+        ("depths", ctypes.c_void_p),
+        ("features", ctypes.c_void_p),
+        ("hidden", ctypes.c_void_p),
+    ]
+
+
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """Return the fastest build that this processor can run, or None if there is none."""
@@ -117,4 +142,9 @@ def open_build(level: int) -> ctypes.CDLL | None:
     build.charseq_linear.argtypes = [long, long, long, pointer, pointer, pointer, pointer, pointer, long]
     build.charseq_mlstm_step.argtypes = [long, long, *[pointer] * 6, real, long]
     build.charseq_dropout.argtypes = [long, pointer, pointer, uint32, uint32, uint32, real, long]
+    build.charseq_refine.argtypes = [long, *[pointer] * 5, long, long, pointer, pointer]
+    build.charseq_refine.restype = long
+    build.charseq_ngram_read.argtypes = [pointer, long, long, *[pointer] * 4, long]
+    build.charseq_gate_features.argtypes = [long, long, *[pointer] * 4, long]
+    build.charseq_mix.argtypes = [pointer, long, *[pointer] * 5, long]
     return build
