@@ -60,6 +60,10 @@ class Start:
     """Number of training positions, in symbols of the model's unit."""
     validation_characters: int = 0
     """Number of held-out positions; validation uses at most 131,072 of them."""
+    ngrams: int = 0
+    """Number of n-grams of the n-gram model whose order is the setting `ngram`; 0 without one."""
+    ngram_bytes: int = 0
+    """Size of the n-gram model in the model file."""
     validation_sequences: int = 0
     """Number of held-out lines, or of pieces of running text."""
     validation_chooses: bool = True
@@ -126,6 +130,10 @@ class Epoch:
     """Number of times that training diverged and continued with half the learning rate."""
     selection_loss: float | None = None
     """The robust validation loss that chooses the best epoch: no single held-out sequence dominates it."""
+    network_validation_loss: float | None = None
+    """The validation loss of the network alone."""
+    ngram_validation_loss: float | None = None
+    """The validation loss of the n-gram model alone; None without one."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +174,10 @@ class End:
     """
     reason: EndReason | None = None
     """What completed the run; None if it was interrupted or diverged."""
+    network_validation_loss: float | None = None
+    """The validation loss of the network alone."""
+    ngram_validation_loss: float | None = None
+    """The validation loss of the n-gram model alone; None without one."""
 
 
 Event = Start | Progress | Epoch | Report | End

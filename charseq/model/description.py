@@ -23,7 +23,10 @@ from charseq.text.units import can_segment
 from charseq.text.vocabulary import Vocabulary
 
 FORMAT = 4
-"""The format version of models with an n-gram model; other models have NETWORK_FORMAT.  Newer versions are refused, all older ones can be read."""
+"""The format version of models with an n-gram model; other models have NETWORK_FORMAT.
+
+Newer versions are refused, all older ones can be read.
+"""
 
 NETWORK_FORMAT = 3
 """The format version of models without an n-gram model, and the first whose runs can be resumed."""

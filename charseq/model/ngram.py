@@ -5,12 +5,12 @@ The probability of a symbol w after the context u, of k symbols, is
     p(w | u) = max(c(u w) - D(c(u w)), 0) / C(u) + gamma(u) p(w | u without its first symbol)
     C(u) = sum of c(u w) over all w;  gamma(u) = 1 - sum of the first term over all w
 
-with p = 1 / V below the empty context, and gamma = 1 for a context that was not seen.  c counts occurrences for
-n-grams of the highest order, and different symbols before the n-gram for shorter ones.  The discount D is one of
-three for every order, for counts of 1, 2, and 3 or more.
+with p = 1 / V below the empty context, and gamma = 1 for a context that was not seen.  c counts occurrences
+for n-grams of the highest order, and different symbols before the n-gram for shorter ones.  The discount D is
+one of three for every order, for counts of 1, 2, and 3 or more.
 
-Sources: Kneser & Ney 1995, "Improved backing-off for M-gram language modeling"; Chen & Goodman 1998, "An Empirical
-Study of Smoothing Techniques for Language Modeling", TR-10-98.
+Sources: Kneser & Ney 1995, "Improved backing-off for M-gram language modeling"; Chen & Goodman 1998, "An
+Empirical Study of Smoothing Techniques for Language Modeling", TR-10-98.
 """
 
 from dataclasses import dataclass
@@ -30,8 +30,6 @@ Contexts = npt.NDArray[np.int32]
 """The nodes of each row's last 0, 1, 2, ... symbols [B N]; -1 for symbols that were not seen together."""
 Ids = npt.NDArray[np.integer[Any]]
 
-LARGEST_ORDER = 20
-"""The largest order."""
 DENSE_AT_ONCE = 1 << 22
 """Probabilities computed at once without native kernels: 16 MiB."""
 LOSS_PIECE = 1 << 10
@@ -84,7 +82,7 @@ class NgramModel:
     @property
     def sums(self) -> npt.NDArray[np.float64]:
         """The sum of the children's counts, of each node that has `children`."""
-        return np.bincount(self._parents, self.counts[1:], len(self.children))
+        return np.bincount(self._parents, self.counts[1:], len(self.children)).astype(np.float64)
 
     @cached_property
     def alpha(self) -> Floats:

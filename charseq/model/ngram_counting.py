@@ -22,7 +22,7 @@ SHORTEST_PRUNED = 3
 """The shortest n-grams that can be left out."""
 ORDERS = range(2, 11)
 """The orders to choose from."""
-MAX_MEASURED = 1 << 22
+MAX_MEASURED = 1 << 20
 """Symbols on which the order is chosen, sampled evenly from a larger text."""
 LARGEST_THRESHOLD = 100
 """The most occurrences that an n-gram may need to be kept."""
@@ -223,22 +223,23 @@ class Choice(NamedTuple):
     loss: float
 
 
-def choose_order(sequences: Sequences, vocabulary_size: int, *, lines: bool) -> Choice | None:
-    """Choose the order with the lowest loss on a part of a text that is not counted; None for a short text.
+def choose_order(
+    sequences: Sequences, vocabulary_size: int, *, lines: bool, most: int = MAX_MEASURED
+) -> Choice:
+    """Choose the order with the lowest loss on a part of a text that is not counted.
 
-    Every TESTED_SHARE-th piece is predicted, and the others are counted.
+    Every TESTED_SHARE-th piece is predicted, and the others are counted.  At most `most` symbols, and
+    MAX_MEASURED, are read.
     """
-    pieces = sampled(sequences, MAX_MEASURED)
+    pieces = sampled(sequences, min(most, MAX_MEASURED))
     if len(pieces) < 2 * TESTED_SHARE:
         pieces = pieces.cut(max(2, pieces.total // (2 * TESTED_SHARE)))
     is_tested = np.arange(len(pieces)) % TESTED_SHARE == TESTED_SHARE // 2
-    if not is_tested.any():
-        return None
     tested = pieces.select(is_tested).subsample(MAX_TESTED)
     counted = count_ngrams(pieces.select(~is_tested), ORDERS[-1], vocabulary_size, lines=lines)
     choices = []
-    for order in ORDERS[: len(counted.levels) - 1]:
+    for order in ORDERS[: max(1, len(counted.levels) - 1)]:
         choices.append(Choice(order, counted.model(order).loss(tested)))
         if len(choices) > 2 and choices[-1].loss > choices[-2].loss > choices[-3].loss:
             break
-    return min(choices, key=lambda choice: choice.loss, default=None)
+    return min(choices, key=lambda choice: choice.loss)

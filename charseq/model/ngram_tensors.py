@@ -1,13 +1,13 @@
 """An n-gram model and its gate as tensors of a model file.
 
-    "ngram.symbols"       U8, U16 or U32 [M]; the last symbol of each n-gram, and 0 for the empty one
-    "ngram.counts"        U8 [M]; 255 stands for any larger count
-    "ngram.large_counts"  U32; the counts of 255 and more, in order
-    "ngram.children"      U8, U16 or U32; the number of children of each n-gram shorter than the order
-    "ngram.discounts"     F32 [N 3]
-    "ngram.totals"        U32; `NgramModel.totals`.  Only if rare n-grams were removed
-    "ngram.gate"          F32 [N + 7]; b and v of `charseq.model.mixture`
-    "ngram.gate_hidden"   F32 [H]; u of `charseq.model.mixture`
+"ngram.symbols"       U8, U16 or U32 [M]; the last symbol of each n-gram, and 0 for the empty one
+"ngram.counts"        U8 [M]; 255 stands for any larger count
+"ngram.large_counts"  U32; the counts of 255 and more, in order
+"ngram.children"      U8, U16 or U32; the number of children of each n-gram shorter than the order
+"ngram.discounts"     F32 [N 3]
+"ngram.totals"        U32; `NgramModel.totals`.  Only if rare n-grams were removed
+"ngram.gate"          F32 [N + 7]; b and v of `charseq.model.mixture`
+"ngram.gate_hidden"   F32 [H]; u of `charseq.model.mixture`
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.model.mixture import FEATURES, Gate, Mixture
-from charseq.model.ngram import LARGEST_ORDER, NgramModel, level_sizes
+from charseq.model.ngram import NgramModel, level_sizes
+from charseq.settings.train_settings import LARGEST_ORDER
 
 PREFIX = "ngram."
 """The prefix of all names."""

@@ -130,6 +130,14 @@ def _require_effect(settings: TrainSettings, given: Mapping[str, Any]) -> None:
         raise cannot_combine("--layer-norm", ["--head none"], "the only layer's output is the logits")
     if given.get("dropout") and settings.head == "none" and settings.layers == 1:
         raise cannot_combine("--dropout", ["--head none"], "the only layer's output is the logits")
+    if given.get("ngram") and (settings.whole or not settings.validation):
+        if settings.stride:
+            raise cannot_combine("--ngram", ["--stride"])
+        why = "this short text is memorized" if settings.whole else "nothing is held out"
+        raise UsageError(
+            f"--ngram {given['ngram']} requires held-out text, and {why}",
+            hint="omit --ngram, or hold out text with --validation 0.1",
+        )
     if settings.schedule == "one-cycle" and given.get("warm_up") == 0:
         default = "" if "schedule" in given else f" and is the default of {settings.cell}"
         why = f"it begins with a warm-up{default}"
@@ -200,6 +208,7 @@ def _for_long_text(
         patience=5 if validation else 0,
         recoveries=0 if "learning_rate" in given else 5,
         whole=False,
+        ngram=None if validation else 0,
     )
     seconds = given.get("time_limit")
     if not fast:

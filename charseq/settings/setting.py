@@ -65,6 +65,8 @@ class Setting(NamedTuple):
     """The default in words, if it depends on the text or on other settings."""
     duration: bool = False
     """Whether the command line accepts times such as 1h30m, beside seconds."""
+    automatic: bool = False
+    """Whether the word "auto" stands for None."""
     aliases: tuple[str, ...] = ()
     """Further names of the option, such as "--ema-decay"."""
     name: str = ""

@@ -26,6 +26,8 @@ OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
 
 COUNT = Bounds(1, LARGEST_COUNT)
 COUNT_OR_ZERO = Bounds(0, LARGEST_COUNT)
+LARGEST_ORDER = 20
+"""The largest order of an n-gram model."""
 UNITS = 1_000_000
 """The largest number of units of a layer or an embedding."""
 
@@ -76,6 +78,16 @@ class TrainSettings:
     )
     tie_weights: bool = setting(False, help="Share (tie) the embedding and output weights.")
     initial_state: InitialState = setting("zero", help="Initial hidden state.")
+    ngram: int | None = setting(
+        0,
+        bounds=Bounds(0, LARGEST_ORDER),
+        automatic=True,
+        metavar="auto|N",
+        help="Order of the n-gram model that is counted beside the network and mixed with it; 0 disables.",
+        default_text="auto: from the text; 0 for short text",
+        panel=MODEL,
+    )
+    """None chooses by the text."""
     epochs: int = setting(
         1,
         bounds=COUNT,

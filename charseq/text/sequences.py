@@ -93,11 +93,12 @@ class Sequences(Sequence[Ids]):
 
     def subsample(self, most: int) -> "Sequences":
         """Return about `most` positions: all sequences if there are no more, else evenly spaced ones."""
-        total = self.total
-        if total <= most:
-            return self
-        count = max(1, len(self) * most // total)
-        return self.select(np.linspace(0, len(self), count, endpoint=False, dtype=np.int64))
+        return self if self.total <= most else self.select(self.spaced(most))
+
+    def spaced(self, most: int) -> npt.NDArray[np.int64]:
+        """Return the numbers of evenly spaced sequences with about `most` positions in all."""
+        count = len(self) if self.total <= most else max(1, len(self) * most // self.total)
+        return np.linspace(0, len(self), count, endpoint=False, dtype=np.int64)
 
     def targets(self) -> Ids:
         """Return all predicted symbols [total] in one array."""

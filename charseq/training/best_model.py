@@ -8,6 +8,7 @@ from torch import Tensor
 
 from charseq.events import Epoch
 from charseq.model.line_digests import line_digests
+from charseq.model.mixture import Mixture
 from charseq.model.model_file import Model, ResumeState, write
 from charseq.runs.folder import Run
 from charseq.settings.train_settings import TrainSettings
@@ -15,6 +16,7 @@ from charseq.text.corpus import AnyCorpus, Corpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.evaluation import Evaluation
 from charseq.training.learner import Learner
+from charseq.training.mixture import MixtureEvaluator
 
 SAVING_SHARE = 0.02
 """Largest fraction of a run's time that saving may take."""
@@ -36,6 +38,8 @@ class Measurement:
     loss: float | None = None
     accuracy: float | None = None
     validation_loss: float | None = None
+    network_validation_loss: float | None = None
+    ngram_validation_loss: float | None = None
     selection_loss: float | None = None
     measured: bool = False
     """Whether any evaluation of this run is complete; the initial weights may still be the best."""
@@ -53,9 +57,12 @@ class BestModel:
         opening: str,
         save_every: float,
         *,
+        evaluator: MixtureEvaluator | None = None,
         by_validation: bool,
     ) -> None:
         """Start from the learner's weights.  `save_every` is in seconds.
+
+        `evaluator`: what the network is mixed with, if anything.
 
         `by_validation`: whether the validation set is large enough for its loss to rank epochs.
         """
@@ -65,7 +72,8 @@ class BestModel:
         self._by_validation = by_validation
         self._corpus, self._vocabulary, self._settings = corpus, vocabulary, settings
         self._learner, self._opening = learner, opening
-        self._weights = learner.parameters.copy()
+        self._evaluator = evaluator
+        self._keep_current()
         self._save_every = save_every
         self._lines = line_digests(corpus, vocabulary.normalization)
         size = sum(tensor.nbytes for tensor in learner.checkpoint_tensors().values())
@@ -81,11 +89,14 @@ class BestModel:
             event.loss,
             event.accuracy,
             event.validation_loss,
+            event.network_validation_loss,
+            event.ngram_validation_loss,
             event.selection_loss,
             measured=True,
         )
         if self._rank(measurement) < self._rank(self.measurement):
-            self.measurement, self._weights = measurement, self._learner.parameters.copy()
+            self.measurement = measurement
+            self._keep_current()
         else:
             self.measurement = replace(self.measurement, measured=True)
 
@@ -93,6 +104,7 @@ class BestModel:
         """Rank the initial weights by their loss on the validation set."""
         if self._by_validation and not self.measurement.measured:
             self.measurement = Measurement(validation_loss=initial.loss, selection_loss=initial.robust_loss)
+            self._mixture = self._evaluator and self._evaluator.mixture
 
     def restore(self, model: Model, measurement: Measurement) -> None:
         """Restore the best weights of an earlier part of the run."""
@@ -100,6 +112,9 @@ class BestModel:
         if measurement.measured:
             device = self._learner.device
             self._weights = [flat.to(device) for flat in self._learner.parameters.flattened(model.arrays)]
+        if model.mixture and self._evaluator:
+            self._evaluator.gate = model.mixture.gate
+            self._mixture = self._evaluator.mixture
 
     @property
     def save_is_due(self) -> bool:
@@ -112,7 +127,11 @@ class BestModel:
         folder.restore()
         with self._learner.averaged_weights():
             use_current = not (self.measurement.measured or diverged) and self._learner.is_finite
-            model = self.current_model() if use_current else self._model(self._weights, diverged=diverged)
+            model = (
+                self.current_model()
+                if use_current
+                else self._model(self._weights, self._mixture, diverged=diverged)
+            )
         write(folder.model, model, state)
         folder.replace_log()
         self.saved = True
@@ -125,7 +144,12 @@ class BestModel:
 
     def current_model(self) -> Model:
         """Return the model with the current weights."""
-        return self._model(self._learner.parameters.flat)
+        return self._model(self._learner.parameters.flat, self._evaluator and self._evaluator.mixture)
+
+    def _keep_current(self) -> None:
+        """Keep the current weights, and the gate that fits them."""
+        self._weights = self._learner.parameters.copy()
+        self._mixture = self._evaluator and self._evaluator.mixture
 
     def _rank(self, measurement: Measurement) -> tuple[float, ...]:
         """Lower is better: accuracy, then loss of memorized text; the validation loss of other text."""
@@ -136,7 +160,7 @@ class BestModel:
             return (LARGEST_LOSS if loss is None else loss,)
         return (-measurement.passes if measurement.measured else math.inf,)
 
-    def _model(self, weights: list[Tensor], *, diverged: bool = False) -> Model:
+    def _model(self, weights: list[Tensor], mixture: Mixture | None, *, diverged: bool = False) -> Model:
         return Model(
             self._learner.network,
             self._vocabulary,
@@ -148,6 +172,7 @@ class BestModel:
                 **{name: _finite(value) for name, value in asdict(self.measurement).items()},
                 "diverged": diverged,
             },
+            mixture=mixture,
             lines=self._lines,
         )
 

@@ -1,6 +1,7 @@
 """Make the parts of a run from its plan, in one place."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 
 from charseq.errors import TextError, UsageError, quoted
 from charseq.events import LIMITS, EndReason
+from charseq.model.ngram_counting import MAX_COUNTED, choose_order, count_ngrams
 from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.prepare import RunPlan
 from charseq.runs.resume import SavedRun
+from charseq.settings.defaults import FEWEST_HELD_OUT
 from charseq.text.conflicts import Predictability
 from charseq.training import checkpoint
 from charseq.training.best_model import BestModel
@@ -21,11 +24,16 @@ from charseq.training.divergence import DivergenceGuard
 from charseq.training.kernels.select import UnrollPath, select_path
 from charseq.training.learner import Learner
 from charseq.training.metrics import RunningMetrics
+from charseq.training.mixture import FITTED_POSITIONS, MixtureEvaluator
 from charseq.training.samples import Sampler, estimated_seconds
 from charseq.training.state import TrainingState
 from charseq.training.time_budget import TimeBudget
 from charseq.training.torch_requirement import uncounted_seconds
 
+COUNTED_PER_SECOND = 100_000
+"""Symbols that the n-gram model counts for each second of a time limit: about a tenth of what it could."""
+MIN_COUNTED = 1 << 16
+"""Symbols that the n-gram model may always count."""
 CORRECT_EPOCHS = 10
 """Consecutive epochs with the highest possible accuracy after which a short text counts as memorized."""
 TORCH_WORK_PER_THREAD = 1_000_000
@@ -48,6 +56,8 @@ class TrainingRun:
     """How well a memorized text can be predicted; None for longer text."""
     log_frequencies: npt.NDArray[np.float32] | None
     """The logits [V] of the initial network for longer text; None where they depend on the input."""
+    evaluator: MixtureEvaluator | None = None
+    """Mixes the network with an n-gram model; None without one."""
     outliers: list[dict[str, Any]] = field(default_factory=list)
     """Sequences that dominated the last validation loss."""
 
@@ -89,11 +99,20 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
     path = select_path(network.cell, device, settings.kernel)
     _set_threads(plan, path)
     data = TrainingData(plan.corpus, vocabulary, settings)
+    plan, evaluator = _with_ngram(plan, data)
+    settings = plan.settings
     weights, log_frequencies = _initial_weights(plan, data)
     learner = Learner(network, weights, settings, path, device)
     by_validation = data.validation is not None and data.validation.chooses
     best = BestModel(
-        plan.corpus, vocabulary, settings, learner, data.opening, save_every, by_validation=by_validation
+        plan.corpus,
+        vocabulary,
+        settings,
+        learner,
+        data.opening,
+        save_every,
+        evaluator=evaluator,
+        by_validation=by_validation,
     )
     state = TrainingState(
         learner=learner,
@@ -109,12 +128,42 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
         began=plan.began + uncounted_seconds(plan.began) - elapsed,
         sampling=0.0 if settings.whole else estimated_seconds(network.parameter_count(), len(vocabulary)),
         saving=best.save_seconds,
+        fitted=FITTED_POSITIONS if evaluator else 0,
     )
     predictability = data.predictability(memory=network.cell.memory)
-    run = TrainingRun(plan, device, path, data, state, budget, predictability, log_frequencies)
+    run = TrainingRun(plan, device, path, data, state, budget, predictability, log_frequencies, evaluator)
     if plan.resumed:
         _require_incomplete(plan.resumed, run)
     return run
+
+
+def _with_ngram(plan: RunPlan, data: TrainingData) -> tuple[RunPlan, MixtureEvaluator | None]:
+    """Count the n-gram model, and return the plan with its order and the reason for it.
+
+    Raises UsageError if an order was asked for, and too little text is held out to fit a gate.
+    """
+    settings = plan.settings
+    if settings.ngram == 0:
+        return plan, None
+    if data.validation is None or not data.validation.chooses:
+        if settings.ngram:
+            raise UsageError(
+                f"--ngram {settings.ngram} requires at least {FEWEST_HELD_OUT} held-out characters",
+                hint="omit --ngram, or hold out more text with --validation",
+            )
+        return replace(plan, settings=replace(settings, ngram=0)), None
+    seconds = settings.time_limit or math.inf
+    most = int(min(MAX_COUNTED, max(MIN_COUNTED, COUNTED_PER_SECOND * seconds)))
+    size, lines = len(plan.vocabulary), plan.corpus.lines
+    if settings.ngram is None:
+        choice = choose_order(data.strings, size, lines=lines, most=most)
+        reason = f"an n-gram model of order {choice.order}, which predicted a part of the training text best"
+        reasons = {**settings.reasons, "ngram": reason}
+        settings = replace(settings, ngram=choice.order, reasons=reasons)
+    order = settings.ngram or 1
+    ngram = count_ngrams(data.strings, order, size, lines=lines, most=most).model(order)
+    plan = replace(plan, settings=replace(settings, ngram=ngram.order))
+    return plan, MixtureEvaluator(ngram, data.validation, plan.network.hidden_size)
 
 
 def _set_threads(plan: RunPlan, path: UnrollPath) -> None:

@@ -37,6 +37,8 @@ COUNTERS = {
 """Attributes of TrainingState by their names in the file."""
 SUMS = {"cost": "loss", "right": "correct", "places": "positions"}
 """Sums of RunningMetrics by their names in the file."""
+ADDED = {"network_validation_loss", "ngram_validation_loss"}
+"""Fields of Measurement that files of earlier versions lack."""
 TYPES = {field.name: field.type for field in fields(TrainingState)}
 
 
@@ -63,7 +65,8 @@ def restore(state: TrainingState, model: Model, saved: ResumeState) -> None:
     """Restore a state from a model file.  Raises ModelFileError where the two do not fit together."""
     try:
         _restore(state, saved.progress, {n: torch.from_numpy(a) for n, a in saved.tensors.items()})
-        measurement = Measurement(**{f.name: model.training[f.name] for f in fields(Measurement)})
+        names = [f.name for f in fields(Measurement) if f.name in model.training or f.name not in ADDED]
+        measurement = Measurement(**{name: model.training[name] for name in names})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
             f"the saved training state does not fit its model: {error}", hint="train again, without --resume"

@@ -1,5 +1,6 @@
 """Evaluation of the validation set: whole sequences, in batches of similar length."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -90,14 +91,29 @@ class ValidationSet:
 
     def __init__(self, held_out: Sequences, vocabulary_size: int, *, lines: bool = False) -> None:
         self.lines = lines
+        self.offsets = np.zeros(0, np.int64)
+        """The number of positions before each sequence [S]."""
         self._all = held_out.cut(LONGEST_SEQUENCE).subsample(MOST_POSITIONS)
         self._steps_by_vocabulary = LOGITS_AT_ONCE // vocabulary_size
         self.limit(MOST_POSITIONS)
 
     def limit(self, positions: int) -> None:
         """Evaluate about this number of positions at most, sampled evenly from the held-out text."""
-        self.sequences = self._all.subsample(positions)
-        lengths = self.sequences.positions
+        sequences = self._all.subsample(positions)
+        lengths = sequences.positions
+        self._read(sequences, np.cumsum(lengths) - lengths)
+
+    def subset(self, positions: int) -> "ValidationSet":
+        """Return evenly spaced sequences with about this number of positions at most."""
+        subset = copy.copy(self)
+        chosen = self.sequences.spaced(positions)
+        subset._read(self.sequences.select(chosen), self.offsets[chosen])
+        return subset
+
+    def _read(self, sequences: Sequences, offsets: npt.NDArray[np.int64]) -> None:
+        """Evaluate these sequences."""
+        self.sequences, self.offsets = sequences, offsets
+        lengths = sequences.positions
         self.positions = int(lengths.sum())
         order = np.argsort(-lengths, kind="stable")
         self._groups: list[npt.NDArray[np.int64]] = []

@@ -71,7 +71,7 @@ class Learner:
         """
         inputs, targets, weights = self._moved(batch.inputs, batch.targets, batch.weights)
         dropout = self._drop if self._dropout else _no_dropout
-        logits, states = self._forward(inputs, self._carried(states, batch), dropout)
+        _, logits, states = self._forward(inputs, self._carried(states, batch), dropout)
         loss = sequence_loss(logits, targets, weights)
         self.parameters.zero_gradients()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -88,15 +88,31 @@ class Learner:
         """Evaluate validation sequences, each from the initial state."""
         count = len(validation.sequences)
         costs, correct = np.zeros(count), np.zeros(count, np.int64)
-        for numbers, batches in validation.groups():
-            states: States | None = None
-            for batch in batches:
-                inputs, targets, weights = self._moved(batch.inputs, batch.targets, batch.weights)
-                logits, states = self._forward(inputs, states, _no_dropout)
-                row_costs, row_correct = row_losses(logits, targets, weights)
+        for numbers, outputs in self.outputs(validation):
+            for batch, _, logits in outputs:
+                row_costs, row_correct = row_losses(logits, *self._moved(batch.targets, batch.weights))
                 costs[numbers] += row_costs
                 correct[numbers] += row_correct
         return Evaluation(costs, correct, validation.sequences.positions, validation.lines)
+
+    def outputs(
+        self, validation: ValidationSet
+    ) -> Iterator[tuple[npt.NDArray[np.int64], Iterator[tuple[Batch, Tensor, Tensor]]]]:
+        """Yield the numbers of the sequences in a batch's rows, and for each batch that reads them:
+
+        the batch, the inputs of the head [B T H] and the logits [B T V].  Every sequence starts from the
+        initial state.
+        """
+        for numbers, batches in validation.groups():
+            yield numbers, self._outputs(batches)
+
+    @torch.no_grad()
+    def _outputs(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor, Tensor]]:
+        states: States | None = None
+        for batch in batches:
+            (inputs,) = self._moved(batch.inputs)
+            hs, logits, states = self._forward(inputs, states, _no_dropout)
+            yield batch, hs, logits
 
     @torch.no_grad()
     def evaluate_strings(self, sequences: Sequence[Ids]) -> Measure:
@@ -107,7 +123,7 @@ class Learner:
             ids, lengths = padded(sequences[first : first + EVALUATED_AT_ONCE])
             live = (np.arange(ids.shape[1] - 1) < (lengths - 1)[:, None]).astype(np.float32)
             inputs, targets, weights = self._moved(ids[:, :-1], ids[:, 1:], live)
-            logits, _ = self._forward(inputs, None, _no_dropout)
+            _, logits, _ = self._forward(inputs, None, _no_dropout)
             predicted = logits.argmax(-1)
             count = int(lengths.sum() - len(lengths))
             total += float(sequence_loss(logits, targets, weights)) * count
@@ -164,8 +180,8 @@ class Learner:
 
     def _forward(
         self, inputs: Tensor, states: States | None, dropout: Callable[[Tensor], Tensor]
-    ) -> tuple[Tensor, States]:
-        """Inputs [B T] -> logits [B T V], every layer's final state."""
+    ) -> tuple[Tensor, Tensor, States]:
+        """Inputs [B T] -> inputs of the head [B T H], logits [B T V], every layer's final state."""
         weights = self.parameters.weights
         if states is None:
             states = self.initial_states(len(inputs))
@@ -176,7 +192,7 @@ class Learner:
                 TORCH, weights, xs, states, unroll=self._path.unroll, dropout=dropout
             )
             logits = self.network.read_out(weights, hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory
-        return logits.float(), states
+        return hs.float(), logits.float(), states
 
     def _carried(self, states: States | None, batch: Batch) -> States | None:
         """Return the states that a batch starts from: initial states in its fresh rows."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from charseq.events import End, EndStatus, Epoch, Progress, Start
+from charseq.model.ngram_tensors import tensors_of
+from charseq.model.sliding_stepper import batch_reader
 from charseq.runs.folder import Run
 from charseq.system.suspension import running_time
 from charseq.text.vocabulary import Vocabulary
@@ -37,6 +39,8 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         symbols=vocabulary.symbols,
         lines=corpus.lines,
         **run.data.validation_facts(),
+        ngrams=run.evaluator.ngram.size if run.evaluator else 0,
+        ngram_bytes=sum(t.nbytes for t in tensors_of(run.evaluator.mixture).values()) if run.evaluator else 0,
         highest_accuracy=predictability and predictability.accuracy,
         conflict=_conflict(run),
         resumed=run.passes if run.plan.resumed else None,
@@ -47,10 +51,10 @@ def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
     """Evaluate the current network.  The durations of the evaluation and of the sample update the budget."""
     data, state, budget, settings = run.data, run.state, run.budget, run.plan.settings
     speed = state.metrics.positions_per_second
-    measure, predictions = _on_training_text(run)
     started = running_time()
-    validation = state.learner.evaluate(data.validation) if data.validation else None
+    validation, network_loss, ngram_loss = _validation(run)
     budget.evaluating = running_time() - started
+    measure, predictions = _on_training_text(run)
     if data.validation and validation:
         run.outliers = _described_outliers(data.validation, validation, run.plan.vocabulary)
     targets = [ids[1:].tolist() for ids in data.shown]
@@ -76,10 +80,23 @@ def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
         validation_loss=validation.loss if validation else None,
         validation_accuracy=validation.accuracy if validation else None,
         selection_loss=validation.robust_loss if validation else None,
+        network_validation_loss=network_loss,
+        ngram_validation_loss=ngram_loss,
         characters_per_second=speed,
         sample=sample,
         seconds=budget.seconds,
     )
+
+
+def _validation(run: TrainingRun) -> tuple[Evaluation | None, float | None, float | None]:
+    """Evaluate the model on the validation set; also return the losses of its network and its n-gram model."""
+    learner, validation = run.state.learner, run.data.validation
+    if run.evaluator:
+        return run.evaluator.evaluate(learner)
+    if validation is None:
+        return None, None, None
+    evaluation = learner.evaluate(validation)
+    return evaluation, evaluation.loss, None
 
 
 def progress_event(run: TrainingRun) -> Progress:
@@ -107,6 +124,8 @@ def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
         loss=best.loss,
         accuracy=best.accuracy,
         validation_loss=best.validation_loss,
+        network_validation_loss=best.network_validation_loss,
+        ngram_validation_loss=best.ngram_validation_loss,
         recoveries=state.guard.recoveries,
         seconds=run.budget.seconds,
         passes=best.passes,
@@ -125,6 +144,10 @@ def _on_training_text(run: TrainingRun) -> tuple[Measure, list[list[int]]]:
     since the last report.
     """
     data, state = run.data, run.state
+    if run.evaluator:
+        reader = batch_reader(state.best.current_model())
+        predictions = [reader.read_sequence(ids[:-1, None])[:, 0].argmax(-1).tolist() for ids in data.shown]
+        return state.metrics.measure(), predictions
     if not run.plan.settings.whole:
         return state.metrics.measure(), state.learner.evaluate_strings(data.shown).predictions
     measure = state.learner.evaluate_strings(data.sequences)

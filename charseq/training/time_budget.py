@@ -9,6 +9,10 @@ EVALUATION_COST = 1 / 3
 """Estimated time to evaluate a position, as a fraction of the time to train on it (no backward pass)."""
 EVALUATION_SHARE = 0.1
 """Largest fraction of the time limit that one evaluation of the validation set may take."""
+MIXING_SECONDS = 5e-6
+"""Estimated time to mix the predictions of an n-gram model at a position."""
+GATE_SECONDS = 4e-5
+"""Estimated time to fit the gate, for each position that it is fitted to."""
 MARGIN, MARGIN_SECONDS = 0.005, 0.05
 """Reserve that no estimate covers: a fraction of the time limit, plus seconds."""
 
@@ -24,11 +28,19 @@ class TimeBudget:
     """
 
     def __init__(
-        self, settings: TrainSettings, updates: int, *, began: float, sampling: float, saving: float
+        self,
+        settings: TrainSettings,
+        updates: int,
+        *,
+        began: float,
+        sampling: float,
+        saving: float,
+        fitted: int = 0,
     ) -> None:
+        """Begin.  `fitted`: the number of positions that a gate is fitted to at most; 0 without a gate."""
         self._limit = settings.time_limit or math.inf
         self._updates = updates
-        self._began = began
+        self._began, self._fitted = began, fitted
         self._fastest = math.inf
         self._last_update = 0.0
         self.evaluating = 0.0
@@ -62,11 +74,20 @@ class TimeBudget:
 
         Estimated from the fastest update so far; sets `evaluating` to the seconds that they take.
         """
-        cost = EVALUATION_COST * self._fastest
         if math.isfinite(self._limit):
-            positions = min(positions, max(1, int(EVALUATION_SHARE * self._limit / cost)))
-        self.evaluating = cost * positions
+            available = EVALUATION_SHARE * self._limit
+            while positions > 1 and self._seconds_to_evaluate(positions) > available:
+                positions = max(
+                    1, int(positions * min(0.9, available / self._seconds_to_evaluate(positions)))
+                )
+        self.evaluating = self._seconds_to_evaluate(positions)
         return positions
+
+    def _seconds_to_evaluate(self, positions: int) -> float:
+        """Estimate the time of an evaluation; the network reads the positions of the gate twice."""
+        fitted = min(positions, self._fitted)
+        mixing = MIXING_SECONDS * positions + GATE_SECONDS * fitted if fitted else 0.0
+        return EVALUATION_COST * self._fastest * (positions + fitted) + mixing
 
     @property
     def _time_to_train(self) -> float:

@@ -74,6 +74,15 @@ def whole(bounds: Bounds) -> Callable[[str], int]:
     return parse
 
 
+def automatic(parse: Callable[[str], N]) -> Callable[[str], N | None]:
+    """Return a parser that also takes the word auto, for None."""
+
+    def parse_or_auto(text: str) -> N | None:
+        return None if text == "auto" else parse(text)
+
+    return parse_or_auto
+
+
 def _within(value: N, bounds: Bounds, text: str) -> N:
     if value not in bounds:
         raise typer.BadParameter(f"{_short(str(text))} is out of range; it must be {bounds.text(value)}")

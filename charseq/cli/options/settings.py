@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import typer
 
 from charseq.cli import completions, text_input
-from charseq.cli.options.parsers import filled, number, seconds, whole
+from charseq.cli.options.parsers import automatic, filled, number, seconds, whole
 from charseq.cli.options.shared import option
 from charseq.settings.setting import Setting, option_name, settings_of
 
@@ -77,7 +77,7 @@ def _explicit(
         if setting.is_list:
             if items := text_input.from_environment(values[name], name.upper()):
                 yield name, items
-        elif source and source.name != "DEFAULT":
+        elif source and source.name != "DEFAULT" and not (setting.automatic and values[name] is None):
             yield name, values[name]
 
 
@@ -119,5 +119,6 @@ def _parser(setting: Setting) -> Callable[[str], Any] | None:
     if setting.duration:
         return seconds
     if setting.bounds:
-        return whole(setting.bounds) if setting.type is int else number(setting.bounds)
+        parse = whole(setting.bounds) if setting.type is int else number(setting.bounds)
+        return automatic(parse) if setting.automatic else parse
     return filled if setting.type is str or setting.is_list else None

@@ -1,0 +1,163 @@
+"""Evaluate the mixture of the network and an n-gram model on the validation set, and fit its gate there.
+
+The reported loss of a position comes from a gate that was fitted to the other half of the held-out text, so
+that it is not too low.  The gate that is saved is fitted to both halves.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from charseq.model.mixture import Gate, Mixture, features
+from charseq.model.ngram import NgramModel
+from charseq.model.numpy_ops import Floats, log_softmax
+from charseq.text.batches import Batch
+from charseq.training.evaluation import Evaluation, ValidationSet
+from charseq.training.gate import Observations, fit_gate
+from charseq.training.learner import Learner
+
+FITTED_POSITIONS = 1 << 15
+"""The most positions that the gate is fitted to."""
+BLOCKS = 16
+"""Blocks of the held-out text, of which every other one belongs to the same half."""
+LEAST_WEIGHT = 1e-4
+"""The smallest weight of a model in a constant gate."""
+BISECTIONS = 20
+NOTHING = np.zeros((0, 0), np.float32)
+
+
+class MixedEvaluation(NamedTuple):
+    """The evaluation of the mixture, and the losses of the network and the n-gram model alone."""
+
+    mixture: Evaluation
+    network_loss: float
+    ngram_loss: float
+
+
+class _Predicted(NamedTuple):
+    """P positions of a batch, in the order of time and rows, as both models predict them."""
+
+    rows: npt.NDArray[np.int64]
+    """The row of the batch."""
+    half: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
+    q: Floats
+    """The probabilities of the n-gram model [P V]."""
+    depths: npt.NDArray[np.int32]
+    logits: Floats
+    """Those of the network [P V]; empty without a network, as is `hidden`."""
+    hidden: Floats
+    """The inputs of the head [P H]."""
+
+
+class MixtureEvaluator:
+    """Evaluates the current network together with an n-gram model."""
+
+    def __init__(self, ngram: NgramModel, validation: ValidationSet, hidden_size: int) -> None:
+        self.ngram, self.validation = ngram, validation
+        self.gate = Gate.constant(ngram.order, hidden_size)
+        """The gate of the last evaluation."""
+
+    @property
+    def mixture(self) -> Mixture:
+        """The n-gram model with the gate of the last evaluation."""
+        return Mixture(self.ngram, self.gate)
+
+    def evaluate(self, learner: Learner) -> MixedEvaluation:
+        """Fit the gate to the current network, and evaluate the mixture."""
+        order = self.ngram.order
+        seen = self._observe(learner)
+        halves = [Mixture(self.ngram, fit_gate(seen.select(seen.half != half), order)) for half in (0, 1)]
+        self.gate = fit_gate(seen, order)
+        sequences = self.validation.sequences
+        costs, correct = np.zeros(len(sequences)), np.zeros(len(sequences), np.int64)
+        network, ngram = 0.0, 0.0
+        for numbers, p in self._predictions(learner, self.validation):
+            sequence, at = numbers[p.rows], np.arange(len(p.targets))
+            network -= float(log_softmax(p.logits)[at, p.targets].sum(dtype=np.float64))
+            ngram -= float(np.log(p.q[at, p.targets]).sum(dtype=np.float64))
+            for half, mixture in enumerate(halves):
+                (chosen,) = np.nonzero(p.half == half)
+                log_mixed = mixture.mix(p.logits[chosen], p.q[chosen], p.depths[chosen], p.hidden[chosen])
+                targets = p.targets[chosen]
+                nats = -log_mixed[np.arange(len(chosen)), targets].astype(np.float64)
+                np.add.at(costs, sequence[chosen], nats)
+                np.add.at(correct, sequence[chosen], log_mixed.argmax(-1) == targets)
+        mixed = Evaluation(costs, correct, sequences.positions, self.validation.lines)
+        total = sequences.total
+        return MixedEvaluation(mixed, network / total, ngram / total)
+
+    def by_frequencies(self, logits: Floats) -> Evaluation:
+        """Evaluate the mixture with a network that gives the same logits [V] everywhere.
+
+        The gate becomes the best constant.
+        """
+        sequences = self.validation.sequences
+        log_p = np.asarray(log_softmax(logits.astype(np.float64)), np.float64)
+        predicted = [
+            (numbers[p.rows], p.targets, p.q[np.arange(len(p.targets)), p.targets])
+            for numbers, batches in self.validation.groups()
+            for p in self._read(numbers, ((batch, None, None) for batch in batches), self.validation)
+        ]
+        sequence, targets, q = (np.concatenate(each) for each in zip(*predicted, strict=True))
+        weight = _best_weight(np.exp(log_p[targets]), q.astype(np.float64))
+        self.gate = Gate.constant(self.ngram.order, len(self.gate.hidden), weight)
+        nats = -np.log(weight * np.exp(log_p[targets]) + (1 - weight) * q)
+        costs = np.bincount(sequence, nats, len(sequences)).astype(np.float64)
+        correct = np.bincount(sequence[targets == logits.argmax()], minlength=len(sequences))
+        return Evaluation(costs, correct, sequences.positions, self.validation.lines)
+
+    def _observe(self, learner: Learner) -> Observations:
+        """Return positions to fit the gate to, evenly spaced over the held-out text."""
+        parts = []
+        for _, p in self._predictions(learner, self.validation.subset(FITTED_POSITIONS)):
+            at = np.arange(len(p.targets))
+            log_p, log_q = log_softmax(p.logits)[at, p.targets], np.log(p.q[at, p.targets])
+            parts.append(Observations(p.depths, features(p.logits, p.q), p.hidden, log_p, log_q, p.half))
+        return Observations._make(np.concatenate(field) for field in zip(*parts, strict=True))
+
+    def _predictions(
+        self, learner: Learner, validation: ValidationSet
+    ) -> Iterator[tuple[npt.NDArray[np.int64], _Predicted]]:
+        """Yield the numbers of the sequences in a batch's rows, and the positions of the batch."""
+        for numbers, outputs in learner.outputs(validation):
+            arrays = ((batch, h.cpu().numpy(), logits.cpu().numpy()) for batch, h, logits in outputs)
+            for predicted in self._read(numbers, arrays, validation):
+                yield numbers, predicted
+
+    def _read(
+        self,
+        numbers: npt.NDArray[np.int64],
+        outputs: Iterable[tuple[Batch, Floats | None, Floats | None]],
+        validation: ValidationSet,
+    ) -> Iterator[_Predicted]:
+        """Yield the positions of batches that read the sequences `numbers`, each with hs and logits."""
+        total = self.validation.sequences.total
+        contexts, read = self.ngram.start(len(numbers)), validation.offsets[numbers]
+        for batch, hidden, logits in outputs:
+            live = batch.weights.T > 0
+            q, depths = self.ngram.read(batch.inputs.T, contexts)
+            steps, rows = np.nonzero(live)
+            yield _Predicted(
+                rows,
+                (read[rows] + steps) * BLOCKS // total % 2,
+                batch.targets.T[live],
+                q[live],
+                depths[live],
+                *(NOTHING if each is None else each.swapaxes(0, 1)[live] for each in (logits, hidden)),
+            )
+            read = read + batch.inputs.shape[1]
+
+
+def _best_weight(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
+    """Return the weight of p [P], in a mixture with q [P], with the lowest loss; found by bisection."""
+    low, high = LEAST_WEIGHT, 1 - LEAST_WEIGHT
+    for _ in range(BISECTIONS):
+        weight = (low + high) / 2
+        if ((p - q) / (weight * p + (1 - weight) * q)).sum() > 0:
+            low = weight
+        else:
+            high = weight
+    return (low + high) / 2
