@@ -32,9 +32,9 @@ class MixedReader:
         hs = self._base.advance_sequence(ids)
         logits = self._base.read_out_sequence(hs)
         q, depths = self._mixture.ngram.read(ids, self._contexts)
-        flat = (each.reshape(ids.size, -1) for each in (logits, q))
+        flat_logits, flat_q, h = (each.reshape(ids.size, -1) for each in (logits, q, hs))
         with ignore_overflow():
-            mixed = self._mixture.mix(*flat, depths.ravel(), hs.reshape(ids.size, -1))
+            mixed = self._mixture.mix(flat_logits, flat_q, depths.ravel(), h)
         return mixed.reshape(logits.shape)
 
     def keep(self, rows: Sequence[int]) -> None:

@@ -30,6 +30,8 @@ SEQUENCES_AT_ONCE = 1 << 14
 """Sequences copied at once."""
 TESTED_SHARE = 16
 """One in so many pieces of that text is predicted, and the others are counted."""
+NEGLIGIBLE = 0.002
+"""Difference in nats per symbol that is not worth a higher order."""
 MAX_TESTED = 1 << 16
 """The most symbols that are predicted."""
 SMALLEST_DISCOUNT = 0.05
@@ -106,8 +108,9 @@ def count_ngrams(
         first = text.positions[text.groups[:-1]].astype(np.int64)
         if levels:
             at_start = np.unique(numbers[text.starts_of(shorter)])
-            occurrences, preceding = levels[-1].occurrences, np.bincount(numbers[first + 1])
-            preceding = np.pad(preceding, (0, len(occurrences) - len(preceding))).astype(np.uint32)
+            occurrences = levels[-1].occurrences
+            suffixes = np.bincount(numbers[first + 1], minlength=len(occurrences))
+            preceding = suffixes.astype(np.uint32)
             if not lines:
                 preceding[at_start] += 1
             elif shorter > 1:  # symbol 0 alone is predicted too, at the end of a line
@@ -184,7 +187,8 @@ class _Text:
 
     def starts_of(self, length: int) -> npt.NDArray[np.int64]:
         """Return where sequences of at least `length` symbols start."""
-        return self._starts[self._left[self._starts] >= length]
+        starts: npt.NDArray[np.int64] = self._starts[self._left[self._starts] >= length]
+        return starts
 
 
 def _discounts(counts: Counts) -> tuple[float, ...]:
@@ -226,7 +230,7 @@ class Choice(NamedTuple):
 def choose_order(
     sequences: Sequences, vocabulary_size: int, *, lines: bool, most: int = MAX_MEASURED
 ) -> Choice:
-    """Choose the order with the lowest loss on a part of a text that is not counted.
+    """Choose the smallest order with nearly the lowest loss on a part of a text that is not counted.
 
     Every TESTED_SHARE-th piece is predicted, and the others are counted.  At most `most` symbols, and
     MAX_MEASURED, are read.
@@ -240,6 +244,7 @@ def choose_order(
     choices = []
     for order in ORDERS[: max(1, len(counted.levels) - 1)]:
         choices.append(Choice(order, counted.model(order).loss(tested)))
-        if len(choices) > 2 and choices[-1].loss > choices[-2].loss > choices[-3].loss:
+        if len(choices) > 1 and choices[-1].loss > choices[-2].loss:
             break
-    return min(choices, key=lambda choice: choice.loss)
+    lowest = min(choice.loss for choice in choices)
+    return next(choice for choice in choices if choice.loss <= lowest + NEGLIGIBLE)

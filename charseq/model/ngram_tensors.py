@@ -95,7 +95,7 @@ def mixture_of(tensors: Mapping[str, Array], vocabulary_size: int) -> Mixture:
     if ngram.totals is not None:
         _require(len(ngram.totals) == len(children), "another number of totals")
         _require(bool((ngram.totals >= ngram.sums).all()), "totals that are too small")
-    gate = Gate(*np.split(arrays["gate"], [order]), arrays["gate_hidden"])
+    gate = Gate(arrays["gate"][:order], arrays["gate"][order:], arrays["gate_hidden"])
     return Mixture(ngram, gate)
 
 

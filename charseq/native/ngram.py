@@ -74,7 +74,7 @@ def refine(
     new_starts, parents = np.empty((2, len(positions) + 1), np.uint32)
     count = lib.charseq_refine(
         len(starts) - 1,
-        *map(address, (starts, positions, scratch, symbols, left)),
+        *(address(array) for array in (starts, positions, scratch, symbols, left)),
         length,
         vocabulary_size,
         address(new_starts),

@@ -104,7 +104,7 @@ class BestModel:
         """Rank the initial weights by their loss on the validation set."""
         if self._by_validation and not self.measurement.measured:
             self.measurement = Measurement(validation_loss=initial.loss, selection_loss=initial.robust_loss)
-            self._mixture = self._evaluator and self._evaluator.mixture
+            self._mixture = self._current_mixture()
 
     def restore(self, model: Model, measurement: Measurement) -> None:
         """Restore the best weights of an earlier part of the run."""
@@ -144,12 +144,15 @@ class BestModel:
 
     def current_model(self) -> Model:
         """Return the model with the current weights."""
-        return self._model(self._learner.parameters.flat, self._evaluator and self._evaluator.mixture)
+        return self._model(self._learner.parameters.flat, self._current_mixture())
 
     def _keep_current(self) -> None:
         """Keep the current weights, and the gate that fits them."""
         self._weights = self._learner.parameters.copy()
-        self._mixture = self._evaluator and self._evaluator.mixture
+        self._mixture = self._current_mixture()
+
+    def _current_mixture(self) -> Mixture | None:
+        return self._evaluator.mixture if self._evaluator else None
 
     def _rank(self, measurement: Measurement) -> tuple[float, ...]:
         """Lower is better: accuracy, then loss of memorized text; the validation loss of other text."""

@@ -89,7 +89,7 @@ def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
 
 
 def _validation(run: TrainingRun) -> tuple[Evaluation | None, float | None, float | None]:
-    """Evaluate the model on the validation set; also return the losses of its network and its n-gram model."""
+    """Evaluate the model on the validation set; also return the losses of its parts."""
     learner, validation = run.state.learner, run.data.validation
     if run.evaluator:
         return run.evaluator.evaluate(learner)
