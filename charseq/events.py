@@ -117,7 +117,6 @@ class Epoch:
     target: str | list[str]
     predicted_ids: list[list[int]]
     target_ids: list[list[int]]
-    validation_loss: float | None
     validation_accuracy: float | None
     characters_per_second: float
     learning_rate: float
@@ -125,11 +124,14 @@ class Epoch:
     done: float
     passes: float
     """Passes over the text so far; less than `epoch` if a time limit ended the epoch."""
+    validation_loss: float | None = None
     sample: str | None = None
     recoveries: int = 0
     """Number of times that training diverged and continued with half the learning rate."""
     selection_loss: float | None = None
     """The robust validation loss that chooses the best epoch: no single held-out sequence dominates it."""
+    cross_validation_loss: float | None = None
+    """The validation loss with gates that were fitted to the other half of the held-out text."""
     network_validation_loss: float | None = None
     """The validation loss of the network alone."""
     ngram_validation_loss: float | None = None
@@ -174,6 +176,8 @@ class End:
     """
     reason: EndReason | None = None
     """What completed the run; None if it was interrupted or diverged."""
+    cross_validation_loss: float | None = None
+    """The validation loss with gates that were fitted to the other half of the held-out text."""
     network_validation_loss: float | None = None
     """The validation loss of the network alone."""
     ngram_validation_loss: float | None = None

@@ -38,6 +38,7 @@ TRAINING_FIELDS: Mapping[str, Any] = {
     "loss": float | None,
     "accuracy": float | None,
     "validation_loss": float | None,
+    "cross_validation_loss": float | None,
     "network_validation_loss": float | None,
     "ngram_validation_loss": float | None,
     "selection_loss": float | None,

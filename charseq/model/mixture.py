@@ -50,6 +50,11 @@ class Gate(NamedTuple):
         depths = np.full(order, np.log(weight / (1 - weight)), np.float32)
         return cls(depths, np.zeros(GATE_FEATURES, np.float32), np.zeros(hidden_size, np.float32))
 
+    def logit(self, features: Floats, depths: npt.NDArray[Any], h: Floats) -> Floats:
+        """Return the argument of the sigmoid that is the network's share [P]."""
+        z = self.depths[depths] + (features * self.features).sum(-1)
+        return np.asarray(z + (h * self.hidden).sum(-1))
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -75,8 +80,7 @@ class Mixture:
             out = np.empty(logits.shape, np.float32) if out is None else out
             self._native.mix(logits, q, depths, h, out)
             return out
-        z = self.gate.depths[depths] + (features(logits, q) * self.gate.features).sum(-1)
-        z = (z + (h * self.gate.hidden).sum(-1))[:, None]
+        z = self.gate.logit(features(logits, q), depths, h)[:, None]
         network, ngram = (np.exp(NUMPY.log_sigmoid(each)) for each in (z, -z))
         mixed = network * np.exp(log_softmax(logits)) + ngram * q
         return np.asarray(np.log(np.maximum(mixed, SMALLEST)))

@@ -38,6 +38,7 @@ class Measurement:
     loss: float | None = None
     accuracy: float | None = None
     validation_loss: float | None = None
+    cross_validation_loss: float | None = None
     network_validation_loss: float | None = None
     ngram_validation_loss: float | None = None
     selection_loss: float | None = None
@@ -89,6 +90,7 @@ class BestModel:
             event.loss,
             event.accuracy,
             event.validation_loss,
+            event.cross_validation_loss,
             event.network_validation_loss,
             event.ngram_validation_loss,
             event.selection_loss,

@@ -37,7 +37,7 @@ COUNTERS = {
 """Attributes of TrainingState by their names in the file."""
 SUMS = {"cost": "loss", "right": "correct", "places": "positions"}
 """Sums of RunningMetrics by their names in the file."""
-ADDED = {"network_validation_loss", "ngram_validation_loss"}
+ADDED = {"cross_validation_loss", "network_validation_loss", "ngram_validation_loss"}
 """Fields of Measurement that files of earlier versions lack."""
 TYPES = {field.name: field.type for field in fields(TrainingState)}
 

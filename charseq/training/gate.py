@@ -12,8 +12,11 @@ from charseq.model.mixture import FEATURES, Gate
 
 CONSTANT_PENALTY = 0.01
 PENALTY = 4.0
-HIDDEN_PENALTY = 400.0
-"""Penalties: factors of the squares of the gate's weights, for inputs of unit variance, in nats."""
+HIDDEN_PENALTY = 1e7
+"""Penalties: factors of the squares of the gate's weights, for inputs of unit variance, in nats.
+
+That of the many hidden units is divided by the number of positions, so that few positions hardly use them.
+"""
 MAX_HIDDEN = 512
 """Inputs of the head of which the gate learns weights; more are projected to so many at random."""
 MAX_ITERATIONS = 12
@@ -80,7 +83,7 @@ class _Inputs:
         groups = (
             (1, CONSTANT_PENALTY),
             (order + len(FEATURES), PENALTY),
-            (hidden.shape[1], HIDDEN_PENALTY),
+            (hidden.shape[1], HIDDEN_PENALTY / len(values)),
         )
         self.penalties = torch.cat([torch.full((size,), value).double() for size, value in groups])
 

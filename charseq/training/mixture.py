@@ -1,7 +1,8 @@
 """Evaluate the mixture of the network and an n-gram model on the validation set, and fit its gate there.
 
-The reported loss of a position comes from a gate that was fitted to the other half of the held-out text, so
-that it is not too low.  The gate that is saved is fitted to both halves.
+The gate is fitted to the text on which it is evaluated, so that the loss of the mixture is slightly too low.  The
+cross-validated loss is not: there each half of the held-out text is predicted by a gate that is fitted to the
+other half.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from charseq.model.mixture import Gate, Mixture, features
 from charseq.model.ngram import NgramModel
-from charseq.model.numpy_ops import Floats, log_softmax
+from charseq.model.numpy_ops import NUMPY, Floats, log_softmax
 from charseq.text.batches import Batch
 from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.gate import Observations, fit_gate
@@ -29,11 +30,14 @@ NOTHING = np.zeros((0, 0), np.float32)
 
 
 class MixedEvaluation(NamedTuple):
-    """The evaluation of the mixture, and the losses of the network and the n-gram model alone."""
+    """The evaluation of a mixture, and of its parts; all but the first have no correct predictions of their own."""
 
     mixture: Evaluation
-    network_loss: float
-    ngram_loss: float
+    """With the gate that is saved."""
+    crossed: Evaluation
+    """With gates that were fitted to the other half of the held-out text."""
+    network: Evaluation
+    ngram: Evaluation
 
 
 class _Predicted(NamedTuple):
@@ -69,25 +73,29 @@ class MixtureEvaluator:
         """Fit the gate to the current network, and evaluate the mixture."""
         order = self.ngram.order
         seen = self._observe(learner)
-        halves = [Mixture(self.ngram, fit_gate(seen.select(seen.half != half), order)) for half in (0, 1)]
+        halves = [fit_gate(seen.select(seen.half != half), order) for half in (0, 1)]
         self.gate = fit_gate(seen, order)
-        sequences = self.validation.sequences
-        costs, correct = np.zeros(len(sequences)), np.zeros(len(sequences), np.int64)
-        network, ngram = 0.0, 0.0
+        mixture, sequences = self.mixture, self.validation.sequences
+        costs, crossed, network, ngram = np.zeros((4, len(sequences)))
+        correct = np.zeros(len(sequences), np.int64)
         for numbers, p in self._predictions(learner, self.validation):
             sequence, at = numbers[p.rows], np.arange(len(p.targets))
-            network -= float(log_softmax(p.logits)[at, p.targets].sum(dtype=np.float64))
-            ngram -= float(np.log(p.q[at, p.targets]).sum(dtype=np.float64))
-            for half, mixture in enumerate(halves):
-                (chosen,) = np.nonzero(p.half == half)
-                log_mixed = mixture.mix(p.logits[chosen], p.q[chosen], p.depths[chosen], p.hidden[chosen])
-                targets = p.targets[chosen]
-                nats = -log_mixed[np.arange(len(chosen)), targets].astype(np.float64)
-                np.add.at(costs, sequence[chosen], nats)
-                np.add.at(correct, sequence[chosen], log_mixed.argmax(-1) == targets)
-        mixed = Evaluation(costs, correct, sequences.positions, self.validation.lines)
-        total = sequences.total
-        return MixedEvaluation(mixed, network / total, ngram / total)
+            log_mixed = mixture.mix(p.logits, p.q, p.depths, p.hidden)
+            read = features(p.logits, p.q)
+            log_p, log_q = log_softmax(p.logits)[at, p.targets], np.log(p.q[at, p.targets])
+            z = np.choose(p.half, [gate.logit(read, p.depths, p.hidden) for gate in halves])
+            np.add.at(costs, sequence, -log_mixed[at, p.targets])
+            np.add.at(
+                crossed, sequence, -np.logaddexp(NUMPY.log_sigmoid(z) + log_p, NUMPY.log_sigmoid(-z) + log_q)
+            )
+            np.add.at(network, sequence, -log_p)
+            np.add.at(ngram, sequence, -log_q)
+            np.add.at(correct, sequence, log_mixed.argmax(-1) == p.targets)
+        evaluations = (
+            Evaluation(each, correct, sequences.positions, self.validation.lines)
+            for each in (costs, crossed, network, ngram)
+        )
+        return MixedEvaluation(*evaluations)
 
     def by_frequencies(self, logits: Floats) -> Evaluation:
         """Evaluate the mixture with a network that gives the same logits [V] everywhere.

@@ -52,7 +52,7 @@ def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
     data, state, budget, settings = run.data, run.state, run.budget, run.plan.settings
     speed = state.metrics.positions_per_second
     started = running_time()
-    validation, network_loss, ngram_loss = _validation(run)
+    validation, losses = _evaluated(run)
     budget.evaluating = running_time() - started
     measure, predictions = _on_training_text(run)
     if data.validation and validation:
@@ -77,26 +77,31 @@ def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
         target=_texts(run.plan.vocabulary, targets),
         predicted_ids=predictions,
         target_ids=targets,
-        validation_loss=validation.loss if validation else None,
         validation_accuracy=validation.accuracy if validation else None,
-        selection_loss=validation.robust_loss if validation else None,
-        network_validation_loss=network_loss,
-        ngram_validation_loss=ngram_loss,
+        **losses,
         characters_per_second=speed,
         sample=sample,
         seconds=budget.seconds,
     )
 
 
-def _validation(run: TrainingRun) -> tuple[Evaluation | None, float | None, float | None]:
-    """Evaluate the model on the validation set; also return the losses of its parts."""
+def _evaluated(run: TrainingRun) -> tuple[Evaluation | None, dict[str, float]]:
+    """Evaluate the model on the validation set.  Returns the evaluation, and the losses of the epoch event."""
     learner, validation = run.state.learner, run.data.validation
-    if run.evaluator:
-        return run.evaluator.evaluate(learner)
     if validation is None:
-        return None, None, None
-    evaluation = learner.evaluate(validation)
-    return evaluation, evaluation.loss, None
+        return None, {}
+    if run.evaluator is None:
+        evaluation = learner.evaluate(validation)
+        losses = {"selection_loss": evaluation.robust_loss, "network_validation_loss": evaluation.loss}
+    else:
+        evaluation, crossed, network, ngram = run.evaluator.evaluate(learner)
+        losses = {
+            "selection_loss": crossed.robust_loss,
+            "cross_validation_loss": crossed.loss,
+            "network_validation_loss": network.loss,
+            "ngram_validation_loss": ngram.loss,
+        }
+    return evaluation, {"validation_loss": evaluation.loss, **losses}
 
 
 def progress_event(run: TrainingRun) -> Progress:
@@ -124,6 +129,7 @@ def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
         loss=best.loss,
         accuracy=best.accuracy,
         validation_loss=best.validation_loss,
+        cross_validation_loss=best.cross_validation_loss,
         network_validation_loss=best.network_validation_loss,
         ngram_validation_loss=best.ngram_validation_loss,
         recoveries=state.guard.recoveries,
