@@ -16,7 +16,7 @@ from charseq.text.corpus import AnyCorpus, Corpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.evaluation import Evaluation
 from charseq.training.learner import Learner
-from charseq.training.mixture import MixtureEvaluator
+from charseq.training.mixture import MixedEvaluation, MixtureEvaluator, validation_losses
 
 SAVING_SHARE = 0.02
 """Largest fraction of a run's time that saving may take."""
@@ -96,17 +96,18 @@ class BestModel:
             event.selection_loss,
             measured=True,
         )
-        if self._rank(measurement) < self._rank(self.measurement):
+        if self._rank(measurement) < self._rank(self.measurement) or self._beats_initial(measurement):
             self.measurement = measurement
             self._keep_current()
         else:
             self.measurement = replace(self.measurement, measured=True)
 
-    def start_from(self, initial: Evaluation) -> None:
+    def start_from(self, initial: Evaluation | MixedEvaluation) -> None:
         """Rank the initial weights by their loss on the validation set."""
-        if self._by_validation and not self.measurement.measured:
-            self.measurement = Measurement(validation_loss=initial.loss, selection_loss=initial.robust_loss)
-            self._mixture = self._current_mixture()
+        if not self._by_validation or self.measurement.measured:
+            return
+        self.measurement = replace(Measurement(), **validation_losses(initial))
+        self._mixture = self._current_mixture()
 
     def restore(self, model: Model, measurement: Measurement) -> None:
         """Restore the best weights of an earlier part of the run."""
@@ -155,6 +156,16 @@ class BestModel:
 
     def _current_mixture(self) -> Mixture | None:
         return self._evaluator.mixture if self._evaluator else None
+
+    def _beats_initial(self, measurement: Measurement) -> bool:
+        """Return whether the best weights are initial ones, and the network measured is better than theirs.
+
+        Where the n-gram model does nearly all of the predicting, the losses of both mixtures are about equal.
+        """
+        initial, loss = self.measurement.network_validation_loss, measurement.network_validation_loss
+        if self.measurement.epoch or not self._evaluator or initial is None or loss is None:
+            return False
+        return loss < initial
 
     def _rank(self, measurement: Measurement) -> tuple[float, ...]:
         """Lower is better: accuracy, then loss of memorized text; the validation loss of other text."""

@@ -176,8 +176,7 @@ def _limit_evaluation(run: TrainingRun, *, final: bool) -> None:
         validation.limit(affordable)
         state.evaluated_positions = affordable
         if run.log_frequencies is not None:
-            by_frequencies = (run.evaluator or validation).by_frequencies
-            state.best.start_from(by_frequencies(run.log_frequencies))
+            state.best.start_from((run.evaluator or validation).by_frequencies(run.log_frequencies))
 
 
 def _save(run: TrainingRun, folder: Run, status: EndStatus | None = None) -> None:

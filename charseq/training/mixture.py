@@ -1,12 +1,12 @@
 """Evaluate the mixture of the network and an n-gram model on the validation set, and fit its gate there.
 
-The gate is fitted to the text on which it is evaluated, so that the loss of the mixture is slightly too low.  The
+The gate is fitted to the text on which it is evaluated, so the loss of the mixture is slightly too low.  The
 cross-validated loss is not: there each half of the held-out text is predicted by a gate that is fitted to the
 other half.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ NOTHING = np.zeros((0, 0), np.float32)
 
 
 class MixedEvaluation(NamedTuple):
-    """The evaluation of a mixture, and of its parts; all but the first have no correct predictions of their own."""
+    """The evaluations of a mixture and of its parts, all with the correct predictions of the mixture."""
 
     mixture: Evaluation
     """With the gate that is saved."""
@@ -38,6 +38,20 @@ class MixedEvaluation(NamedTuple):
     """With gates that were fitted to the other half of the held-out text."""
     network: Evaluation
     ngram: Evaluation
+
+
+def validation_losses(evaluated: Evaluation | MixedEvaluation) -> dict[str, float]:
+    """Return the losses of an epoch event, in nats per position, by the names of its fields."""
+    if isinstance(evaluated, Evaluation):
+        loss, robust = evaluated.loss, evaluated.robust_loss
+        return {"validation_loss": loss, "selection_loss": robust, "network_validation_loss": loss}
+    return {
+        "validation_loss": evaluated.mixture.loss,
+        "selection_loss": evaluated.crossed.robust_loss,
+        "cross_validation_loss": evaluated.crossed.loss,
+        "network_validation_loss": evaluated.network.loss,
+        "ngram_validation_loss": evaluated.ngram.loss,
+    }
 
 
 class _Predicted(NamedTuple):
@@ -84,38 +98,43 @@ class MixtureEvaluator:
             read = features(p.logits, p.q)
             log_p, log_q = log_softmax(p.logits)[at, p.targets], np.log(p.q[at, p.targets])
             z = np.choose(p.half, [gate.logit(read, p.depths, p.hidden) for gate in halves])
-            np.add.at(costs, sequence, -log_mixed[at, p.targets])
-            np.add.at(
-                crossed, sequence, -np.logaddexp(NUMPY.log_sigmoid(z) + log_p, NUMPY.log_sigmoid(-z) + log_q)
-            )
-            np.add.at(network, sequence, -log_p)
-            np.add.at(ngram, sequence, -log_q)
-            np.add.at(correct, sequence, log_mixed.argmax(-1) == p.targets)
+            log_share, log_rest = NUMPY.log_sigmoid(z), NUMPY.log_sigmoid(-z)
+            log_crossed = np.logaddexp(log_share + log_p, log_rest + log_q)
+            for total, log_probability in (
+                (costs, log_mixed[at, p.targets]),
+                (crossed, log_crossed),
+                (network, log_p),
+                (ngram, log_q),
+            ):
+                total -= _sums(sequence, log_probability, len(sequences))
+            correct += np.bincount(sequence[log_mixed.argmax(-1) == p.targets], minlength=len(sequences))
         evaluations = (
             Evaluation(each, correct, sequences.positions, self.validation.lines)
             for each in (costs, crossed, network, ngram)
         )
         return MixedEvaluation(*evaluations)
 
-    def by_frequencies(self, logits: Floats) -> Evaluation:
+    def by_frequencies(self, logits: Floats) -> MixedEvaluation:
         """Evaluate the mixture with a network that gives the same logits [V] everywhere.
 
         The gate becomes the best constant.
         """
         sequences = self.validation.sequences
-        log_p = np.asarray(log_softmax(logits.astype(np.float64)), np.float64)
         predicted = [
-            (numbers[p.rows], p.targets, p.q[np.arange(len(p.targets)), p.targets])
+            (numbers[p.rows], p.q[np.arange(len(p.targets)), p.targets], p.targets)
             for numbers, batches in self.validation.groups()
             for p in self._read(numbers, ((batch, None, None) for batch in batches), self.validation)
         ]
-        sequence, targets, q = (np.concatenate(each) for each in zip(*predicted, strict=True))
-        weight = _best_weight(np.exp(log_p[targets]), q.astype(np.float64))
+        sequence, q, targets = (np.concatenate(each) for each in zip(*predicted, strict=True))
+        p = np.exp(log_softmax(logits.astype(np.float64)))[targets]
+        weight = _best_weight(p, q.astype(np.float64))
         self.gate = Gate.constant(self.ngram.order, len(self.gate.hidden), weight)
-        nats = -np.log(weight * np.exp(log_p[targets]) + (1 - weight) * q)
-        costs = np.bincount(sequence, nats, len(sequences)).astype(np.float64)
-        correct = np.bincount(sequence[targets == logits.argmax()], minlength=len(sequences))
-        return Evaluation(costs, correct, sequences.positions, self.validation.lines)
+        network = self.validation.by_frequencies(logits)
+        mixture, ngram = (
+            network._replace(costs=_sums(sequence, -np.log(each), len(sequences)))
+            for each in (weight * p + (1 - weight) * q, q)
+        )
+        return MixedEvaluation(mixture, mixture, network, ngram)
 
     def _observe(self, learner: Learner) -> Observations:
         """Return positions to fit the gate to, evenly spaced over the held-out text."""
@@ -157,6 +176,13 @@ class MixtureEvaluator:
                 *(NOTHING if each is None else each.swapaxes(0, 1)[live] for each in (logits, hidden)),
             )
             read = read + batch.inputs.shape[1]
+
+
+def _sums(
+    sequence: npt.NDArray[np.int64], values: npt.NDArray[Any], sequences: int
+) -> npt.NDArray[np.float64]:
+    """Sum the values [P] of each sequence [S]."""
+    return np.bincount(sequence, values, sequences).astype(np.float64)
 
 
 def _best_weight(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:

@@ -14,6 +14,7 @@ from charseq.training.builder import TrainingRun
 from charseq.training.divergence import has_diverged
 from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.learner import Measure
+from charseq.training.mixture import MixedEvaluation, validation_losses
 
 MAX_OUTLIERS = 3
 """Outliers of the validation set that the last event names."""
@@ -52,7 +53,8 @@ def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
     data, state, budget, settings = run.data, run.state, run.budget, run.plan.settings
     speed = state.metrics.positions_per_second
     started = running_time()
-    validation, losses = _evaluated(run)
+    evaluated = _evaluate(run)
+    validation = evaluated.mixture if isinstance(evaluated, MixedEvaluation) else evaluated
     budget.evaluating = running_time() - started
     measure, predictions = _on_training_text(run)
     if data.validation and validation:
@@ -78,30 +80,18 @@ def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:
         predicted_ids=predictions,
         target_ids=targets,
         validation_accuracy=validation.accuracy if validation else None,
-        **losses,
+        **(validation_losses(evaluated) if evaluated else {}),
         characters_per_second=speed,
         sample=sample,
         seconds=budget.seconds,
     )
 
 
-def _evaluated(run: TrainingRun) -> tuple[Evaluation | None, dict[str, float]]:
-    """Evaluate the model on the validation set.  Returns the evaluation, and the losses of the epoch event."""
-    learner, validation = run.state.learner, run.data.validation
-    if validation is None:
-        return None, {}
-    if run.evaluator is None:
-        evaluation = learner.evaluate(validation)
-        losses = {"selection_loss": evaluation.robust_loss, "network_validation_loss": evaluation.loss}
-    else:
-        evaluation, crossed, network, ngram = run.evaluator.evaluate(learner)
-        losses = {
-            "selection_loss": crossed.robust_loss,
-            "cross_validation_loss": crossed.loss,
-            "network_validation_loss": network.loss,
-            "ngram_validation_loss": ngram.loss,
-        }
-    return evaluation, {"validation_loss": evaluation.loss, **losses}
+def _evaluate(run: TrainingRun) -> Evaluation | MixedEvaluation | None:
+    """Evaluate the model on the validation set, if there is one."""
+    if run.evaluator:
+        return run.evaluator.evaluate(run.state.learner)
+    return run.state.learner.evaluate(run.data.validation) if run.data.validation else None
 
 
 def progress_event(run: TrainingRun) -> Progress:
