@@ -85,7 +85,6 @@ class TrainSettings:
         metavar="auto|N",
         help="Order of the n-gram model that is counted beside the network and mixed with it; 0 disables.",
         default_text="auto: from the text; 0 for short text",
-        panel=MODEL,
     )
     """None chooses by the text."""
     epochs: int = setting(

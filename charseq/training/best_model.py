@@ -106,7 +106,7 @@ class BestModel:
         """Rank the initial weights by their loss on the validation set."""
         if not self._by_validation or self.measurement.measured:
             return
-        self.measurement = replace(Measurement(), **validation_losses(initial))
+        self.measurement = Measurement(**validation_losses(initial))
         self._mixture = self._current_mixture()
 
     def restore(self, model: Model, measurement: Measurement) -> None:

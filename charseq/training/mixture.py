@@ -40,14 +40,14 @@ class MixedEvaluation(NamedTuple):
     ngram: Evaluation
 
 
-def validation_losses(evaluated: Evaluation | MixedEvaluation) -> dict[str, float]:
+def validation_losses(evaluated: Evaluation | MixedEvaluation) -> dict[str, Any]:
     """Return the losses of an epoch event, in nats per position, by the names of its fields."""
     if isinstance(evaluated, Evaluation):
         loss, robust = evaluated.loss, evaluated.robust_loss
         return {"validation_loss": loss, "selection_loss": robust, "network_validation_loss": loss}
     return {
         "validation_loss": evaluated.mixture.loss,
-        "selection_loss": evaluated.crossed.robust_loss,
+        "selection_loss": evaluated.mixture.robust_loss,
         "cross_validation_loss": evaluated.crossed.loss,
         "network_validation_loss": evaluated.network.loss,
         "ngram_validation_loss": evaluated.ngram.loss,

@@ -6,7 +6,7 @@ import pytest
 from safetensors import numpy as safetensors
 
 from charseq import __version__
-from charseq.model.description import FORMAT
+from charseq.model.description import NETWORK_FORMAT
 from tests.support.command import Command
 
 MODEL = Path("runs/0001-lstm/model.safetensors")
@@ -51,7 +51,11 @@ def test_without_runs_that_is_said(charseq: Command) -> None:
 
 def test_a_model_is_shown_without_its_tensors_being_read(trained: Command) -> None:
     (record,) = trained("runs", "show", "runs/0001-lstm", "--json").records
-    assert (record["model"], record["bytes"], record["format"]) == (str(MODEL), MODEL.stat().st_size, FORMAT)
+    assert (record["model"], record["bytes"], record["format"]) == (
+        str(MODEL),
+        MODEL.stat().st_size,
+        NETWORK_FORMAT,
+    )
     assert (record["cell"], record["hidden_size"], record["symbols"]) == ("lstm", 5, list("ehilo"))
     assert record["learned"] == ["hihello"]
     assert record["settings"]["epochs"] == 3

@@ -1,14 +1,15 @@
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 
 from charseq.errors import TextError
 from charseq.inference.scoring import TotalScore, _blocks, score_stream, score_texts
+from charseq.model.mixed_reader import MixedReader
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import NUMPY, log_softmax
+from charseq.model.sliding_stepper import batch_reader
 from charseq.model.stepper import Reader
 from charseq.text.vocabulary import Ids
 from tests.support.models import gru_model
@@ -144,10 +145,10 @@ def test_scores_do_not_depend_on_the_size_of_blocks(monkeypatch: pytest.MonkeyPa
 def test_a_batch_has_at_most_the_batch_size(monkeypatch: pytest.MonkeyPatch) -> None:
     of, rows = gru_model(), []
 
-    def recorded(network: Any, weights: Any, count: int = 1) -> Reader:
+    def recorded(model: Model, count: int = 1) -> Reader | MixedReader:
         rows.append(count)
-        return Reader(network, weights, count)
+        return batch_reader(model, count)
 
-    monkeypatch.setattr("charseq.inference.scoring.Reader", recorded)
+    monkeypatch.setattr("charseq.inference.scoring.batch_reader", recorded)
     assert len(list(score_texts(of, [encoded(of, "abc")] * 5, 2))) == 5
     assert rows == [2, 2, 1]

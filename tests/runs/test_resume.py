@@ -183,7 +183,7 @@ def test_a_run_that_is_over_says_so_unless_there_is_more_to_do() -> None:
 def test_the_end_names_what_completed_the_run_and_the_log_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charseq.training.evaluation.FEWEST_HELD_OUT", 5)
     plan: dict[str, Any] = {"cell": "gru", "hidden_size": 5}
-    long = {"sequence_length": 9, "validation": 0.1}
+    long = {"sequence_length": 9, "validation": 0.1, "ngram": 0}
     cases: list[tuple[str | None, dict[str, Any]]] = [
         ("epochs", {"epochs": 2}),
         ("memorized", {"learning_rate": 0.1}),

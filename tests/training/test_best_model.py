@@ -43,7 +43,9 @@ def evaluation(*costs: float) -> Evaluation:
 def test_the_initial_weights_are_the_best_of_a_validation_until_they_are_beaten() -> None:
     best = best_of(by_validation=True)
     best.start_from(evaluation(12.0, 14.0))
-    assert best.measurement == Measurement(validation_loss=1.3, selection_loss=1.3)
+    assert best.measurement == Measurement(
+        validation_loss=1.3, selection_loss=1.3, network_validation_loss=1.3
+    )
     best.start_from(evaluation(1.0))
     assert best.measurement.validation_loss == 0.1
 
@@ -110,7 +112,8 @@ def test_a_worse_epoch_leaves_the_best_as_it_is_but_measured() -> None:
     best.start_from(evaluation(1.0))
     (event,) = epochs(events_of("hihello " * 30, epochs=1, sequence_length=8, hidden_size=8))
     best.update(measured(event, 1.5))
-    assert best.measurement == Measurement(validation_loss=0.1, selection_loss=0.1, measured=True)
+    losses: dict[str, Any] = {"validation_loss": 0.1, "selection_loss": 0.1, "network_validation_loss": 0.1}
+    assert best.measurement == Measurement(**losses, measured=True)
 
 
 def test_the_best_epoch_of_a_memorized_text_has_the_highest_accuracy_and_then_the_lowest_loss() -> None:

@@ -21,7 +21,7 @@ from tests.support.training import LONG, ended, epochs, events_of, learner_of, m
 
 
 def test_a_longer_text_is_trained_on_in_windows_with_a_validation_loss() -> None:
-    events = events_of(LONG, cell="gru", epochs=4, hidden_size=24)
+    events = events_of(LONG, cell="gru", epochs=4, hidden_size=24, ngram=0)
     losses = [event.validation_loss for event in epochs(events)]
     assert all(loss is not None for loss in losses)
     assert losses[-1] < losses[0]  # type: ignore[operator]
@@ -45,7 +45,7 @@ LEARNED = {"initial_state": "learned"}
     ids=str,
 )
 def test_the_validation_loss_is_that_of_the_held_out_tail(cell: str, plan: dict[str, Any]) -> None:
-    plan = {**plan, "validation": 0.1, "validation_split": "tail"}
+    plan = {**plan, "validation": 0.1, "validation_split": "tail", "ngram": 0}
     events = events_of(LONG, cell=cell, epochs=2, hidden_size=16, **plan)
     trained = model()
     w = trained.weights
@@ -173,7 +173,7 @@ def test_a_time_limit_in_the_first_epoch_reserves_the_expected_time_of_the_evalu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     Clock(monkeypatch, measuring=182 / 16 / 3)
-    end = ended(events_of(LONG, hidden_size=5, time_limit=30, batch_size=1, sequence_length=16))
+    end = ended(events_of(LONG, hidden_size=5, time_limit=30, batch_size=1, sequence_length=16, ngram=0))
     assert end.epochs == 0
     assert 0 < end.total_passes == end.passes < 1
     assert 29 <= end.seconds < 31
