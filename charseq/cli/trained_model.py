@@ -35,5 +35,6 @@ def _hardly_trained(model: "Model", *, newest: bool) -> str:
     if training.get("epoch") != 0:
         return ""
     if training.get("measured"):
-        return "no epoch beat predicting by symbol frequency alone; it has initial weights"
+        alone = "; its n-gram model predicts" if model.mixture else ""
+        return f"no epoch beat predicting by symbol frequency alone; it has initial weights{alone}"
     return "its run ended within its first epoch; it may have learned little" if newest else ""

@@ -28,7 +28,8 @@ class _PlainLines(LineRenderer[Event]):
         if isinstance(event, Start):
             self._start = event
             validation = ["validation_loss"] if event.settings.validation else []
-            self._write_row(["epoch", "loss", "accuracy", *validation, "prediction", "target"])
+            alone = ["network_validation_loss", "ngram_validation_loss"] if event.ngrams else []
+            self._write_row(["epoch", "loss", "accuracy", *validation, "prediction", "target", *alone])
         elif isinstance(event, Epoch):
             self._write_row(self._fields(event))
         self._output.flush()
@@ -41,6 +42,9 @@ class _PlainLines(LineRenderer[Event]):
             yield f"{event.validation_loss:.6f}"
         yield self._in_one_line(event.prediction, event.predicted_ids)
         yield self._in_one_line(event.target, event.target_ids)
+        if event.ngram_validation_loss is not None:
+            yield f"{event.network_validation_loss:.6f}"
+            yield f"{event.ngram_validation_loss:.6f}"
 
     def _in_one_line(self, texts: str | list[str], ids: list[list[int]]) -> str:
         """Return texts between bars, with a visible end of each line that is a sequence."""

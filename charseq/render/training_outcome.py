@@ -30,16 +30,30 @@ def _measures(end: End) -> str:
     if end.loss is None or end.accuracy is None:
         if end.validation_loss is None:
             return ""
-        frequencies = f"({end.validation_loss:.4f} nats per character)"
-        return f"; no epoch beat predicting by symbol frequency alone {frequencies}"
+        loss = f"({end.validation_loss:.4f} nats per character)"
+        if end.ngram_validation_loss is not None:
+            return f"; the network never beat predicting by symbol frequency; n-grams alone predict {loss}"
+        return f"; no epoch beat predicting by symbol frequency alone {loss}"
     if end.validation_loss is not None:
-        text = f"; validation loss {end.validation_loss:.4f} nats per character"
+        text = f"; validation loss {end.validation_loss:.4f} nats per character{_alone(end)}"
     else:
         text = f"; loss {end.loss:.4f}, {_correct(end.accuracy, end.highest_accuracy)}"
     if end.passes < end.last_passes:
         best = f"of epoch {end.epoch}" if end.passes == end.epoch else f"after {passes_text(end.passes)}"
         text += f"; saved the best model, {best}"
     return text
+
+
+def _alone(end: End) -> str:
+    """Return the cross-validated loss of a mixture, and the losses of its parts."""
+    crossed, network, ngram = (
+        end.cross_validation_loss,
+        end.network_validation_loss,
+        end.ngram_validation_loss,
+    )
+    if crossed is None or network is None or ngram is None:
+        return ""
+    return f" ({crossed:.4f} cross-validated; network alone {network:.4f}, n-grams alone {ngram:.4f})"
 
 
 def _correct(accuracy: float, highest: float | None) -> str:

@@ -20,6 +20,7 @@ def summary(start: Start) -> str:
     lines = [
         f"text: {_text(start)}",
         f"network: {network_text(settings)}, {count(start.parameters, 'parameter')}",
+        *_ngram(start),
         f"optimizer: {optimizer_text(settings)}",
         f"training: {_duration(settings)}; {device}, seed {settings.seed}",
     ]
@@ -82,6 +83,13 @@ def _text(start: Start) -> str:
     if settings.whole:
         return text + ", to memorize"
     return f"{text}, {_held_out(start)}"
+
+
+def _ngram(start: Start) -> Iterator[str]:
+    """Describe the n-gram model, if there is one."""
+    if start.ngrams:
+        size = f"{start.ngram_bytes / 1e6:.1f} MB in the model file"
+        yield f"n-gram model: order {start.settings.ngram}, {count(start.ngrams, 'n-gram')}, {size}"
 
 
 def _window_length(start: Start) -> str:

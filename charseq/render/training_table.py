@@ -31,6 +31,10 @@ LINES_IN_A_PIPE = 100
 SAMPLE_LINES = 6
 NUMBERS_WIDTH = 30
 """The width in columns of the numbers before the prediction, and the gaps."""
+ALONE_WIDTH = 17
+"""The width in columns of the losses of the network and the n-gram model alone, and the gaps."""
+WIDTH_WITH_ALONE = 70
+"""The width in columns from which they are shown."""
 MAX_BAR_WIDTH, MIN_BAR_WIDTH = 20, 4
 INTERRUPT_WIDTH = 3
 """The columns left free after the bar for the terminal's ^C, which must not start a new line."""
@@ -102,7 +106,8 @@ class TrainingDrawing:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         has_validation = rows[0].validation_loss is not None
         has_ids = self._fits_ids(rows[0])
-        for name in ("epoch", "loss", "validation" if has_validation else "correct"):
+        alone = ("network", "n-gram") if self._shows_alone else ()
+        for name in ("epoch", "loss", "validation" if has_validation else "correct", *alone):
             table.add_column(name, justify="right", no_wrap=True)
         for name in ("predicted ids", "target ids") if has_ids else ():
             table.add_column(name, no_wrap=True)
@@ -110,6 +115,8 @@ class TrainingDrawing:
         for row in rows:
             cells = [passes(row), f"{row.loss:.4f}"]
             cells.append(self._correct(row) if row.validation_loss is None else f"{row.validation_loss:.4f}")
+            if self._shows_alone:
+                cells += [_loss(row.network_validation_loss), _loss(row.ngram_validation_loss)]
             if has_ids:
                 cells += [_ids(row.predicted_ids[0]), _ids(row.target_ids[0])]
             table.add_row(*cells, self._prediction(row, last_lines if row is rows[-1] else 1))
@@ -146,7 +153,8 @@ class TrainingDrawing:
 
     def _prediction(self, row: Epoch, lines: int) -> Text:
         symbols = self._symbols
-        width = max(MIN_PREDICTION_WIDTH, self._console.width - NUMBERS_WIDTH)
+        numbers = NUMBERS_WIDTH + (ALONE_WIDTH if self._shows_alone else 0)
+        width = max(MIN_PREDICTION_WIDTH, self._console.width - numbers)
         pairs = list(zip(row.predicted_ids, row.target_ids, strict=True))
         texts = [
             mark_errors(
@@ -157,6 +165,11 @@ class TrainingDrawing:
         if len(pairs) > MAX_STRINGS:
             texts.append(Text(f"(and {len(pairs) - MAX_STRINGS:,} more)", "dim"))
         return Text("\n").join(texts)
+
+    @property
+    def _shows_alone(self) -> bool:
+        """Whether the losses of the network and the n-gram model alone are shown."""
+        return bool(self._start.ngrams) and self._console.width >= WIDTH_WITH_ALONE
 
     def _correct(self, row: Epoch) -> str:
         if not self._start.settings.whole:
@@ -172,6 +185,10 @@ class TrainingDrawing:
         id_width = len(str(self._start.vocabulary_size - 1)) + 1
         column_width = max(positions * id_width, len("predicted ids")) + 2
         return NUMBERS_WIDTH + 2 * column_width + 2 * positions <= self._console.width
+
+
+def _loss(loss: float | None) -> str:
+    return "-" if loss is None else f"{loss:.4f}"
 
 
 def _ids(ids: list[int]) -> str:
