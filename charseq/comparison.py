@@ -1,11 +1,14 @@
-"""Compare cells under equal conditions: the same text, split, seeds and updates, or time, for each."""
+"""Compare cells under equal conditions: the same text, split, seeds and updates, or time, for each.
+
+An n-gram model can be compared with them: it is counted on the training text of each split.
+"""
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from charseq.cells import cell_named
+from charseq.cells import NGRAM, cell_named
 from charseq.errors import UsageError
 from charseq.events import End, Epoch, Event
 from charseq.model.network import Network
@@ -13,17 +16,26 @@ from charseq.settings.defaults import choose_settings
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import AnyCorpus
 
+if TYPE_CHECKING:
+    from charseq.training.ngram import Counted
+
 Match = Literal["hidden", "parameters"]
 """What all cells have in common: the hidden size, or about the same number of parameters."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A run to make."""
+    """A run to make, or an n-gram model to count."""
 
     settings: TrainSettings
+    """Those of an n-gram model have the cell NGRAM, and its order, if it is not to be chosen."""
     parameters: int
-    """The number of parameters of its network."""
+    """The number of parameters of its network; 0 for an n-gram model, which has none before it is counted."""
+
+    @property
+    def is_ngram(self) -> bool:
+        """Whether it is an n-gram model."""
+        return self.settings.cell == NGRAM
 
 
 @dataclass
@@ -36,6 +48,8 @@ class Result:
     """The first epoch after which all predicted characters were correct."""
     speeds: list[float] = field(default_factory=list)
     """Characters per second of every epoch."""
+    counted: "Counted | None" = None
+    """The measurements of an n-gram model; None for a network."""
 
     def update(self, event: Event) -> None:
         """Collect the next event."""
@@ -45,6 +59,17 @@ class Result:
                 self.first_correct_epoch = event.epoch
         elif isinstance(event, End):
             self.end = event
+
+    def finish_counting(self, counted: "Counted") -> End:
+        """Collect the measurements of an n-gram model, and return its only event."""
+        loss, seconds = counted.validation_loss, counted.seconds
+        self.counted, self.end = counted, End("completed", None, 0, 0, None, None, loss, seconds)
+        return self.end
+
+    @property
+    def parameters(self) -> int:
+        """The number of parameters, or of the n-grams that were counted."""
+        return self.counted.ngrams if self.counted else self.trial.parameters
 
     @property
     def completed(self) -> bool:
@@ -57,16 +82,16 @@ class Result:
         return self.end.status if self.end else ""
 
     def record(self) -> dict[str, Any]:
-        """Return the result as a JSON object."""
-        settings, end = self.trial.settings, self.end
+        """Return the result as a JSON object; an n-gram model has null for what only a network has."""
+        settings, end, is_ngram = self.trial.settings, self.end, self.trial.is_ngram
         return {
             "cell": settings.cell,
             "seed": settings.seed,
-            "hidden_size": settings.hidden_size,
-            "layers": settings.layers,
-            "parameters": self.trial.parameters,
+            "hidden_size": None if is_ngram else settings.hidden_size,
+            "layers": None if is_ngram else settings.layers,
+            "parameters": self.parameters,
             "status": end.status if end else None,
-            "epochs": end.epochs if end else 0,
+            "epochs": None if is_ngram else end.epochs if end else 0,
             "loss": end.loss if end else None,
             "accuracy": end.accuracy if end else None,
             "validation_loss": end.validation_loss if end else None,
@@ -74,6 +99,7 @@ class Result:
             "characters_per_second": statistics.median(self.speeds) if self.speeds else None,
             "seconds": end.seconds if end else None,
             "model": end.model if end else None,
+            "order": self.counted.order if self.counted else None,
         }
 
 
@@ -87,7 +113,9 @@ class Spread:
     count: int
 
 
-MEASURES = ("loss", "accuracy", "validation_loss", "first_right_epoch", "characters_per_second", "seconds")
+MEASURES = (
+    "loss", "accuracy", "validation_loss", "first_right_epoch", "characters_per_second", "seconds", "order"
+)  # fmt: skip
 """The measures that are averaged over seeds, by their names in `Result.record`."""
 
 
@@ -109,21 +137,24 @@ def trials(
     cells: Sequence[str],
     seeds: int,
     match: Match,
+    with_ngram: bool = False,
 ) -> list[Trial]:
-    """Return all trials: for each seed, one of every cell.
+    """Return all trials: for each seed, the n-gram model if it is compared, and one of every cell.
 
     `options` are the training options that are set.  The defaults of the others do not depend on the cell,
-    and no trial ends early, so that all make the same updates, or with a time limit take the same time.  With
-    `match` "parameters", each cell has the hidden size whose number of parameters is nearest to that of the
-    first cell.  Raises UsageError for an unknown cell, and if sizes cannot be matched.
+    and no trial ends early, so that all make the same updates, or with a time limit take the same time.  The
+    networks are compared without n-gram models, unless the options set `ngram`.  With `match` "parameters",
+    each cell has the hidden size whose number of parameters is nearest to that of the first cell.
+
+    The n-gram model is compared if `cells` has NGRAM, or `with_ngram` and text is held out.  Raises
+    UsageError for an unknown cell, for NGRAM without held-out text, and if sizes cannot be matched.
     """
-    for name in cells:
-        cell_named(name)
+    networks = [cell_named(name).name for name in cells if name != NGRAM]
     # The defaults of a gru are those without any special rule for a cell.
-    defaults = choose_settings(corpus, vocabulary_size, {**options, "cell": "gru", "patience": 0})
+    defaults = choose_settings(corpus, vocabulary_size, {"ngram": 0, **options, "cell": "gru", "patience": 0})
     base = replace(defaults, until_learned=False, recoveries=0)
-    planned = [replace(base, cell=name) for name in cells]
-    if match == "parameters":
+    planned = [replace(base, cell=name) for name in networks]
+    if match == "parameters" and planned:
         if options.get("head") == "none":
             raise UsageError(
                 "--match parameters with --head none: the vocabulary already sets the hidden size",
@@ -131,11 +162,20 @@ def trials(
             )
         goal = Network.of(planned[0], vocabulary_size).parameter_count()
         planned = [_match_parameters(settings, vocabulary_size, goal) for settings in planned]
-    first = planned[0].seed
+    sized = [(each, Network.of(each, vocabulary_size).parameter_count()) for each in planned]
+    if NGRAM in cells and not base.validation:
+        why = "this short text is memorized" if base.whole else "nothing is held out"
+        raise UsageError(
+            f"--cells {NGRAM} requires held-out text, and {why}",
+            hint=f"leave {NGRAM} out, or hold out text with --validation 0.1",
+        )
+    counted: list[tuple[TrainSettings, int]] = []
+    if NGRAM in cells or (with_ngram and base.validation):
+        counted = [(replace(base, cell=NGRAM, ngram=base.ngram or None), 0)]
     return [
-        Trial(replace(settings, seed=seed), Network.of(settings, vocabulary_size).parameter_count())
-        for seed in range(first, first + seeds)
-        for settings in planned
+        Trial(replace(settings, seed=seed), parameters)
+        for seed in range(base.seed, base.seed + seeds)
+        for settings, parameters in [*counted, *sized]
     ]
 
 
@@ -160,14 +200,22 @@ def _match_parameters(settings: TrainSettings, vocabulary_size: int, goal: int) 
 
 
 def run(
-    planned: Sequence[Trial], train: Callable[[TrainSettings], Iterator[Event]]
+    planned: Sequence[Trial],
+    train: Callable[[TrainSettings], Iterator[Event]],
+    count: Callable[[TrainSettings], "Counted"],
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Result, Event]]:
-    """Run all trials, and yield each event with the result of its trial.
+    """Run all trials, and yield each event with the result of its trial; an n-gram model has only an end.
 
-    Stops after an interrupted trial.
+    Stops after an interrupted trial, and after an n-gram model once `stop` returns True.
     """
     for trial in planned:
         result = Result(trial)
+        if trial.is_ngram:
+            yield result, result.finish_counting(count(trial.settings))
+            if stop():
+                return
+            continue
         for event in train(trial.settings):
             result.update(event)
             yield result, event

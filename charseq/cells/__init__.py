@@ -30,6 +30,9 @@ CELLS: dict[str, Cell] = {
 }
 """The cells of charseq."""
 
+NGRAM = "ngram"
+"""The name of the n-gram model where it is compared with cells; no cell can have it."""
+
 ENTRY_POINTS = "charseq.cells"
 """The group of entry points in which other packages register cells."""
 
@@ -60,7 +63,7 @@ def all_cells() -> tuple[list[Cell], list[UsageError]]:
 def registered() -> dict[str, metadata.EntryPoint]:
     """Return the entry points of other packages' cells by name; they cannot replace a cell of charseq."""
     points = metadata.entry_points(group=ENTRY_POINTS)
-    return {point.name: point for point in points if point.name not in CELLS}
+    return {point.name: point for point in points if point.name not in {*CELLS, NGRAM}}
 
 
 def _load(point: metadata.EntryPoint) -> Cell:

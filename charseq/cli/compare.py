@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from charseq.cli import streams, text_input
+from charseq.cells import NGRAM
+from charseq.cli import completions, streams, text_input
 from charseq.cli.combinations import refuse_split_of_nothing
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import whole
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
-    CellsOption,
     DebugOption,
     FileOption,
     FormatOption,
@@ -43,13 +43,22 @@ if TYPE_CHECKING:
     from charseq.text.corpus import AnyCorpus
     from charseq.text.sources import TextSource
     from charseq.text.vocabulary import Vocabulary
+    from charseq.training.ngram import Counted
 
 EXAMPLES = [
     "charseq compare --text hihello --cells rnn,lstm,gru,none",
     "charseq compare --text 'to be, or not to be' --seeds 2 --epochs 50",
     "charseq compare --text hihello --cells lstm,mingru --match parameters --json",
+    "seq 500 | charseq compare --file - --lines --cells ngram,lstm --epochs 3",
 ]
-DEFAULTS = {"layers": "1", "dropout": "0", "residual": "off", "layer_norm": "off", "epochs": "from the text"}
+DEFAULTS = {
+    "layers": "1",
+    "dropout": "0",
+    "residual": "off",
+    "layer_norm": "off",
+    "ngram": "0: each network alone",
+    "epochs": "from the text",
+}
 """The defaults that are the same for every cell."""
 
 
@@ -67,7 +76,17 @@ def compare(
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
-    cells: CellsOption = None,
+    cells: Annotated[
+        str | None,
+        option(
+            "--cells",
+            metavar="NAMES",
+            help="Recurrent cells, separated by commas, or all; ngram for the n-gram model alone.",
+            autocompletion=completions.compared_cells,
+            default="rnn,lstm,gru; with ngram for longer text",
+            panel=MODEL,
+        ),
+    ] = None,
     match: Annotated[
         Literal["hidden", "parameters"],
         option(
@@ -97,6 +116,10 @@ def compare(
 
     All cells have the same text, validation split and seeds, and the same number of updates, or with
     --time-limit the same time.  No run stops early.  Every run is saved.
+
+    For longer text, the first row is an n-gram model that is counted on the same training text: its order,
+    its number of n-grams and its validation loss show what counting achieves without a network.  --ngram N
+    sets its order, and mixes each network with it.
     """
     from charseq import native
 
@@ -118,11 +141,24 @@ def compare(
     with source.opened(sys.stdin.buffer, report_bom=text_input.report_bom) as corpus:
         vocabulary_ = source.vocabulary(corpus)
         planned = trials(
-            corpus, len(vocabulary_), asked.explicit, cells=cells_of(cells), seeds=seeds, match=match
+            corpus,
+            len(vocabulary_),
+            _options(context, asked),
+            cells=cells_of(cells, others=(NGRAM,)),
+            seeds=seeds,
+            match=match,
+            with_ngram=cells is None or cells.strip() == "all",
         )
         if form != "json" and not asked.settings.stride:
             text_input.suggest_lines(corpus)
         _compare(corpus, vocabulary_, source, planned, form)
+
+
+def _options(context: typer.Context, asked: Asked[TrainSettings]) -> dict[str, object]:
+    """Return the settings that are set, with None for --ngram auto, which differs here from no --ngram."""
+    source = context.get_parameter_source("ngram")
+    ngram = {} if source is None or source.name == "DEFAULT" else {"ngram": context.params["ngram"]}
+    return {**asked.explicit, **ngram}
 
 
 def _compare(
@@ -141,9 +177,8 @@ def _compare(
     from charseq.text.encoding import count_symbols
     from charseq.training.torch_requirement import require_torch
 
-    require_torch()
-    from charseq.training.loop import train
-
+    if any(not trial.is_ngram for trial in planned):
+        require_torch()
     if form != "json":
         symbols = count_symbols(corpus, vocabulary)
         streams.report(conditions(planned, symbols, len(vocabulary), vocabulary.unit))
@@ -151,17 +186,25 @@ def _compare(
     with handle_signals() as stop:
 
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
+            from charseq.training.loop import train
+
             open_folder = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
             plan = plan_run(corpus, vocabulary, settings, open_folder=open_folder, source=source)
             return train(plan, stop=stop)
 
-        results = _show(run(planned, trained), planned, form, stop)
+        def counted(settings: "TrainSettings") -> "Counted":
+            from charseq.training.ngram import measure
+
+            return measure(corpus, vocabulary, settings)
+
+        results = _show(run(planned, trained, counted, stop), planned, form, stop)
     if form != "json" and any(result.end and result.end.model for result in results):
         best = visible(str(model_path(str(folder())).parent))
         streams.report(f"best: {best}   next: charseq predict")
     if stop():
         raise typer.Exit(stop.exit_code)
-    if all(result.status == "diverged" for result in results):
+    networks = [result for result in results if not result.trial.is_ngram]
+    if networks and all(result.status == "diverged" for result in networks):
         raise typer.Exit(ExitCode.FAILED)
 
 

@@ -14,6 +14,14 @@ def several_cells(incomplete: str) -> list[str]:
     return [before + comma + name for name in (*cells(last), *(["all"] if "all".startswith(last) else []))]
 
 
+def compared_cells(incomplete: str) -> list[str]:
+    """Return the lists of cells that continue a list, which can have the n-gram model, too."""
+    from charseq.cells import NGRAM
+
+    before, comma, last = incomplete.rpartition(",")
+    return [*several_cells(incomplete), *([before + comma + NGRAM] if NGRAM.startswith(last) else [])]
+
+
 def models(incomplete: str) -> list[str]:
     """Return the runs that have a model, newest first: matching folders, otherwise names in runs/."""
     from charseq.errors import CharseqError

@@ -25,7 +25,7 @@ from charseq.cli.options.shared import (
     chosen_format,
     option,
 )
-from charseq.cli.trained_model import trained_model
+from charseq.cli.trained_model import report_network_alone, trained_model
 from charseq.errors import TextError
 from charseq.settings.setting import MODEL
 from charseq.settings.train_settings import TrainSettings
@@ -119,7 +119,9 @@ def _flow_of_model(model: str, texts: "Callable[..., list[str]]") -> "list[Gradi
     from charseq.training.gradient_flow import trained_flow
 
     with INSPECTION.explaining(model=str(path)):
-        return [trained_flow(trained, string, about=f"trained, {model}")]
+        flow = trained_flow(trained, string, about=f"trained, {model}")
+    report_network_alone(path, trained)
+    return [flow]
 
 
 def _flows_of_cells(

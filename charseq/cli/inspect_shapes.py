@@ -23,7 +23,7 @@ from charseq.cli.options.shared import (
     VocabularyOption,
     chosen_format,
 )
-from charseq.cli.trained_model import trained_model
+from charseq.cli.trained_model import report_network_alone, trained_model
 from charseq.errors import cannot_combine
 from charseq.settings.train_settings import TrainSettings
 
@@ -145,4 +145,6 @@ def _trace_model(model: str, texts: "Callable[..., list[str]]", *, weights: bool
 
     path, trained = trained_model(model)
     with INSPECTION.explaining(model=str(path)):
-        return trace_model(trained, texts(model=trained), weights=weights)
+        trace = trace_model(trained, texts(model=trained), weights=weights)
+    report_network_alone(path, trained)
+    return trace

@@ -27,6 +27,12 @@ def trained_model(named: str | None) -> "tuple[Path, Model]":
     return path, model
 
 
+def report_network_alone(path: Path, model: "Model") -> None:
+    """Say on standard error that a model with an n-gram model was inspected without it."""
+    if model.mixture:
+        streams.report(f"{visible(str(path))}: the network alone, without its n-gram model", "dim")
+
+
 def _hardly_trained(model: "Model", *, newest: bool) -> str:
     training = model.training
     if training.get("diverged"):

@@ -72,6 +72,8 @@ class Description:
     shapes: Mapping[str, tuple[int, ...]]
     size: int
     """The size of the file in bytes."""
+    ngram_bytes: int
+    """The size of the n-gram model and its gate in the file; 0 without one."""
 
 
 def signed_json(description: Mapping[str, Any]) -> str:
@@ -105,6 +107,11 @@ def read_description(file: TensorFile) -> Description:
             digests=parse_object(values["tensors"], "tensors"),
             shapes={name: entry.shape for name, entry in file.entries.items()},
             size=file.size,
+            ngram_bytes=sum(
+                entry.end - entry.start
+                for name, entry in file.entries.items()
+                if name.startswith(ngram_tensors.PREFIX)
+            ),
         )
         _check_tensors(description, file.entries)
         _check_texts(description)

@@ -76,6 +76,13 @@ def check_entries(entries: Mapping[str, tuple[str, tuple[int, ...]]], hidden_siz
             raise ValueError(f"tensor {PREFIX}{name} has shape {entries[PREFIX + name][1]}")
 
 
+def size_of(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int]:
+    """Return the order and the number of n-grams, from the shapes of a file's tensors; 0 without any."""
+    if PREFIX + "symbols" not in shapes:
+        return 0, 0
+    return shapes[PREFIX + "discounts"][0], shapes[PREFIX + "symbols"][0] - 1
+
+
 def mixture_of(tensors: Mapping[str, Array], vocabulary_size: int) -> Mixture:
     """Make a mixture of its tensors.  Raises ValueError where they are inconsistent."""
     arrays = {name.removeprefix(PREFIX): array for name, array in tensors.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from statistics import fmean
 from typing import TextIO
 
 from charseq.comparison import Result, Trial, spreads
@@ -10,11 +11,12 @@ from charseq.events import SCHEMA, End, Event
 from charseq.render.base import LineRenderer, PlainLines, Renderer, View
 from charseq.render.quantities import count
 from charseq.render.training_summary import length_text, optimizer_text, text_size
+from charseq.settings.train_settings import TrainSettings
 from charseq.text.units import Unit
 
 COLUMNS = (
     "cell", "seed", "hidden_size", "parameters", "status", "epochs", "loss", "accuracy", "validation_loss",
-    "first_right_epoch", "characters_per_second", "seconds", "model",
+    "first_right_epoch", "characters_per_second", "seconds", "model", "order",
 )  # fmt: skip
 
 TrialEvent = tuple[Result, Event]
@@ -47,7 +49,7 @@ class _JSONLines(LineRenderer[TrialEvent]):
         self._results: list[Result] = []
 
     def begin(self) -> None:
-        settings = asdict(self._trials[0].settings)
+        settings = asdict(settings_of_all(self._trials))
         own = ("cell", "hidden_size", "seed")
         shared = {name: value for name, value in settings.items() if name not in own}
         cells = list(dict.fromkeys(trial.settings.cell for trial in self._trials))
@@ -64,13 +66,13 @@ class _JSONLines(LineRenderer[TrialEvent]):
     def finish(self, *, failed: bool) -> None:
         if not failed:
             for cell, results in by_cell(self._results).items():
-                trial = results[0].trial
+                first = results[0].record()
                 self._write_json(
                     {
                         "event": "summary",
                         "cell": cell,
-                        "hidden_size": trial.settings.hidden_size,
-                        "parameters": trial.parameters,
+                        "hidden_size": first["hidden_size"],
+                        "parameters": mean_parameters(results),
                         "seeds": sum(result.completed for result in results),
                         **{name: spread and asdict(spread) for name, spread in spreads(results).items()},
                     }
@@ -86,25 +88,45 @@ def by_cell(results: Sequence[Result]) -> dict[str, list[Result]]:
     return groups
 
 
+def mean_parameters(results: Sequence[Result]) -> int:
+    """Return the number of parameters, or the mean number of n-grams over the seeds."""
+    return round(fmean(result.parameters for result in results))
+
+
+def settings_of_all(trials: Sequence[Trial]) -> TrainSettings:
+    """Return the settings that all networks share; those of the n-gram model if there are only n-grams."""
+    return next((trial for trial in trials if not trial.is_ngram), trials[0]).settings
+
+
 def conditions(trials: Sequence[Trial], characters: int, distinct: int, unit: Unit) -> str:
     """Return the text, the networks and the settings that all runs share, line by line."""
-    settings = trials[0].settings
-    cells = {trial.settings.cell for trial in trials}
-    sizes = {trial.settings.hidden_size for trial in trials}
+    settings = settings_of_all(trials)
+    networks = [trial.settings for trial in trials if not trial.is_ngram]
     seeds = sorted({trial.settings.seed for trial in trials})
     text = text_size(characters, unit, distinct)
     if settings.validation:
         where = "at the end" if settings.validation_split == "tail" else "spread over the text"
         text += f", {settings.validation:.0%} held out for validation ({where})"
     text += ", to memorize" if settings.whole else ""
-    networks = f"{count(len(cells), 'cell')}, {count(settings.layers, 'layer')}"
-    networks += f" of {count(settings.hidden_size, 'hidden unit')}" if len(sizes) == 1 else ""
-    each = " for each cell, with the same settings" if len(cells) > 1 else ""
+    lines = [f"text: {text}"]
     seed = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return (
-        f"text: {text}\nnetworks: {networks}\noptimizer: {optimizer_text(settings)}\n"
-        f"training: {length_text(settings)}{each}; {seed}"
-    )
+    ngrams = [trial.settings.ngram for trial in trials if trial.is_ngram]
+    if ngrams:
+        order = f"order {ngrams[0]}" if ngrams[0] else "order chosen from the training text"
+        lines.append(
+            f"n-gram model: {order}, counted on the training text" + ("" if networks else f"; {seed}")
+        )
+    if networks:
+        cells, sizes = ({getattr(each, name) for each in networks} for name in ("cell", "hidden_size"))
+        size = f" of {count(settings.hidden_size, 'hidden unit')}" if len(sizes) == 1 else ""
+        size += "" if settings.ngram == 0 else ", mixed with an n-gram model"
+        each = " for each cell, with the same settings" if len(cells) > 1 else ""
+        lines += [
+            f"networks: {count(len(cells), 'cell')}, {count(settings.layers, 'layer')}{size}",
+            f"optimizer: {optimizer_text(settings)}",
+            f"training: {length_text(settings)}{each}; {seed}",
+        ]
+    return "\n".join(lines)
 
 
 def _rows(event: TrialEvent) -> list[list[str]]:

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from charseq.comparison import Result, Spread, Trial, spreads
-from charseq.events import End, Epoch, Progress
+from charseq.events import End, Epoch, Progress, Start
 from charseq.render.base import Renderer
 from charseq.render.columns import fitting
-from charseq.render.comparison import TrialEvent, by_cell
+from charseq.render.comparison import TrialEvent, by_cell, mean_parameters, settings_of_all
 from charseq.render.live_screen import LiveScreen
 from charseq.render.quantities import duration, percent
 
@@ -37,6 +37,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "first_right_epoch": "epoch {:,.0f}".format,
     "characters_per_second": "{:,.0f}".format,
     "seconds": lambda x: f"{x:.2f} s" if x < 1 else duration(x),
+    "order": "{:.0f}".format,
 }
 
 
@@ -46,7 +47,8 @@ class ComparisonTable(Renderer[TrialEvent]):
     def __init__(self, console: Console, trials: Sequence[Trial]) -> None:
         self._console, self._trials = console, trials
         self.screen: LiveScreen = LiveScreen(console)
-        self._sizes_differ = len({trial.settings.hidden_size for trial in trials}) > 1
+        self._networks = [trial for trial in trials if not trial.is_ngram]
+        self._sizes_differ = len({trial.settings.hidden_size for trial in self._networks}) > 1
         self._has_seeds = len({trial.settings.seed for trial in trials}) > 1
         self._results: list[Result] = []
         self._drawn_at = 0.0
@@ -62,9 +64,13 @@ class ComparisonTable(Renderer[TrialEvent]):
         if isinstance(of_training, End):
             self._results.append(result)
         is_due = time.monotonic() - self._drawn_at >= SECONDS_BETWEEN_REFRESHES
-        if is_due and self._console.is_terminal and isinstance(of_training, Epoch | Progress):
+        if not is_due or not self._console.is_terminal:
+            return
+        if isinstance(of_training, Epoch | Progress):
             self.screen.draw(Group(self._table(), self._progress(result, of_training)))
             self._drawn_at = time.monotonic()
+        elif isinstance(of_training, Start):
+            self.screen.draw(self._table())
 
     def finish(self, *, failed: bool) -> None:
         """Leave the table on the screen, without the bar."""
@@ -74,8 +80,10 @@ class ComparisonTable(Renderer[TrialEvent]):
             self._console.print(self._table())
 
     def _table(self) -> RenderableType:
-        loss = "validation_loss" if self._trials[0].settings.validation else "loss"
-        measures = (loss, "accuracy", "first_right_epoch", "characters_per_second", "seconds")
+        settings = settings_of_all(self._trials)
+        loss = "validation_loss" if settings.validation else "loss"
+        memorized = ["first_right_epoch"] if settings.whole else []
+        measures = (loss, "accuracy", *memorized, "characters_per_second", "seconds")
         results = by_cell(self._results)
         spread_of = {cell: spreads(ended) for cell, ended in results.items()}
         means = {cell: spread.mean for cell, found in spread_of.items() if (spread := found[loss])}
@@ -86,8 +94,12 @@ class ComparisonTable(Renderer[TrialEvent]):
             columns = [
                 _mean_and_range(n, spread_of[cell], results[cell]) for n in measures if cell in results
             ]
-            name = f"{cell} {trial.settings.hidden_size:,}" if self._sizes_differ else cell
-            texts = [name, f"{trial.parameters:,}", *(mean for mean, _ in columns)]
+            parameters = mean_parameters(results[cell]) if cell in results else trial.parameters
+            texts = [
+                self._name(trial, spread_of.get(cell, {})),
+                f"{parameters:,}" if parameters else "",
+                *(mean for mean, _ in columns),
+            ]
             rows.append((texts, "bold green" if cell == best else ""))
             if self._has_seeds and columns:
                 completed = sum(result.completed for result in results[cell])
@@ -112,9 +124,20 @@ class ComparisonTable(Renderer[TrialEvent]):
     def _first_of_each_cell(self) -> list[Trial]:
         return list({trial.settings.cell: trial for trial in reversed(self._trials)}.values())[::-1]
 
+    def _name(self, trial: Trial, spread_of: Mapping[str, Spread | None]) -> str:
+        """Return the name of a row: the cell, with what differs between the rows."""
+        cell = trial.settings.cell
+        if trial.is_ngram:
+            order = spread_of.get("order")
+            return (
+                f"{cell}, order {_range('order', order) or FORMATS['order'](order.mean)}" if order else cell
+            )
+        return f"{cell} {trial.settings.hidden_size:,}" if self._sizes_differ else cell
+
     def _progress(self, result: Result, event: Epoch | Progress) -> RenderableType:
         """Return a bar with the progress of all runs, and the current one."""
-        done = (len(self._results) + event.done) / len(self._trials)
+        ended = sum(not each.trial.is_ngram for each in self._results)
+        done = (ended + event.done) / len(self._networks)
         settings = result.trial.settings
         text = f"{percent(done, 0)}, {settings.cell}, seed {settings.seed}, "
         text += f"epoch {event.epoch}, loss {event.loss:.4f}"
@@ -131,9 +154,15 @@ def _mean_and_range(
     if spread is None:
         if not completed:
             return (results[-1].status if "loss" in name else "-"), ""
-        return ("never" if name == "first_right_epoch" else "-"), ""
-    text = FORMATS[name]
-    span = "" if spread.low == spread.high else f"{text(spread.low)}–{text(spread.high)}"
+        never = name == "first_right_epoch" and not results[0].trial.is_ngram
+        return ("never" if never else "-"), ""
+    text, span = FORMATS[name], _range(name, spread)
     if spread.count < completed:
         span = f"{span} ({spread.count} of {completed})".lstrip()
     return text(spread.mean), span
+
+
+def _range(name: str, spread: Spread) -> str:
+    """Return the range of a measure; empty if all values are equal."""
+    text = FORMATS[name]
+    return "" if spread.low == spread.high else f"{text(spread.low)}–{text(spread.high)}"

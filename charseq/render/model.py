@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from charseq.model.description import LINE_DIGESTS, STATE_PREFIX, Description
+from charseq.model.ngram_tensors import size_of
 from charseq.render.base import JSONLines, PlainLines, TableAtEnd, View
 from charseq.render.quantities import measure
 from charseq.render.visible import visible
@@ -52,6 +53,7 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
     text = (description.progress or {}).get("text")
     text = text if isinstance(text, dict) else {}
     network = asdict(description.network)
+    ngram_order, ngrams = size_of(description.shapes)
     return {
         "model": str(path),
         "bytes": description.size,
@@ -61,6 +63,9 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
         "cell": network.pop("cell_name"),
         **network,
         "parameters": description.network.parameter_count(),
+        "ngram_order": ngram_order,
+        "ngrams": ngrams,
+        "ngram_bytes": description.ngram_bytes,
         "unit": description.vocabulary.unit,
         "normalization": description.vocabulary.normalization,
         "lines": description.vocabulary.boundary,

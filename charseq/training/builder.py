@@ -1,6 +1,5 @@
 """Make the parts of a run from its plan, in one place."""
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +9,6 @@ import torch
 
 from charseq.errors import TextError, UsageError, quoted
 from charseq.events import LIMITS, EndReason
-from charseq.model.ngram_counting import MAX_COUNTED, choose_order, count_ngrams
 from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.prepare import RunPlan
 from charseq.runs.resume import SavedRun
@@ -25,15 +23,12 @@ from charseq.training.kernels.select import UnrollPath, select_path
 from charseq.training.learner import Learner
 from charseq.training.metrics import RunningMetrics
 from charseq.training.mixture import FITTED_POSITIONS, MixtureEvaluator
+from charseq.training.ngram import count_model
 from charseq.training.samples import Sampler, estimated_seconds
 from charseq.training.state import TrainingState
 from charseq.training.time_budget import TimeBudget
 from charseq.training.torch_requirement import uncounted_seconds
 
-COUNTED_PER_SECOND = 100_000
-"""Symbols that the n-gram model counts for each second of a time limit: about a tenth of what it could."""
-MIN_COUNTED = 1 << 16
-"""Symbols that the n-gram model may always count."""
 CORRECT_EPOCHS = 10
 """Consecutive epochs with the highest possible accuracy after which a short text counts as memorized."""
 TORCH_WORK_PER_THREAD = 1_000_000
@@ -152,17 +147,18 @@ def _with_ngram(plan: RunPlan, data: TrainingData) -> tuple[RunPlan, MixtureEval
                 hint="omit --ngram, or hold out more text with --validation",
             )
         return replace(plan, settings=replace(settings, ngram=0)), None
-    seconds = settings.time_limit or math.inf
-    most = int(min(MAX_COUNTED, max(MIN_COUNTED, COUNTED_PER_SECOND * seconds)))
-    size, lines = len(plan.vocabulary), plan.corpus.lines
+    ngram = count_model(
+        data.strings,
+        len(plan.vocabulary),
+        settings.ngram,
+        lines=plan.corpus.lines,
+        time_limit=settings.time_limit,
+    )
+    reasons = dict(settings.reasons)
     if settings.ngram is None:
-        choice = choose_order(data.strings, size, lines=lines, most=most)
-        reason = f"an n-gram model of order {choice.order}, which predicted a part of the training text best"
-        reasons = {**settings.reasons, "ngram": reason}
-        settings = replace(settings, ngram=choice.order, reasons=reasons)
-    order = settings.ngram or 1
-    ngram = count_ngrams(data.strings, order, size, lines=lines, most=most).model(order)
-    plan = replace(plan, settings=replace(settings, ngram=ngram.order))
+        reason = f"an n-gram model of order {ngram.order}, which predicted a part of the training text best"
+        reasons["ngram"] = reason
+    plan = replace(plan, settings=replace(settings, ngram=ngram.order, reasons=reasons))
     return plan, MixtureEvaluator(ngram, data.validation, plan.network.hidden_size)
 
 

@@ -5,7 +5,7 @@ cross-validated loss is not: there each half of the held-out text is predicted b
 other half.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,19 +14,16 @@ import numpy.typing as npt
 from charseq.model.mixture import Gate, Mixture, features
 from charseq.model.ngram import NgramModel
 from charseq.model.numpy_ops import NUMPY, Floats, log_softmax
-from charseq.text.batches import Batch
 from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.gate import Observations, fit_gate
 from charseq.training.learner import Learner
+from charseq.training.ngram import Predicted, read_alone, read_batches, sums
 
 FITTED_POSITIONS = 1 << 15
 """The most positions that the gate is fitted to."""
-BLOCKS = 16
-"""Blocks of the held-out text, of which every other one belongs to the same half."""
 LEAST_WEIGHT = 1e-4
 """The smallest weight of a model in a constant gate."""
 BISECTIONS = 20
-NOTHING = np.zeros((0, 0), np.float32)
 
 
 class MixedEvaluation(NamedTuple):
@@ -52,22 +49,6 @@ def validation_losses(evaluated: Evaluation | MixedEvaluation) -> dict[str, Any]
         "network_validation_loss": evaluated.network.loss,
         "ngram_validation_loss": evaluated.ngram.loss,
     }
-
-
-class _Predicted(NamedTuple):
-    """P positions of a batch, in the order of time and rows, as both models predict them."""
-
-    rows: npt.NDArray[np.int64]
-    """The row of the batch."""
-    half: npt.NDArray[np.int64]
-    targets: npt.NDArray[np.int64]
-    q: Floats
-    """The probabilities of the n-gram model [P V]."""
-    depths: npt.NDArray[np.int32]
-    logits: Floats
-    """Those of the network [P V]; empty without a network, as is `hidden`."""
-    hidden: Floats
-    """The inputs of the head [P H]."""
 
 
 class MixtureEvaluator:
@@ -106,7 +87,7 @@ class MixtureEvaluator:
                 (network, log_p),
                 (ngram, log_q),
             ):
-                total -= _sums(sequence, log_probability, len(sequences))
+                total -= sums(sequence, log_probability, len(sequences))
             correct += np.bincount(sequence[log_mixed.argmax(-1) == p.targets], minlength=len(sequences))
         evaluations = (
             Evaluation(each, correct, sequences.positions, self.validation.lines)
@@ -121,9 +102,8 @@ class MixtureEvaluator:
         """
         sequences = self.validation.sequences
         predicted = [
-            (numbers[p.rows], p.q[np.arange(len(p.targets)), p.targets], p.targets)
-            for numbers, batches in self.validation.groups()
-            for p in self._read(numbers, ((batch, None, None) for batch in batches), self.validation)
+            (sequence, p.q[np.arange(len(p.targets)), p.targets], p.targets)
+            for sequence, p in read_alone(self.ngram, self.validation)
         ]
         sequence, q, targets = (np.concatenate(each) for each in zip(*predicted, strict=True))
         p = np.exp(log_softmax(logits.astype(np.float64)))[targets]
@@ -131,7 +111,7 @@ class MixtureEvaluator:
         self.gate = Gate.constant(self.ngram.order, len(self.gate.hidden), weight)
         network = self.validation.by_frequencies(logits)
         mixture, ngram = (
-            network._replace(costs=_sums(sequence, -np.log(each), len(sequences)))
+            network._replace(costs=sums(sequence, -np.log(each), len(sequences)))
             for each in (weight * p + (1 - weight) * q, q)
         )
         return MixedEvaluation(mixture, mixture, network, ngram)
@@ -147,42 +127,13 @@ class MixtureEvaluator:
 
     def _predictions(
         self, learner: Learner, validation: ValidationSet
-    ) -> Iterator[tuple[npt.NDArray[np.int64], _Predicted]]:
+    ) -> Iterator[tuple[npt.NDArray[np.int64], Predicted]]:
         """Yield the numbers of the sequences in a batch's rows, and the positions of the batch."""
         for numbers, outputs in learner.outputs(validation):
             arrays = ((batch, h.cpu().numpy(), logits.cpu().numpy()) for batch, h, logits in outputs)
-            for predicted in self._read(numbers, arrays, validation):
+            total = self.validation.sequences.total
+            for predicted in read_batches(self.ngram, numbers, arrays, validation, total):
                 yield numbers, predicted
-
-    def _read(
-        self,
-        numbers: npt.NDArray[np.int64],
-        outputs: Iterable[tuple[Batch, Floats | None, Floats | None]],
-        validation: ValidationSet,
-    ) -> Iterator[_Predicted]:
-        """Yield the positions of batches that read the sequences `numbers`, each with hs and logits."""
-        total = self.validation.sequences.total
-        contexts, read = self.ngram.start(len(numbers)), validation.offsets[numbers]
-        for batch, hidden, logits in outputs:
-            live = batch.weights.T > 0
-            q, depths = self.ngram.read(batch.inputs.T, contexts)
-            steps, rows = np.nonzero(live)
-            yield _Predicted(
-                rows,
-                (read[rows] + steps) * BLOCKS // total % 2,
-                batch.targets.T[live],
-                q[live],
-                depths[live],
-                *(NOTHING if each is None else each.swapaxes(0, 1)[live] for each in (logits, hidden)),
-            )
-            read = read + batch.inputs.shape[1]
-
-
-def _sums(
-    sequence: npt.NDArray[np.int64], values: npt.NDArray[Any], sequences: int
-) -> npt.NDArray[np.float64]:
-    """Sum the values [P] of each sequence [S]."""
-    return np.bincount(sequence, values, sequences).astype(np.float64)
 
 
 def _best_weight(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:

@@ -1,6 +1,7 @@
 """Options that several commands share and that are no settings."""
 
 import os
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 import typer
@@ -36,8 +37,11 @@ def option(
     )
 
 
-def cells_of(names: str | None) -> list[str]:
-    """Return the cells that --cells names, each once, by default rnn, lstm and gru.  Raises UsageError."""
+def cells_of(names: str | None, *, others: Collection[str] = ()) -> list[str]:
+    """Return the cells that --cells names, each once, by default rnn, lstm and gru.
+
+    `others` are further names that it may have, which the default and "all" do not.  Raises UsageError.
+    """
     from charseq.cells import all_cells, cell_named
 
     if names is None:
@@ -47,7 +51,7 @@ def cells_of(names: str | None) -> list[str]:
     cells = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     if not cells:
         raise UsageError(f"--cells {names!r} names no cell", hint="write --cells rnn,lstm, or --cells all")
-    return [cell_named(name).name for name in cells]
+    return [name if name in others else cell_named(name).name for name in cells]
 
 
 def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
