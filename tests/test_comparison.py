@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from charseq.comparison import Result, Spread, Trial, spreads, trials
+from charseq.comparison import Result, Spread, Trial, run, spreads, trials
 from charseq.errors import UsageError
 from charseq.events import End, EndStatus
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import Corpus
+from charseq.training.ngram import Counted
 
 SHORT = Corpus(("hihello",))
 
@@ -77,3 +78,21 @@ def test_a_spread_has_the_mean_minimum_and_maximum_over_the_seeds_with_a_value()
     assert found["loss"] == Spread(3.0, 1.0, 6.0, 3)
     assert found["first_right_epoch"] == Spread(6.0, 5, 7, 2)
     assert found["validation_loss"] is None
+
+
+def test_the_n_gram_model_is_counted_with_every_seed_before_the_cells() -> None:
+    corpus = Corpus(("hihello" * 200,))
+    planned = trials(corpus, 5, {}, cells=["rnn", "ngram"], seeds=2, match="hidden")
+    assert [(t.settings.seed, t.settings.cell) for t in planned] == [
+        (0, "ngram"), (0, "rnn"), (1, "ngram"), (1, "rnn"),
+    ]  # fmt: skip
+    assert [trial.settings.ngram for trial in planned] == [None, 0, None, 0]
+
+
+def test_after_a_request_to_stop_no_training_follows_an_n_gram_model() -> None:
+    planned = [Trial(TrainSettings(cell=cell), 0) for cell in ("ngram", "rnn")]
+    counted = Counted(2, 5, 1.5, 0.1)
+    events = run(planned, lambda settings: iter(()), lambda settings: counted, lambda: True)
+    (result, end), *others = events
+    assert not others
+    assert (result.end, result.parameters, result.completed) == (end, 5, True)

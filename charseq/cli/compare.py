@@ -188,6 +188,7 @@ def _compare(
         def trained(settings: "TrainSettings") -> "Iterator[Event]":
             from charseq.training.loop import train
 
+            stop.training_started = True  # counting n-grams before has nothing to save
             open_folder = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
             plan = plan_run(corpus, vocabulary, settings, open_folder=open_folder, source=source)
             return train(plan, stop=stop)
@@ -217,7 +218,7 @@ def _show(
 
     results: list[Result] = []
     with renderer_for(form, comparison_view(planned), sys.stdout) as renderer:
-        stop.training_started, stop.screen = True, renderer.screen
+        stop.screen = renderer.screen
         for result, event in events:
             if isinstance(event, End):
                 results.append(result)

@@ -139,6 +139,8 @@ class _Watcher:
             return
         stop.signal, self._requested_at = number, now
         if not stop.training_started:
+            if stop.screen:
+                stop.screen.release()
             with contextlib.suppress(OSError):
                 os.write(2, b"\nstopped before training started; nothing was saved\n")
             os._exit(stop.exit_code)

@@ -132,6 +132,8 @@ def test_where_some_diverge_the_others_are_compared(charseq: Command) -> None:
     [
         (["--cells", "rnn,ltsm"], "did you mean 'lstm'?"),
         (["--cells", ","], "names no cell"),
+        (["--cells", "ngram,lstm"], "requires held-out text, and this short text is memorized"),
+        (["--cells", "ngram,lstm", "--lines", "--validation", "0"], "and nothing is held out"),
         (["--head", "none", "--match", "parameters"], "--match hidden"),
         (["--seeds", "0"], "range"),
         (["--tie-weights", "--embedding-size", "3"], "--embedding-size 128"),

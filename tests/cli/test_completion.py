@@ -48,6 +48,11 @@ def test_behind_a_comma_another_cell_is() -> None:
     assert completed("charseq compare --cells a") == ["all"]
 
 
+def test_the_n_gram_model_is_completed_where_it_can_be_compared() -> None:
+    assert completed("charseq compare --cells lstm,n") == ["lstm,none", "lstm,ngram"]
+    assert completed("charseq inspect-gradients --cells lstm,n") == ["lstm,none"]
+
+
 @pytest.mark.parametrize("command", ["predict", "score", "inspect-shapes"])
 def test_runs_that_have_a_model_are_completed_the_newest_first(charseq: Command, command: str) -> None:
     for cell in ("rnn", "gru"):

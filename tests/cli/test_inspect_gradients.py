@@ -11,6 +11,7 @@ from charseq.model.numpy_ops import NUMPY, SeededDraw, log_softmax
 from charseq.text.vocabulary import Ids, Vocabulary
 from charseq.training.gradient_flow import loss_and_norms, textbook_weights
 from tests.support.command import Command
+from tests.support.training import LONG
 
 PANGRAM = "the quick brown fox jumps over the lazy dog"
 
@@ -147,3 +148,14 @@ def test_hostile_text_is_shown_and_never_obeyed(charseq: Command) -> None:
 def test_the_part_that_arrives_is_the_first_norm_over_the_last() -> None:
     assert GradientFlow("rnn", "", ("a", "b", "c"), 1.0, (0.25, 0.5)).share_at_first_step == 0.5
     assert GradientFlow("none", "", ("a", "b", "c"), 1.0, (0.0, 0.0)).share_at_first_step == 0
+
+
+@pytest.mark.parametrize("command", ["inspect-shapes", "inspect-gradients"])
+def test_that_a_network_is_inspected_without_its_n_gram_model_is_said(charseq: Command, command: str) -> None:
+    said = "runs/0001-gru/model.safetensors: the network alone, without its n-gram model"
+    for ngram in ("3", "0"):
+        options = ("--epochs", "1", "--hidden-size", "4", "--cell", "gru", "--ngram", ngram)
+        charseq.train("--text", LONG, *options, "--out", "runs/0001-gru", "--force")
+        result = charseq(command, "12", "--model", "runs/0001-gru", "--json")
+        assert result.status == 0
+        assert result.errors.splitlines() == ([said] if ngram == "3" else [])

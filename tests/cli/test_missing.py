@@ -58,6 +58,15 @@ def test_without_torch_a_trained_model_predicts_and_scores(
 
 
 @pytest.mark.usefixtures("without_torch")
+def test_n_grams_alone_are_counted_without_torch() -> None:
+    Path("long.txt").write_text("the quick brown fox\n" * 100)
+    ended = run("compare", "--file", "long.txt", "--cells", "ngram")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[1].startswith("ngram\t")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.usefixtures("without_torch")
 def test_training_from_python_without_torch_is_an_error_of_charseq() -> None:
     code = "import charseq; list(charseq.train('hihello'))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -8,6 +8,7 @@ from safetensors import numpy as safetensors
 from charseq import __version__
 from charseq.model.description import NETWORK_FORMAT
 from tests.support.command import Command
+from tests.support.training import LONG
 
 MODEL = Path("runs/0001-lstm/model.safetensors")
 
@@ -95,6 +96,30 @@ def test_only_the_beginning_of_a_file_is_read(trained: Command) -> None:
     expected = trained("runs", "show", str(MODEL)).output
     MODEL.write_bytes(data[:length] + b"\xff" * (len(data) - length))
     assert trained("runs", "show", str(MODEL)).output == expected
+
+
+def test_the_n_gram_model_is_shown_without_its_tensors_being_read(charseq: Command) -> None:
+    start = charseq.train("--text", LONG, "--cell", "lstm", "--hidden-size", "4", "--epochs", "1")[0]
+    assert start["ngrams"] > 100
+    tensors = safetensors.load_file(MODEL)
+    expected = {
+        "ngram_order": start["ngram"],
+        "ngrams": start["ngrams"],
+        "ngram_bytes": sum(array.nbytes for name, array in tensors.items() if name.startswith("ngram.")),
+    }
+    data = MODEL.read_bytes()
+    length = 8 + int.from_bytes(data[:8], "little")
+    MODEL.write_bytes(data[:length] + b"\xff" * (len(data) - length))
+    (record,) = charseq("runs", "show", "--json").records
+    assert {name: record[name] for name in expected} == expected
+    assert record["ngram_bytes"] == start["ngram_bytes"]
+    assert f"ngrams\t{start['ngrams']}" in charseq("runs", "show").output.splitlines()
+    assert f"{start['ngrams']:,}" in charseq("runs", "show", "--format", "table").output
+
+
+def test_a_model_without_n_grams_has_none(trained: Command) -> None:
+    (record,) = trained("runs", "show", "--json").records
+    assert [record[name] for name in ("ngram_order", "ngrams", "ngram_bytes")] == [0, 0, 0]
 
 
 def test_lines_that_are_remembered_are_counted(charseq: Command) -> None:
