@@ -7,9 +7,9 @@ Adam at 3e-3 with a cosine schedule over the same time, batches of 32 streams, 3
 Losses are in nats per character over the last tenth of the text, with the state carried.  The time limit
 includes evaluation for charseq, but not for plain PyTorch.
 
-charseq is the model as it is used; "cross-validated" is the same with gates that are fitted to the other half of
-the held-out text, and the network and the n-grams alone are its parts.  --cold also scores the saved model in
-windows of 256 characters that start without any context, as other tools report it.
+charseq is the model as it is used.  "cross-validated" is the same with gates that are fitted to the other
+half of the held-out text; the network and the n-grams alone are its parts.  --cold also scores the saved
+model in windows of 256 characters that start without any context, as other tools report it.
 """
 
 import argparse
