@@ -6,26 +6,44 @@ Plain PyTorch is one-hot input, torch.nn.GRU of 256, a linear head, cross_entrop
 Adam at 3e-3 with a cosine schedule over the same time, batches of 32 streams, 32 steps, the state carried.
 Losses are in nats per character over the last tenth of the text, with the state carried.  The time limit
 includes evaluation for charseq, but not for plain PyTorch.
+
+charseq is the model as it is used.  "cross-validated" is the same with gates that are fitted to the other
+half of the held-out text; the network and the n-grams alone are its parts.  --cold also scores the saved
+model in windows of 256 characters that start without any context, as other tools report it.
 """
 
 import argparse
 import json
 import math
 import statistics
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charseq.text.corpus import Corpus
+import charseq
+from charseq.events import Epoch
+from charseq.inference.scoring import score_texts
+from charseq.model.model_file import Model, read
+from charseq.runs.folder import MODEL
 from charseq.text.vocabulary import Vocabulary
-from tests.benchmarks.defaults import attempt
 
 HIDDEN, ROWS, STEPS, RATE = 256, 32, 32, 3e-3
 EVALUATION_ROWS = 64
+COLD = 256
+"""Characters of a window that starts without context."""
+FIELDS = {
+    "charseq": "validation_loss",
+    "cross-validated": "cross_validation_loss",
+    "network alone": "network_validation_loss",
+    "n-grams alone": "ngram_validation_loss",
+}
+"""The fields of the epoch event with the losses of charseq's curves."""
 
 Curve = list[tuple[float, float]]
 """Pairs of seconds and loss."""
@@ -95,10 +113,29 @@ def plain_pytorch(training: Tensor, held_out: Tensor, symbols: int, seconds: flo
     return curve
 
 
-def by_charseq(corpus: Corpus, seconds: float, seed: int) -> Curve:
-    """Train as `charseq train --time-limit` does."""
-    _, epochs, _ = attempt(corpus, {"time_limit": seconds, "seed": seed})
-    return [(e.seconds, e.validation_loss) for e in epochs if e.validation_loss is not None]
+def by_charseq(text: str, seconds: float, seed: int, *, cold: bool) -> dict[str, Curve]:
+    """Train as `charseq train --time-limit` does; return a curve of the model and of each of its parts."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        limits: dict[str, Any] = {"time_limit": seconds, "validation_split": "tail"}
+        events = [*charseq.train(text, out=out, seed=seed, **limits)]
+        epochs = [event for event in events if isinstance(event, Epoch)]
+        curves = {
+            name: [(e.seconds, loss) for e in epochs if (loss := getattr(e, field)) is not None]
+            for name, field in FIELDS.items()
+        }
+        if cold:
+            curves["cold windows"] = [(epochs[-1].seconds, in_cold_windows(read(out / MODEL), text))]
+    return {name: curve for name, curve in curves.items() if curve}
+
+
+def in_cold_windows(model: Model, text: str) -> float:
+    """Return the loss of the last tenth of a text in windows that start without context."""
+    ids = model.vocabulary.encode(text)
+    held_out = ids[len(ids) - round(len(ids) * 0.1) :]
+    windows = [held_out[first : first + COLD + 1] for first in range(0, len(held_out) - COLD, COLD)]
+    scored = score_texts(model, windows)
+    return float(np.concatenate([surprisals.nats for surprisals in scored]).mean())
 
 
 def main() -> None:
@@ -107,28 +144,30 @@ def main() -> None:
     parser.add_argument("file", help="a UTF-8 text")
     parser.add_argument("--seconds", type=float, default=120, help="of each training")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each program")
+    parser.add_argument("--cold", action="store_true", help="also score windows without context")
     parser.add_argument("--json", action="store_true", help="print one JSON object per training")
     options = parser.parse_args()
     text = Path(options.file).read_text(encoding="utf-8")
-    corpus, vocabulary = Corpus((text,)), Vocabulary.of([text])
+    vocabulary = Vocabulary.of([text])
     ids = torch.from_numpy(vocabulary.encode(text).astype(np.int64))
     cut = len(ids) - round(len(ids) * 0.1)
-    last: dict[str, list[float]] = {"charseq": [], "plain PyTorch": []}
+    last: dict[str, list[float]] = {}
     for seed in range(options.seeds):
         curves = {
-            "charseq": by_charseq(corpus, options.seconds, seed),
+            **by_charseq(text, options.seconds, seed, cold=options.cold),
             "plain PyTorch": plain_pytorch(ids[:cut], ids[cut:], len(vocabulary), options.seconds, seed),
         }
         for name, curve in curves.items():
-            last[name].append(curve[-1][1])
+            last.setdefault(name, []).append(curve[-1][1])
             if options.json:
                 print(json.dumps({"program": name, "seed": seed, "curve": curve}), flush=True)
             else:
                 shown = "  ".join(f"{at:.0f} s {loss:.3f}" for at, loss in curve)
-                print(f"{name:14s} seed {seed}: {shown}", flush=True)
+                print(f"{name:15s} seed {seed}: {shown}", flush=True)
     if not options.json:
         for name, losses in last.items():
-            print(f"{name:14s} after {options.seconds:g} s: {statistics.fmean(losses):.4f}")
+            spread = f"({min(losses):.4f} to {max(losses):.4f})"
+            print(f"{name:15s} after {options.seconds:g} s: {statistics.fmean(losses):.4f} {spread}")
 
 
 if __name__ == "__main__":
