@@ -56,7 +56,7 @@ DEFAULTS = {
     "dropout": "0",
     "residual": "off",
     "layer_norm": "off",
-    "ngram": "0: each network alone",
+    "ngram": "0",
     "epochs": "from the text",
 }
 """The defaults that are the same for every cell."""

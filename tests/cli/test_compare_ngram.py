@@ -163,12 +163,11 @@ def test_few_characters_have_the_smallest_order(charseq: Command) -> None:
 
 def test_an_interrupt_while_n_grams_are_counted_ends_the_process_at_once() -> None:
     Path("long.txt").write_text("".join(f"{i} squared is {i * i}.\n" for i in range(150_000)))
-    process = start("compare", "--file", "long.txt", "--cells", "ngram", "--json")
+    process = start("compare", "--file", "long.txt", "--cells", "ngram", "--seeds", "100", "--json")
     wait_for_handler(process, signal.SIGINT)
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "start"
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert output == b""
     assert b"stopped before training started; nothing was saved" in errors
