@@ -1,4 +1,4 @@
-"""Samples follow the distribution that temperature, top-k, top-p and min-p define, computed here from scratch."""
+"""Samples follow the distribution of temperature, top-k, top-p and min-p, computed here independently."""
 
 from dataclasses import replace
 
