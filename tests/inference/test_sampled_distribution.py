@@ -27,6 +27,11 @@ CASES = [
 ]
 
 
+def named(params: SamplingParams) -> str:
+    """Return the name of a case."""
+    return f"temperature {params.temperature}, k {params.top_k}, top-p {params.top_p}, min-p {params.min_p}"
+
+
 def expected(params: SamplingParams) -> "list[float]":
     """Return the probability of each symbol."""
     weights = [float(np.exp(logit / params.temperature)) for logit in LOGITS]
@@ -57,7 +62,7 @@ def constant_model() -> Model:
     return replace(model, arrays={**model.arrays, **head})
 
 
-@pytest.mark.parametrize("params", CASES, ids=str)
+@pytest.mark.parametrize("params", CASES, ids=named)
 def test_samples_follow_the_softmax_at_the_temperature_over_the_symbols_that_are_kept(
     params: SamplingParams,
 ) -> None:
@@ -67,7 +72,7 @@ def test_samples_follow_the_softmax_at_the_temperature_over_the_symbols_that_are
     require_drawn_from(expected(params), np.bincount(np.concatenate(drawn), minlength=len(LOGITS)).tolist())
 
 
-@pytest.mark.parametrize("params", CASES, ids=str)
+@pytest.mark.parametrize("params", CASES, ids=named)
 def test_generated_text_follows_the_distribution_that_the_settings_define(params: SamplingParams) -> None:
     settings = GenerationSettings(
         temperature=params.temperature,

@@ -15,7 +15,13 @@ from charseq.training.evaluation import ValidationSet
 from tests.support.training import ended, epochs, events_of, learner_of, model
 
 LAYERS = 2
-PLAN: dict[str, Any] = {"cell": "rnn", "hidden_size": 7, "layers": LAYERS, "initial_state": "learned"}
+PLAN: dict[str, Any] = {
+    "cell": "rnn",
+    "hidden_size": 7,
+    "layers": LAYERS,
+    "initial_state": "learned",
+    "device": "cpu",
+}
 VOCABULARY = "abcde"
 LONGEST, MOST, FEWER = 11, 131, 67
 """Maximum positions of a sequence, of a validation set, and of one that a time limit makes smaller."""

@@ -15,6 +15,7 @@ from tests.support.runs import MODEL, STREAM, never_stop, resume_run, stop_after
 
 PLAN: dict[str, Any] = {
     "cell": "gru",
+    "device": "cpu",
     "hidden_size": 5,
     "sequence_length": 7,
     "batch_size": 2,
