@@ -1,6 +1,7 @@
 """The data of a run: text in memory or in pieces, and a validation set that is large enough."""
 
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from charseq.errors import TextError
 from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus
-from charseq.text.vocabulary import Vocabulary
+from charseq.text.vocabulary import BOUNDARY, Vocabulary
+from charseq.training.builder import build
 from charseq.training.data import TrainingData
 from charseq.training.loop import train
 from tests.support.training import LONG, ended, events_of
@@ -57,3 +59,37 @@ def test_only_training_text_is_counted_for_the_initial_frequencies(lines: bool) 
     a, c = (vocabulary.symbols.index(symbol) for symbol in "ac")
     assert (training == c).sum() == 0
     assert found[a] - found[c] == pytest.approx(np.log((training == a).sum() + 0.5) - np.log(0.5), rel=1e-5)
+
+
+def counted_targets(corpus: Corpus, absent: str) -> "dict[str, int]":
+    """Return how often the head of a new run has counted each symbol; `absent` is one without a count."""
+    vocabulary = Vocabulary.of(corpus.sequences, boundary=corpus.lines)
+    given = {"cell": "gru", "hidden_size": 5, "validation": 0.2, "validation_split": "tail", "device": "cpu"}
+    settings = choose_settings(corpus, len(vocabulary), given)
+    run = build(plan_run(corpus, vocabulary, settings), live=False, save_every=60.0)
+    learner = run.state.learner
+    head = learner.parameters.arrays(learner.parameters.flat)["head.b"].astype(np.float64)
+    assert head.sum() == pytest.approx(0, abs=1e-4)
+    counts = 0.5 * np.exp(head - head[vocabulary.symbols.index(absent)]) - 0.5
+    np.testing.assert_allclose(counts, counts.round(), atol=0.01)
+    return {s: round(n) for s, n in zip(vocabulary.symbols, counts.tolist(), strict=True) if round(n)}
+
+
+def test_the_head_of_a_new_run_counts_every_target_of_the_training_text_and_none_that_is_held_out() -> None:
+    text = "".join(np.random.default_rng(7).choice(list("abc"), 809)) + "cd" * 101
+    assert counted_targets(Corpus((text,)), "d") == Counter(text[1:809])
+    lines = (*["ab", "ba", "aa", "cb"] * 23, *["dc"] * 23)
+    expected = Counter("".join(lines[:92]))
+    assert counted_targets(Corpus(lines, lines=True), "d") == {**expected, BOUNDARY: 92}
+
+
+def test_the_sample_that_is_counted_of_a_large_text_has_no_held_out_symbol(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("charseq.training.data.COUNTED", 211)
+    monkeypatch.setattr("charseq.training.data.COUNTED_PIECE", 7)
+    text = "ab" * 400 + "c" * 9 + "d" * 202
+    counts = counted_targets(Corpus((text,)), "d")
+    assert sum(counts.values()) == pytest.approx(211, abs=7)
+    assert counts["a"] == pytest.approx(counts["b"], abs=30)
+    assert "d" not in counts
