@@ -3,8 +3,8 @@
 This is dynamic evaluation, limited to the weights that need no backpropagation through time: it costs a small
 part of reading a text, where training all weights costs several times as much.
 
-Source: Krause et al. 2017, "Dynamic Evaluation of Neural Sequence Models", arXiv:1709.07432; with running mean
-squares instead of those of the training text.
+Source: Krause et al. 2017, "Dynamic Evaluation of Neural Sequence Models", arXiv:1709.07432, but with running
+mean squares instead of those of the training text.
 """
 
 from collections.abc import Mapping

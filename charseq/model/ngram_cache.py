@@ -47,7 +47,10 @@ class NgramCache:
         text = (*self._recent, *ids.tolist())
         ends = range(len(self._recent) + 1, len(text) + 1)
         for length in LENGTHS:
-            rows, sizes, symbols, counts = [], [], [], []
+            rows: list[int] = []
+            sizes: list[int] = []
+            symbols: list[int] = []
+            counts: list[int] = []
             for row, end in enumerate(ends):
                 if end >= length and (known := self._counts.get(text[end - length : end])):
                     rows.append(row)
