@@ -27,7 +27,7 @@ STRENGTHS = {3: 20_000.0, 4: 1_000.0, 5: 400.0, 6: 40.0, 7: 10.0, 8: 1.0, 9: 0.3
 """s by the length of the context: the weight of the shorter contexts, in symbols."""
 LENGTHS = tuple(DISCOUNTS)
 MAX_CONTEXTS = 1 << 19
-"""Number of contexts above which the older half is forgotten: about 250 MB."""
+"""Number of contexts above which the older half is forgotten: about 200 MB."""
 
 
 class NgramCache:
