@@ -69,7 +69,8 @@ def test_sorted_lines_have_the_scores_of_the_order_of_input(times: Command) -> N
 
 
 def test_a_model_of_lines_adapts(charseq: Command) -> None:
-    Path("names.txt").write_text("".join(f"{a}{b}{c}{a}{b}{c}\n" for a in "kmst" for b in "aeiou" for c in "lnr" * 4))
+    names = [f"{a}{b}{c}" * 2 for a in "kmst" for b in "aeiou" for c in "lnr" * 4]
+    Path("names.txt").write_text("\n".join(names))
     charseq.train("--file", "names.txt", "--lines", *TINY)
     records = charseq("score", "kalkal", "monmon", *["tirtir"] * 40, "--adapt", "--json").records
     assert {record["characters"] for record in records} == {7}
