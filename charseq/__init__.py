@@ -7,7 +7,8 @@ from charseq._version import __version__
 __all__ = ["Prediction", "Score", "TrainedModel", "__version__", "load", "train"]
 
 if TYPE_CHECKING:
-    from charseq.api import Prediction, Score, TrainedModel, load, train
+    from charseq.api import Prediction, TrainedModel, load, train
+    from charseq.inference.score import Score
 
 
 def __getattr__(name: str) -> Any:

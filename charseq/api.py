@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from charseq import arguments as check
-from charseq.errors import CharseqError, UsageError
+from charseq.errors import CharseqError, UsageError, cannot_combine
+from charseq.inference.adaptation import AdaptingScorer, require_adaptable
 from charseq.inference.decoding import Decoding
 from charseq.inference.requests import Answer, Request, Step
-from charseq.inference.scoring import Surprisals, TotalScore, score_texts
+from charseq.inference.score import Score
+from charseq.inference.scoring import BATCH_SIZE, BatchScorer
 from charseq.model.model_file import Model, read
 from charseq.runs.model_paths import model_path
 from charseq.settings.generation_settings import GenerationSettings
@@ -91,37 +93,6 @@ class Prediction:
         return self.prompt + self.text
 
 
-class Character(NamedTuple):
-    """The score of one character of a text."""
-
-    character: str
-    """Empty for the end of a line."""
-    bits: float
-    """The surprisal: the negative base-2 logarithm of the character's probability."""
-    rank: int
-    """1 plus the number of more probable characters."""
-    likeliest: str
-    """The most probable character."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """The cross-entropy of a text under a model, and the surprisal of each character.
-
-    The first character of a text has no context and is not scored.  A model of lines scores a line from its
-    first character to its end.  The measures are None if no character is scored.
-    """
-
-    text: str
-    """The original text."""
-    characters: int
-    """Number of scored characters."""
-    nats_per_character: float | None
-    bits_per_character: float | None
-    perplexity: float | None
-    per_character: tuple[Character, ...] = field(repr=False)
-
-
 class TrainedModel:
     """A trained model, and the path of its file."""
 
@@ -173,17 +144,24 @@ class TrainedModel:
         ]
         return map(self._predicted, decoding.answers(self.model, requests))
 
-    def score(self, text: str, *, unknown: Unknown = "error") -> Score:
+    def score(self, text: str, *, unknown: Unknown = "error", adapt: bool = False) -> Score:
         """Score a text.
 
         `unknown` is "error", "skip" or "replace": unknown characters raise UnknownCharacter, are left out of
-        the score, or count as the least probable character.
+        the score, or count as the least probable character.  With `adapt`, each window of 32 symbols is
+        scored first, and then a copy of the model learns from it.  Raises UsageError for a model that
+        memorized its text or was trained with `stride`.
         """
-        (score,) = self.scores([text], unknown=unknown)
+        (score,) = self.scores([text], unknown=unknown, adapt=adapt)
         return score
 
     def scores(
-        self, texts: Iterable[str], *, unknown: Unknown = "error", batch_size: int = 64
+        self,
+        texts: Iterable[str],
+        *,
+        unknown: Unknown = "error",
+        batch_size: int = BATCH_SIZE,
+        adapt: bool = False,
     ) -> Iterator[Score]:
         """Score texts, `batch_size` of them together, and yield the results in order.
 
@@ -192,10 +170,15 @@ class TrainedModel:
         checked = check.strings(texts, "text")
         check.choice(unknown, Unknown, "unknown")
         settings_of(GenerationSettings)["batch_size"].check(batch_size)
+        if check.flag(adapt, "adapt"):
+            require_adaptable(self.model, "adapt")
+            if batch_size != BATCH_SIZE:
+                raise cannot_combine("adapt", ["batch_size"], "a model that adapts reads one text at a time")
         encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True)
         with PYTHON.explaining():
             targets = [encode(text).targets for text in checked]
-        return map(self._scored, checked, score_texts(self.model, targets, batch_size))
+        scorer = AdaptingScorer(self.model) if adapt else BatchScorer(self.model, batch_size)
+        return map(partial(Score.of, self.vocabulary), checked, scorer.texts(targets))
 
     def _predicted(self, answer: Answer) -> Prediction:
         steps = tuple(answer.steps)
@@ -206,22 +189,6 @@ class TrainedModel:
             answer.request.seed,
             answer.request.sample,
             answer.log_probability,
-        )
-
-    def _scored(self, text: str, surprisals: Surprisals) -> Score:
-        total, symbols = TotalScore(), self.vocabulary.with_unknown
-        total.add(surprisals)
-        characters = (
-            Character(symbols[symbol], bits, rank, symbols[best])
-            for symbol, bits, rank, best in surprisals.positions()
-        )
-        return Score(
-            text,
-            total.characters,
-            total.nats_per_character,
-            total.bits_per_character,
-            total.perplexity,
-            tuple(characters),
         )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, text_input
+from charseq.cli.combinations import refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import number, whole
@@ -29,7 +30,8 @@ from charseq.settings.setting import ADVANCED, TEXT, Bounds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from charseq.inference.scoring import ScoredText
+    from charseq.inference.scoring import ScoredText, Scorer
+    from charseq.model.model_file import Model
     from charseq.render.base import Renderer
     from charseq.text.units import Unit
 
@@ -47,6 +49,7 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
+    context: typer.Context,
     positional: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TEXT]...", help="Texts to score; - is standard input.", show_default=False),
@@ -72,6 +75,14 @@ def score(
             help="Show only texts with more bits per character; exit code 3 if there are any.",
         ),
     ] = None,
+    adapt: Annotated[
+        bool,
+        option(
+            "--adapt",
+            help="Score each window of 32 symbols first, then learn from it (dynamic evaluation).  With "
+            "--lines, learn from the lines in the order of input.  The model file stays as it is.",
+        ),
+    ] = False,
     per_character: Annotated[
         bool,
         option(
@@ -107,6 +118,8 @@ def score(
     from charseq.cli.score_input import ScoreInput
     from charseq.render.scores import score_view
 
+    if adapt:
+        refuse_unused(context, "--adapt", {"batch_size"}, "a model that adapts reads one text at a time")
     if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
@@ -115,7 +128,7 @@ def score(
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
-    source = ScoreInput(trained, path, unknown, batch_size)
+    source = ScoreInput(trained, path, unknown, _scorer(trained, batch_size, adapt=adapt), adapt)
     scores = source.scores(strings, files, lines=lines, order=sort)
     view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown)
     with renderer_for(form, view, sys.stdout) as renderer:
@@ -126,6 +139,19 @@ def score(
         raise RequirementNotMet(
             f"{above:,} of {count:,} {kind} have more than {threshold:g} bits per character"
         )
+
+
+def _scorer(model: "Model", batch_size: int, *, adapt: bool) -> "Scorer":
+    """Return what scores texts.  Raises UsageError for a model that cannot adapt."""
+    from charseq.inference.scoring import BatchScorer
+
+    if not adapt:
+        return BatchScorer(model, batch_size)
+    from charseq.inference.adaptation import AdaptingScorer, require_adaptable
+
+    require_adaptable(model)
+    streams.report("adapting to the text: each window is scored first, then learned from", "dim")
+    return AdaptingScorer(model)
 
 
 def _show(

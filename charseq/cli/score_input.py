@@ -1,7 +1,7 @@
 """The input of score: whole texts, or lines as they arrive, each with its surprisals."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from charseq.cli import streams, text_input
 from charseq.errors import UnknownCharacter, UsageError
-from charseq.inference.scoring import ScoredText, Surprisals, score_stream, score_texts
+from charseq.inference.scoring import ScoredText, Scorer, Surprisals
 from charseq.model.model_file import Model
 from charseq.text.corpus import AnyCorpus, split_lines
 from charseq.text.sources import STANDARD_INPUT, TextSource
@@ -29,7 +29,9 @@ class ScoreInput:
     model: Model
     path: Path
     unknown: "Unknown"
-    batch_size: int
+    scorer: Scorer
+    adapts: bool = False
+    """Whether a score depends on the lines before, so that it cannot be computed again."""
     unknown_characters: int = 0
     """Number of unknown characters that have been skipped or replaced."""
     has_lines: bool = False
@@ -50,7 +52,9 @@ class ScoreInput:
             return scores
         if files and not lines:
             raise UsageError("--sort ranks texts and lines, not files", hint="add --lines")
-        return iter(sorted(map(self.without_surprisals, scores), key=partial(_rank, order)))
+        if not self.adapts:
+            scores = map(self.without_surprisals, scores)
+        return iter(sorted(scores, key=partial(_rank, order)))
 
     def report(self, texts: int, files: Sequence[str]) -> None:
         """Report unknown characters and empty input, after `texts` texts.
@@ -76,20 +80,21 @@ class ScoreInput:
         Raises TextError, UnknownCharacter.
         """
         lines = [line for text in texts for line in split_lines(text)]
-        yield from self._batch("", list(enumerate(lines, 1)))
+        yield from self._batch("", list(enumerate(lines, 1)), self.scorer.lines)
         for name in files:
             for batch in text_input.arriving_lines(
                 name, unit=self.model.vocabulary.unit, remedy=text_input.BYTES_REMEDY
             ):
                 self.has_lines = True
-                yield from self._batch(name, [(number, line) for number, line in batch if line])
+                numbered = [(number, line) for number, line in batch if line]
+                yield from self._batch(name, numbered, self.scorer.lines)
 
     def texts(self, texts: Sequence[str], files: Sequence[str]) -> Iterator[ScoredText]:
         """Yield every text, and every file of any size as one text; skip empty standard input.
 
         Raises TextError, UnknownCharacter.
         """
-        yield from self._batch("", list(enumerate(texts, 1)))
+        yield from self._batch("", list(enumerate(texts, 1)), self.scorer.texts)
         vocabulary = self.model.vocabulary
         for name in files:
             source = TextSource(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
@@ -117,12 +122,17 @@ class ScoreInput:
         return smaller
 
     def _score_again(self, text: str) -> Iterator[Surprisals]:
-        return score_texts(self.model, [self._encode(text).targets])
+        return self.scorer.texts([self._encode(text).targets])
 
     def _encode(self, text: str) -> EncodedText:
         return self.model.vocabulary.encode_text(text, unknown=self.unknown, begin=True, end=True)
 
-    def _batch(self, name: str, numbered: Sequence[tuple[int, str]]) -> Iterator[ScoredText]:
+    def _batch(
+        self,
+        name: str,
+        numbered: Sequence[tuple[int, str]],
+        score: Callable[[Iterator[Ids]], Iterator[Surprisals]],
+    ) -> Iterator[ScoredText]:
         """Score texts in batches; before an UnknownCharacter is raised, yield the texts before it."""
         texts: list[tuple[int, str, EncodedText]] = []
         error = None
@@ -135,7 +145,7 @@ class ScoreInput:
                 error = PROMPT.explain(unknown, model=str(self.path), where=where)
                 break
             self.unknown_characters += texts[-1][2].unknown
-        scores = score_texts(self.model, (encoded.targets for *_, encoded in texts), self.batch_size)
+        scores = score(encoded.targets for *_, encoded in texts)
         for (number, text, encoded), surprisals in zip(texts, scores, strict=True):
             yield ScoredText(
                 name, number, partial(list, [text]), partial(list, [surprisals]), encoded.unknown
@@ -165,7 +175,7 @@ class ScoreInput:
                 yield encoded.targets
 
         with TEXT_FILE.explaining(model=str(self.path)):
-            yield from score_stream(self.model, pieces())
+            yield from self.scorer.stream(pieces())
 
 
 def _rank(order: Order, scored: ScoredText) -> float:

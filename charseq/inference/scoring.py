@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +105,37 @@ class ScoredText:
         return total
 
 
+class Scorer(Protocol):
+    """Scores the targets of encoded texts."""
+
+    def texts(self, texts: Iterable[Ids]) -> Iterator[Surprisals]:
+        """Score texts that do not depend on each other, in order."""
+
+    def lines(self, texts: Iterable[Ids]) -> Iterator[Surprisals]:
+        """Score lines, in order."""
+
+    def stream(self, pieces: Iterable[Ids]) -> Iterator[Surprisals]:
+        """Score one text that comes in pieces of any size."""
+
+
+@dataclass
+class BatchScorer:
+    """Scores texts in batches, with a model that stays as it is."""
+
+    model: Model
+    batch_size: int = BATCH_SIZE
+
+    def texts(self, texts: Iterable[Ids]) -> Iterator[Surprisals]:
+        """Score texts, as `score_texts` does."""
+        return score_texts(self.model, texts, self.batch_size)
+
+    lines = texts
+
+    def stream(self, pieces: Iterable[Ids]) -> Iterator[Surprisals]:
+        """Score one text, as `score_stream` does."""
+        return score_stream(self.model, pieces)
+
+
 def score_texts(model: Model, texts: Iterable[Ids], batch_size: int = BATCH_SIZE) -> Iterator[Surprisals]:
     """Score texts, each from the initial state, in order.
 
@@ -116,7 +147,7 @@ def score_texts(model: Model, texts: Iterable[Ids], batch_size: int = BATCH_SIZE
         yield from _score_batches(model, texts, batch_size)
         return
     for text in texts:
-        yield _concatenate([*_score_windows(model, window, text, batch_size)])
+        yield concatenated([*_score_windows(model, window, text, batch_size)])
 
 
 def score_stream(model: Model, pieces: Iterable[Ids]) -> Iterator[Surprisals]:
@@ -206,8 +237,8 @@ def _score_batch(model: Model, texts: Sequence[Ids]) -> list[Surprisals]:
         surprisals = _score_block(reader, model, ids)
         for row in range(active):
             blocks[row].append(_select(surprisals, (row, slice(counts[row] - start))))
-    empty = _surprisals(np.zeros((0, len(model.vocabulary)), np.float32), texts[0][:0])
-    return [_concatenate(parts) if parts else empty for parts in blocks]
+    empty = surprisals_of(np.zeros((0, len(model.vocabulary)), np.float32), texts[0][:0])
+    return [concatenated(parts) if parts else empty for parts in blocks]
 
 
 def _score_block(reader: Reader | MixedReader, model: Model, ids: Ids) -> Surprisals:
@@ -219,11 +250,11 @@ def _score_block(reader: Reader | MixedReader, model: Model, ids: Ids) -> Surpri
     for start in range(0, length, steps):
         targets = ids[:, start + 1 : start + 1 + steps]
         logits = reader.read_sequence(read[:, start : start + targets.shape[1]].T).swapaxes(0, 1)
-        parts.append(_surprisals(logits, targets))
-    return _concatenate(parts, axis=1)
+        parts.append(surprisals_of(logits, targets))
+    return concatenated(parts, axis=1)
 
 
-def _surprisals(logits: Floats, targets: Ids) -> Surprisals:
+def surprisals_of(logits: Floats, targets: Ids) -> Surprisals:
     """Return the surprisals [...] of targets [...] under logits [... V]."""
     require_finite(logits)
     log_p = np.asarray(log_softmax(logits.astype(np.float64)), np.float64)
@@ -241,5 +272,6 @@ def _select(surprisals: Surprisals, positions: "slice | tuple[int, slice]") -> S
     return Surprisals._make(field[positions] for field in surprisals)
 
 
-def _concatenate(parts: Sequence[Surprisals], axis: int = 0) -> Surprisals:
+def concatenated(parts: Sequence[Surprisals], axis: int = 0) -> Surprisals:
+    """Join parts of a text, or of a batch."""
     return Surprisals._make(np.concatenate(field, axis) for field in zip(*parts, strict=True))
