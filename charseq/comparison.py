@@ -6,7 +6,7 @@ An n-gram model can be compared with them: it is counted on the training text of
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from charseq.cells import NGRAM, cell_named
 from charseq.errors import UsageError
@@ -15,9 +15,6 @@ from charseq.model.network import Network
 from charseq.settings.defaults import choose_settings
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import AnyCorpus
-
-if TYPE_CHECKING:
-    from charseq.training.ngram import Counted
 
 Match = Literal["hidden", "parameters"]
 """What all cells have in common: the hidden size, or about the same number of parameters."""
@@ -38,6 +35,18 @@ class Trial:
         return self.settings.cell == NGRAM
 
 
+class NgramResult(NamedTuple):
+    """The measurements of an n-gram model without a network."""
+
+    order: int
+    ngrams: int
+    """The number of n-grams that it stores."""
+    validation_loss: float | None
+    """Nats per character; None if nothing is held out."""
+    seconds: float
+    """The time to choose the order and to count."""
+
+
 @dataclass
 class Result:
     """The result of a trial, collected from its events."""
@@ -48,7 +57,7 @@ class Result:
     """The first epoch after which all predicted characters were correct."""
     speeds: list[float] = field(default_factory=list)
     """Characters per second of every epoch."""
-    counted: "Counted | None" = None
+    counted: NgramResult | None = None
     """The measurements of an n-gram model; None for a network."""
 
     def update(self, event: Event) -> None:
@@ -60,7 +69,7 @@ class Result:
         elif isinstance(event, End):
             self.end = event
 
-    def finish_counting(self, counted: "Counted") -> End:
+    def finish_counting(self, counted: NgramResult) -> End:
         """Collect the measurements of an n-gram model, and return its only event."""
         loss, seconds = counted.validation_loss, counted.seconds
         self.counted, self.end = counted, End("completed", None, 0, 0, None, None, loss, seconds)
@@ -202,7 +211,7 @@ def _match_parameters(settings: TrainSettings, vocabulary_size: int, goal: int) 
 def run(
     planned: Sequence[Trial],
     train: Callable[[TrainSettings], Iterator[Event]],
-    count: Callable[[TrainSettings], "Counted"],
+    count: Callable[[TrainSettings], NgramResult],
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Result, Event]]:
     """Run all trials, and yield each event with the result of its trial; an n-gram model has only an end.

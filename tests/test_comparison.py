@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from charseq.comparison import Result, Spread, Trial, run, spreads, trials
+from charseq.comparison import NgramResult, Result, Spread, Trial, run, spreads, trials
 from charseq.errors import UsageError
 from charseq.events import End, EndStatus
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import Corpus
-from charseq.training.ngram import Counted
 
 SHORT = Corpus(("hihello",))
 
@@ -91,7 +90,7 @@ def test_the_n_gram_model_is_counted_with_every_seed_before_the_cells() -> None:
 
 def test_after_a_request_to_stop_no_training_follows_an_n_gram_model() -> None:
     planned = [Trial(TrainSettings(cell=cell), 0) for cell in ("ngram", "rnn")]
-    counted = Counted(2, 5, 1.5, 0.1)
+    counted = NgramResult(2, 5, 1.5, 0.1)
     events = run(planned, lambda settings: iter(()), lambda settings: counted, lambda: True)
     (result, end), *others = events
     assert not others

@@ -37,13 +37,12 @@ from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
     from charseq.cli.signals import Stop
-    from charseq.comparison import Result, Trial
+    from charseq.comparison import NgramResult, Result, Trial
     from charseq.events import Event
     from charseq.settings.train_settings import TrainSettings
     from charseq.text.corpus import AnyCorpus
     from charseq.text.sources import TextSource
     from charseq.text.vocabulary import Vocabulary
-    from charseq.training.ngram import Counted
 
 EXAMPLES = [
     "charseq compare --text hihello --cells rnn,lstm,gru,none",
@@ -129,11 +128,7 @@ def compare(
 
     refuse_split_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
-    if asked.settings.seed + seeds - 1 > LARGEST_SEED:
-        raise UsageError(
-            f"--seeds {seeds} with --seed {asked.settings.seed} exceeds the largest seed, {LARGEST_SEED:,}",
-            hint="use a smaller --seed",
-        )
+    _check_seeds(asked.settings.seed, seeds)
     source = text_input.text_source(
         text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
     )
@@ -152,6 +147,15 @@ def compare(
         if form != "json" and not asked.settings.stride:
             text_input.suggest_lines(corpus)
         _compare(corpus, vocabulary_, source, planned, form)
+
+
+def _check_seeds(first: int, count: int) -> None:
+    """Raise UsageError if a seed would be too large."""
+    if first + count - 1 > LARGEST_SEED:
+        raise UsageError(
+            f"--seeds {count} with --seed {first} exceeds the largest seed, {LARGEST_SEED:,}",
+            hint="use a smaller --seed",
+        )
 
 
 def _options(context: typer.Context, asked: Asked[TrainSettings]) -> dict[str, object]:
@@ -193,7 +197,7 @@ def _compare(
             plan = plan_run(corpus, vocabulary, settings, open_folder=open_folder, source=source)
             return train(plan, stop=stop)
 
-        def counted(settings: "TrainSettings") -> "Counted":
+        def counted(settings: "TrainSettings") -> "NgramResult":
             from charseq.training.ngram import measure
 
             return measure(corpus, vocabulary, settings)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from charseq.comparison import NgramResult
 from charseq.model.ngram import NgramModel
 from charseq.model.ngram_counting import MAX_COUNTED, ORDERS, choose_order, count_ngrams
 from charseq.model.numpy_ops import Floats
@@ -45,19 +46,7 @@ def count_model(
     return count_ngrams(strings, order, vocabulary_size, lines=lines, most=most).model(order)
 
 
-class Counted(NamedTuple):
-    """The measurements of an n-gram model without a network."""
-
-    order: int
-    ngrams: int
-    """The number of n-grams that it stores."""
-    validation_loss: float | None
-    """Nats per character; None if nothing is held out."""
-    seconds: float
-    """The time to choose the order and to count."""
-
-
-def measure(corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> Counted:
+def measure(corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> NgramResult:
     """Count an n-gram model on the training text of a run with these settings, and evaluate it.
 
     Its validation set is all that a run without a time limit evaluates.  Raises TextError for a text that is
@@ -75,7 +64,7 @@ def measure(corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) 
     seconds = running_time() - began
     loss = evaluate_alone(ngram, data.validation).loss if data.validation else None
     data.release()
-    return Counted(ngram.order, ngram.size, loss, seconds)
+    return NgramResult(ngram.order, ngram.size, loss, seconds)
 
 
 class Predicted(NamedTuple):
