@@ -94,7 +94,14 @@ def test_the_validation_loss_of_a_run_is_the_mean_of_its_sequences_read_alone() 
     random = np.random.default_rng(5)
     text = "".join(random.choice(list("abcde"), 2003, p=[0.4, 0.3, 0.15, 0.1, 0.05]))
     events = events_of(
-        text, **PLAN, epochs=1, dropout=0.5, validation=0.2, validation_split="tail", learning_rate=0.02
+        text,
+        **PLAN,
+        epochs=1,
+        dropout=0.5,
+        validation=0.2,
+        validation_split="tail",
+        learning_rate=0.02,
+        ngram=0,
     )
     (epoch,) = epochs(events)
     assert ended(events).epoch == 1  # the saved weights are those that were evaluated
