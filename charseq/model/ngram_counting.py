@@ -64,11 +64,14 @@ class Counted:
     levels: tuple[Level, ...]
 
     def model(self, order: int) -> NgramModel:
-        """Return the model of an order, at most the length that was counted."""
-        levels = self.levels[:order]
+        """Return the model of an order, at most the length that was counted.
+
+        The order is smaller where all of the longest n-grams are too rare to be kept.
+        """
+        kept = [chosen for chosen in _kept(self.levels[:order]) if chosen.any()]
+        levels = self.levels[: len(kept)]
         counts = [level.preceding for level in levels[:-1]] + [levels[-1].occurrences]
         discounts = np.array([_discounts(values) for values in counts], np.float32)
-        kept = _kept(levels)
         pruned = not all(chosen.all() for chosen in kept)
         symbols, children, totals = [], [], []
         above = np.ones(1, np.bool_)
