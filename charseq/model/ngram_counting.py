@@ -99,7 +99,7 @@ def count_ngrams(
     """Count all n-grams of at most `length` symbols that lie within a sequence.
 
     Of a text with more than `most` symbols, evenly spaced pieces are counted.  `lines`: whether symbol 0
-    begins every sequence, where no model predicts it.
+    begins every line, where no model predicts it.
     """
     text = _Text(sampled(sequences, most), vocabulary_size)
     levels: list[Level] = []
@@ -110,15 +110,16 @@ def count_ngrams(
             break
         first = text.positions[text.groups[:-1]].astype(np.int64)
         if levels:
-            at_start = np.unique(numbers[text.starts_of(shorter)])
+            starts = text.starts_of(shorter)
+            of_lines = (text.symbols[starts] == 0) & lines  # others start within a line that was cut
             occurrences = levels[-1].occurrences
             suffixes = np.bincount(numbers[first + 1], minlength=len(occurrences))
             preceding = suffixes.astype(np.uint32)
-            if not lines:
-                preceding[at_start] += 1
-            elif shorter > 1:  # symbol 0 alone is predicted too, at the end of a line
+            preceding[np.unique(numbers[starts[~of_lines]])] += 1
+            if shorter > 1:  # symbol 0 alone is predicted too, at the end of a line
+                at_start = numbers[starts[of_lines]]
                 preceding[at_start] = occurrences[at_start]
-            levels[-1] = levels[-1]._replace(preceding=preceding)
+            levels[-1] = levels[-1]._replace(preceding=np.maximum(preceding, 1))
         last = text.symbols[first + shorter].astype(np.min_scalar_type(vocabulary_size - 1))
         occurrences = np.diff(text.groups)
         levels.append(Level(last, parents, occurrences, occurrences))
