@@ -1,5 +1,6 @@
 """Count the n-grams of a text, and choose the order of the model by measurement."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -237,12 +238,15 @@ def choose_order(
     """Choose the smallest order with nearly the lowest loss on a part of a text that is not counted.
 
     Every TESTED_SHARE-th piece is predicted, and the others are counted.  At most `most` symbols, and
-    MAX_MEASURED, are read.
+    MAX_MEASURED, are read.  For a text of too few symbols for that, the choice is the smallest order, with a
+    loss of NaN.
     """
     pieces = sampled(sequences, min(most, MAX_MEASURED))
     if len(pieces) < 2 * TESTED_SHARE:
         pieces = pieces.cut(max(2, pieces.total // (2 * TESTED_SHARE)))
     is_tested = np.arange(len(pieces)) % TESTED_SHARE == TESTED_SHARE // 2
+    if not is_tested.any():
+        return Choice(ORDERS[0], math.nan)
     tested = pieces.select(is_tested).subsample(MAX_TESTED)
     counted = count_ngrams(pieces.select(~is_tested), ORDERS[-1], vocabulary_size, lines=lines)
     choices = []
