@@ -84,22 +84,29 @@ class NgramModel:
         """The sum of the children's counts, of each node that has `children`."""
         return np.bincount(self._parents, self.counts[1:], len(self.children)).astype(np.float64)
 
-    @cached_property
-    def alpha(self) -> Floats:
-        """The discounted probability of each node's last symbol after the others [M]."""
+    @property
+    def _discounted(self) -> npt.NDArray[np.float64]:
+        """Alpha of each node but node 0, not yet rounded [M-1]."""
         counts, parents = self.counts[1:].astype(np.float64), self._parents
         lengths = np.repeat(np.arange(self.order), self.level_sizes[1:])
         discount = self.discounts[lengths, np.clip(self.counts[1:], 1, 3) - 1]
         totals = self.sums if self.totals is None else self.totals.astype(np.float64)
-        alpha = np.maximum(counts - discount, 0.0) / totals[parents]
-        return np.concatenate([np.zeros(1), alpha]).astype(np.float32)
+        return np.asarray(np.maximum(counts - discount, 0.0) / totals[parents])
+
+    @cached_property
+    def alpha(self) -> Floats:
+        """The discounted probability of each node's last symbol after the others [M]."""
+        return np.concatenate([np.zeros(1), self._discounted]).astype(np.float32)
 
     @cached_property
     def gamma(self) -> Floats:
-        """The weight of the shorter context for each node as a context [M]."""
+        """The weight of the shorter context for each node as a context [M].
+
+        Alpha is not rounded first: where one symbol follows very often, the difference from 1 would be 0.
+        """
         gamma = np.ones(len(self.symbols))
         shorter = len(self.children)
-        gamma[:shorter] -= np.bincount(self._parents, self.alpha[1:], shorter)
+        gamma[:shorter] -= np.bincount(self._parents, self._discounted, shorter)
         return np.maximum(gamma, 0.0).astype(np.float32)
 
     @cached_property

@@ -1,5 +1,6 @@
 """Count the n-grams of a text, and choose the order of the model by measurement."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -64,11 +65,14 @@ class Counted:
     levels: tuple[Level, ...]
 
     def model(self, order: int) -> NgramModel:
-        """Return the model of an order, at most the length that was counted."""
-        levels = self.levels[:order]
+        """Return the model of an order, at most the length that was counted.
+
+        The order is smaller where all of the longest n-grams are too rare to be kept.
+        """
+        kept = [chosen for chosen in _kept(self.levels[:order]) if chosen.any()]
+        levels = self.levels[: len(kept)]
         counts = [level.preceding for level in levels[:-1]] + [levels[-1].occurrences]
         discounts = np.array([_discounts(values) for values in counts], np.float32)
-        kept = _kept(levels)
         pruned = not all(chosen.all() for chosen in kept)
         symbols, children, totals = [], [], []
         above = np.ones(1, np.bool_)
@@ -96,7 +100,7 @@ def count_ngrams(
     """Count all n-grams of at most `length` symbols that lie within a sequence.
 
     Of a text with more than `most` symbols, evenly spaced pieces are counted.  `lines`: whether symbol 0
-    begins every sequence, where no model predicts it.
+    begins every line, where no model predicts it.
     """
     text = _Text(sampled(sequences, most), vocabulary_size)
     levels: list[Level] = []
@@ -107,15 +111,16 @@ def count_ngrams(
             break
         first = text.positions[text.groups[:-1]].astype(np.int64)
         if levels:
-            at_start = np.unique(numbers[text.starts_of(shorter)])
+            starts = text.starts_of(shorter)
+            of_lines = (text.symbols[starts] == 0) & lines  # others start within a line that was cut
             occurrences = levels[-1].occurrences
             suffixes = np.bincount(numbers[first + 1], minlength=len(occurrences))
             preceding = suffixes.astype(np.uint32)
-            if not lines:
-                preceding[at_start] += 1
-            elif shorter > 1:  # symbol 0 alone is predicted too, at the end of a line
+            preceding[np.unique(numbers[starts[~of_lines]])] += 1
+            if shorter > 1:  # symbol 0 alone is predicted too, at the end of a line
+                at_start = numbers[starts[of_lines]]
                 preceding[at_start] = occurrences[at_start]
-            levels[-1] = levels[-1]._replace(preceding=preceding)
+            levels[-1] = levels[-1]._replace(preceding=np.maximum(preceding, 1))
         last = text.symbols[first + shorter].astype(np.min_scalar_type(vocabulary_size - 1))
         occurrences = np.diff(text.groups)
         levels.append(Level(last, parents, occurrences, occurrences))
@@ -233,12 +238,15 @@ def choose_order(
     """Choose the smallest order with nearly the lowest loss on a part of a text that is not counted.
 
     Every TESTED_SHARE-th piece is predicted, and the others are counted.  At most `most` symbols, and
-    MAX_MEASURED, are read.
+    MAX_MEASURED, are read.  For a text of too few symbols for that, the choice is the smallest order, with a
+    loss of NaN.
     """
     pieces = sampled(sequences, min(most, MAX_MEASURED))
     if len(pieces) < 2 * TESTED_SHARE:
         pieces = pieces.cut(max(2, pieces.total // (2 * TESTED_SHARE)))
     is_tested = np.arange(len(pieces)) % TESTED_SHARE == TESTED_SHARE // 2
+    if not is_tested.any():
+        return Choice(ORDERS[0], math.nan)
     tested = pieces.select(is_tested).subsample(MAX_TESTED)
     counted = count_ngrams(pieces.select(~is_tested), ORDERS[-1], vocabulary_size, lines=lines)
     choices = []
