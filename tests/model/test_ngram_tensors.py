@@ -1,6 +1,6 @@
 """The n-gram model in a model file: read as it was written, and refused where it is inconsistent."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,10 +95,9 @@ WRONG: dict[str, Callable[[Tensors], Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    yield
 
 
 def test_an_ngram_model_is_read_as_it_was_written() -> None:
@@ -124,8 +123,10 @@ def test_totals_of_a_model_without_rare_ngrams_are_kept(monkeypatch: pytest.Monk
     found = read(PATH)
     assert written.mixture is not None
     assert found.mixture is not None
-    assert written.mixture.ngram.totals is not None
-    assert (found.mixture.ngram.totals == written.mixture.ngram.totals).all()
+    totals, before = found.mixture.ngram.totals, written.mixture.ngram.totals
+    assert totals is not None
+    assert before is not None
+    assert totals.tolist() == before.tolist()
     assert (found.mixture.ngram.gamma == written.mixture.ngram.gamma).all()
 
 

@@ -92,7 +92,8 @@ def test_every_sequence_of_a_subsampled_validation_set_starts_from_the_initial_s
 
 def test_the_validation_loss_of_a_run_is_the_mean_of_its_sequences_read_alone() -> None:
     random = np.random.default_rng(5)
-    text = "".join(random.choice(list("abcde"), 2003, p=[0.4, 0.3, 0.15, 0.1, 0.05]))
+    steps = random.choice([1, 2], 2003, p=[0.8, 0.2])  # predictable, so that one epoch beats the frequencies
+    text = "".join("abcde"[step] for step in steps.cumsum() % 5)
     events = events_of(
         text,
         **PLAN,
