@@ -68,9 +68,6 @@ def check_the_files_of_the_recipes() -> None:
     assert "ERROR disk full" in Path("odd.tsv").read_text()
     assert len(Path("odd.tsv").read_text().splitlines()) < 25
     assert json.loads(Path("events.ndjson").read_text().splitlines()[-1])["status"] == "completed"
-    ends = [json.loads(line) for line in Path("cells.ndjson").read_text().splitlines()]
-    assert [Path(end["model"]).parent.name.partition("-")[2] for end in ends] == ["rnn", "lstm", "gru"]
-    assert all(end["accuracy"] == 1 for end in ends)
 
 
 def test_the_python_of_the_readme_runs_and_prints_what_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

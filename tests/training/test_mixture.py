@@ -49,11 +49,13 @@ def test_an_order_that_is_asked_for_is_used() -> None:
     assert "ngram" not in start.settings.reasons
 
 
-@pytest.mark.parametrize(("texts", "more"), [((TEXT,), {}), (NAMES, {"lines": True})])
+@pytest.mark.parametrize(("texts", "more"), [((TEXT,), {}), (NAMES, {"lines": True, "validation": 0.4})])
 def test_the_losses_of_the_mixture_and_its_parts_are_those_of_the_saved_model(texts: Any, more: Any) -> None:
     events = train_run(texts, stop=never, **PLAN, **more)
     end, model = ended(events), read(MODEL)
-    held_out = TrainingData(Corpus(texts, bool(more)), model.vocabulary, start_of(events).settings).validation
+    held_out = TrainingData(
+        Corpus(texts, "lines" in more), model.vocabulary, start_of(events).settings
+    ).validation
     assert held_out is not None
     assert model.mixture is not None
     total = held_out.sequences.total
