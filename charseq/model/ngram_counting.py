@@ -35,6 +35,10 @@ NEGLIGIBLE = 0.002
 """Difference in nats per symbol that is not worth a higher order."""
 MAX_TESTED = 1 << 16
 """The most symbols that are predicted."""
+MAX_PROBABILITIES = 1 << 24
+"""The most probabilities that are computed for one order: fewer symbols are predicted if there are many."""
+TESTED_PIECES = 16
+"""The fewest pieces in which the predicted symbols lie, if there are enough."""
 SMALLEST_DISCOUNT = 0.05
 """The smallest discount, so that every symbol keeps some probability after every context."""
 USUAL_DISCOUNTS = (0.5, 1.0, 1.5)
@@ -247,7 +251,8 @@ def choose_order(
     is_tested = np.arange(len(pieces)) % TESTED_SHARE == TESTED_SHARE // 2
     if not is_tested.any():
         return Choice(ORDERS[0], math.nan)
-    tested = pieces.select(is_tested).subsample(MAX_TESTED)
+    most_tested = min(MAX_TESTED, max(TESTED_PIECES, MAX_PROBABILITIES // vocabulary_size))
+    tested = pieces.select(is_tested).cut(-(-most_tested // TESTED_PIECES)).subsample(most_tested)
     counted = count_ngrams(pieces.select(~is_tested), ORDERS[-1], vocabulary_size, lines=lines)
     choices = []
     for order in ORDERS[: max(1, len(counted.levels) - 1)]:

@@ -124,6 +124,7 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
         sampling=0.0 if settings.whole else estimated_seconds(network.parameter_count(), len(vocabulary)),
         saving=best.save_seconds,
         fitted=FITTED_POSITIONS if evaluator else 0,
+        symbols=len(vocabulary),
     )
     predictability = data.predictability(memory=network.cell.memory)
     run = TrainingRun(plan, device, path, data, state, budget, predictability, log_frequencies, evaluator)

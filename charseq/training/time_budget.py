@@ -9,8 +9,8 @@ EVALUATION_COST = 1 / 3
 """Estimated time to evaluate a position, as a fraction of the time to train on it (no backward pass)."""
 EVALUATION_SHARE = 0.1
 """Largest fraction of the time limit that one evaluation of the validation set may take."""
-MIXING_SECONDS = 5e-6
-"""Estimated time to mix the predictions of an n-gram model at a position."""
+MIXING_SECONDS, MIXING_SECONDS_PER_SYMBOL = 2e-6, 2e-8
+"""Estimated time to mix the predictions of an n-gram model at a position: fixed, and for each symbol."""
 GATE_SECONDS = 4e-5
 """Estimated time to fit the gate, for each position that it is fitted to."""
 MARGIN, MARGIN_SECONDS = 0.005, 0.05
@@ -36,11 +36,17 @@ class TimeBudget:
         sampling: float,
         saving: float,
         fitted: int = 0,
+        symbols: int = 0,
     ) -> None:
-        """Begin.  `fitted`: the number of positions that a gate is fitted to at most; 0 without a gate."""
+        """Begin.
+
+        `fitted`: the number of positions that a gate is fitted to at most, 0 without a gate; `symbols`: the
+        size of the vocabulary.
+        """
         self._limit = settings.time_limit or math.inf
         self._updates = updates
         self._began, self._fitted = began, fitted
+        self._mixing = MIXING_SECONDS + MIXING_SECONDS_PER_SYMBOL * symbols
         self._fastest = math.inf
         self._last_update = 0.0
         self.evaluating = 0.0
@@ -86,7 +92,7 @@ class TimeBudget:
     def _seconds_to_evaluate(self, positions: int) -> float:
         """Estimate the time of an evaluation; the network reads the positions of the gate twice."""
         fitted = min(positions, self._fitted)
-        mixing = MIXING_SECONDS * positions + GATE_SECONDS * fitted if fitted else 0.0
+        mixing = self._mixing * (positions + fitted) + GATE_SECONDS * fitted if fitted else 0.0
         return EVALUATION_COST * self._fastest * (positions + fitted) + mixing
 
     @property
