@@ -257,7 +257,7 @@ def choose_order(
     choices = []
     for order in ORDERS[: max(1, len(counted.levels) - 1)]:
         choices.append(Choice(order, counted.model(order).loss(tested)))
-        if len(choices) > 1 and choices[-1].loss > choices[-2].loss:
-            break
+        if len(choices) > 2 and choices[-1].loss > choices[-3].loss - NEGLIGIBLE:
+            break  # the last two orders gained nothing
     lowest = min(choice.loss for choice in choices)
     return next(choice for choice in choices if choice.loss <= lowest + NEGLIGIBLE)

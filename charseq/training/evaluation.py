@@ -16,6 +16,8 @@ MOST_POSITIONS = 1 << 17
 """Maximum validation positions, sampled evenly from a larger held-out text."""
 LONGEST_SEQUENCE = 1 << 11
 """Longest validation sequence, in positions; a longer one is cut."""
+SHORTEST_SEQUENCE, FEWEST_SEQUENCES = 64, 16
+"""A small sample of the validation set has so many sequences at least, if they need not be shorter."""
 ROWS = 64
 """Minimum sequences per batch; batches of short sequences have more."""
 POSITIONS_AT_ONCE = 1 << 14
@@ -99,7 +101,10 @@ class ValidationSet:
 
     def limit(self, positions: int) -> None:
         """Evaluate about this number of positions at most, sampled evenly from the held-out text."""
-        sequences = self._all.subsample(positions)
+        sequences = self._all
+        if positions < self._all.total:
+            longest = max(SHORTEST_SEQUENCE, min(LONGEST_SEQUENCE, positions // FEWEST_SEQUENCES))
+            sequences = self._all.cut(longest).subsample(positions)
         lengths = sequences.positions
         self._read(sequences, np.cumsum(lengths) - lengths)
 
