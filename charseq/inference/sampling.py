@@ -10,6 +10,8 @@ import numpy.typing as npt
 from charseq.model.numpy_ops import Floats, ignore_overflow, log_softmax, require_finite
 from charseq.text.vocabulary import Ids
 
+ROUNDING = 1e-9
+"""Relative difference up to which a sum of probabilities counts as equal to top-p."""
 DRAWN_AT_ONCE = 1 << 14
 """Random numbers drawn at once for each text; at least those for one symbol."""
 
@@ -117,7 +119,7 @@ def top_p(logits: Floats, p: float, temperature: float = 1.0) -> Floats:
     total = np.exp(log_softmax((falling - falling[:, :1]) / temperature)).cumsum(1)
     total_before = np.concatenate([np.zeros((len(total), 1)), total[:, :-1]], 1)
     kept = np.empty(logits.shape, np.bool_)
-    np.put_along_axis(kept, order, total_before < p, 1)
+    np.put_along_axis(kept, order, total_before < p * (1 - ROUNDING), 1)
     return _mask(logits, kept)
 
 

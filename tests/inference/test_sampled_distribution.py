@@ -97,3 +97,8 @@ def test_a_nucleus_of_exactly_top_p_gets_no_further_symbol(temperature: float) -
         assert kept.tolist() == nucleus
         more = np.flatnonzero(np.isfinite(top_p(logits, p + 1e-9, temperature)[0]))
         assert len(more) == len(nucleus) + 1
+
+
+@pytest.mark.parametrize(("p", "kept"), [(1 / 11, 1), (3 / 11, 3), (10 / 11, 10), (1e-12, 1)])
+def test_a_sum_that_is_top_p_up_to_rounding_is_enough(p: float, kept: int) -> None:
+    assert int(np.isfinite(top_p(np.zeros((1, 11), np.float32), p)).sum()) == kept
