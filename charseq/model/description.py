@@ -176,10 +176,10 @@ def _check_tensors(description: Description, entries: Mapping[str, Entry]) -> No
     lines = tensors.pop(LINE_DIGESTS, None)
     if lines is not None and (lines.kind != "U64" or len(lines.shape) != 1 or not vocabulary.boundary):
         raise ValueError(f"tensor {LINE_DIGESTS} is {lines.kind} {lines.shape}")
-    ngram = {n: (e.kind, e.shape) for n, e in tensors.items() if n.startswith(ngram_tensors.PREFIX)}
-    if ngram or description.format > NETWORK_FORMAT:
+    if description.format > NETWORK_FORMAT:
+        ngram = {n: (e.kind, e.shape) for n, e in tensors.items() if n.startswith(ngram_tensors.PREFIX)}
         ngram_tensors.check_entries(ngram, network.hidden_size)
-    tensors = {n: entry for n, entry in tensors.items() if n not in ngram}
+        tensors = {n: entry for n, entry in tensors.items() if n not in ngram}
     specs = network.parameter_specs()
     if specs.keys() != tensors.keys():
         raise ValueError(f"tensors missing or extra: {sorted(specs.keys() ^ tensors.keys())[:3]}")
