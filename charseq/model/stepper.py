@@ -34,12 +34,13 @@ class Reader:
         self._network, self._weights, self.rows = network, weights, rows
         kernels_library = library() if native else None
         one_hot = weights.embedding is None
-        self._layers = [
-            _layer(kernels_library, network.cell, w, state, one_hot=one_hot and number == 0)
-            for number, (w, state) in enumerate(
-                zip(weights.layers, network.initial_states(NUMPY, weights, rows), strict=True)
-            )
-        ]
+        with ignore_overflow():  # in the sum of two biases
+            self._layers = [
+                _layer(kernels_library, network.cell, w, state, one_hot=one_hot and number == 0)
+                for number, (w, state) in enumerate(
+                    zip(weights.layers, network.initial_states(NUMPY, weights, rows), strict=True)
+                )
+            ]
         uses_numpy = network.residual or network.layer_norm
         uses_numpy |= any(isinstance(layer, _NumpyLayer) for layer in self._layers)
         self._overflow: Callable[[], AbstractContextManager[Any]] = (

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from charseq.model.mixture import Gate, Mixture, features
 from charseq.model.ngram import NgramModel
-from charseq.model.numpy_ops import NUMPY, Floats, log_softmax
+from charseq.model.numpy_ops import NUMPY, Floats, ignore_overflow, log_softmax
 from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.gate import Observations, fit_gate
 from charseq.training.learner import Learner
@@ -65,7 +65,14 @@ class MixtureEvaluator:
         return Mixture(self.ngram, self.gate)
 
     def evaluate(self, learner: Learner) -> MixedEvaluation:
-        """Fit the gate to the current network, and evaluate the mixture."""
+        """Fit the gate to the current network, and evaluate the mixture.
+
+        The losses are NaN or infinite where the output of the network is.
+        """
+        with ignore_overflow():
+            return self._evaluate(learner)
+
+    def _evaluate(self, learner: Learner) -> MixedEvaluation:
         order = self.ngram.order
         seen = self._observe(learner)
         halves = [fit_gate(seen.select(seen.half != half), order) for half in (0, 1)]

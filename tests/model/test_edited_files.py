@@ -1,7 +1,6 @@
 """Model files that were edited and signed again: refused when they are read, or used without a crash."""
 
 import copy
-import hashlib
 import io
 import json
 import random
@@ -17,17 +16,19 @@ from safetensors import numpy as safetensors
 
 from charseq import api
 from charseq.errors import CharseqError, ModelFileError
-from charseq.model import tensor_file
 from charseq.model.model_file import describe, read, read_state
 from charseq.render.base import Form, renderer_for
 from charseq.render.model import model_view
 from tests.support.command import Command
+from tests.support.signed_files import read_description, write_signed
 
 MODEL = Path("run/model.safetensors")
 STREAM = "".join(f"{i} and {i * i}; " for i in range(13))
+MIXED = "".join(f"{i * i} or {i}, " for i in range(31))
 KINDS: dict[str, dict[str, Any]] = {
     "strings": {"text": ["hihello", "abcab"], "epochs": 4},
     "stream": {"text": STREAM, "epochs": 2, "sequence_length": 7, "validation": 0.1, "average": 0.9},
+    "mixture": {"text": MIXED, "epochs": 2, "ngram": 2, "validation": 0.4, "patience": 0},
     "lines": {"text": "ada\ngrace\nalan\nkay\n", "lines": True, "epochs": 3, "batch_size": 2},
     "bytes": {"text": "hé\udcffhé", "unit": "byte", "epochs": 3},
     "windows": {"text": "to be or not to be", "sequence_length": 5, "stride": 2, "epochs": 3},
@@ -55,22 +56,8 @@ def saved(kind: str) -> bytes:
     return Path(f"base-{kind}/model.safetensors").read_bytes()
 
 
-def read_description(data: bytes) -> dict[str, Any]:
-    size = int.from_bytes(data[:8], "little")
-    description: dict[str, Any] = json.loads(json.loads(data[8 : 8 + size])["__metadata__"]["charseq"])
-    del description["sha256"]
-    return description
-
-
 def signed(description: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
-    """Write a file with every checksum as it has to be."""
-    digests = {name: tensor_file.digest(array) for name, array in tensors.items()}
-    described = {**description, "tensors": digests}
-    text = json.dumps(described, sort_keys=True, separators=(",", ":"))
-    whole = {**described, "sha256": hashlib.sha256(text.encode()).hexdigest()}
-    MODEL.parent.mkdir(exist_ok=True)
-    metadata = {"charseq": json.dumps(whole, sort_keys=True, separators=(",", ":"))}
-    MODEL.write_bytes(safetensors.save(dict(tensors), metadata))
+    write_signed(MODEL, description, tensors)
 
 
 def edited(kind: str, where: Path_, value: Any) -> None:
@@ -166,7 +153,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["stream", pytest.param("lines", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["stream", "mixture", pytest.param("lines", marks=pytest.mark.long)])
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_no_edited_tensor_crashes_anything(kind: str, change: Callable[[Any], Any]) -> None:
     tensors = safetensors.load(saved(kind))
