@@ -68,16 +68,14 @@ class Mixture:
         lib = library()
         return NativeGate(lib, self.ngram.vocabulary_size, *self.gate) if lib else None
 
-    def mix(
-        self, logits: Floats, q: Floats, depths: npt.NDArray[Any], h: Floats, out: Floats | None = None
-    ) -> Floats:
+    def mix(self, logits: Floats, q: Floats, depths: npt.NDArray[Any], h: Floats) -> Floats:
         """Return the logarithms of the mixed probabilities [P V].
 
         From the logits of the network [P V], the probabilities of the n-gram model `q` [P V], the lengths of
         its longest known contexts [P], and the inputs of the head [P H].
         """
         if self._native:
-            out = np.empty(logits.shape, np.float32) if out is None else out
+            out = np.empty(logits.shape, np.float32)
             self._native.mix(logits, q, depths, h, out)
             return out
         z = self.gate.logit(features(logits, q), depths, h)[:, None]
