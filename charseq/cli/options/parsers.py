@@ -78,7 +78,11 @@ def automatic(parse: Callable[[str], N]) -> Callable[[str], N | None]:
     """Return a parser that also takes the word auto, for None."""
 
     def parse_or_auto(text: str) -> N | None:
-        return None if text == "auto" else parse(text)
+        if text == "auto":
+            return None
+        if not re.fullmatch(r"[+-]?\d+", str(text).strip()):
+            raise typer.BadParameter(f"{_quoted(text)} is neither auto nor a whole number")
+        return parse(text)
 
     return parse_or_auto
 
