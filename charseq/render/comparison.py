@@ -112,7 +112,7 @@ def conditions(trials: Sequence[Trial], characters: int, distinct: int, unit: Un
     seed = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     ngrams = [trial.settings.ngram for trial in trials if trial.is_ngram]
     if ngrams:
-        order = f"order {ngrams[0]}" if ngrams[0] else "order chosen from the training text"
+        order = f"order {ngrams[0]}" if ngrams[0] else "order chosen by measurement"
         lines.append(
             f"n-gram model: {order}, counted on the training text" + ("" if networks else f"; {seed}")
         )

@@ -135,7 +135,7 @@ def test_a_plain_row_has_dashes(charseq: Command) -> None:
     assert (values["cell"], values["epochs"], values["loss"], values["model"]) == ("ngram", "-", "-", "-")
     assert float(values["validation_loss"]) > 0
     assert "networks" not in result.errors
-    assert "order chosen from the training text, counted on the training text; seed 0" in result.errors
+    assert "order chosen by measurement, counted on the training text; seed 0" in result.errors
 
 
 def test_with_a_time_limit_it_is_counted_too(charseq: Command) -> None:
