@@ -202,6 +202,7 @@ def record(event: Event, *, timed: bool = True) -> dict[str, Any]:
     values: dict[str, Any] = {"event": event.event}
     if isinstance(event, Start):
         values |= {"schema": SCHEMA, **asdict(event.settings)}
+        values["reasons"] = dict(sorted(event.settings.reasons.items()))  # as a model file has them
     for each in fields(event):
         if each.name == "settings" or (each.name in _UNLOGGED_FIELDS and not timed):
             continue

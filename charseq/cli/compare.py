@@ -116,9 +116,8 @@ def compare(
     All cells have the same text, validation split and seeds, and the same number of updates, or with
     --time-limit the same time.  No run stops early.  Every run is saved.
 
-    For longer text, the first row is an n-gram model that is counted on the same training text: its order,
-    its number of n-grams and its validation loss show what counting achieves without a network.  --ngram N
-    sets its order, and mixes each network with it.
+    For longer text, the first row is an n-gram model of the same training text: it shows what counting
+    achieves without a network, and is not saved.  --ngram N sets its order, and mixes each network with it.
     """
     from charseq import native
 
@@ -205,7 +204,8 @@ def _compare(
         results = _show(run(planned, trained, counted, stop), planned, form, stop)
     if form != "json" and any(result.end and result.end.model for result in results):
         best = visible(str(model_path(str(folder())).parent))
-        streams.report(f"best: {best}   next: charseq predict")
+        which = "best network" if any(trial.is_ngram for trial in planned) else "best"
+        streams.report(f"{which}: {best}   next: charseq predict")
     if stop():
         raise typer.Exit(stop.exit_code)
     networks = [result for result in results if not result.trial.is_ngram]

@@ -79,8 +79,8 @@ def score(
         bool,
         option(
             "--adapt",
-            help="Score each window of 32 symbols first, then learn from it (dynamic evaluation).  With "
-            "--lines, learn from the lines in the order of input.  The model file stays as it is.",
+            help="Score each window of 32 symbols first, then learn from it (dynamic evaluation). With "
+            "--lines, learn from the lines in the order of input. The model file is not changed.",
         ),
     ] = False,
     per_character: Annotated[

@@ -41,6 +41,7 @@ def _hardly_trained(model: "Model", *, newest: bool) -> str:
     if training.get("epoch") != 0:
         return ""
     if training.get("measured"):
-        alone = "; its n-gram model predicts" if model.mixture else ""
-        return f"no epoch beat predicting by symbol frequency alone; it has initial weights{alone}"
+        if model.mixture:
+            return "no epoch beat symbol frequencies and n-grams without a network; it has initial weights"
+        return "no epoch beat predicting by symbol frequency alone; it has initial weights"
     return "its run ended within its first epoch; it may have learned little" if newest else ""

@@ -262,6 +262,7 @@ def surprisals_of(logits: Floats, targets: Ids) -> Surprisals:
     nats = -np.take_along_axis(log_p, np.where(unknown, 0, targets)[..., None].astype(np.intp), -1)
     if unknown.any():
         nats[unknown] = -log_p[unknown].min(-1, keepdims=True)
+    nats += 0.0  # a certain symbol has 0 nats, not -0
     ranks = 1 + (log_p > -nats).sum(-1, dtype=np.int32)
     ranks[unknown] = logits.shape[-1]
     return Surprisals(targets, nats[..., 0], ranks, logits.argmax(-1).astype(targets.dtype))

@@ -6,8 +6,8 @@ The probability of a symbol w after the context u, of k symbols, is
     C(u) = sum of c(u w) over all w;  gamma(u) = 1 - sum of the first term over all w
 
 with p = 1 / V below the empty context, and gamma = 1 for a context that was not seen.  c counts occurrences
-for n-grams of the highest order, and different symbols before the n-gram for shorter ones.  The discount D is
-one of three for every order, for counts of 1, 2, and 3 or more.
+for n-grams of the highest order, and different symbols before the n-gram for shorter ones.  Each order has
+three discounts D: for a count of 1, of 2, and of at least 3.
 
 Sources: Kneser & Ney 1995, "Improved backing-off for M-gram language modeling"; Chen & Goodman 1998, "An
 Empirical Study of Smoothing Techniques for Language Modeling", TR-10-98.
@@ -52,7 +52,7 @@ class NgramModel:
     children: Ids
     """The number of children of each node that is shorter than the order."""
     discounts: Floats
-    """D for each length and for counts of 1, 2, and 3 or more [N 3]."""
+    """D of each length, for a count of 1, of 2, and of at least 3 [N 3]."""
     totals: Counts | None = None
     """C of each node that has `children`, where rare n-grams were removed; None where it is the sum."""
 

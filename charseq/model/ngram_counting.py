@@ -29,8 +29,8 @@ LARGEST_THRESHOLD = 100
 """The most occurrences that an n-gram may need to be kept."""
 SEQUENCES_AT_ONCE = 1 << 14
 """Sequences copied at once."""
-TESTED_SHARE = 16
-"""One in so many pieces of that text is predicted, and the others are counted."""
+TEST_INTERVAL = 16
+"""Interval of the pieces of that text that are predicted; the other pieces are counted."""
 NEGLIGIBLE = 0.002
 """Difference in nats per symbol that is not worth a higher order."""
 MAX_TESTED = 1 << 16
@@ -241,14 +241,14 @@ def choose_order(
 ) -> Choice:
     """Choose the smallest order with nearly the lowest loss on a part of a text that is not counted.
 
-    Every TESTED_SHARE-th piece is predicted, and the others are counted.  At most `most` symbols, and
+    Every TEST_INTERVAL-th piece is predicted, and the others are counted.  At most `most` symbols, and
     MAX_MEASURED, are read.  For a text of too few symbols for that, the choice is the smallest order, with a
     loss of NaN.
     """
     pieces = sampled(sequences, min(most, MAX_MEASURED))
-    if len(pieces) < 2 * TESTED_SHARE:
-        pieces = pieces.cut(max(2, pieces.total // (2 * TESTED_SHARE)))
-    is_tested = np.arange(len(pieces)) % TESTED_SHARE == TESTED_SHARE // 2
+    if len(pieces) < 2 * TEST_INTERVAL:
+        pieces = pieces.cut(max(2, pieces.total // (2 * TEST_INTERVAL)))
+    is_tested = np.arange(len(pieces)) % TEST_INTERVAL == TEST_INTERVAL // 2
     if not is_tested.any():
         return Choice(ORDERS[0], math.nan)
     most_tested = min(MAX_TESTED, max(TESTED_PIECES, MAX_PROBABILITIES // vocabulary_size))

@@ -32,7 +32,7 @@ def _measures(end: End) -> str:
             return ""
         loss = f"({end.validation_loss:.4f} nats per character)"
         if end.ngram_validation_loss is not None:
-            return f"; the network never beat predicting by symbol frequency; n-grams alone predict {loss}"
+            return f"; no epoch beat predicting by symbol frequencies and n-grams without a network {loss}"
         return f"; no epoch beat predicting by symbol frequency alone {loss}"
     if end.validation_loss is not None:
         text = f"; validation loss {end.validation_loss:.4f} nats per character{_alone(end)}"
@@ -82,7 +82,7 @@ def _next_step(end: End) -> str:
         weights = "the last good weights" if end.epoch else "initial weights"
         return f"{model} ({weights})   next: try a smaller --learning-rate"
     if end.epoch == 0 and end.validation_loss is not None:
-        return f"{model} (initial weights)   next: more text, more time, or --validation-split spread"
+        return f"{model} (initial weights)   next: more text, or more time"
     if end.epoch == 0:
         return f"{model}   no epoch was evaluated, so it may have learned little"
     run = end.model.rpartition("/")[0] or "."

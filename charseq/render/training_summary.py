@@ -88,8 +88,10 @@ def _text(start: Start) -> str:
 def _ngram(start: Start) -> Iterator[str]:
     """Describe the n-gram model, if there is one."""
     if start.ngrams:
-        size = f"{start.ngram_bytes / 1e6:.1f} MB in the model file"
-        yield f"n-gram model: order {start.settings.ngram}, {count(start.ngrams, 'n-gram')}, {size}"
+        large = start.ngram_bytes >= 1e6
+        size = f"{start.ngram_bytes / 1e6:.1f} MB" if large else f"{start.ngram_bytes / 1e3:.1f} kB"
+        ngrams = count(start.ngrams, "n-gram")
+        yield f"n-gram model: order {start.settings.ngram}, {ngrams}, {size} in the model file"
 
 
 def _window_length(start: Start) -> str:
@@ -186,5 +188,5 @@ def _short_validation(start: Start) -> Iterator[str]:
         symbols = count(start.validation_characters, f"held-out {start.unit}")
         yield (
             f"{symbols} are too few to choose the best epoch (at least {FEWEST_HELD_OUT} are needed), "
-            "so the last epoch is saved"
+            "so the last epoch is saved, without an n-gram model"
         )

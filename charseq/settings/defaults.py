@@ -82,8 +82,13 @@ def choose_settings(
     needed.  Raises TextError if there is nothing to learn, UsageError for invalid settings.
     """
     _require_something_to_learn(corpus)
-    explicit = {name: value for name, value in explicit.items() if value is not None}
-    names = [*settings_of(TrainSettings)]
+    known = settings_of(TrainSettings)
+    names = [*known]
+    explicit = {
+        name: value
+        for name, value in explicit.items()
+        if value is not None and not (value == "auto" and name in known and known[name].automatic)
+    }
     unknown = explicit.keys() - set(names)
     if unknown:
         hint = did_you_mean(min(unknown), names)

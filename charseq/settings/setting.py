@@ -106,6 +106,7 @@ class Setting(NamedTuple):
             if self.bounds is None:
                 return number
             bounds = self.bounds.text(None if not_finite else value)
+            number = f"auto or {number}" if self.automatic else number
             return f"{number} of {bounds}" if bounds.startswith("at least") else f"{number} {bounds}"
         return "True or False" if self.type is bool else "a list of strings" if self.is_list else "a string"
 

@@ -83,7 +83,7 @@ class TrainSettings:
         bounds=Bounds(0, LARGEST_ORDER),
         automatic=True,
         metavar="auto|N",
-        help="Order of the n-gram model that is counted beside the network and mixed with it; 0 disables.",
+        help="Order of the n-gram model whose predictions are mixed with those of the network; 0 disables.",
         default_text="auto: from the text; 0 for short text",
     )
     """None chooses by the text."""

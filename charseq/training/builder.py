@@ -157,7 +157,7 @@ def _with_ngram(plan: RunPlan, data: TrainingData) -> tuple[RunPlan, MixtureEval
     )
     reasons = dict(settings.reasons)
     if settings.ngram is None:
-        reason = f"an n-gram model of order {ngram.order}, which predicted a part of the training text best"
+        reason = f"n-gram order {ngram.order}, because it predicted a part of the training text best"
         reasons["ngram"] = reason
     plan = replace(plan, settings=replace(settings, ngram=ngram.order, reasons=reasons))
     return plan, MixtureEvaluator(ngram, data.validation, plan.network.hidden_size)

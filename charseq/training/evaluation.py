@@ -16,8 +16,10 @@ MOST_POSITIONS = 1 << 17
 """Maximum validation positions, sampled evenly from a larger held-out text."""
 LONGEST_SEQUENCE = 1 << 11
 """Longest validation sequence, in positions; a longer one is cut."""
-SHORTEST_SEQUENCE, FEWEST_SEQUENCES = 64, 16
-"""A small sample of the validation set has so many sequences at least, if they need not be shorter."""
+SHORTEST_SEQUENCE = 64
+"""Minimum length to which sequences are cut for a small sample, in positions."""
+FEWEST_SEQUENCES = 16
+"""Minimum number of sequences of a small sample, unless they would be shorter than SHORTEST_SEQUENCE."""
 ROWS = 64
 """Minimum sequences per batch; batches of short sequences have more."""
 POSITIONS_AT_ONCE = 1 << 14

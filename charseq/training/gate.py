@@ -18,7 +18,7 @@ HIDDEN_PENALTY = 1e7
 That of the many hidden units is divided by the number of positions, so that few positions hardly use them.
 """
 MAX_HIDDEN = 512
-"""Inputs of the head of which the gate learns weights; more are projected to so many at random."""
+"""Maximum number of hidden units that the gate reads; a larger hidden state is projected at random."""
 MAX_ITERATIONS = 12
 SMALLEST_GAIN = 2e-5
 """Gain in nats per position below which an iteration is the last."""

@@ -12,7 +12,7 @@ from charseq.inference.scoring import score_texts
 from charseq.model.model_file import read
 from charseq.text.corpus import Corpus
 from charseq.training.data import TrainingData
-from tests.support.runs import MODEL, resume_run, stop_after, train_run
+from tests.support.runs import MODEL, resume_run, run_files, stop_after, train_run
 from tests.support.training import ended, epochs
 
 TEXT = "".join(f"{n} sheep jumped over {n * 7 % 11} fences and {n % 5} dogs; " for n in range(97))
@@ -98,12 +98,26 @@ def test_the_network_learns_as_it_does_without_an_ngram_model() -> None:
 
 
 @pytest.mark.parametrize("updates", [2, 40, 83])
-def test_a_resumed_run_gives_the_same_file(updates: int) -> None:
+def test_a_resumed_run_gives_the_same_files(updates: int) -> None:
     train_run((TEXT,), stop=never, **PLAN)
-    expected = MODEL.read_bytes()
+    expected = run_files()
     assert ended(train_run((TEXT,), stop=stop_after(updates), **PLAN)).status == "interrupted"
     resume_run((TEXT,))
-    assert MODEL.read_bytes() == expected
+    assert run_files() == expected
+
+
+def test_a_resumed_run_logs_the_reasons_of_all_defaults_in_the_same_order() -> None:
+    events = train_run((TEXT,), stop=never, epochs=2)
+    assert len(start_of(events).settings.reasons) > 3
+    expected = run_files()
+    train_run((TEXT,), stop=stop_after(3), epochs=2)
+    resume_run((TEXT,))
+    assert run_files() == expected
+
+
+def test_auto_chooses_the_order_in_python_too() -> None:
+    settings = start_of(train_run((TEXT,), stop=never, **PLAN)).settings
+    assert start_of(train_run((TEXT,), stop=never, **PLAN, ngram="auto")).settings == settings
 
 
 def test_predictions_that_an_epoch_shows_are_those_of_the_mixture() -> None:
