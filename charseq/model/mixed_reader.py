@@ -8,6 +8,8 @@ from charseq.model.mixture import Mixture
 from charseq.model.ngram import Contexts
 from charseq.model.numpy_ops import Floats, ignore_overflow
 from charseq.model.stepper import Ids, Reader
+from charseq.native.linear import contiguous
+from charseq.native.mixture import MixedStep
 
 
 class MixedReader:
@@ -19,10 +21,14 @@ class MixedReader:
         self._contexts: Contexts = mixture.ngram.start(base.rows)
         for row, ids in enumerate(read or ()):
             mixture.ngram.advance(np.array(ids, np.int64)[:, None], self._contexts[row : row + 1])
+        self._step: MixedStep | None = None
 
     def read(self, ids: Ids) -> Floats:
-        """Read one symbol of each row [B] -> log-probabilities of the next one [B V]."""
+        """Read one symbol of each row [B] -> log-probabilities of the next one, valid until the next call."""
         h = self._base.advance(ids)
+        self._step = self._step or self._mixture.step(self._contexts)
+        if self._step:
+            return self._step(ids, contiguous(self._base.read_out(h)), contiguous(h))
         q, depths = self._mixture.ngram.read(ids[None], self._contexts)
         with ignore_overflow():
             return self._mixture.mix(self._base.read_out(h), q[0], depths[0], h)
@@ -41,6 +47,7 @@ class MixedReader:
         """Continue with these rows only, in this order."""
         self._base.keep(rows)
         self._contexts = self._contexts[list(rows)]
+        self._step = None
 
     @property
     def output(self) -> Floats:

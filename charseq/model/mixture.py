@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from charseq.model.ngram import NgramModel
+from charseq.model.ngram import Contexts, NgramModel
 from charseq.model.numpy_ops import NUMPY, Floats, log_softmax
 from charseq.native import library
-from charseq.native.mixture import GATE_FEATURES, NativeGate, gate_features
+from charseq.native.mixture import GATE_FEATURES, MixedStep, NativeGate, gate_features
 
 FEATURES = (
     "log of the network's highest probability",
@@ -62,6 +62,13 @@ class Mixture:
 
     ngram: NgramModel
     gate: Gate
+
+    def step(self, contexts: Contexts) -> MixedStep | None:
+        """Return what reads one symbol after these contexts [B N], in place; None without native kernels."""
+        lib, ngram = library(), self.ngram
+        if lib is None or ngram.native is None or self._native is None:
+            return None
+        return MixedStep(lib, ngram.native, self._native, contexts, ngram.vocabulary_size)
 
     @cached_property
     def _native(self) -> NativeGate | None:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charseq.native import threads
 from charseq.native.linear import address
 from charseq.native.loader import Ngram
 from charseq.native.threads import threads_for
@@ -33,6 +32,11 @@ class NativeNgram:
         self._lib, self._vocabulary_size = lib, vocabulary_size
         self._arrays = (np.ascontiguousarray(symbols, np.uint32), first_child, alpha, gamma)
         self._tree = Ngram(order, vocabulary_size, *map(address, self._arrays))
+        self.reference = ctypes.byref(self._tree)
+
+    def team(self, rows: int, symbols: int) -> int:
+        """Return the number of threads that read a number of symbols in rows."""
+        return max(1, min(rows, threads_for(self._lib, symbols * self._vocabulary_size * WORK_PER_SYMBOL)))
 
     def read(
         self,
@@ -44,16 +48,15 @@ class NativeNgram:
         """Read ids [T B]; write contexts [B N] and, unless None, q [T B V] and depths [T B]."""
         ids = np.ascontiguousarray(ids, np.int64)
         steps, rows = ids.shape
-        team = min(rows, threads_for(self._lib, ids.size * self._vocabulary_size * WORK_PER_SYMBOL))
         self._lib.charseq_ngram_read(
-            ctypes.byref(self._tree),
+            self.reference,
             steps,
             rows,
             address(ids),
             address(contexts),
             None if q is None else address(q),
             None if depths is None else address(depths),
-            max(1, threads.allowed(team)),
+            self.team(rows, ids.size),
         )
 
 

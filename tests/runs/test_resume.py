@@ -187,7 +187,7 @@ def test_the_end_names_what_completed_the_run_and_the_log_does_not(monkeypatch: 
     cases: list[tuple[str | None, dict[str, Any]]] = [
         ("epochs", {"epochs": 2}),
         ("memorized", {"learning_rate": 0.1}),
-        ("time_limit", {"time_limit": 0.5, **long}),
+        ("time_limit", {"time_limit": 0.5, "patience": 0, **long}),
         ("patience", {"patience": 2, "learning_rate": 0.5, "epochs": 50, **long}),
     ]
     for reason, more in cases:
