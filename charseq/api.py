@@ -211,6 +211,7 @@ def train(
     vocabulary: str = "",
     out: str | Path | None = None,
     force: bool = False,
+    init_from: str | Path | None = None,
     resume: str | Path | None = None,
     save_every: float = 60.0,
     stop: Callable[[], bool] = lambda: False,
@@ -221,7 +222,8 @@ def train(
     Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
     The same happens when `stop` returns true; it is called after every update.  An interrupt (Ctrl-C, or that
     of a notebook) is raised once the model is saved.
-    `settings` are fields of TrainSettings; the others are chosen from the text.  `resume` names a run to
+    `settings` are fields of TrainSettings; the others are chosen from the text.  `init_from` names a run, or
+    a model file, whose weights and n-gram model the new run starts from.  `resume` names a run to
     resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience
     and device may change.  `save_every` is in seconds.
     Raises UsageError for invalid arguments, CharseqError where the run cannot be written.
@@ -247,6 +249,7 @@ def train(
         out=None if folder is None else Path(folder),
         force=check.flag(force, "force"),
         resume=check.name_or_none(resume, "resume"),
+        parent=check.name_or_none(init_from, "init_from"),
         flops=partial(flops_of_device, settings.get("device", "auto")),
     )
     with run as plan:

@@ -80,6 +80,8 @@ class Start:
     """The shortest `context` that several symbols follow, those symbols (`following`), and the `count` of
     such contexts; None if the whole text can be memorized.
     """
+    lineage: tuple[dict[str, str], ...] = ()
+    """The models that training started from, nearest first: the `model` file and its `sha256`."""
     resumed: float | None = None
     """Passes over the text before the run was resumed; None for a new run."""
 
@@ -182,6 +184,8 @@ class End:
     """The validation loss of the network alone."""
     ngram_validation_loss: float | None = None
     """The validation loss of the n-gram model alone; None without one."""
+    parent_validation_loss: float | None = None
+    """The validation loss before the first update of a model that training started from."""
 
 
 Event = Start | Progress | Epoch | Report | End

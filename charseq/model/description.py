@@ -54,6 +54,16 @@ STATE_PREFIX = "training."
 
 
 @dataclass(frozen=True)
+class Ancestor:
+    """A model that another one was trained from."""
+
+    model: str
+    """The path of its file, as it was given."""
+    sha256: str
+    """The SHA-256 of its file, in hex."""
+
+
+@dataclass(frozen=True)
 class Description:
     """The description of a model file, parsed and checked."""
 
@@ -74,6 +84,8 @@ class Description:
     """The size of the file in bytes."""
     ngram_bytes: int
     """The size of the n-gram model and its gate in the file; 0 without one."""
+    lineage: tuple[Ancestor, ...] = ()
+    """The models that it was trained from, nearest first."""
 
 
 def signed_json(description: Mapping[str, Any]) -> str:
@@ -112,6 +124,7 @@ def read_description(file: TensorFile) -> Description:
                 for name, entry in file.entries.items()
                 if name.startswith(ngram_tensors.PREFIX)
             ),
+            lineage=tuple(parse_dataclass(Ancestor, a) for a in _list(values.get("lineage", []), "lineage")),
         )
         _check_tensors(description, file.entries)
         _check_texts(description)
@@ -147,6 +160,12 @@ def _verified_json(file: TensorFile) -> dict[str, Any]:
             f"{name} is damaged: its description does not match its SHA-256", hint=DAMAGED_HINT
         )
     return values  # type: ignore[no-any-return]
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is no list")
+    return value
 
 
 def _require_cell(path: Path, name: object) -> None:

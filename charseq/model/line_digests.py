@@ -15,15 +15,19 @@ MAX_LINES = 1_000_000
 Digests = npt.NDArray[np.uint64]
 
 
-def line_digests(corpus: AnyCorpus, normalization: Normalization) -> Digests | None:
+def line_digests(
+    corpus: AnyCorpus, normalization: Normalization, *, known: Digests | None = None
+) -> Digests | None:
     """Return the digests of all lines, sorted and unique [N]; None if the text is not lines or has too many.
 
+    They include those of the `known` lines.
     With 64 bits and a million lines, one new line in 10^13 counts as known.
     """
     if not corpus.lines or corpus.strings > MAX_LINES:
         return None
     hashes = (_digest(normalized(line, normalization)) for line in _lines(corpus))
-    return np.unique(np.fromiter(hashes, np.uint64))
+    digests = np.unique(np.fromiter(hashes, np.uint64))
+    return digests if known is None else np.union1d(digests, known)
 
 
 def contains(digests: Digests, line: str) -> bool:

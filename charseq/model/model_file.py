@@ -14,12 +14,15 @@ Metadata: one key, "charseq"; its value is a JSON object with sorted keys and no
     format      the format version: 1, 2, 3 or 4
     charseq     the version of charseq that wrote the file
     network     the fields of `Network`
-    vocabulary  symbols (sorted; "" is the boundary between lines), unit, normalization
+    vocabulary  symbols (sorted, then those that fine-tuning added; "" is the boundary between lines),
+                unit, normalization
     learned     the memorized strings; empty for other text
     opening     the first symbol of the text
     training    `TRAINING_FIELDS`: the settings, and the measurements of the epoch whose weights are saved
     place       the progress of the run: counters, and "text" (a `TextSource` and the SHA-256 of its ids);
                 null if the run cannot be resumed
+    lineage     the models that it was trained from, nearest first: "model" (path) and "sha256" (of the
+                file).  Only in fine-tuned models
     tensors     the SHA-256 of each tensor's bytes, in hex
     sha256      the SHA-256 of this object without the key "sha256"
 
@@ -44,6 +47,7 @@ from charseq.model.description import (
     LINE_DIGESTS,
     NETWORK_FORMAT,
     STATE_PREFIX,
+    Ancestor,
     Description,
     read_description,
     signed_json,
@@ -86,6 +90,8 @@ class Model:
     """The n-gram model, and the gate that mixes it with the network; None if there is only the network."""
     lines: Digests | None = None
     """The digests of the training lines; None if the text is not lines or has too many."""
+    lineage: tuple[Ancestor, ...] = ()
+    """The model that training started from, then its own ancestors; empty for a new network."""
 
     @property
     def window(self) -> Window | None:
@@ -123,6 +129,8 @@ def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
         "place": None if state is None else dict(state.progress),
         "tensors": {name: tensor_file.digest(array) for name, array in arrays.items()},
     }
+    if model.lineage:
+        description["lineage"] = [asdict(ancestor) for ancestor in model.lineage]
     tensor_file.save(path, arrays, {"charseq": signed_json(description)})
 
 
@@ -190,6 +198,7 @@ def _read_model(file: TensorFile, description: Description) -> Model:
         description.training,
         _mixture(file, ngram, len(description.vocabulary)) if ngram else None,
         lines,
+        description.lineage,
     )
 
 

@@ -75,6 +75,7 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
         "can_go_on": description.progress is not None,
         "text_sha256": text.get("sha256"),
         "text_files": text.get("files", []),
+        "lineage": [asdict(ancestor) for ancestor in description.lineage],
         **training,
         "settings": settings,
         "tensors": shapes,
@@ -84,6 +85,7 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
 def _rows(record: dict[str, Any], *, separators: bool = False) -> list[list[str]]:
     settings, shapes = record.pop("settings"), record.pop("tensors")
     record["symbols"] = _shortened("".join(displayable(record["symbols"], record["unit"])))
+    record["lineage"] = [f"{each['model']} ({each['sha256']})" for each in record["lineage"]]
     record["learned"] = list(map(_shortened, record["learned"]))
     return [
         *([name, _value_text(value, separators)] for name, value in record.items()),

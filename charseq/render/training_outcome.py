@@ -30,12 +30,16 @@ def _measures(end: End) -> str:
     if end.loss is None or end.accuracy is None:
         if end.validation_loss is None:
             return ""
+        if end.parent_validation_loss is not None:
+            return f"; no epoch beat the model that training started from ({end.parent_validation_loss:.4f} nats per character)"
         loss = f"({end.validation_loss:.4f} nats per character)"
         if end.ngram_validation_loss is not None:
             return f"; no epoch beat predicting by symbol frequencies and n-grams without a network {loss}"
         return f"; no epoch beat predicting by symbol frequency alone {loss}"
     if end.validation_loss is not None:
         text = f"; validation loss {end.validation_loss:.4f} nats per character{_alone(end)}"
+        if end.parent_validation_loss is not None:
+            text += f", {end.parent_validation_loss:.4f} before training"
     else:
         text = f"; loss {end.loss:.4f}, {_correct(end.accuracy, end.highest_accuracy)}"
     if end.passes < end.last_passes:

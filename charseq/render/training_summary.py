@@ -24,6 +24,10 @@ def summary(start: Start) -> str:
         f"optimizer: {optimizer_text(settings)}",
         f"training: {_duration(settings)}; {device}, seed {settings.seed}",
     ]
+    if start.lineage:
+        lines.insert(
+            1, f"from: {visible(start.lineage[0]['model'])}, SHA-256 {start.lineage[0]['sha256'][:12]}"
+        )
     if start.resumed is not None:
         lines.insert(0, f"resuming {visible(start.run)} after {passes_text(start.resumed)}")
     if settings.reasons:

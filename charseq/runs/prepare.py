@@ -10,10 +10,14 @@ from typing import Any, BinaryIO
 
 from charseq import native
 from charseq.errors import UsageError, cannot_combine
+from charseq.model.description import Ancestor
+from charseq.model.line_digests import Digests
 from charseq.model.network import Network
 from charseq.runs.folder import Run, new_run, reopen_run, require_new, runs_folder
+from charseq.runs.parent import Parent, load_parent
 from charseq.runs.resume import SavedRun, load_run, model_to_resume
 from charseq.settings.defaults import choose_settings
+from charseq.settings.fine_tuning import choose_fine_tuning
 from charseq.settings.network_size import TWO_CORES_FLOPS
 from charseq.settings.train_settings import TrainSettings
 from charseq.system.suspension import running_time
@@ -35,8 +39,24 @@ class RunPlan:
     source: TextSource | None = None
     """Where the text comes from, saved so that the run can be resumed; None for a text in memory."""
     resumed: SavedRun | None = None
+    parent: Parent | None = None
+    """The model whose weights a new run starts from."""
     began: float = field(default_factory=running_time)
     """When reading the text began, on the clock of `running_time`: the time limit counts from here."""
+
+    @property
+    def lineage(self) -> tuple[Ancestor, ...]:
+        """The models that the run, or the resumed one, started from."""
+        if self.resumed is not None:
+            return self.resumed.model.lineage
+        return self.parent.lineage if self.parent else ()
+
+    @property
+    def known_lines(self) -> Digests | None:
+        """The digests of the training lines of those models."""
+        if self.resumed is not None:
+            return self.resumed.model.lines if self.lineage else None
+        return self.parent.model.lines if self.parent else None
 
 
 def plan_run(
@@ -64,6 +84,7 @@ def prepare(
     out: Path | None = None,
     force: bool = False,
     resume: str | None = None,
+    parent: str | None = None,
     flops: Callable[[], float] = lambda: TWO_CORES_FLOPS,
     standard_input: BinaryIO | None = None,
     report_bom: ReportBom = lambda name: None,
@@ -71,7 +92,8 @@ def prepare(
     """Prepare a run, cheapest checks first; the text stays open in this context.
 
     `asked` holds the settings that were given explicitly; the others are chosen from the text.  `out` is the
-    run's folder, which `force` may replace; `resume` names a run to resume, or the newest, in its own folder.
+    run's folder, which `force` may replace; `resume` names a run to resume, or the newest, in its own folder;
+    `parent` names a run or a model file whose weights a new run starts from.
     `flops` returns the speed of the device in operations per second, and is called only where sizes depend
     on it.
     Raises UsageError, TextError, ModelFileError, CharseqError; each before PyTorch is needed.
@@ -89,10 +111,18 @@ def prepare(
         raise UsageError("--force replaces the run in --out, and --out is missing", hint="add --out FOLDER")
     else:
         runs_folder()
+    ancestor = None
+    if parent is not None:
+        if resume is not None:
+            raise cannot_combine("--resume", ["--from"], "a resumed run continues from its own weights")
+        ancestor = load_parent(parent)
+        source = ancestor.with_its_units(source)
     began = running_time()
     with source.opened(standard_input or io.BytesIO(), report_bom=report_bom) as corpus:
         vocabulary = source.vocabulary(corpus)
         if resumed is not None:
+            if resumed.model.lineage:
+                vocabulary = resumed.model.vocabulary.extended(vocabulary)
             yield plan_run(
                 corpus,
                 vocabulary,
@@ -103,5 +133,18 @@ def prepare(
                 began=began,
             )
         else:
-            settings = choose_settings(corpus, len(vocabulary), asked, flops=flops)
-            yield plan_run(corpus, vocabulary, settings, out=out, force=force, source=source, began=began)
+            choose: Callable[..., TrainSettings] = choose_settings
+            if ancestor is not None:
+                vocabulary = ancestor.vocabulary(vocabulary)
+                choose = partial(choose_fine_tuning, parent=ancestor.settings)
+            settings = choose(corpus, len(vocabulary), asked, flops=flops)
+            yield plan_run(
+                corpus,
+                vocabulary,
+                settings,
+                out=out,
+                force=force,
+                source=source,
+                parent=ancestor,
+                began=began,
+            )

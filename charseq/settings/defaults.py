@@ -75,6 +75,7 @@ def choose_settings(
     explicit: Mapping[str, Any],
     *,
     flops: Callable[[], float] = lambda: TWO_CORES_FLOPS,
+    fine_tuning: bool = False,
 ) -> TrainSettings:
     """Return the explicit settings (not None), and defaults chosen from the text and the time limit.
 
@@ -120,7 +121,7 @@ def choose_settings(
     settings = replace(defaults, **given, reasons=reasons)
     if settings.tie_weights and "embedding_size" not in given:
         settings = replace(settings, embedding_size=settings.hidden_size)
-    _require_effect(settings, given)
+    _require_effect(settings, given, fine_tuning=fine_tuning)
     if settings.stride > settings.sequence_length:
         raise UsageError(
             f"--stride {settings.stride} skips positions between windows of {settings.sequence_length}",
@@ -129,8 +130,12 @@ def choose_settings(
     return settings
 
 
-def _require_effect(settings: TrainSettings, given: Mapping[str, Any]) -> None:
+def _require_effect(settings: TrainSettings, given: Mapping[str, Any], *, fine_tuning: bool) -> None:
     """Raise UsageError for an explicit setting that has no effect with the others."""
+    if settings.freeze != "none" and not fine_tuning:
+        raise UsageError(
+            f"--freeze {settings.freeze} requires a trained network", hint="add --from RUN, or omit --freeze"
+        )
     if given.get("layer_norm") and settings.head == "none" and settings.layers == 1:
         raise cannot_combine("--layer-norm", ["--head none"], "the only layer's output is the logits")
     if given.get("dropout") and settings.head == "none" and settings.layers == 1:

@@ -21,6 +21,7 @@ Head = Literal["linear", "none"]
 InitialState = Literal["zero", "learned"]
 Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Freeze = Literal["none", "all-but-head", "all-but-initial-state"]
 KernelChoice = Literal["auto", "native", "torch"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
 
@@ -158,6 +159,9 @@ class TrainSettings:
         bounds=COUNT,
         help="Truncated-BPTT window, in time steps.",
         default_text="all of a short text, otherwise 32 or 64",
+    )
+    freeze: Freeze = setting(
+        "none", help="Weights of the model of --from that stay as they are. Requires --from."
     )
     stride: int = setting(
         0,

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
-from charseq.errors import TextError, UsageError
+from charseq.errors import TextError, UsageError, quoted
 
 Unit = Literal["character", "grapheme", "byte"]
 Normalization = Literal["none", "nfc", "nfd", "nfkc"]
@@ -71,3 +71,9 @@ def segments(text: str, unit: Unit) -> Sequence[str]:
         clusters: list[str] = regex.findall(r"\X", text)
         return clusters
     return text
+
+
+def listing(symbols: Sequence[str], most: int = 40) -> str:
+    """Quote symbols, at most a number of them, for a message."""
+    shown = "".join(symbols[:most]) if all(len(s) <= 1 for s in symbols) else " ".join(symbols[:most])
+    return quoted(shown) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")

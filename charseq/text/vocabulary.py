@@ -2,9 +2,8 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, get_args
 
 import numpy as np
@@ -12,7 +11,16 @@ import numpy.typing as npt
 
 from charseq.errors import ModelFileError, UnknownCharacter, quoted
 from charseq.text.code_points import CHUNK, code_points, merge_short_texts
-from charseq.text.units import Normalization, Unit, Unknown, can_segment, displayable, normalized, segments
+from charseq.text.units import (
+    Normalization,
+    Unit,
+    Unknown,
+    can_segment,
+    displayable,
+    listing,
+    normalized,
+    segments,
+)
 from charseq.text.unknown import unknown_character
 
 Ids = npt.NDArray[np.integer[Any]]
@@ -41,6 +49,7 @@ class EncodedText:
 class Vocabulary:
     """The distinct symbols of a text, sorted; the index of a symbol is its id.
 
+    After the sorted symbols of a first text, those that a later text added may follow (`extended`).
     `unit` selects the symbols: characters (Unicode code points), grapheme clusters or bytes.  A byte of the
     text in UTF-8 is represented by the code point of the same number.  In text, bytes that are not UTF-8 are
     Python's surrogate escapes, so decoding restores any input exactly.
@@ -54,8 +63,10 @@ class Vocabulary:
         """Raise ModelFileError for symbols that `of` would not return."""
         if not all(isinstance(symbol, str) for symbol in self.symbols):
             raise ModelFileError("a symbol of the vocabulary is not a string")
-        if any(symbol >= following for symbol, following in pairwise(self.symbols)):
-            raise ModelFileError("the vocabulary is not sorted, or contains a symbol twice")
+        if len(set(self.symbols)) < len(self.symbols):
+            raise ModelFileError("the vocabulary contains a symbol twice")
+        if BOUNDARY in self.symbols[1:]:
+            raise ModelFileError("the boundary symbol is not the first of the vocabulary")
         if self.unit not in get_args(Unit):
             raise ModelFileError(f"the vocabulary has an invalid unit {quoted(self.unit)}")
         if self.normalization not in get_args(Normalization):
@@ -86,6 +97,15 @@ class Vocabulary:
                 clusters.update(symbols)
         distinct = clusters.union(map(chr, np.flatnonzero(occurs).tolist()))
         return cls(tuple(sorted(distinct)), unit, normalization)
+
+    def extended(self, other: "Vocabulary") -> "Vocabulary":
+        """Return this vocabulary, followed by the further symbols of another one; known ids stay.
+
+        Both have the same unit and normalization.
+        """
+        known = set(self.symbols)
+        added = (symbol for symbol in other.symbols if symbol not in known)
+        return replace(self, symbols=(*self.symbols, *added))
 
     def _invalid_symbols(self) -> Iterator[str]:
         """Yield the symbols, except the boundary, that are not one unit or not normalized."""
@@ -265,7 +285,7 @@ class Vocabulary:
     @property
     def listing(self) -> str:
         """The symbols, at most 40, for a message."""
-        return _listing(displayable(self.symbols[int(self.boundary) :], self.unit))
+        return listing(displayable(self.symbols[int(self.boundary) :], self.unit))
 
     @cached_property
     def dtype(self) -> "np.dtype[Any]":
@@ -286,8 +306,3 @@ class Vocabulary:
             f"{shown}, {self.unit} {position + 1} of {quoted(context)}, is not in the model's vocabulary"
         )
         return unknown_character(self, message, self.listing, symbols, position)
-
-
-def _listing(symbols: Sequence[str], most: int = 40) -> str:
-    shown = "".join(symbols[:most]) if all(len(s) <= 1 for s in symbols) else " ".join(symbols[:most])
-    return quoted(shown) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from torch import Tensor
 
 from charseq.events import Epoch
-from charseq.model.line_digests import line_digests
+from charseq.model.description import Ancestor
+from charseq.model.line_digests import Digests, line_digests
 from charseq.model.mixture import Mixture
 from charseq.model.model_file import Model, ResumeState, write
 from charseq.runs.folder import Run
@@ -60,12 +61,17 @@ class BestModel:
         *,
         evaluator: MixtureEvaluator | None = None,
         by_validation: bool,
+        lines: Digests | None = None,
+        lineage: tuple[Ancestor, ...] = (),
     ) -> None:
         """Start from the learner's weights.  `save_every` is in seconds.
 
         `evaluator`: what the network is mixed with, if anything.
 
         `by_validation`: whether the validation set is large enough for its loss to rank epochs.
+
+        `lines`: the digests of the training lines of the model that training starts from, and `lineage`:
+        that model and its ancestors.
         """
         self.measurement = Measurement()
         self.saved = False
@@ -76,7 +82,8 @@ class BestModel:
         self._evaluator = evaluator
         self._keep_current()
         self._save_every = save_every
-        self._lines = line_digests(corpus, vocabulary.normalization)
+        self._lines = line_digests(corpus, vocabulary.normalization, known=lines)
+        self._lineage = lineage
         size = sum(tensor.nbytes for tensor in learner.checkpoint_tensors().values())
         self.save_seconds = size / BYTES_PER_SECOND
         """Duration of the last save, or an estimate from its size."""
@@ -108,6 +115,11 @@ class BestModel:
             return
         self.measurement = Measurement(**validation_losses(initial))
         self._mixture = self._current_mixture()
+
+    @property
+    def initial_weights(self) -> list[Tensor]:
+        """The weights of a fine-tuned network before its first evaluation, which resuming needs."""
+        return [] if self.measurement.measured or not self._lineage else self._weights
 
     def restore(self, model: Model, measurement: Measurement) -> None:
         """Restore the best weights of an earlier part of the run."""
@@ -190,6 +202,7 @@ class BestModel:
             },
             mixture=mixture,
             lines=self._lines,
+            lineage=self._lineage,
         )
 
     def _memorized(self) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ import torch
 
 from charseq.errors import TextError, UsageError, quoted
 from charseq.events import LIMITS, EndReason
+from charseq.model.extension import extended_weights
+from charseq.model.ngram import NgramModel
 from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.prepare import RunPlan
 from charseq.runs.resume import SavedRun
@@ -108,6 +110,8 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
         save_every,
         evaluator=evaluator,
         by_validation=by_validation,
+        lines=plan.known_lines,
+        lineage=plan.lineage,
     )
     state = TrainingState(
         learner=learner,
@@ -148,19 +152,28 @@ def _with_ngram(plan: RunPlan, data: TrainingData) -> tuple[RunPlan, MixtureEval
                 hint="omit --ngram, or hold out more text with --validation",
             )
         return replace(plan, settings=replace(settings, ngram=0)), None
-    ngram = count_model(
-        data.strings,
-        len(plan.vocabulary),
-        settings.ngram,
-        lines=plan.corpus.lines,
-        time_limit=settings.time_limit,
-    )
+    ngram = _ngram_model(plan, data)
     reasons = dict(settings.reasons)
     if settings.ngram is None:
         reason = f"n-gram order {ngram.order}, because it predicted a part of the training text best"
         reasons["ngram"] = reason
     plan = replace(plan, settings=replace(settings, ngram=ngram.order, reasons=reasons))
     return plan, MixtureEvaluator(ngram, data.validation, plan.network.hidden_size)
+
+
+def _ngram_model(plan: RunPlan, data: TrainingData) -> NgramModel:
+    """Return the n-gram model of the training text: counted, or saved with the run that is resumed."""
+    if plan.resumed and plan.resumed.model.mixture:
+        return plan.resumed.model.mixture.ngram
+    parent = plan.parent.model.mixture if plan.parent else None
+    return count_model(
+        data.strings,
+        len(plan.vocabulary),
+        plan.settings.ngram,
+        lines=plan.corpus.lines,
+        time_limit=plan.settings.time_limit,
+        known=parent.ngram if parent else None,
+    )
 
 
 def _set_threads(plan: RunPlan, path: UnrollPath) -> None:
@@ -176,11 +189,19 @@ def _initial_weights(
 ) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray[np.float32] | None]:
     """Draw weights from the seed, with the log frequencies of the symbols as the bias of the head.
 
+    Fine-tuning starts from the weights of another model instead.
+
     Without them, the first updates drive every unit towards the most frequent symbol and saturate it: a
     plain RNN then never learns to count thirty equal letters.  For longer text the head's matrix is zero, so
     that the initial network predicts exactly these frequencies, and a worse epoch is never saved.
     """
     settings = plan.settings
+    if plan.parent:
+        counts = data.counts(len(plan.vocabulary))
+        arrays = plan.parent.model.arrays
+        return extended_weights(arrays, plan.network, counts, data.strings[0]), None
+    if plan.resumed and plan.lineage:
+        return dict(plan.resumed.model.arrays), None  # replaced by the saved state
     draw = SeededDraw(settings.seed, steps=settings.sequence_length)
     weights = plan.network.draw(draw, to_memorize=settings.whole)
     if "head.b" in weights:

@@ -33,12 +33,13 @@ COUNTERS = {
     "last_passes": "measured_passes",
     "untrained": "initial_loss",
     "evaluated": "evaluated_positions",
+    "parent_loss": "parent_loss",
 }
 """Attributes of TrainingState by their names in the file."""
 SUMS = {"cost": "loss", "right": "correct", "places": "positions"}
 """Sums of RunningMetrics by their names in the file."""
-ADDED = {"cross_validation_loss", "network_validation_loss", "ngram_validation_loss"}
-"""Fields of Measurement that files of earlier versions lack."""
+ADDED = {"cross_validation_loss", "network_validation_loss", "ngram_validation_loss", "parent_loss"}
+"""Fields of Measurement, and counters, that files of earlier versions lack."""
 TYPES = {field.name: field.type for field in fields(TrainingState)}
 
 
@@ -64,21 +65,21 @@ def captured(state: TrainingState, **more: Any) -> ResumeState:
 def restore(state: TrainingState, model: Model, saved: ResumeState) -> None:
     """Restore a state from a model file.  Raises ModelFileError where the two do not fit together."""
     try:
-        _restore(state, saved.progress, {n: torch.from_numpy(a) for n, a in saved.tensors.items()})
         names = [f.name for f in fields(Measurement) if f.name in model.training or f.name not in ADDED]
-        measurement = Measurement(**{name: model.training[name] for name in names})
+        state.best.restore(model, Measurement(**{name: model.training[name] for name in names}))
+        _restore(state, saved.progress, {n: torch.from_numpy(a) for n, a in saved.tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
             f"the saved training state does not fit its model: {error}", hint="train again, without --resume"
         ) from error
-    state.best.restore(model, measurement)
 
 
 @torch.no_grad()
 def _restore(state: TrainingState, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     learner, guard = state.learner, state.guard
     for name, attribute in COUNTERS.items():
-        setattr(state, attribute, _number(values, name, TYPES[attribute]))
+        if name in values or name not in ADDED:
+            setattr(state, attribute, _number(values, name, TYPES[attribute]))
     state.reset_metrics(_read_sums(values["tally"]))
     state.carried = _carried(learner, tensors)
     learner.optimizer.updates = _number(values, "optimizer_updates", int)
@@ -113,7 +114,8 @@ def require_batch(state: TrainingState, windows: Windows | Buckets) -> None:
 
 def _training_tensors(state: TrainingState) -> dict[str, Tensor]:
     good = {f"sound.{i}": tensor for i, tensor in enumerate(state.guard.good_weights)}
-    return {**state.learner.checkpoint_tensors(), **good}
+    initial = {f"initial.{i}": tensor for i, tensor in enumerate(state.best.initial_weights)}
+    return {**state.learner.checkpoint_tensors(), **good, **initial}
 
 
 def _carried_tensors(states: States | None) -> dict[str, Tensor]:

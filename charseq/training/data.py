@@ -108,9 +108,13 @@ class TrainingData:
 
     def log_frequencies(self, vocabulary_size: int) -> npt.NDArray[np.float32]:
         """Return the logarithm of each symbol's frequency as a target [V], centered on 0."""
-        counted = self.strings.cut(COUNTED_PIECE).subsample(COUNTED).targets()
-        frequencies = np.log(np.bincount(counted, minlength=vocabulary_size) + 0.5)
+        frequencies = np.log(self.counts(vocabulary_size) + 0.5)
         return np.asarray(frequencies - frequencies.mean(), np.float32)
+
+    def counts(self, vocabulary_size: int) -> npt.NDArray[np.int64]:
+        """Return how often each symbol is a target [V]; of a large text, a sample is counted."""
+        counted = self.strings.cut(COUNTED_PIECE).subsample(COUNTED).targets()
+        return np.bincount(counted, minlength=vocabulary_size)
 
 
 def _split(encoded: EncodedCorpus, settings: TrainSettings, *, lines: bool) -> Split:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from charseq.model.numpy_ops import log_softmax
 from charseq.settings.defaults import FEWEST_HELD_OUT
 from charseq.text.batches import Batch, row_batches
 from charseq.text.sequences import Sequences
+
+if TYPE_CHECKING:
+    from charseq.training.learner import Learner
 
 MOST_POSITIONS = 1 << 17
 """Maximum validation positions, sampled evenly from a larger held-out text."""
@@ -142,6 +145,10 @@ class ValidationSet:
     def chooses(self) -> bool:
         """Whether its loss is reliable enough to choose the best epoch."""
         return self.positions >= FEWEST_HELD_OUT
+
+    def evaluate(self, learner: "Learner") -> Evaluation:
+        """Evaluate a network alone."""
+        return learner.evaluate(self)
 
     def groups(self) -> Iterator[tuple[npt.NDArray[np.int64], Iterator[Batch]]]:
         """Yield indices of sequences [R], and the batches that read them in rows of that order."""

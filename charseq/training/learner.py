@@ -50,8 +50,8 @@ class Learner:
         device: torch.device,
     ) -> None:
         self.network = network
-        self.parameters = Parameters(network, arrays, device)
-        self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.flat, settings.weight_decay)
+        self.parameters = Parameters(network, arrays, device, settings.freeze)
+        self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.trained, settings.weight_decay)
         self.device = device
         self._path = path
         self._clip = settings.clip
@@ -152,7 +152,7 @@ class Learner:
     def restore_weights(self, values: list[Tensor]) -> None:
         """Restore earlier weights, and reset the optimizer and the moving average."""
         self.parameters.restore(values)
-        self.optimizer = type(self.optimizer)(self.parameters.flat, self.optimizer.decay)
+        self.optimizer = type(self.optimizer)(self.parameters.trained, self.optimizer.decay)
         self._averaged = self.parameters.copy() if self._average else []
 
     @contextlib.contextmanager
@@ -161,11 +161,17 @@ class Learner:
         if not self._average:
             yield
             return
-        self.parameters.exchange(self._averaged)
+        with self.using(self._averaged):
+            yield
+
+    @contextlib.contextmanager
+    def using(self, values: list[Tensor]) -> Iterator[None]:
+        """Use other weights, as flat tensors, in this context."""
+        self.parameters.exchange(values)
         try:
             yield
         finally:
-            self.parameters.exchange(self._averaged)
+            self.parameters.exchange(values)
 
     def _update_average(self) -> None:
         """Move the average towards the current weights, faster during the first updates.

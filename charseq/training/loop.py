@@ -12,6 +12,7 @@ from charseq.system.suspension import running_time
 from charseq.training.builder import TrainingRun, build
 from charseq.training.checkpoint import captured
 from charseq.training.divergence import has_diverged
+from charseq.training.mixture import validation_losses
 from charseq.training.reports import end_event, epoch_event, progress_event, start_event
 from charseq.training.schedule import scheduled
 
@@ -177,6 +178,11 @@ def _limit_evaluation(run: TrainingRun, *, final: bool) -> None:
         state.evaluated_positions = affordable
         if run.log_frequencies is not None:
             state.best.start_from((run.evaluator or validation).by_frequencies(run.log_frequencies))
+        elif initial := state.best.initial_weights:
+            with state.learner.using(initial):
+                evaluated = (run.evaluator or validation).evaluate(state.learner)
+            state.best.start_from(evaluated)
+            state.parent_loss = validation_losses(evaluated)["validation_loss"]
 
 
 def _save(run: TrainingRun, folder: Run, status: EndStatus | None = None) -> None:

@@ -32,7 +32,13 @@ NOTHING = np.zeros((0, 0), np.float32)
 
 
 def count_model(
-    strings: Sequences, vocabulary_size: int, order: int | None, *, lines: bool, time_limit: float | None
+    strings: Sequences,
+    vocabulary_size: int,
+    order: int | None,
+    *,
+    lines: bool,
+    time_limit: float | None,
+    known: NgramModel | None = None,
 ) -> NgramModel:
     """Count the n-gram model of a text.
 

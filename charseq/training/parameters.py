@@ -1,6 +1,6 @@
 """The trainable parameters of a network, in few and large tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,14 @@ import torch
 from torch import Tensor
 
 from charseq.model.network import Network
+from charseq.settings.train_settings import Freeze
+
+TRAINED: Mapping[Freeze, Callable[[str], bool]] = {
+    "none": lambda name: True,
+    "all-but-head": lambda name: name.startswith("head."),
+    "all-but-initial-state": lambda name: ".start." in name,
+}
+"""Whether a parameter is trained, by the value of --freeze."""
 
 
 class Parameters:
@@ -17,25 +25,39 @@ class Parameters:
     contiguous in the order of their declaration.
     """
 
-    def __init__(self, network: Network, arrays: Mapping[str, npt.NDArray[np.float32]], device: torch.device):
+    def __init__(
+        self,
+        network: Network,
+        arrays: Mapping[str, npt.NDArray[np.float32]],
+        device: torch.device,
+        freeze: Freeze = "none",
+    ):
+        """Make the parameters of a network; `freeze` says which of them have no gradient."""
         self.flat: list[Tensor] = []
+        self.trained: list[Tensor] = []
+        """Those tensors of `flat` that training changes."""
         self.gradients: list[Tensor] = []
+        """The gradients of `trained`."""
         self.named: dict[str, Tensor] = {}
         self._groups: dict[str, list[str]] = {}
         for name in network.parameter_specs():
             self._groups.setdefault(name.rpartition(".")[0], []).append(name)
         for names, joined in zip(self._groups.values(), self.flattened(arrays), strict=True):
             flat = joined.to(device)
+            trained = TRAINED[freeze](names[0])
             gradient = torch.zeros_like(flat)
             start = 0
             for name in names:
                 size, shape = arrays[name].size, arrays[name].shape
-                leaf = flat[start : start + size].view(shape).requires_grad_()
-                leaf.grad = gradient[start : start + size].view(shape)
+                leaf = flat[start : start + size].view(shape).requires_grad_(trained)
+                if trained:
+                    leaf.grad = gradient[start : start + size].view(shape)
                 self.named[name] = leaf
                 start += size
             self.flat.append(flat)
-            self.gradients.append(gradient)
+            if trained:
+                self.trained.append(flat)
+                self.gradients.append(gradient)
         self.weights = network.arrange(self.named)
 
     def flattened(self, arrays: Mapping[str, npt.NDArray[np.float32]]) -> list[Tensor]:

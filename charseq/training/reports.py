@@ -1,6 +1,7 @@
 """The events of a run, made from its parts."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from charseq.events import End, EndStatus, Epoch, Progress, Start
@@ -44,6 +45,7 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         ngram_bytes=sum(t.nbytes for t in tensors_of(run.evaluator.mixture).values()) if run.evaluator else 0,
         highest_accuracy=predictability and predictability.accuracy,
         conflict=_conflict(run),
+        lineage=tuple(asdict(ancestor) for ancestor in run.plan.lineage),
         resumed=run.passes if run.plan.resumed else None,
     )
 
@@ -122,6 +124,7 @@ def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
         cross_validation_loss=best.cross_validation_loss,
         network_validation_loss=best.network_validation_loss,
         ngram_validation_loss=best.ngram_validation_loss,
+        parent_validation_loss=state.parent_loss or None,
         recoveries=state.guard.recoveries,
         seconds=run.budget.seconds,
         passes=best.passes,

@@ -44,6 +44,8 @@ class TrainingState:
     """Passes over the text when the network was last evaluated."""
     initial_loss: float = 0.0
     """The loss before the first update, in nats per position."""
+    parent_loss: float = 0.0
+    """The validation loss of the model that training started from, in nats per position; 0 if not known."""
     evaluated_positions: int = 0
     """Validation positions that an evaluation reads; 0 until that is settled."""
 

@@ -29,6 +29,17 @@ ResumeOption = Annotated[
         autocompletion=models,
     ),
 ]
+FromOption = Annotated[
+    str | None,
+    option(
+        "--from",
+        parser=filled,
+        metavar="RUN",
+        help="Fine-tune: start from the weights and the n-gram model of another run, or of a model file. "
+        "Its vocabulary is extended.",
+        autocompletion=models,
+    ),
+]
 SaveEveryOption = Annotated[
     float,
     option(

@@ -1,0 +1,90 @@
+"""Choose default settings for training a network further on another text."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from charseq.errors import UsageError, cannot_combine
+from charseq.settings.defaults import choose_settings
+from charseq.settings.network_size import TWO_CORES_FLOPS
+from charseq.settings.setting import option_name
+from charseq.settings.train_settings import TrainSettings
+from charseq.text.corpus import AnyCorpus
+
+NETWORK = (
+    "cell",
+    "hidden_size",
+    "layers",
+    "embedding_size",
+    "head",
+    "residual",
+    "layer_norm",
+    "tie_weights",
+    "initial_state",
+)
+"""Settings of the network, which are those of the parent."""
+INHERITED = ("optimizer", "weight_decay", "clip", "average", "stride", "validation_split")
+"""Further settings whose defaults are those of the parent."""
+LEARNING_RATE_FACTOR = 0.5
+"""The default learning rate, relative to that of a new network of the same size."""
+
+
+def choose_fine_tuning(
+    corpus: AnyCorpus,
+    vocabulary_size: int,
+    explicit: Mapping[str, Any],
+    parent: TrainSettings,
+    *,
+    flops: Callable[[], float] = lambda: TWO_CORES_FLOPS,
+) -> TrainSettings:
+    """Return the explicit settings (not None), those of the parent's network, and defaults for fine-tuning.
+
+    Raises TextError if there is nothing to learn, UsageError for invalid settings and for a setting of
+    another network.
+    """
+    explicit = {name: value for name, value in explicit.items() if value is not None}
+    for name in NETWORK:
+        value, own = explicit.get(name), getattr(parent, name)
+        learns_start = name == "initial_state" and value == "learned"
+        if value is not None and value != own and not learns_start:
+            raise UsageError(
+                f"{option_name(name)} {value} cannot be combined with --from: "
+                f"the network has {option_name(name)} {own}",
+                hint="omit it, or train a new network without --from",
+            )
+    initial_state = explicit.get("initial_state", parent.initial_state)
+    own = {name: getattr(parent, name) for name in NETWORK}
+    inherited = {name: getattr(parent, name) for name in INHERITED}
+    if inherited["stride"] and not explicit.get("validation") and not corpus.lines:
+        inherited["sequence_length"] = parent.sequence_length
+    else:
+        inherited["stride"] = 0
+    sizes = {name: own[name] for name in ("cell", "hidden_size", "layers", "head")}
+    settings = choose_settings(
+        corpus, vocabulary_size, {**inherited, **sizes, **explicit}, flops=flops, fine_tuning=True
+    )
+    settings = replace(settings, **{**own, "initial_state": initial_state})
+    _check_freeze(settings)
+    if settings.whole or settings.stride:
+        return settings
+    reasons = dict(settings.reasons)
+    if "learning_rate" not in explicit:
+        rate = float(f"{settings.learning_rate * LEARNING_RATE_FACTOR:.2g}")
+        reasons["learning_rate"] = f"learning rate {rate:g}, because a trained network needs smaller updates"
+        settings = replace(settings, learning_rate=rate)
+    return replace(settings, reasons=reasons)
+
+
+def _check_freeze(settings: TrainSettings) -> None:
+    """Raise UsageError if nothing, or not what was named, is left to train."""
+    if settings.freeze == "all-but-initial-state" and settings.initial_state == "zero":
+        raise UsageError(
+            "--freeze all-but-initial-state requires a learned initial state",
+            hint="add --initial-state learned",
+        )
+    if settings.freeze == "all-but-head" and settings.head == "none":
+        raise cannot_combine("--freeze all-but-head", ["--head none"], "the network has no head")
+    if settings.freeze == "all-but-head" and settings.tie_weights:
+        raise cannot_combine(
+            "--freeze all-but-head", ["--tie-weights"], "the head shares its weights with the embedding"
+        )
