@@ -31,7 +31,8 @@ def _measures(end: End) -> str:
         if end.validation_loss is None:
             return ""
         if end.parent_validation_loss is not None:
-            return f"; no epoch beat the model that training started from ({end.parent_validation_loss:.4f} nats per character)"
+            loss = f"({end.parent_validation_loss:.4f} nats per character)"
+            return f"; no epoch was better than the model that training started from {loss}"
         loss = f"({end.validation_loss:.4f} nats per character)"
         if end.ngram_validation_loss is not None:
             return f"; no epoch beat predicting by symbol frequencies and n-grams without a network {loss}"
