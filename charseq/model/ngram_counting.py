@@ -59,6 +59,8 @@ class Level(NamedTuple):
 
     For n-grams with the start of a line, their occurrences.
     """
+    removed: Counts | None = None
+    """The sum of the counts of longer n-grams that were removed before, of each shorter one; None for 0."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,14 @@ class Counted:
         counts = [level.preceding for level in levels[:-1]] + [levels[-1].occurrences]
         discounts = np.array([_discounts(values) for values in counts], np.float32)
         pruned = not all(chosen.all() for chosen in kept)
+        pruned |= any(level.removed is not None and level.removed.any() for level in levels)
         symbols, children, totals = [], [], []
         above = np.ones(1, np.bool_)
         for level, values, chosen in zip(levels, counts, kept, strict=True):
             parents = level.parents
             children.append(np.bincount(parents[chosen], minlength=len(above))[above])
-            totals.append(np.bincount(parents, values, len(above))[above])
+            removed = 0 if level.removed is None else level.removed
+            totals.append((np.bincount(parents, values, len(above)) + removed)[above])
             symbols.append(level.symbols[chosen])
             above = chosen
         flat_counts = np.concatenate([v[chosen] for v, chosen in zip(counts, kept, strict=True)])

@@ -25,9 +25,8 @@ def summary(start: Start) -> str:
         f"training: {_duration(settings)}; {device}, seed {settings.seed}",
     ]
     if start.lineage:
-        lines.insert(
-            1, f"from: {visible(start.lineage[0]['model'])}, SHA-256 {start.lineage[0]['sha256'][:12]}"
-        )
+        parent = start.lineage[0]
+        lines.insert(1, f"from: {visible(parent['model'])} (SHA-256 {parent['sha256'][:12]}...)")
     if start.resumed is not None:
         lines.insert(0, f"resuming {visible(start.run)} after {passes_text(start.resumed)}")
     if settings.reasons:

@@ -60,9 +60,8 @@ def choose_fine_tuning(
     else:
         inherited["stride"] = 0
     sizes = {name: own[name] for name in ("cell", "hidden_size", "layers", "head")}
-    settings = choose_settings(
-        corpus, vocabulary_size, {**inherited, **sizes, **explicit}, flops=flops, fine_tuning=True
-    )
+    given = {**inherited, **sizes, **explicit}
+    settings = choose_settings(corpus, vocabulary_size, given, flops=flops, fine_tuning=True)
     settings = replace(settings, **{**own, "initial_state": initial_state})
     _check_freeze(settings)
     if settings.whole or settings.stride:

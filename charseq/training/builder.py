@@ -155,8 +155,11 @@ def _with_ngram(plan: RunPlan, data: TrainingData) -> tuple[RunPlan, MixtureEval
     ngram = _ngram_model(plan, data)
     reasons = dict(settings.reasons)
     if settings.ngram is None:
-        reason = f"n-gram order {ngram.order}, because it predicted a part of the training text best"
-        reasons["ngram"] = reason
+        reasons["ngram"] = (
+            f"n-gram order {ngram.order}, that of the n-gram model whose counts are extended"
+            if plan.parent and plan.parent.model.mixture
+            else f"n-gram order {ngram.order}, because it predicted a part of the training text best"
+        )
     plan = replace(plan, settings=replace(settings, ngram=ngram.order, reasons=reasons))
     return plan, MixtureEvaluator(ngram, data.validation, plan.network.hidden_size)
 

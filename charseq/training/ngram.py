@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.comparison import NgramResult
+from charseq.errors import UsageError
 from charseq.model.ngram import NgramModel
 from charseq.model.ngram_counting import MAX_COUNTED, ORDERS, choose_order, count_ngrams
+from charseq.model.ngram_merging import merge
 from charseq.model.numpy_ops import Floats
 from charseq.settings.train_settings import TrainSettings
 from charseq.system.suspension import running_time
@@ -43,9 +45,18 @@ def count_model(
     """Count the n-gram model of a text.
 
     Without an order, it has the one that predicts a part of the text best.  A time limit, in seconds, limits
-    how many symbols are counted.
+    how many symbols are counted.  Fine-tuning adds the counts to those of a `known` model, whose order stays:
+    raises UsageError for another one.
     """
     most = int(min(MAX_COUNTED, max(MIN_COUNTED, COUNTED_PER_SECOND * (time_limit or math.inf))))
+    if known is not None:
+        if order not in (None, known.order):
+            raise UsageError(
+                f"--ngram {order} cannot be combined with --from: its n-gram model has order {known.order}",
+                hint="omit --ngram, or use --ngram 0 to train without an n-gram model",
+            )
+        counted = count_ngrams(strings, known.order, vocabulary_size, lines=lines, most=most)
+        return merge(known, counted).model(known.order)
     if not order and strings.total < MIN_TO_CHOOSE:
         order = ORDERS[0]
     order = order or choose_order(strings, vocabulary_size, lines=lines, most=most).order
