@@ -240,24 +240,37 @@ class Choice(NamedTuple):
     loss: float
 
 
-def choose_order(
-    sequences: Sequences, vocabulary_size: int, *, lines: bool, most: int = MAX_MEASURED
-) -> Choice:
-    """Choose the smallest order with nearly the lowest loss on a part of a text that is not counted.
+def hold_out(
+    sequences: Sequences, vocabulary_size: int, most: int = MAX_MEASURED
+) -> tuple[Sequences, Sequences]:
+    """Return what is counted, and every TEST_INTERVAL-th piece of a text, which is predicted.
 
-    Every TEST_INTERVAL-th piece is predicted, and the others are counted.  At most `most` symbols, and
-    MAX_MEASURED, are read.  For a text of too few symbols for that, the choice is the smallest order, with a
-    loss of NaN.
+    At most `most` symbols, and MAX_MEASURED, are in both together.  No piece is predicted of a text with too
+    few symbols.
     """
     pieces = sampled(sequences, min(most, MAX_MEASURED))
     if len(pieces) < 2 * TEST_INTERVAL:
         pieces = pieces.cut(max(2, pieces.total // (2 * TEST_INTERVAL)))
     is_tested = np.arange(len(pieces)) % TEST_INTERVAL == TEST_INTERVAL // 2
-    if not is_tested.any():
-        return Choice(ORDERS[0], math.nan)
     most_tested = min(MAX_TESTED, max(TESTED_PIECES, MAX_PROBABILITIES // vocabulary_size))
-    tested = pieces.select(is_tested).cut(-(-most_tested // TESTED_PIECES)).subsample(most_tested)
-    counted = count_ngrams(pieces.select(~is_tested), ORDERS[-1], vocabulary_size, lines=lines)
+    tested = pieces.select(is_tested)
+    if len(tested):
+        tested = tested.cut(-(-most_tested // TESTED_PIECES)).subsample(most_tested)
+    return pieces.select(~is_tested), tested
+
+
+def choose_order(
+    sequences: Sequences, vocabulary_size: int, *, lines: bool, most: int = MAX_MEASURED
+) -> Choice:
+    """Choose the smallest order with nearly the lowest loss on a part of a text that is not counted.
+
+    `hold_out` selects that part.  For a text of too few symbols for that, the choice is the smallest order,
+    with a loss of NaN.
+    """
+    rest, tested = hold_out(sequences, vocabulary_size, most)
+    if not len(tested):
+        return Choice(ORDERS[0], math.nan)
+    counted = count_ngrams(rest, ORDERS[-1], vocabulary_size, lines=lines)
     choices = []
     for order in ORDERS[: max(1, len(counted.levels) - 1)]:
         choices.append(Choice(order, counted.model(order).loss(tested)))

@@ -1,12 +1,13 @@
 """Choose default settings for training a network further on another text."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from charseq.errors import UsageError, cannot_combine
 from charseq.settings.defaults import choose_settings
-from charseq.settings.network_size import TWO_CORES_FLOPS
+from charseq.settings.network_size import TWO_CORES_FLOPS, useful_epochs
 from charseq.settings.setting import option_name
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.corpus import AnyCorpus
@@ -27,6 +28,10 @@ INHERITED = ("optimizer", "weight_decay", "clip", "average", "stride", "validati
 """Further settings whose defaults are those of the parent."""
 LEARNING_RATE_FACTOR = 0.5
 """The default learning rate, relative to that of a new network of the same size."""
+EPOCHS_FACTOR = 0.5
+"""The default number of epochs, relative to those after which a new network overfits."""
+DROPOUT_FACTOR = 0.6
+"""The default dropout probability, relative to that of a new network."""
 
 
 def choose_fine_tuning(
@@ -66,12 +71,19 @@ def choose_fine_tuning(
     _check_freeze(settings)
     if settings.whole or settings.stride:
         return settings
-    reasons = dict(settings.reasons)
-    if "learning_rate" not in explicit:
-        rate = float(f"{settings.learning_rate * LEARNING_RATE_FACTOR:.2g}")
-        reasons["learning_rate"] = f"learning rate {rate:g}, because a trained network needs smaller updates"
-        settings = replace(settings, learning_rate=rate)
-    return replace(settings, reasons=reasons)
+    useful = useful_epochs(corpus.characters, vocabulary_size)
+    epochs = max(1, math.ceil(EPOCHS_FACTOR * min(settings.epochs, useful)))
+    rate = float(f"{LEARNING_RATE_FACTOR * settings.learning_rate:.2g}")
+    dropout = round(DROPOUT_FACTOR * settings.dropout, 2) or parent.dropout
+    passes = "one epoch" if epochs == 1 else f"at most {epochs} epochs"
+    chosen: dict[str, tuple[Any, str]] = {
+        "learning_rate": (rate, f"learning rate {rate:g}, because a trained network needs smaller updates"),
+        "epochs": (epochs, f"{passes}, because a trained network overfits sooner than a new one"),
+        "dropout": (dropout, f"dropout {dropout:g}, because the network has learned from another text"),
+    }
+    chosen = {name: each for name, each in chosen.items() if name not in explicit}
+    reasons = {**settings.reasons, **{name: reason for name, (_, reason) in chosen.items()}}
+    return replace(settings, **{name: value for name, (value, _) in chosen.items()}, reasons=reasons)
 
 
 def _check_freeze(settings: TrainSettings) -> None:

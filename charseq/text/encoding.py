@@ -7,6 +7,7 @@ import tempfile
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from charseq.errors import CharseqError, TextError
 from charseq.system.file_errors import reason, remedy
@@ -14,6 +15,8 @@ from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, split_lines
 from charseq.text.sequences import Bounds, Sequences
 from charseq.text.vocabulary import Vocabulary
 
+COUNTED_AT_ONCE = 1 << 24
+"""Ids that are looked at together."""
 MAX_EXPANSION = 6
 """The most code points per byte after normalization: NFKC turns the 3 bytes of U+FDFA into 18."""
 
@@ -25,6 +28,7 @@ class EncodedCorpus:
     """
 
     def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
         self._mapped: mmap.mmap | None = None
         self.digest = ""
         """SHA-256 of all ids and of where strings begin."""
@@ -42,6 +46,22 @@ class EncodedCorpus:
     def size(self, *, lines: bool) -> int:
         """Return the number of symbols, without the boundaries of `lines`."""
         return self.sequences.total + len(self.sequences) * (-1 if lines else 1)
+
+    def ranks(self) -> npt.NDArray[np.int64] | None:
+        """Return the ids [V] that the symbols would have in a vocabulary of this text alone.
+
+        None if the vocabulary is one of a single text: then these are its ids.
+        """
+        symbols = self._vocabulary.symbols
+        if list(symbols) == sorted(symbols):
+            return None
+        occurs = np.zeros(len(symbols), np.bool_)
+        for first in range(0, len(self.sequences.ids), COUNTED_AT_ONCE):
+            occurs[self.sequences.ids[first : first + COUNTED_AT_ONCE]] = True
+        own = sorted(np.flatnonzero(occurs).tolist(), key=symbols.__getitem__)
+        ranks = np.zeros(len(symbols), np.int64)
+        ranks[own] = np.arange(len(own))
+        return ranks
 
     def release(self) -> None:
         """Release the memory of pages read from the temporary file; the file remains."""

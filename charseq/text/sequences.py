@@ -108,13 +108,14 @@ class Sequences(Sequence[Ids]):
         targets: Ids = self.ids[first + offset]
         return targets
 
-    def hashes(self) -> Hashes:
+    def hashes(self, ranks: "npt.NDArray[np.integer[Any]] | None" = None) -> Hashes:
         """Return a hash of each sequence [S]: equal for equal sequences, the same in every process.
 
         A hash depends on the length, the last symbol and the first BLOCK symbols.  It is a polynomial in
-        MULTIPLIER modulo 2^64 over mixed ids.  The sequences must be in the order of their starts.
+        MULTIPLIER modulo 2^64 over mixed ids, or the `ranks` of ids [V].  The sequences must be in the order
+        of their starts.
         """
-        table = mix_bits(np.arange(int(self.ids.max(initial=0)) + 1))
+        table = mix_bits(np.arange(int(self.ids.max(initial=0)) + 1) if ranks is None else ranks)
         powers, inverses = _powers(MULTIPLIER, BLOCK + 1), _powers(INVERSE, BLOCK + 1)
         hashes = np.empty(len(self), np.uint64)
         first = 0

@@ -1,7 +1,7 @@
 """Hold out text for validation, and detect where it differs from the training text."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -96,12 +96,22 @@ class Split:
         return Shift(first, last, len(shifted), max(whole, max(nats)))
 
 
-def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines: bool, seed: int) -> Split:
+def split(
+    sequences: Sequences,
+    fraction: float,
+    how: ValidationSplit,
+    *,
+    lines: bool,
+    seed: int,
+    ranks: npt.NDArray[np.integer[Any]] | None = None,
+) -> Split:
     """Hold out about `fraction` of all positions: whole lines, or contiguous pieces of running text.
 
     `spread` draws lines by a hash of the seed and the line: the order of lines does not matter, and equal
     lines are in one set.  From running text it draws evenly spread pieces.  `tail` holds out the end.
-    Outlier lines are trained on; long lines that are most of the text are split as running text.
+    Outlier lines are trained on; long lines that are most of the text are split as running text.  `ranks`
+    are the ids [V] that the symbols would have in a vocabulary of this text alone: with them, the lines that
+    are drawn do not depend on the vocabulary.
     """
     nothing = sequences[:0]
     if not fraction or not len(sequences):
@@ -111,7 +121,7 @@ def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines:
     random = np.random.default_rng([seed, 1])
     if not lines:
         return Split(*_pieces(sequences, fraction, random))
-    keys = mix_bits(sequences.hashes() ^ np.uint64(seed))
+    keys = mix_bits(sequences.hashes(ranks) ^ np.uint64(seed))
     if len(sequences) > EXACT_DRAW:
         return _by_threshold(sequences, fraction, keys)
     return _by_rank(sequences, fraction, keys, random)

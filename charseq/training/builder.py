@@ -155,13 +155,21 @@ def _with_ngram(plan: RunPlan, data: TrainingData) -> tuple[RunPlan, MixtureEval
     ngram = _ngram_model(plan, data)
     reasons = dict(settings.reasons)
     if settings.ngram is None:
-        reasons["ngram"] = (
-            f"n-gram order {ngram.order}, that of the n-gram model whose counts are extended"
-            if plan.parent and plan.parent.model.mixture
-            else f"n-gram order {ngram.order}, because it predicted a part of the training text best"
-        )
+        reasons["ngram"] = _reason(plan, ngram)
     plan = replace(plan, settings=replace(settings, ngram=ngram.order, reasons=reasons))
     return plan, MixtureEvaluator(ngram, data.validation, plan.network.hidden_size)
+
+
+def _reason(plan: RunPlan, ngram: NgramModel) -> str:
+    """Return the reason for an n-gram model."""
+    best = "predicted a part of the training text best"
+    known = plan.parent.model.mixture if plan.parent else None
+    if known is None:
+        return f"n-gram order {ngram.order}, because it {best}"
+    if ngram.counts.sum(dtype=np.uint64) > known.ngram.counts.sum(dtype=np.uint64):
+        both = f"with the counts of the earlier text, because both together {best}"
+        return f"n-gram order {ngram.order}, {both}"
+    return f"n-gram order {ngram.order}, of this text alone, because it {best}"
 
 
 def _ngram_model(plan: RunPlan, data: TrainingData) -> NgramModel:

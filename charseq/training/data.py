@@ -120,7 +120,14 @@ class TrainingData:
 def _split(encoded: EncodedCorpus, settings: TrainSettings, *, lines: bool) -> Split:
     """Split the text.  Raises TextError if it is too short for the fraction to hold out."""
     fraction = settings.validation
-    found = split(encoded.sequences, fraction, settings.validation_split, lines=lines, seed=settings.seed)
+    found = split(
+        encoded.sequences,
+        fraction,
+        settings.validation_split,
+        lines=lines,
+        seed=settings.seed,
+        ranks=encoded.ranks(),
+    )
     nothing_left = not len(found.training)
     if nothing_left or (fraction and not len(found.validation) and not (lines and found.repeated)):
         raise TextError(

@@ -8,9 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.comparison import NgramResult
-from charseq.errors import UsageError
 from charseq.model.ngram import NgramModel
-from charseq.model.ngram_counting import MAX_COUNTED, ORDERS, choose_order, count_ngrams
+from charseq.model.ngram_counting import (
+    MAX_COUNTED,
+    ORDERS,
+    Choice,
+    choose_order,
+    count_ngrams,
+    hold_out,
+)
 from charseq.model.ngram_merging import merge
 from charseq.model.numpy_ops import Floats
 from charseq.settings.train_settings import TrainSettings
@@ -30,6 +36,8 @@ MIN_TO_CHOOSE = 100
 """Positions of a text from which its order is chosen; for a shorter text it is the smallest."""
 BLOCKS = 16
 """Blocks of the held-out text, of which every other one belongs to the same half."""
+SMALLEST = Choice(ORDERS[0], math.nan)
+"""The choice for a text that is too short to choose from."""
 NOTHING = np.zeros((0, 0), np.float32)
 
 
@@ -45,21 +53,21 @@ def count_model(
     """Count the n-gram model of a text.
 
     Without an order, it has the one that predicts a part of the text best.  A time limit, in seconds, limits
-    how many symbols are counted.  Fine-tuning adds the counts to those of a `known` model, whose order stays:
-    raises UsageError for another one.
+    how many symbols are counted.  Fine-tuning adds the counts to those of a `known` model of the same order
+    if they predict that part better than the text alone.
     """
     most = int(min(MAX_COUNTED, max(MIN_COUNTED, COUNTED_PER_SECOND * (time_limit or math.inf))))
-    if known is not None:
-        if order not in (None, known.order):
-            raise UsageError(
-                f"--ngram {order} cannot be combined with --from: its n-gram model has order {known.order}",
-                hint="omit --ngram, or use --ngram 0 to train without an n-gram model",
-            )
-        counted = count_ngrams(strings, known.order, vocabulary_size, lines=lines, most=most)
-        return merge(known, counted).model(known.order)
-    if not order and strings.total < MIN_TO_CHOOSE:
-        order = ORDERS[0]
-    order = order or choose_order(strings, vocabulary_size, lines=lines, most=most).order
+    choice = SMALLEST
+    extends = known is not None and order in (None, known.order)
+    if strings.total >= MIN_TO_CHOOSE and (extends or not order):
+        choice = choose_order(strings, vocabulary_size, lines=lines, most=most)
+    if known is not None and extends:
+        rest, tested = hold_out(strings, vocabulary_size, most)
+        together = merge(known, count_ngrams(rest, known.order, vocabulary_size, lines=lines))
+        if math.isnan(choice.loss) or together.model(known.order).loss(tested) <= choice.loss:
+            counted = count_ngrams(strings, known.order, vocabulary_size, lines=lines, most=most)
+            return merge(known, counted).model(known.order)
+    order = order or choice.order
     return count_ngrams(strings, order, vocabulary_size, lines=lines, most=most).model(order)
 
 
