@@ -12,6 +12,8 @@ from charseq.model.stepper import Reader
 
 SAMPLE = 2_048
 """Symbols of the new text that are read to choose the biases of new symbols."""
+NEW_SYMBOLS = 2
+"""The stream of random numbers that initializes new symbols."""
 MAX_NEW = 0.9
 """The largest probability of all new symbols together that their biases start from."""
 
@@ -21,18 +23,22 @@ def extended_weights(
     network: Network,
     counts: npt.NDArray[np.integer[Any]],
     sample: npt.NDArray[np.integer[Any]],
+    seed: int,
 ) -> dict[str, Floats]:
     """Return the weights of a network that knows more symbols than the one of `arrays`.
 
-    Known symbols keep their weights, so their logits stay the same to the bit.  A new symbol starts as the
-    mean of the known ones, in the input and in the head.  Its bias makes its mean probability on the `sample`
-    of the new text [N] about its frequency there, by the `counts` of all symbols [V].  Initial states that
-    become learned start from zero.
+    Known symbols keep their weights, so their logits stay the same to the bit.  In the input, a new symbol
+    is drawn from a normal distribution with the mean and the variance of the known ones; in the head, it
+    starts as their mean.  Its bias makes its mean probability on the `sample` of the new text [N] about its
+    frequency there, by the `counts` of all symbols [V].  Initial states that become learned start from zero.
     """
-    extended = {
-        name: _extended(arrays[name], spec.shape) if name in arrays else np.zeros(spec.shape, np.float32)
-        for name, spec in network.parameter_specs().items()
-    }
+    random = np.random.default_rng([seed, NEW_SYMBOLS])
+    extended = {}
+    for name, spec in network.parameter_specs().items():
+        drawn = None if name.startswith("head.") else random
+        array = arrays.get(name)
+        zeros = np.zeros(spec.shape, np.float32)
+        extended[name] = zeros if array is None else _extended(array, spec.shape, drawn)
     size = network.vocabulary_size
     known = len(arrays["head.b"]) if "head.b" in arrays else size
     if known == size:
@@ -50,10 +56,12 @@ def extended_weights(
     return extended
 
 
-def _extended(array: Floats, shape: tuple[int, ...]) -> Floats:
-    """Append means of the known rows, or columns, of a matrix or vector, up to a shape."""
-    for axis, size in enumerate(shape):
-        missing = size - array.shape[axis]
-        mean = array.mean(axis, dtype=np.float64, keepdims=True).astype(np.float32)
-        array = np.concatenate([array, *[mean] * missing], axis)
+def _extended(array: Floats, shape: tuple[int, ...], random: np.random.Generator | None) -> Floats:
+    """Append rows, or columns, to a matrix or vector up to a shape: the means, or draws around them."""
+    for axis in [axis for axis, size in enumerate(shape) if size > array.shape[axis]]:
+        added = (*shape[:axis], shape[axis] - array.shape[axis], *shape[axis + 1 :])
+        values = np.broadcast_to(array.mean(axis, dtype=np.float64, keepdims=True), added)
+        if random is not None:
+            values = values + array.std(axis, dtype=np.float64, keepdims=True) * random.standard_normal(added)
+        array = np.concatenate([array, values.astype(np.float32)], axis)
     return np.ascontiguousarray(array)

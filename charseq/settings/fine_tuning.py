@@ -26,12 +26,12 @@ NETWORK = (
 """Settings of the network, which are those of the parent."""
 INHERITED = ("optimizer", "weight_decay", "clip", "average", "stride", "validation_split")
 """Further settings whose defaults are those of the parent."""
-LEARNING_RATE_FACTOR = 0.5
+LEARNING_RATE_FACTOR = 0.7
 """The default learning rate, relative to that of a new network of the same size."""
-EPOCHS_FACTOR = 0.5
-"""The default number of epochs, relative to those after which a new network overfits."""
-DROPOUT_FACTOR = 0.6
-"""The default dropout probability, relative to that of a new network."""
+LINES_DROPOUT = 0.2
+"""What is added to the dropout probability of a new network for lines."""
+MAX_DROPOUT = 0.5
+"""The largest default dropout probability."""
 
 
 def choose_fine_tuning(
@@ -71,16 +71,15 @@ def choose_fine_tuning(
     _check_freeze(settings)
     if settings.whole or settings.stride:
         return settings
-    useful = useful_epochs(corpus.characters, vocabulary_size)
-    epochs = max(1, math.ceil(EPOCHS_FACTOR * min(settings.epochs, useful)))
     rate = float(f"{LEARNING_RATE_FACTOR * settings.learning_rate:.2g}")
-    dropout = round(DROPOUT_FACTOR * settings.dropout, 2) or parent.dropout
-    passes = "one epoch" if epochs == 1 else f"at most {epochs} epochs"
     chosen: dict[str, tuple[Any, str]] = {
-        "learning_rate": (rate, f"learning rate {rate:g}, because a trained network needs smaller updates"),
-        "epochs": (epochs, f"{passes}, because a trained network overfits sooner than a new one"),
-        "dropout": (dropout, f"dropout {dropout:g}, because the network has learned from another text"),
+        "learning_rate": (rate, f"learning rate {rate:g}, because a trained network needs smaller updates")
     }
+    if corpus.lines and "epochs" in settings.reasons:
+        epochs = max(settings.epochs, math.ceil(useful_epochs(corpus.characters, vocabulary_size)))
+        chosen["epochs"] = epochs, f"at most {epochs} epochs, because a trained network overfits later"
+        dropout = min(MAX_DROPOUT, settings.dropout + LINES_DROPOUT)
+        chosen["dropout"] = dropout, f"dropout {dropout:g}, which suits a trained network"
     chosen = {name: each for name, each in chosen.items() if name not in explicit}
     reasons = {**settings.reasons, **{name: reason for name, (_, reason) in chosen.items()}}
     return replace(settings, **{name: value for name, (value, _) in chosen.items()}, reasons=reasons)

@@ -210,7 +210,7 @@ def _initial_weights(
     if plan.parent:
         counts = data.counts(len(plan.vocabulary))
         arrays = plan.parent.model.arrays
-        return extended_weights(arrays, plan.network, counts, data.strings[0]), None
+        return extended_weights(arrays, plan.network, counts, data.strings[0], settings.seed), None
     if plan.resumed and plan.lineage:
         return dict(plan.resumed.model.arrays), None  # replaced by the saved state
     draw = SeededDraw(settings.seed, steps=settings.sequence_length)
