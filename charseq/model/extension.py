@@ -27,10 +27,11 @@ def extended_weights(
 ) -> dict[str, Floats]:
     """Return the weights of a network that knows more symbols than the one of `arrays`.
 
-    Known symbols keep their weights, so their logits stay the same to the bit.  In the input, a new symbol
-    is drawn from a normal distribution with the mean and the variance of the known ones; in the head, it
-    starts as their mean.  Its bias makes its mean probability on the `sample` of the new text [N] about its
-    frequency there, by the `counts` of all symbols [V].  Initial states that become learned start from zero.
+    Known symbols keep their weights, so their logits stay the same: to the bit with native kernels, to the
+    rounding of BLAS with NumPy.  In the input, a new symbol is drawn from a normal distribution with the mean
+    and the variance of the known ones; in the head, it starts as their mean.  Its bias makes its mean
+    probability on the `sample` of the new text [N] about its frequency there, by the `counts` of all symbols
+    [V].  Initial states that become learned start from zero.
     """
     random = np.random.default_rng([seed, NEW_SYMBOLS])
     extended = {}

@@ -83,7 +83,7 @@ def test_the_help_of_train_begins_with_the_dozen_options_that_most_people_need(c
     first, _, advanced = charseq("train", "--help").output.partition("\nAdvanced:\n")
     assert re.findall(r"^  (--[a-z-]+)", first, re.MULTILINE) == [
         "--text", "--file", "--lines", "--cell", "--hidden-size", "--layers",
-        "--epochs", "--time-limit", "--learning-rate", "--resume", "--out", "--json",
+        "--epochs", "--time-limit", "--learning-rate", "--from", "--resume", "--out", "--json",
     ]  # fmt: skip
     assert "--dropout" in advanced
 

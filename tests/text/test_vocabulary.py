@@ -158,8 +158,16 @@ def test_clusters_of_several_code_points_have_ids_next_to_unknown_symbols() -> N
     assert vocabulary.encode_text("", unknown="replace").targets.tolist() == []
 
 
-def test_symbols_that_are_not_sorted_are_refused() -> None:
-    with pytest.raises(CharseqError):
-        Vocabulary(("b", "a"))
-    with pytest.raises(CharseqError):
-        Vocabulary(("a", "a"))
+def test_a_symbol_that_occurs_twice_is_refused() -> None:
+    with pytest.raises(CharseqError, match="twice"):
+        Vocabulary(("a", "b", "a"))
+    with pytest.raises(CharseqError, match="boundary"):
+        Vocabulary(("a", ""))
+
+
+def test_an_extended_vocabulary_keeps_the_ids_and_appends_new_symbols_sorted() -> None:
+    known = Vocabulary.of(["hello"])
+    extended = known.extended(Vocabulary.of(["zeal"]))
+    assert extended.symbols == ("e", "h", "l", "o", "a", "z")
+    assert extended.decode(extended.encode("hazel")) == "hazel"
+    assert known.extended(Vocabulary.of(["hell"])) == known
