@@ -10,9 +10,9 @@ import numpy as np
 
 from charseq.errors import CharseqError, TextError
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, split_lines
+from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
 from charseq.text.sequences import Bounds, Sequences
-from charseq.text.vocabulary import Vocabulary
+from charseq.text.vocabulary import Ids, Vocabulary
 
 MAX_EXPANSION = 6
 """The most code points per byte after normalization: NFKC turns the 3 bytes of U+FDFA into 18."""
@@ -62,7 +62,7 @@ class EncodedCorpus:
             ) from None
         ids = np.frombuffer(self._mapped, vocabulary.dtype)
         if corpus.lines:
-            return Sequences(ids, edges[:-1], edges[1:] + edges.dtype.type(1))
+            return _lines(ids, edges, vocabulary)
         return Sequences(ids, edges[:-1], edges[1:]).with_targets()
 
 
@@ -77,10 +77,15 @@ def count_symbols(corpus: AnyCorpus, vocabulary: Vocabulary) -> int:
 
 def _of_strings(corpus: Corpus, vocabulary: Vocabulary) -> Sequences:
     if corpus.lines:
-        ids = vocabulary.encode_lines(corpus.sequences)
-        edges = np.flatnonzero(ids == 0).astype(np.uint32)
-        return Sequences(ids, edges[:-1], edges[1:] + np.uint32(1))
+        ids = vocabulary.encode_lines(corpus.sequences, corpus.line_labels)
+        return _lines(ids, np.flatnonzero(ids == 0).astype(np.uint32), vocabulary)
     return Sequences.of([ids for ids in map(vocabulary.encode, corpus.sequences) if len(ids) >= 2])
+
+
+def _lines(ids: Ids, edges: Bounds, vocabulary: Vocabulary) -> Sequences:
+    """Return the lines between the boundaries at `edges`: from the boundary on, or from the label."""
+    one = edges.dtype.type(1)
+    return Sequences(ids, edges[:-1] + one if vocabulary.labels else edges[:-1], edges[1:] + one)
 
 
 def _digest(sequences: Sequences, *, lines: bool) -> str:
@@ -108,12 +113,12 @@ def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple
     for source in corpus.sources:
         if not corpus.lines:
             edges.append(np.array([count], dtype))
-        for chunk in corpus.read_source(source):
-            if corpus.lines:
-                ids = vocabulary.encode_lines(split_lines(chunk))[min(count, 1) :]
+        for part in corpus.read_lines(source) if corpus.lines else corpus.read_source(source):
+            if isinstance(part, tuple):
+                ids = vocabulary.encode_lines(*part)[min(count, 1) :]
                 edges.append((np.flatnonzero(ids == 0) + count).astype(dtype))
             else:
-                ids = vocabulary.encode(chunk)
+                ids = vocabulary.encode(part)
             file.write(ids.data)
             digest.update(ids.data)
             count += len(ids)

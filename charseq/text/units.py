@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
-from charseq.errors import TextError, UsageError
+from charseq.errors import TextError, UsageError, quoted
 
 Unit = Literal["character", "grapheme", "byte"]
 Normalization = Literal["none", "nfc", "nfd", "nfkc"]
@@ -42,6 +42,13 @@ def displayable(symbols: Sequence[str], unit: str) -> Sequence[str]:
     if unit != "byte":
         return symbols
     return [chr(0xDC00 + ord(symbol)) if "\x80" <= symbol <= "\xff" else symbol for symbol in symbols]
+
+
+def listing(symbols: Sequence[str], unit: str, most: int = 40) -> str:
+    """Return symbols, at most 40, for a message."""
+    symbols = displayable(symbols, unit)
+    shown = "".join(symbols[:most]) if all(len(s) <= 1 for s in symbols) else " ".join(symbols[:most])
+    return quoted(shown) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")
 
 
 def can_segment(unit: Unit) -> bool:

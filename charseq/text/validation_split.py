@@ -96,12 +96,21 @@ class Split:
         return Shift(first, last, len(shifted), max(whole, max(nats)))
 
 
-def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines: bool, seed: int) -> Split:
+def split(
+    sequences: Sequences,
+    fraction: float,
+    how: ValidationSplit,
+    *,
+    lines: bool,
+    seed: int,
+    labels: bool = False,
+) -> Split:
     """Hold out about `fraction` of all positions: whole lines, or contiguous pieces of running text.
 
     `spread` draws lines by a hash of the seed and the line: the order of lines does not matter, and equal
-    lines are in one set.  From running text it draws evenly spread pieces.  `tail` holds out the end.
-    Outlier lines are trained on; long lines that are most of the text are split as running text.
+    lines are in one set, even with different `labels`, which come first.  From running text it draws evenly
+    spread pieces.  `tail` holds out the end.  Outlier lines are trained on; long lines that are most of the
+    text are split as running text.
     """
     nothing = sequences[:0]
     if not fraction or not len(sequences):
@@ -111,7 +120,10 @@ def split(sequences: Sequences, fraction: float, how: ValidationSplit, *, lines:
     random = np.random.default_rng([seed, 1])
     if not lines:
         return Split(*_pieces(sequences, fraction, random))
-    keys = mix_bits(sequences.hashes() ^ np.uint64(seed))
+    texts = sequences
+    if labels:
+        texts = Sequences(sequences.ids, sequences.starts + sequences.starts.dtype.type(1), sequences.ends)
+    keys = mix_bits(texts.hashes() ^ np.uint64(seed))
     if len(sequences) > EXACT_DRAW:
         return _by_threshold(sequences, fraction, keys)
     return _by_rank(sequences, fraction, keys, random)

@@ -36,7 +36,7 @@ class TrainingData:
         exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
         self.characters = corpus.characters if exact else self._encoded.size(lines=corpus.lines)
         """The length of the text, in symbols."""
-        self.split = _split(self._encoded, settings, lines=corpus.lines)
+        self.split = _split(self._encoded, settings, lines=corpus.lines, labels=bool(vocabulary.labels))
         self.strings = self.split.training
         self.digest = self._encoded.digest
         self.sequences: Sequence[Ids] = self.strings
@@ -113,10 +113,11 @@ class TrainingData:
         return np.asarray(frequencies - frequencies.mean(), np.float32)
 
 
-def _split(encoded: EncodedCorpus, settings: TrainSettings, *, lines: bool) -> Split:
+def _split(encoded: EncodedCorpus, settings: TrainSettings, *, lines: bool, labels: bool) -> Split:
     """Split the text.  Raises TextError if it is too short for the fraction to hold out."""
     fraction = settings.validation
-    found = split(encoded.sequences, fraction, settings.validation_split, lines=lines, seed=settings.seed)
+    how, seed = settings.validation_split, settings.seed
+    found = split(encoded.sequences, fraction, how, lines=lines, seed=seed, labels=labels)
     nothing_left = not len(found.training)
     if nothing_left or (fraction and not len(found.validation) and not (lines and found.repeated)):
         raise TextError(
