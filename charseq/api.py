@@ -12,7 +12,7 @@ from charseq import arguments as check
 from charseq.errors import CharseqError, UsageError, cannot_combine
 from charseq.inference.adaptation import AdaptingScorer, require_adaptable
 from charseq.inference.decoding import Decoding
-from charseq.inference.requests import Answer, Request, Step
+from charseq.inference.requests import Answer, Request, Step, encode_prompt
 from charseq.inference.score import Score
 from charseq.inference.scoring import BATCH_SIZE, BatchScorer
 from charseq.model.model_file import Model, read
@@ -87,6 +87,8 @@ class Prediction:
     """The number of the continuation of this prompt, from 0."""
     log_probability: float | None
     """Of the whole continuation, in nats; None without `beam`."""
+    label: str | None = None
+    """The label of the text; None for a model without labels."""
 
     def __str__(self) -> str:
         """Return the prompt and its continuation."""
@@ -138,9 +140,10 @@ class TrainedModel:
         checked = check.strings(prompts, "prompt")
         check.choice(unknown, Unknown, "unknown")
         with PYTHON.explaining():
-            encoded = [self.vocabulary.encode_text(p, unknown=unknown, begin=True) for p in checked]
+            encoded = [encode_prompt(self.vocabulary, prompt, unknown) for prompt in checked]
+        seed, length, label = settings.seed, settings.length, settings.label
         requests = [
-            Request.of(self.model, prompt, seed=settings.seed, length=settings.length) for prompt in encoded
+            Request.of(self.model, prompt, seed=seed, length=length, label=label) for prompt in encoded
         ]
         return map(self._predicted, decoding.answers(self.model, requests))
 
@@ -189,6 +192,7 @@ class TrainedModel:
             answer.request.seed,
             answer.request.sample,
             answer.log_probability,
+            answer.request.label,
         )
 
 
@@ -206,6 +210,7 @@ def train(
     *,
     files: str | Path | Iterable[str | Path] = (),
     lines: bool = False,
+    labels: bool = False,
     unit: Unit = "character",
     normalize: Normalization = "none",
     vocabulary: str = "",
@@ -217,6 +222,8 @@ def train(
     **settings: Any,
 ) -> "Iterator[Event]":
     """Train on texts or files, and yield every event; the last is an End with the path of the model.
+
+    With `labels`, every line of the texts and files is a label, a tab and a text.
 
     Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
     The same happens when `stop` returns true; it is called after every update.  An interrupt (Ctrl-C, or that
@@ -235,10 +242,11 @@ def train(
     source = TextSource(
         check.strings(text, "text"),
         check.names(files, "files"),
-        check.flag(lines, "lines"),
+        check.flag(lines, "lines") or labels,
         check.choice(unit, Unit, "unit"),
         check.choice(normalize, Normalization, "normalize"),
         check.string(vocabulary, "vocabulary"),
+        check.flag(labels, "labels"),
     )
     folder = check.name_or_none(out, "out")
     run = prepare(

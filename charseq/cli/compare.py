@@ -19,6 +19,7 @@ from charseq.cli.options.shared import (
     FileOption,
     FormatOption,
     JSONOption,
+    LabelsOption,
     LinesOption,
     NormalizeOption,
     TextOption,
@@ -72,6 +73,7 @@ def compare(
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
+    labels: LabelsOption = False,
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
@@ -129,7 +131,7 @@ def compare(
     runs_folder()  # refused now rather than after torch was loaded
     _check_seeds(asked.settings.seed, seeds)
     source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary, labels=labels
     )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report_bom=text_input.report_bom) as corpus:

@@ -9,7 +9,7 @@ from pathlib import Path
 from charseq.cli import streams, text_input
 from charseq.cli.prompts import Prompt, PromptFormat, read_prompts
 from charseq.errors import UnknownCharacter
-from charseq.inference.requests import Request
+from charseq.inference.requests import Request, encode_prompt
 from charseq.model.model_file import Model
 from charseq.settings.generation_settings import GenerationSettings
 from charseq.text.sources import STANDARD_INPUT
@@ -58,16 +58,16 @@ class RequestSource:
                 interface = TEXT_FILE if prompt.whole_file else PROMPT
                 try:
                     with interface.explaining(model=str(self.path)):
-                        encoded = self.model.vocabulary.encode_text(
-                            prompt.text, unknown=self.unknown, begin=True
-                        )
+                        encoded = encode_prompt(self.model.vocabulary, prompt.text, self.unknown)
                 except UnknownCharacter:
                     yield requests, unknown_characters
                     raise
                 unknown_characters += encoded.unknown
                 seed = self.settings.seed if prompt.seed is None else prompt.seed
                 length = self.settings.length if prompt.length is None else prompt.length
-                requests.append(Request.of(self.model, encoded, seed=seed, length=length))
+                label = self.settings.label if prompt.label is None else prompt.label
+                self.model.vocabulary.check_label(label, "label" if prompt.label else "--label")
+                requests.append(Request.of(self.model, encoded, seed=seed, length=length, label=label))
             yield requests, unknown_characters
 
     def _reported(self, batch: tuple[list[Request], int]) -> list[Request]:

@@ -119,12 +119,13 @@ def text_source(
     unit: "Unit",
     normalization: "Normalization",
     extra: str = "",
+    labels: bool = False,
 ) -> "TextSource":
     """Return the texts and files of a command, or of its environment, and how to read them."""
     from charseq.text.sources import TextSource
 
     texts, files = _named(texts, files)
-    return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra)
+    return TextSource(tuple(texts), tuple(files), lines or labels, unit, normalization, extra, labels)
 
 
 def report_bom(name: str) -> None:

@@ -79,7 +79,16 @@ def unknown_label(label: str, names: Sequence[str], where: str = "") -> UsageErr
 
 def missing_label(names: Sequence[str], option: str) -> UsageError:
     """Return the error for a labeled model that is used without a label."""
-    return UsageError(f"the model has labels, and {option} is missing", hint=f"it knows {listing(names)}")
+    hint = f"give one of its labels, or find the label with classify: it knows {listing(names)}"
+    return UsageError(f"the model has labels, and {option} is missing", hint=hint)
+
+
+def no_labels(option: str) -> UsageError:
+    """Return the error for a model without labels."""
+    return UsageError(
+        f"{option} requires a model trained with --labels, and this one has no labels",
+        hint=f"{'use' if option == 'classify' else f'leave {option} out, or use'} another model",
+    )
 
 
 class Labels:
@@ -114,9 +123,16 @@ class Labels:
         return is_label
 
     def label_id(self, label: str | None, option: str = "--label", where: str = "") -> int:
-        """Return the id of a label.  Raises UsageError for an unknown one, and for None."""
+        """Return the id of a label.  Raises UsageError for an unknown one, for None, and without labels."""
         if label is None:
             raise missing_label(self.label_names, option)
+        if not self.labels:
+            raise no_labels(option)
         if (name := normalized(label, self.normalization)) not in self.label_ids:
             raise unknown_label(label, self.label_names, where)
         return self.label_ids[name]
+
+    def check_label(self, label: str | None, option: str = "--label") -> None:
+        """Raise UsageError for an unknown label, or one of a vocabulary without labels; None is valid."""
+        if label is not None:
+            self.label_id(label, option)

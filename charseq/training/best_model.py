@@ -59,11 +59,14 @@ class BestModel:
         save_every: float,
         *,
         evaluator: MixtureEvaluator | None = None,
+        label_counts: tuple[int, ...] = (),
         by_validation: bool,
     ) -> None:
         """Start from the learner's weights.  `save_every` is in seconds.
 
         `evaluator`: what the network is mixed with, if anything.
+
+        `label_counts`: the number of training lines of each label.
 
         `by_validation`: whether the validation set is large enough for its loss to rank epochs.
         """
@@ -73,7 +76,7 @@ class BestModel:
         self._by_validation = by_validation
         self._corpus, self._vocabulary, self._settings = corpus, vocabulary, settings
         self._learner, self._opening = learner, opening
-        self._evaluator = evaluator
+        self._evaluator, self._label_counts = evaluator, label_counts
         self._keep_current()
         self._save_every = save_every
         self._lines = line_digests(corpus, vocabulary.normalization)
@@ -190,6 +193,7 @@ class BestModel:
             },
             mixture=mixture,
             lines=self._lines,
+            label_counts=self._label_counts,
         )
 
     def _memorized(self) -> tuple[str, ...]:

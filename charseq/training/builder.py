@@ -107,6 +107,7 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
         data.opening,
         save_every,
         evaluator=evaluator,
+        label_counts=data.label_counts,
         by_validation=by_validation,
     )
     state = TrainingState(
@@ -153,6 +154,7 @@ def _with_ngram(plan: RunPlan, data: TrainingData) -> tuple[RunPlan, MixtureEval
         len(plan.vocabulary),
         settings.ngram,
         lines=plan.corpus.lines,
+        labels=plan.vocabulary.labels,
         time_limit=settings.time_limit,
     )
     reasons = dict(settings.reasons)

@@ -86,6 +86,13 @@ class TrainingData:
         self._encoded.release()
 
     @property
+    def label_counts(self) -> tuple[int, ...]:
+        """The number of training strings of each label."""
+        first = self.strings.ids[self.strings.starts.astype(np.int64)]
+        counts = np.bincount(first, minlength=len(self._vocabulary))
+        return tuple(counts[[*self._vocabulary.labels]].tolist()) if self._vocabulary.labels else ()
+
+    @property
     def shown(self) -> list[Ids]:
         """Return the ids for which an epoch shows the prediction."""
         if self._settings.whole:

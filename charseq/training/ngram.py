@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from charseq.comparison import NgramResult
 from charseq.model.ngram import NgramModel
-from charseq.model.ngram_counting import MAX_COUNTED, ORDERS, choose_order, count_ngrams
+from charseq.model.ngram_counting import MAX_COUNTED, count_ngrams
+from charseq.model.ngram_order import ORDERS, choose_order
 from charseq.model.numpy_ops import Floats
 from charseq.settings.train_settings import TrainSettings
 from charseq.system.suspension import running_time
@@ -32,7 +33,13 @@ NOTHING = np.zeros((0, 0), np.float32)
 
 
 def count_model(
-    strings: Sequences, vocabulary_size: int, order: int | None, *, lines: bool, time_limit: float | None
+    strings: Sequences,
+    vocabulary_size: int,
+    order: int | None,
+    *,
+    lines: bool,
+    time_limit: float | None,
+    labels: tuple[int, ...] = (),
 ) -> NgramModel:
     """Count the n-gram model of a text.
 
@@ -42,8 +49,10 @@ def count_model(
     most = int(min(MAX_COUNTED, max(MIN_COUNTED, COUNTED_PER_SECOND * (time_limit or math.inf))))
     if not order and strings.total < MIN_TO_CHOOSE:
         order = ORDERS[0]
-    order = order or choose_order(strings, vocabulary_size, lines=lines, most=most).order
-    return count_ngrams(strings, order, vocabulary_size, lines=lines, most=most).model(order)
+    if not order:
+        order = choose_order(strings, vocabulary_size, lines=lines, labels=labels, most=most).order
+    counted = count_ngrams(strings, order, vocabulary_size, lines=lines, labels=labels, most=most)
+    return counted.model(order)
 
 
 def measure(corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> NgramResult:
@@ -59,6 +68,7 @@ def measure(corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) 
         len(vocabulary),
         settings.ngram,
         lines=corpus.lines,
+        labels=vocabulary.labels,
         time_limit=settings.time_limit,
     )
     seconds = running_time() - began

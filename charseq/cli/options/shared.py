@@ -89,6 +89,15 @@ LinesOption = Annotated[
     bool,
     option("--lines", help="Each line is a separate sequence, with a learned beginning and end.", panel=TEXT),
 ]
+LabelsOption = Annotated[
+    bool,
+    option(
+        "--labels",
+        help="Each line is a label, a tab and a text (with --lines). The model generates texts of a label, "
+        "and classifies texts.",
+        panel=TEXT,
+    ),
+]
 UnitOption = Annotated[
     Unit,
     option("--unit", help="Unit of text; a character is a Unicode code point.", panel=ADVANCED),
