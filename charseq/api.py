@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from charseq import arguments as check
 from charseq.errors import CharseqError, UsageError, cannot_combine
 from charseq.inference.adaptation import AdaptingScorer, require_adaptable
+from charseq.inference.classification import Classification, Classifier, Prior
 from charseq.inference.decoding import Decoding
 from charseq.inference.requests import Answer, Request, Step, encode_prompt
 from charseq.inference.score import Score
@@ -147,15 +148,17 @@ class TrainedModel:
         ]
         return map(self._predicted, decoding.answers(self.model, requests))
 
-    def score(self, text: str, *, unknown: Unknown = "error", adapt: bool = False) -> Score:
-        """Score a text.
+    def score(
+        self, text: str, *, unknown: Unknown = "error", adapt: bool = False, label: str | None = None
+    ) -> Score:
+        """Score a text; a model with labels scores it as a text of `label`.
 
         `unknown` is "error", "skip" or "replace": unknown characters raise UnknownCharacter, are left out of
         the score, or count as the least probable character.  With `adapt`, each window of 32 symbols is
         scored first, and then a copy of the model learns from it.  Raises UsageError for a model that
         memorized its text or was trained with `stride`.
         """
-        (score,) = self.scores([text], unknown=unknown, adapt=adapt)
+        (score,) = self.scores([text], unknown=unknown, adapt=adapt, label=label)
         return score
 
     def scores(
@@ -165,6 +168,7 @@ class TrainedModel:
         unknown: Unknown = "error",
         batch_size: int = BATCH_SIZE,
         adapt: bool = False,
+        label: str | None = None,
     ) -> Iterator[Score]:
         """Score texts, `batch_size` of them together, and yield the results in order.
 
@@ -177,11 +181,34 @@ class TrainedModel:
             require_adaptable(self.model, "adapt")
             if batch_size != BATCH_SIZE:
                 raise cannot_combine("adapt", ["batch_size"], "a model that adapts reads one text at a time")
-        encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True)
+        self.vocabulary.check_label(label, "label")
+        encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True, label=label)
         with PYTHON.explaining():
             targets = [encode(text).targets for text in checked]
         scorer = AdaptingScorer(self.model) if adapt else BatchScorer(self.model, batch_size)
         return map(partial(Score.of, self.vocabulary), checked, scorer.texts(targets))
+
+    def classify(self, text: str, *, unknown: Unknown = "error", prior: Prior = "training") -> Classification:
+        """Return the probability of every label of a text, for a model that was trained with labels.
+
+        `unknown` is that of `score`.  `prior` is "training", where a label is as probable as in the training
+        lines before its text is read, or "uniform".  Raises UnknownCharacter, and UsageError for a model
+        without labels.
+        """
+        (classification,) = self.classifications([text], unknown=unknown, prior=prior)
+        return classification
+
+    def classifications(
+        self, texts: Iterable[str], *, unknown: Unknown = "error", prior: Prior = "training"
+    ) -> Iterator[Classification]:
+        """Classify texts, many together, and yield the results in order; see `classify`."""
+        checked = check.strings(texts, "text")
+        check.choice(unknown, Unknown, "unknown")
+        check.choice(prior, Prior, "prior")
+        classifier = Classifier(self.model, prior)
+        with PYTHON.explaining():
+            targets = [self.vocabulary.encode_text(t, unknown=unknown, end=True).targets for t in checked]
+        return classifier.classify(checked, targets)
 
     def _predicted(self, answer: Answer) -> Prediction:
         steps = tuple(answer.steps)

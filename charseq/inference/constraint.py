@@ -111,10 +111,7 @@ def _distances(transitions: States, accepting: npt.NDArray[np.bool_]) -> States:
 
 def _bytes_of(vocabulary: Vocabulary) -> Iterator[bytes]:
     """Yield the bytes of every symbol."""
-    encoding = "latin-1" if vocabulary.unit == "byte" else "utf-8"
+    of_bytes = vocabulary.unit == "byte"
+    encoding, errors = ("latin-1", "strict") if of_bytes else ("utf-8", "surrogatepass")
     for symbol, is_label in zip(vocabulary.symbols, vocabulary.is_label, strict=True):
-        yield (
-            b""
-            if is_label
-            else symbol.encode(encoding, "strict" if vocabulary.unit == "byte" else "surrogatepass")
-        )
+        yield b"" if is_label else symbol.encode(encoding, errors)
