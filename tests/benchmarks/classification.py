@@ -1,6 +1,6 @@
 """Measure the accuracy of classify after a fixed time of training, against a plain PyTorch classifier.
 
-python -m tests.benchmarks.classification [names.tsv] --seconds 30 --seeds 3
+python -m tests.benchmarks.classification --file names.tsv --seconds 30 --seeds 3
 
 Each line of the file is LABEL<TAB>TEXT.  Without a file, the texts are last names of the package faker, if it
 is installed, otherwise words of random Markov chains.  A fifth of the texts is held out by the seed; a text
@@ -30,23 +30,10 @@ import charseq
 Labeled = list[tuple[str, str]]
 """Labels and texts."""
 
-LOCALES = [
-    "cs_CZ",
-    "da_DK",
-    "de_DE",
-    "es_ES",
-    "et_EE",
-    "fi_FI",
-    "fr_FR",
-    "hr_HR",
-    "hu_HU",
-    "it_IT",
-    "nl_NL",
-    "no_NO",
-    "pt_PT",
-    "sv_SE",
-    "tr_TR",
-]
+LOCALES = (
+    "cs_CZ", "da_DK", "de_DE", "es_ES", "et_EE", "fi_FI", "fr_FR", "hr_HR", "hu_HU", "it_IT", "nl_NL", "no_NO",
+    "pt_PT", "sv_SE", "tr_TR",
+)  # fmt: skip
 """The locales whose last names are classified: all in Latin letters."""
 MOST_NAMES = 1_500
 FEWEST_NAMES = 50
@@ -193,23 +180,22 @@ def charseq_accuracy(
 def main() -> None:
     """Train both with each seed, and print the accuracies."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("file", nargs="?", help="lines of a label, a tab and a text")
+    parser.add_argument("--file", help="lines of a label, a tab and a text")
     parser.add_argument("--seconds", type=float, default=30.0, help="training time of each run")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each program")
     parser.add_argument("--names", type=int, default=0, help="texts to use of all; 0 uses all")
     parser.add_argument("--without-pytorch", action="store_true", help="train only charseq")
     parser.add_argument("options", nargs="*", help="options of charseq train, after --")
     asked = parser.parse_args()
-    if asked.file and not asked.file.startswith("-"):
+    if asked.file:
         lines = Path(asked.file).read_text(encoding="utf-8").splitlines()
         labeled: Labeled = [(line.split("\t", 1)[0], line.split("\t", 1)[1]) for line in lines if line]
     else:
         labeled = faker_names() or markov_words()
     labeled = random.Random(0).sample(labeled, min(asked.names or len(labeled), len(labeled)))
     counts = Counter(label for label, _ in labeled)
-    print(
-        f"{len(labeled):,} texts of {len(counts)} labels, {min(counts.values())} to {max(counts.values())} each"
-    )
+    sizes = f"{min(counts.values())} to {max(counts.values())} each"
+    print(f"{len(labeled):,} texts of {len(counts)} labels, {sizes}")
     rows: list[list[float]] = []
     print("seed  charseq  texts/s  PyTorch  (by learning rate)", flush=True)
     for seed in range(asked.seeds):
