@@ -98,6 +98,22 @@ def named_texts(
     return strings, names
 
 
+def texts_and_files(
+    positional: Sequence[str] | None, texts: Sequence[str] | None, files: Sequence[str] | None, unit: "Unit"
+) -> tuple[list[str], list[str]]:
+    """Return the texts of a command or of its environment, and the files; a positional - is one of these.
+
+    Raises TextError.
+    """
+    from charseq.errors import UsageError
+
+    names = [*(files or []), *(name for name in positional or [] if name == "-")]
+    strings, names = named_texts(positional, texts, names)
+    if names.count("-") > 1:
+        raise UsageError("standard input can be read only once", hint="use - only once")
+    return arguments([string for string in strings if string != "-"], unit=unit), names
+
+
 def names_text(*values: Sequence[str] | None) -> bool:
     """Return whether a command, or the environment, names any text or file."""
     return any(values) or bool(from_environment(None, "TEXT") or from_environment(None, "FILE"))

@@ -1,6 +1,7 @@
 """Classify texts with a model of labeled lines, without torch: likelihood times prior, of every label."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
@@ -121,3 +122,37 @@ def _log_probabilities(logits: Floats, targets: Ids) -> npt.NDArray[np.float64]:
     if unknown.any():
         found[unknown] = log_p[unknown].min(-1)
     return found.astype(np.float64)
+
+
+class Confusions:
+    """How often texts of each actual label got each predicted label."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """By the actual and the predicted label."""
+
+    def add(self, actual: str, predicted: str) -> None:
+        """Count a text."""
+        self.counts[actual, predicted] += 1
+
+    @property
+    def texts(self) -> int:
+        """The number of texts."""
+        return self.counts.total()
+
+    @property
+    def correct(self) -> int:
+        """The number of texts that got their label."""
+        return sum(count for (actual, predicted), count in self.counts.items() if actual == predicted)
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of texts that got their label."""
+        return self.correct / self.texts if self.texts else 0.0
+
+    def table(self) -> dict[str, dict[str, int]]:
+        """Return the counts by actual, then by predicted label, both sorted."""
+        table: dict[str, dict[str, int]] = {}
+        for (actual, predicted), count in sorted(self.counts.items()):
+            table.setdefault(actual, {})[predicted] = count
+        return table

@@ -132,7 +132,10 @@ class Labels:
             raise unknown_label(label, self.label_names, where)
         return self.label_ids[name]
 
-    def check_label(self, label: str | None, option: str = "--label") -> None:
-        """Raise UsageError for an unknown label, or one of a vocabulary without labels; None is valid."""
-        if label is not None:
+    def check_label(self, label: str | None, option: str = "--label", *, required: bool = False) -> None:
+        """Raise UsageError for an unknown label, or one of a vocabulary without labels.
+
+        None is valid, unless a label is `required` and the vocabulary has labels.
+        """
+        if label is not None or (required and self.labels):
             self.label_id(label, option)

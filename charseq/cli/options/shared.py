@@ -114,6 +114,16 @@ VocabularyOption = Annotated[
         panel=ADVANCED,
     ),
 ]
+LabelOption = Annotated[
+    str | None,
+    option(
+        "--label",
+        parser=filled,
+        metavar="LABEL",
+        help="Label of the texts, for a model trained with --labels.",
+        panel=TEXT,
+    ),
+]
 UnknownOption = Annotated[
     Unknown, option("--unknown", help="What to do with characters that the model does not know.", panel=TEXT)
 ]
