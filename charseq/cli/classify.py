@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from charseq.render.classifications import Result
 
 EXAMPLES = [
-    "printf 'x\\tab\\ny\\tba\\n' | charseq train --file - --labels --epochs 100 --out models/xy --force",
-    "charseq classify ab ba --model models/xy",
-    "printf 'ab\\nba\\n' | charseq classify - --model models/xy --json",
-    "printf 'x\\tab\\ny\\tba\\n' | charseq classify - --model models/xy --accuracy",
+    "printf 'x\\tab\\ny\\tba\\n' | charseq train --file - --labels --epochs 100",
+    "charseq classify ab ba",
+    "printf 'ab\\nba\\n' | charseq classify - --json",
+    "printf 'x\\tab\\ny\\tba\\n' | charseq classify - --accuracy",
 ]
 
 

@@ -90,17 +90,16 @@ class ClassifyInput:
                 error = raised
                 break
         found = self.classifier.classify([line.text for line in lines], [line.targets for line in lines])
-        for line, classification in zip(lines, found, strict=True):
-            yield Classified(name, line.number, classification, line.actual)
+        for encoded, classification in zip(lines, found, strict=True):
+            yield Classified(name, encoded.number, classification, encoded.actual)
         if error:
             raise error
 
     def _encoded(self, name: str, number: int, line: str) -> _Line:
         """Encode a line.  Raises TextError, UsageError for an unknown label, and UnknownCharacter."""
         vocabulary, actual, text = self.classifier.model.vocabulary, None, line
-        where = (
-            f"line {number:,} of {'standard input' if name == '-' else quoted(name)}" if name else "a text"
-        )
+        source = "standard input" if name == "-" else quoted(name)
+        where = f"line {number:,} of {source}" if name else "a text"
         if self.labeled:
             actual, text = parse_line(line, where, LABEL_HINT)
             label = vocabulary.label_id(actual, where=f"{where}: ")

@@ -31,8 +31,8 @@ Labeled = list[tuple[str, str]]
 """Labels and texts."""
 
 LOCALES = (
-    "cs_CZ", "da_DK", "de_DE", "es_ES", "et_EE", "fi_FI", "fr_FR", "hr_HR", "hu_HU", "it_IT", "nl_NL", "no_NO",
-    "pt_PT", "sv_SE", "tr_TR",
+    "cs_CZ", "da_DK", "de_DE", "es_ES", "et_EE", "fi_FI", "fr_FR", "hr_HR", "hu_HU", "it_IT", "nl_NL",
+    "no_NO", "pt_PT", "sv_SE", "tr_TR",
 )  # fmt: skip
 """The locales whose last names are classified: all in Latin letters."""
 MOST_NAMES = 1_500
