@@ -157,7 +157,7 @@ class _Table(Renderer[Result]):
         return set_cell_size(text, width - 1) + "…"
 
     def _print_confusions(self, confusions: Confusions) -> None:
-        """Print a row for each actual label, and a column for each predicted one, or the most frequent."""
+        """Print a row for each actual label and a column for each predicted one, or the most frequent errors."""
         from rich.text import Text
 
         table = confusions.table()
@@ -169,13 +169,13 @@ class _Table(Renderer[Result]):
             for line in self._frequent(confusions):
                 self._print(line)
             return
-        heading = self._cell("actual, and predicted:", name_width) if name_width > 21 else " " * name_width
+        heading = self._cell("actual" if name_width < 18 else "actual, predicted", name_width)
         self._print(Text(heading + "".join(n.rjust(digits) for n in numbers.values()), "dim"))
-        for label in table:
+        for label in labels:
             name = self._cell(visible(label), self._label_width)
             line = Text(f"{numbers[label].rjust(len(str(len(labels))))} {name}")
             for predicted in labels:
-                n = table[label].get(predicted, 0)
+                n = table.get(label, {}).get(predicted, 0)
                 style = "dim" if not n else "green" if predicted == label else "red"
                 line.append((str(n) if n else "·").rjust(digits), style)
             self._print(line)
