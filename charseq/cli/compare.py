@@ -186,7 +186,8 @@ def _compare(
         require_torch()
     if form != "json":
         symbols = count_symbols(corpus, vocabulary)
-        streams.report(conditions(planned, symbols, len(vocabulary), vocabulary.unit))
+        distinct = len(vocabulary.characters)
+        streams.report(conditions(planned, symbols, distinct, vocabulary.unit))
     folder = cache(new_comparison)
     with handle_signals() as stop:
 

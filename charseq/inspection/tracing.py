@@ -102,7 +102,7 @@ class TraceInput:
         texts: Sequence[str],
         label: str | None = None,
     ) -> "TraceInput":
-        """Return a network with texts to read.  Raises UnknownCharacter, and UsageError for a missing label."""
+        """Return a network with texts to read.  Raises UnknownCharacter, and UsageError without a label."""
         encode = partial(vocabulary.encode_text, begin=True, end=True, label=label)
         encoded = [encode(text).ids.astype(np.int64) for text in texts]
         read = tuple(ids[:-1] if vocabulary.boundary else ids for ids in encoded)

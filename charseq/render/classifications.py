@@ -157,7 +157,7 @@ class _Table(Renderer[Result]):
         return set_cell_size(text, width - 1) + "…"
 
     def _print_confusions(self, confusions: Confusions) -> None:
-        """Print a row for each actual label and a column for each predicted one, or the most frequent errors."""
+        """Print a row for each actual label, a column for each predicted one, or the most frequent errors."""
         from rich.text import Text
 
         table = confusions.table()

@@ -54,6 +54,8 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
     text = text if isinstance(text, dict) else {}
     network = asdict(description.network)
     ngram_order, ngrams = size_of(description.shapes)
+    names = description.vocabulary.label_names
+    labels = {"labels": dict(zip(names, description.label_counts, strict=True))} if names else {}
     return {
         "model": str(path),
         "bytes": description.size,
@@ -71,6 +73,7 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
         "lines": description.vocabulary.boundary,
         "remembered_lines": description.shapes.get(LINE_DIGESTS, (0,))[0],
         "symbols": description.vocabulary.symbols,
+        **labels,
         "learned": list(description.memorized),
         "can_go_on": description.progress is not None,
         "text_sha256": text.get("sha256"),
@@ -83,7 +86,11 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
 
 def _rows(record: dict[str, Any], *, separators: bool = False) -> list[list[str]]:
     settings, shapes = record.pop("settings"), record.pop("tensors")
-    record["symbols"] = _shortened("".join(displayable(record["symbols"], record["unit"])))
+    characters = record["symbols"]
+    if labels := record.get("labels"):
+        characters = [symbol for symbol in characters if len(symbol) <= 1 or symbol not in labels]
+        record["labels"] = [f"{label} ({number:,})" for label, number in labels.items()]
+    record["symbols"] = _shortened("".join(displayable(characters, record["unit"])))
     record["learned"] = list(map(_shortened, record["learned"]))
     return [
         *([name, _value_text(value, separators)] for name, value in record.items()),
