@@ -1,6 +1,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,10 +135,14 @@ def test_no_text_is_an_error_and_an_empty_file_is_not(labeled: Command) -> None:
     assert "standard input is empty" in result.errors
 
 
-def test_a_pipe_is_answered_before_it_ends(trained: Path) -> None:
-    import subprocess
-    import sys
+def test_classify_does_not_load_torch(trained: Path) -> None:
+    code = "import sys; from charseq.cli.app import run; run(['classify', 'ab']); sys.exit('torch' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=trained.parent, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith(b"ab\t")
 
+
+def test_a_pipe_is_answered_before_it_ends(trained: Path) -> None:
     command = [sys.executable, "-m", "charseq", "classify", "-", "--model", str(trained / "0001-gru")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, env={**os.environ}, **pipes) as process:  # type: ignore[call-overload]
