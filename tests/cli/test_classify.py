@@ -136,7 +136,8 @@ def test_no_text_is_an_error_and_an_empty_file_is_not(labeled: Command) -> None:
 
 
 def test_classify_does_not_load_torch(trained: Path) -> None:
-    code = "import sys; from charseq.cli.app import run; run(['classify', 'ab']); sys.exit('torch' in sys.modules)"
+    code = "import sys; from charseq.cli.app import run; run(['classify', 'ab']); "
+    code += "sys.exit('torch' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], cwd=trained.parent, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout.startswith(b"ab\t")

@@ -51,12 +51,10 @@ def test_a_run_of_the_format_before_is_refused_with_its_reason(charseq: Command)
     assert (result.status, "split text differently" in result.errors) == (2, True)
 
 
-@pytest.mark.parametrize(
-    "name", ["3-string.safetensors", "4-lines.safetensors", f"{FORMAT}-labels.safetensors"]
-)
+@pytest.mark.parametrize("name", ["3-string", "4-lines", f"{FORMAT}-labels"])
 def test_a_run_of_a_current_format_is_resumed(charseq: Command, name: str) -> None:
     Path("left").mkdir()
-    shutil.copy(FOLDER / name, "left/model.safetensors")
+    shutil.copy(FOLDER / f"{name}.safetensors", "left/model.safetensors")
     epochs = json.loads(charseq("runs", "show", "left", "--json").output)["settings"]["epochs"] + 3
     *_, end = charseq.train("--resume", "left", "--epochs", str(epochs))
     assert end["status"] == "completed"
