@@ -158,6 +158,9 @@ def _levels(sequences: Sequences, length: int, vocabulary_size: int, begin: int 
         occurrences = np.diff(text.groups)
         levels.append(Level(last, parents, occurrences, occurrences))
         numbers = text.numbers()
+    if begin:  # a label, which no model predicts, not even at the end of a line
+        is_begin = levels[0].symbols == begin
+        levels[0] = levels[0]._replace(occurrences=np.where(is_begin, 1, levels[0].occurrences))
     return tuple(levels)
 
 

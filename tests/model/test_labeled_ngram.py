@@ -45,6 +45,7 @@ def test_the_bigrams_of_a_label_are_the_symbols_of_its_lines() -> None:
     base = after(replace(model, labels=()), 0)  # symbol 0 is no context
     for label in (X, Y):
         counts = Counter(symbol for line in LINES if line[0] == label for symbol in line)
+        counts[label] = 1  # it is never predicted, but no count is 0
         taken = {symbol: model.discounts[1][min(count, 3) - 1] for symbol, count in counts.items()}
         rest = sum(taken.values()) / counts.total()
         expected = [
