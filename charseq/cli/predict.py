@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from charseq.inference.decoding import Decoding
     from charseq.inference.requests import Answer
     from charseq.model.model_file import Model
-    from charseq.render.base import Renderer
+    from charseq.render.base import Renderer, View
     from charseq.text.units import Unit, Unknown
 
 EXAMPLES = [
@@ -86,7 +86,6 @@ def predict(
     from charseq.cli.prompt_requests import RequestSource
     from charseq.cli.prompts import PromptFormat
     from charseq.inference.decoding import Decoding
-    from charseq.render.predictions import prediction_view
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, form)
@@ -105,16 +104,23 @@ def predict(
         _report_decoding(path, decoding, newest=model is None)
     prompt_format = PromptFormat(unit, lines, escapes, json_input, trained.vocabulary.knows_line_ends)
     batches = RequestSource(trained, path, settings, unknown).batches(strings, files, prompt_format)
-    view = prediction_view(
-        trained,
-        only_new=only_new,
-        escapes=escapes,
-        probabilities=show_probabilities,
-        with_label=settings.label is None and not only_new,
-    )
-    with renderer_for(form, view, sys.stdout) as renderer:
+    with renderer_for(form, _view(context, trained, settings), sys.stdout) as renderer:
         for batch in batches:
             _show(decoding.answers(trained, batch), renderer, form)
+
+
+def _view(context: typer.Context, trained: "Model", settings: GenerationSettings) -> "View[Answer]":
+    """Return how answers are shown: with their labels, unless --label names the only one."""
+    from charseq.render.predictions import prediction_view
+
+    values = context.params
+    return prediction_view(
+        trained,
+        only_new=values["only_new"],
+        escapes=values["escapes"],
+        probabilities=values["show_probabilities"],
+        with_label=settings.label is None and not values["only_new"],
+    )
 
 
 def _show(answers: "Iterable[Answer]", renderer: "Renderer[Answer]", form: Form) -> None:
