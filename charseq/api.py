@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from charseq import arguments as check
 from charseq.errors import CharseqError, UsageError, cannot_combine
 from charseq.inference.adaptation import AdaptingScorer, require_adaptable
+from charseq.inference.classification import Classification, Classifier, Prior
 from charseq.inference.decoding import Decoding
-from charseq.inference.requests import Answer, Request, Step
+from charseq.inference.requests import Answer, Request, Step, encode_prompt
 from charseq.inference.score import Score
 from charseq.inference.scoring import BATCH_SIZE, BatchScorer
 from charseq.model.model_file import Model, read
@@ -32,24 +33,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 A = TypeVar("A")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class PredictArguments(GenerationSettings):
-    """The arguments of `predict`: a prompt, and the generation settings."""
-
-    prompt: str = ""
-    _: KW_ONLY
-    unknown: Unknown = "error"
-
-
-@dataclass(frozen=True)
-class PredictionsArguments(GenerationSettings):
-    """The arguments of `predictions`: prompts, and the generation settings."""
-
-    prompts: Iterable[str] = ("",)
-    _: KW_ONLY
-    unknown: Unknown = "error"
 
 
 def _takes(
@@ -87,6 +70,8 @@ class Prediction:
     """The number of the continuation of this prompt, from 0."""
     log_probability: float | None
     """Of the whole continuation, in nats; None without `beam`."""
+    label: str | None = None
+    """The label of the text; None for a model without labels."""
 
     def __str__(self) -> str:
         """Return the prompt and its continuation."""
@@ -108,8 +93,8 @@ class TrainedModel:
         """The symbols that the model knows; `encode` and `decode` convert text to ids and back."""
         return self.model.vocabulary
 
-    @_takes(PredictArguments)
-    def predict(self, arguments: PredictArguments) -> Prediction:
+    @_takes(check.PredictArguments)
+    def predict(self, arguments: check.PredictArguments) -> Prediction:
         """Continue one prompt; an empty one begins as the training text does, or with a new line.
 
         The arguments are the prompt, `unknown`, and the fields of GenerationSettings, which are the options
@@ -121,8 +106,8 @@ class TrainedModel:
         (prediction,) = self._predict([arguments.prompt], arguments, arguments.unknown)
         return prediction
 
-    @_takes(PredictionsArguments)
-    def predictions(self, arguments: PredictionsArguments) -> Iterator[Prediction]:
+    @_takes(check.PredictionsArguments)
+    def predictions(self, arguments: check.PredictionsArguments) -> Iterator[Prediction]:
         """Continue every prompt `samples` times, many prompts together, and yield the results in order.
 
         A step lists the `top` most probable characters.  The continuation of a prompt does not depend on the
@@ -138,21 +123,24 @@ class TrainedModel:
         checked = check.strings(prompts, "prompt")
         check.choice(unknown, Unknown, "unknown")
         with PYTHON.explaining():
-            encoded = [self.vocabulary.encode_text(p, unknown=unknown, begin=True) for p in checked]
+            encoded = [encode_prompt(self.vocabulary, prompt, unknown) for prompt in checked]
+        seed, length, label = settings.seed, settings.length, settings.label
         requests = [
-            Request.of(self.model, prompt, seed=settings.seed, length=settings.length) for prompt in encoded
+            Request.of(self.model, prompt, seed=seed, length=length, label=label) for prompt in encoded
         ]
         return map(self._predicted, decoding.answers(self.model, requests))
 
-    def score(self, text: str, *, unknown: Unknown = "error", adapt: bool = False) -> Score:
-        """Score a text.
+    def score(
+        self, text: str, *, unknown: Unknown = "error", adapt: bool = False, label: str | None = None
+    ) -> Score:
+        """Score a text; a model with labels scores it as a text of `label`.
 
         `unknown` is "error", "skip" or "replace": unknown characters raise UnknownCharacter, are left out of
         the score, or count as the least probable character.  With `adapt`, each window of 32 symbols is
         scored first, and then a copy of the model learns from it.  Raises UsageError for a model that
         memorized its text or was trained with `stride`.
         """
-        (score,) = self.scores([text], unknown=unknown, adapt=adapt)
+        (score,) = self.scores([text], unknown=unknown, adapt=adapt, label=label)
         return score
 
     def scores(
@@ -162,6 +150,7 @@ class TrainedModel:
         unknown: Unknown = "error",
         batch_size: int = BATCH_SIZE,
         adapt: bool = False,
+        label: str | None = None,
     ) -> Iterator[Score]:
         """Score texts, `batch_size` of them together, and yield the results in order.
 
@@ -174,11 +163,34 @@ class TrainedModel:
             require_adaptable(self.model, "adapt")
             if batch_size != BATCH_SIZE:
                 raise cannot_combine("adapt", ["batch_size"], "a model that adapts reads one text at a time")
-        encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True)
+        self.vocabulary.check_label(label, "label")
+        encode = partial(self.vocabulary.encode_text, unknown=unknown, begin=True, end=True, label=label)
         with PYTHON.explaining():
             targets = [encode(text).targets for text in checked]
         scorer = AdaptingScorer(self.model) if adapt else BatchScorer(self.model, batch_size)
         return map(partial(Score.of, self.vocabulary), checked, scorer.texts(targets))
+
+    def classify(self, text: str, *, unknown: Unknown = "error", prior: Prior = "training") -> Classification:
+        """Return the probability of every label of a text, for a model that was trained with labels.
+
+        `unknown` is that of `score`.  `prior` is "training", where a label is as probable as in the training
+        lines before its text is read, or "uniform".  Raises UnknownCharacter, and UsageError for a model
+        without labels.
+        """
+        (classification,) = self.classifications([text], unknown=unknown, prior=prior)
+        return classification
+
+    def classifications(
+        self, texts: Iterable[str], *, unknown: Unknown = "error", prior: Prior = "training"
+    ) -> Iterator[Classification]:
+        """Classify texts, many together, and yield the results in order; see `classify`."""
+        checked = check.strings(texts, "text")
+        check.choice(unknown, Unknown, "unknown")
+        check.choice(prior, Prior, "prior")
+        classifier = Classifier(self.model, prior)
+        with PYTHON.explaining():
+            targets = [self.vocabulary.encode_text(t, unknown=unknown, end=True).targets for t in checked]
+        return classifier.classify(checked, targets)
 
     def _predicted(self, answer: Answer) -> Prediction:
         steps = tuple(answer.steps)
@@ -189,6 +201,7 @@ class TrainedModel:
             answer.request.seed,
             answer.request.sample,
             answer.log_probability,
+            answer.request.label,
         )
 
 
@@ -206,6 +219,7 @@ def train(
     *,
     files: str | Path | Iterable[str | Path] = (),
     lines: bool = False,
+    labels: bool = False,
     unit: Unit = "character",
     normalize: Normalization = "none",
     vocabulary: str = "",
@@ -218,6 +232,8 @@ def train(
     **settings: Any,
 ) -> "Iterator[Event]":
     """Train on texts or files, and yield every event; the last is an End with the path of the model.
+
+    With `labels`, every line of the texts and files is a label, a tab and a text.
 
     Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
     The same happens when `stop` returns true; it is called after every update.  An interrupt (Ctrl-C, or that
@@ -237,10 +253,11 @@ def train(
     source = TextSource(
         check.strings(text, "text"),
         check.names(files, "files"),
-        check.flag(lines, "lines"),
+        check.flag(lines, "lines") or labels,
         check.choice(unit, Unit, "unit"),
         check.choice(normalize, Normalization, "normalize"),
         check.string(vocabulary, "vocabulary"),
+        check.flag(labels, "labels"),
     )
     folder = check.name_or_none(out, "out")
     run = prepare(

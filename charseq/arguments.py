@@ -1,13 +1,34 @@
-"""Check the arguments of the Python interface.  Every function raises UsageError for an invalid one."""
+"""The arguments of the Python interface, and their checks: every function raises UsageError."""
 
 import reprlib
 from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from charseq.errors import UsageError
+from charseq.settings.generation_settings import GenerationSettings
+from charseq.text.units import Unknown
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PredictArguments(GenerationSettings):
+    """The arguments of `predict`: a prompt, and the generation settings."""
+
+    prompt: str = ""
+    _: KW_ONLY
+    unknown: Unknown = "error"
+
+
+@dataclass(frozen=True)
+class PredictionsArguments(GenerationSettings):
+    """The arguments of `predictions`: prompts, and the generation settings."""
+
+    prompts: Iterable[str] = ("",)
+    _: KW_ONLY
+    unknown: Unknown = "error"
 
 
 def strings(value: str | Iterable[str], name: str) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ class Start:
     """The vocabulary; the index of a symbol is its id."""
     lines: bool = False
     """Whether every line is a sequence."""
+    labels: tuple[str, ...] = ()
+    """The labels of the lines; empty if they have none."""
     training_characters: int = 0
     """Number of training positions, in symbols of the model's unit."""
     validation_characters: int = 0

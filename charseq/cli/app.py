@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "charseq.cli.train",
     "predict": "charseq.cli.predict",
     "score": "charseq.cli.score",
+    "classify": "charseq.cli.classify",
     "inspect-shapes": "charseq.cli.inspect_shapes",
     "inspect-gradients": "charseq.cli.inspect_gradients",
     "compare": "charseq.cli.compare",

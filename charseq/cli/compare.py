@@ -19,6 +19,7 @@ from charseq.cli.options.shared import (
     FileOption,
     FormatOption,
     JSONOption,
+    LabelsOption,
     LinesOption,
     NormalizeOption,
     TextOption,
@@ -72,6 +73,7 @@ def compare(
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
+    labels: LabelsOption = False,
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
@@ -129,7 +131,7 @@ def compare(
     runs_folder()  # refused now rather than after torch was loaded
     _check_seeds(asked.settings.seed, seeds)
     source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary, labels=labels
     )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report_bom=text_input.report_bom) as corpus:
@@ -184,7 +186,8 @@ def _compare(
         require_torch()
     if form != "json":
         symbols = count_symbols(corpus, vocabulary)
-        streams.report(conditions(planned, symbols, len(vocabulary), vocabulary.unit))
+        distinct = len(vocabulary.characters)
+        streams.report(conditions(planned, symbols, distinct, vocabulary.unit))
     folder = cache(new_comparison)
     with handle_signals() as stop:
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import refuse_beside_a_model, refuse_unused
+from charseq.cli.combinations import on_command_line, refuse_beside_a_model, refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.inspect import TrainedOption
@@ -18,6 +18,7 @@ from charseq.cli.options.shared import (
     FileOption,
     FormatOption,
     JSONOption,
+    LabelOption,
     NormalizeOption,
     TextOption,
     UnitOption,
@@ -26,7 +27,7 @@ from charseq.cli.options.shared import (
     option,
 )
 from charseq.cli.trained_model import report_network_alone, trained_model
-from charseq.errors import TextError
+from charseq.errors import TextError, UsageError
 from charseq.settings.setting import MODEL
 from charseq.settings.train_settings import TrainSettings
 
@@ -75,6 +76,7 @@ def inspect_gradients(
         ),
     ] = None,
     model: TrainedOption = None,
+    label: LabelOption = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
@@ -96,7 +98,9 @@ def inspect_gradients(
         own = {"cells": cells, "first_weights": first_weights}
         refuse_beside_a_model({**own, **{name: asked.explicit.get(name) for name in DEFAULTS}})
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model has its own")
-        flows: Iterable[GradientFlow] = _flow_of_model(model, texts)
+        flows: Iterable[GradientFlow] = _flow_of_model(model, texts, label)
+    elif "label" in on_command_line(context):
+        raise UsageError("--label requires a trained model with labels", hint="add --model")
     else:
         string = _one(texts())
         vocabulary = Vocabulary.of([string], unit=unit, normalization=normalize)
@@ -108,18 +112,19 @@ def inspect_gradients(
         streams.report_seed(first_weights or "textbook", asked.settings.seed, in_caption=form == "table")
 
 
-def _flow_of_model(model: str, texts: "Callable[..., list[str]]") -> "list[GradientFlow]":
+def _flow_of_model(model: str, texts: "Callable[..., list[str]]", label: str | None) -> "list[GradientFlow]":
     """Return the gradient flow of a trained model over one text, by default the one that it memorized."""
     from charseq.text.unknown import INSPECTION
     from charseq.training.torch_requirement import require_torch
 
     path, trained = trained_model(model)
+    trained.vocabulary.check_label(label, required=True)
     string = _one(texts(model=trained))
     require_torch("inspect-gradients")
     from charseq.training.gradient_flow import trained_flow
 
     with INSPECTION.explaining(model=str(path)):
-        flow = trained_flow(trained, string, about=f"trained, {model}")
+        flow = trained_flow(trained, string, about=f"trained, {model}", label=label)
     report_network_alone(path, trained)
     return [flow]
 

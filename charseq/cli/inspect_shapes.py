@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import refuse_beside_a_model, refuse_unused
+from charseq.cli.combinations import on_command_line, refuse_beside_a_model, refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import inspect as options
@@ -17,6 +17,7 @@ from charseq.cli.options.shared import (
     FileOption,
     FormatOption,
     JSONOption,
+    LabelOption,
     NormalizeOption,
     TextOption,
     UnitOption,
@@ -24,7 +25,7 @@ from charseq.cli.options.shared import (
     chosen_format,
 )
 from charseq.cli.trained_model import report_network_alone, trained_model
-from charseq.errors import cannot_combine
+from charseq.errors import UsageError, cannot_combine
 from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def inspect_shapes(
     asked: Asked[TrainSettings],
     bidirectional: options.BidirectionalOption = False,
     model: options.TrainedOption = None,
+    label: LabelOption = None,
     weights: options.WeightsOption = False,
     values: options.ValuesOption = False,
     explain: options.ExplainOption = False,
@@ -102,7 +104,7 @@ def inspect_shapes(
     _refuse_unused(context, asked)
     texts = partial(text_input.texts_to_inspect, positional, text, file, unit=unit, example=EXAMPLES[0])
     if model is not None:
-        trace, about = _trace_model(model, texts, weights=weights), f"trained, {model}"
+        trace, about = _trace_model(model, texts, label, weights=weights), f"trained, {model}"
     else:
         strings, extra = texts(), text_input.checked_option(vocabulary, "--vocabulary", unit)
         symbols = Vocabulary.of([*strings, extra], unit=unit, normalization=normalize)
@@ -131,6 +133,8 @@ def _refuse_unused(context: typer.Context, asked: Asked[TrainSettings]) -> None:
         others = {name: values[name] or None for name in ("bidirectional", "vocabulary")}
         refuse_beside_a_model({**_network(asked), **others})
         refuse_unused(context, "--model", {"unit", "normalize", "seed"}, "a trained model has its own")
+    elif "label" in on_command_line(context):
+        raise UsageError("--label requires a trained model with labels", hint="add --model")
 
 
 def _network(asked: Asked[TrainSettings]) -> dict[str, Any]:
@@ -138,13 +142,16 @@ def _network(asked: Asked[TrainSettings]) -> dict[str, Any]:
     return {name: value for name, value in asked.explicit.items() if name != "seed"}
 
 
-def _trace_model(model: str, texts: "Callable[..., list[str]]", *, weights: bool) -> "Trace":
+def _trace_model(
+    model: str, texts: "Callable[..., list[str]]", label: str | None, *, weights: bool
+) -> "Trace":
     """Trace a trained model over texts, by default over those that it memorized."""
     from charseq.inspection.networks import trace_model
     from charseq.text.unknown import INSPECTION
 
     path, trained = trained_model(model)
+    trained.vocabulary.check_label(label, required=True)
     with INSPECTION.explaining(model=str(path)):
-        trace = trace_model(trained, texts(model=trained), weights=weights)
+        trace = trace_model(trained, texts(model=trained), weights=weights, label=label)
     report_network_alone(path, trained)
     return trace

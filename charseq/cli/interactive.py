@@ -29,7 +29,7 @@ QUIT = {"\x1b", "\x03", "\x04"}
 TAB, ENTER, CTRL_U, BACKSPACE = "\t", {"\r", "\n"}, "\x15", {"\x7f", "\x08"}
 
 
-def interact(model: Model, name: str, prompt: str, unknown: Unknown) -> None:
+def interact(model: Model, name: str, prompt: str, unknown: Unknown, label: str | None = None) -> None:
     """Show the most likely next characters after every key, until the user quits.
 
     Raises UsageError without a terminal, UnknownCharacter for the prompt.
@@ -43,7 +43,8 @@ def interact(model: Model, name: str, prompt: str, unknown: Unknown) -> None:
 
     from charseq.render.explorer import screen
 
-    explorer = Explorer(model)
+    explorer = Explorer(model, label)
+    name = name if label is None else f"{name}, {label}"
     changed = explorer.write(prompt, unknown)
     message = f"{count(changed, 'unknown character')} {_treatment(model, unknown)}" if changed else ""
     console = Console(highlight=False)

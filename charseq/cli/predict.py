@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from charseq.inference.decoding import Decoding
     from charseq.inference.requests import Answer
     from charseq.model.model_file import Model
-    from charseq.render.base import Renderer
+    from charseq.render.base import Renderer, View
     from charseq.text.units import Unit, Unknown
 
 EXAMPLES = [
@@ -86,7 +86,6 @@ def predict(
     from charseq.cli.prompt_requests import RequestSource
     from charseq.cli.prompts import PromptFormat
     from charseq.inference.decoding import Decoding
-    from charseq.render.predictions import prediction_view
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, form)
@@ -99,16 +98,29 @@ def predict(
     strings, files = text_input.named_texts(prompts, text, file)
     _require_input(context, strings, files)
     if interactive:
-        _interact(trained, path, strings, unknown)
+        _interact(trained, path, strings, unknown, settings.label)
         return
     if form != "json":
         _report_decoding(path, decoding, newest=model is None)
     prompt_format = PromptFormat(unit, lines, escapes, json_input, trained.vocabulary.knows_line_ends)
     batches = RequestSource(trained, path, settings, unknown).batches(strings, files, prompt_format)
-    view = prediction_view(trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities)
-    with renderer_for(form, view, sys.stdout) as renderer:
+    with renderer_for(form, _view(context, trained, settings), sys.stdout) as renderer:
         for batch in batches:
             _show(decoding.answers(trained, batch), renderer, form)
+
+
+def _view(context: typer.Context, trained: "Model", settings: GenerationSettings) -> "View[Answer]":
+    """Return how answers are shown: with their labels, unless --label names the only one."""
+    from charseq.render.predictions import prediction_view
+
+    values = context.params
+    return prediction_view(
+        trained,
+        only_new=values["only_new"],
+        escapes=values["escapes"],
+        probabilities=values["show_probabilities"],
+        with_label=settings.label is None and not values["only_new"],
+    )
 
 
 def _show(answers: "Iterable[Answer]", renderer: "Renderer[Answer]", form: Form) -> None:
@@ -121,10 +133,11 @@ def _show(answers: "Iterable[Answer]", renderer: "Renderer[Answer]", form: Form)
 
 def _checked(settings: GenerationSettings, unit: "Unit") -> GenerationSettings:
     """Return settings whose strings a model of this unit can use.  Raises UsageError."""
-    allow, pattern = settings.allow, settings.pattern
+    label, allow, pattern = settings.label, settings.allow, settings.pattern
     return replace(
         settings,
         until=[text_input.checked_option(string, "--until", unit) for string in settings.until],
+        label=None if label is None else text_input.checked_option(label, "--label", unit),
         allow=None if allow is None else text_input.checked_option(allow, "--allow", unit),
         pattern=None if pattern is None else text_input.checked_option(pattern, "--pattern", "character"),
     )
@@ -134,7 +147,7 @@ def _refuse_unused(context: typer.Context, form: Form) -> None:
     """Refuse options that have no effect beside others.  Raises UsageError."""
     values = context.params
     if values["interactive"]:
-        used = {"prompts", "text", "file", "unknown", "model", "interactive", "config", "debug"}
+        used = {"prompts", "text", "file", "unknown", "model", "label", "interactive", "config", "debug"}
         refuse_all_but(context, "--interactive", used, "you choose the characters")
     if values["greedy"]:
         unused = {"top_k", "top_p", "min_p", "seed"}
@@ -155,15 +168,18 @@ def _require_input(context: typer.Context, strings: "Sequence[str]", files: "Seq
         raise UsageError("--interactive begins with one prompt at most", hint="give a single PROMPT, or none")
 
 
-def _interact(trained: "Model", path: "Path", strings: "Sequence[str]", unknown: "Unknown") -> None:
+def _interact(
+    trained: "Model", path: "Path", strings: "Sequence[str]", unknown: "Unknown", label: str | None
+) -> None:
     """Run the interactive terminal, beginning with the prompt, if any."""
     from charseq.cli.interactive import interact
     from charseq.text.unknown import PROMPT
 
+    trained.vocabulary.check_label(label, required=True)
     prompt = strings[0] if strings else ""
     with PROMPT.explaining(model=str(path)):
         trained.vocabulary.encode_text(prompt, unknown=unknown)
-    interact(trained, str(path), prompt, unknown)
+    interact(trained, str(path), prompt, unknown, label)
 
 
 def _report_decoding(path: "Path", decoding: "Decoding", *, newest: bool) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from charseq.cli import streams, text_input
 from charseq.cli.prompts import Prompt, PromptFormat, read_prompts
-from charseq.errors import UnknownCharacter
-from charseq.inference.requests import Request
+from charseq.errors import UsageError
+from charseq.inference.requests import Request, encode_prompt
 from charseq.model.model_file import Model
 from charseq.settings.generation_settings import GenerationSettings
 from charseq.text.sources import STANDARD_INPUT
@@ -48,7 +48,7 @@ class RequestSource:
     def _encode(self, batches: Iterator[list[Prompt]]) -> Iterator[tuple[list[Request], int]]:
         """Yield the requests and the number of unknown characters for each batch of prompts.
 
-        Raises UnknownCharacter after yielding the requests before the prompt with the character.
+        Raises UnknownCharacter, and UsageError for an unknown label, after yielding the requests before it.
         """
         for batch in batches:
             requests: list[Request] = []
@@ -56,18 +56,18 @@ class RequestSource:
             self._note_line_ends(batch)
             for prompt in batch:
                 interface = TEXT_FILE if prompt.whole_file else PROMPT
+                label = self.settings.label if prompt.label is None else prompt.label
                 try:
+                    self.model.vocabulary.check_label(label)
                     with interface.explaining(model=str(self.path)):
-                        encoded = self.model.vocabulary.encode_text(
-                            prompt.text, unknown=self.unknown, begin=True
-                        )
-                except UnknownCharacter:
+                        encoded = encode_prompt(self.model.vocabulary, prompt.text, self.unknown)
+                except UsageError:
                     yield requests, unknown_characters
                     raise
                 unknown_characters += encoded.unknown
                 seed = self.settings.seed if prompt.seed is None else prompt.seed
                 length = self.settings.length if prompt.length is None else prompt.length
-                requests.append(Request.of(self.model, encoded, seed=seed, length=length))
+                requests.append(Request.of(self.model, encoded, seed=seed, length=length, label=label))
             yield requests, unknown_characters
 
     def _reported(self, batch: tuple[list[Request], int]) -> list[Request]:

@@ -23,11 +23,12 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.|$)",
 
 
 class Prompt(NamedTuple):
-    """A text to continue, with the seed and the length of its JSON object, if any."""
+    """A text to continue, with the seed, the length and the label of its JSON object, if any."""
 
     text: str
     seed: int | None = None
     length: int | None = None
+    label: str | None = None
     whole_file: bool = False
     """Whether it is a whole file, which --lines would read line by line."""
 
@@ -108,12 +109,12 @@ def _parse_json(line: str, number: int, unit: "Unit") -> Prompt:
         raise TextError(
             f"line {number} of the prompts needs an object with a string as its prompt", hint=remedy
         )
-    unknown = record.keys() - {"prompt", "seed", "length"}
+    unknown = record.keys() - {"prompt", "seed", "length", "label"}
     if unknown:
         raise TextError(
             f"line {number} of the prompts has an unknown key {quoted(min(unknown))}", hint=remedy
         )
-    for key in ("seed", "length"):
+    for key in ("seed", "length", "label"):
         setting, value = settings_of(GenerationSettings)[key], record.get(key)
         if value is not None and not setting.accepts(value):
             requirement = setting.requirement(value)
@@ -122,7 +123,7 @@ def _parse_json(line: str, number: int, unit: "Unit") -> Prompt:
             )
     if unit == "byte":
         encode_utf8(record["prompt"], f"line {number} of the prompts")
-    return Prompt(record["prompt"], record.get("seed"), record.get("length"))
+    return Prompt(record["prompt"], record.get("seed"), record.get("length"), record.get("label"))
 
 
 def _unescaped(text: str, unit: "Unit") -> str:

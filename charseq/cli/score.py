@@ -15,6 +15,7 @@ from charseq.cli.options.shared import (
     FileOption,
     FormatOption,
     JSONOption,
+    LabelOption,
     ModelOption,
     TextOption,
     UnknownOption,
@@ -22,7 +23,7 @@ from charseq.cli.options.shared import (
     option,
 )
 from charseq.cli.trained_model import trained_model
-from charseq.errors import RequirementNotMet, UsageError
+from charseq.errors import RequirementNotMet
 from charseq.render.base import renderer_for
 from charseq.render.visible import visible
 from charseq.settings.setting import ADVANCED, TEXT, Bounds
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from charseq.inference.scoring import ScoredText, Scorer
     from charseq.model.model_file import Model
     from charseq.render.base import Renderer
-    from charseq.text.units import Unit
 
 EXAMPLES = [
     "charseq score hihello hillo",
@@ -60,6 +60,7 @@ def score(
         bool,
         option("--lines", help="Score each line separately, as a model of lines always does.", panel=TEXT),
     ] = False,
+    label: LabelOption = None,
     unknown: UnknownOption = "error",
     model: ModelOption = None,
     sort: Annotated[
@@ -123,12 +124,13 @@ def score(
     if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
+    trained.vocabulary.check_label(label, required=True)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    strings, files = _sources(positional, text, file, trained.vocabulary.unit)
+    strings, files = text_input.texts_and_files(positional, text, file, trained.vocabulary.unit)
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
-    source = ScoreInput(trained, path, unknown, _scorer(trained, batch_size, adapt=adapt), adapt)
+    source = ScoreInput(trained, path, unknown, _scorer(trained, batch_size, adapt=adapt), adapt, label)
     scores = source.scores(strings, files, lines=lines, order=sort)
     view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown)
     with renderer_for(form, view, sys.stdout) as renderer:
@@ -165,14 +167,3 @@ def _show(
             above += 1
             renderer.show(scored)
     return count, above
-
-
-def _sources(
-    positional: list[str] | None, text: list[str] | None, file: list[str] | None, unit: "Unit"
-) -> tuple[list[str], list[str]]:
-    """Return the texts and the files of the command, or of the environment.  Raises TextError."""
-    files = [*(file or []), *(name for name in positional or [] if name == "-")]
-    strings, files = text_input.named_texts(positional, text, files)
-    if files.count("-") > 1:
-        raise UsageError("standard input can be read only once", hint="use - only once")
-    return text_input.arguments([name for name in strings if name != "-"], unit=unit), files

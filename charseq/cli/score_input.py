@@ -32,6 +32,8 @@ class ScoreInput:
     scorer: Scorer
     adapts: bool = False
     """Whether a score depends on the lines before, so that it cannot be computed again."""
+    label: str | None = None
+    """The label of all texts, for a model with labels."""
     unknown_characters: int = 0
     """Number of unknown characters that have been skipped or replaced."""
     has_lines: bool = False
@@ -125,7 +127,8 @@ class ScoreInput:
         return self.scorer.texts([self._encode(text).targets])
 
     def _encode(self, text: str) -> EncodedText:
-        return self.model.vocabulary.encode_text(text, unknown=self.unknown, begin=True, end=True)
+        vocabulary = self.model.vocabulary
+        return vocabulary.encode_text(text, unknown=self.unknown, begin=True, end=True, label=self.label)
 
     def _batch(
         self,

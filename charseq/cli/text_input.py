@@ -98,6 +98,22 @@ def named_texts(
     return strings, names
 
 
+def texts_and_files(
+    positional: Sequence[str] | None, texts: Sequence[str] | None, files: Sequence[str] | None, unit: "Unit"
+) -> tuple[list[str], list[str]]:
+    """Return the texts of a command or of its environment, and the files; a positional - is one of these.
+
+    Raises TextError.
+    """
+    from charseq.errors import UsageError
+
+    names = [*(files or []), *(name for name in positional or [] if name == "-")]
+    strings, names = named_texts(positional, texts, names)
+    if names.count("-") > 1:
+        raise UsageError("standard input can be read only once", hint="use - only once")
+    return arguments([string for string in strings if string != "-"], unit=unit), names
+
+
 def names_text(*values: Sequence[str] | None) -> bool:
     """Return whether a command, or the environment, names any text or file."""
     return any(values) or bool(from_environment(None, "TEXT") or from_environment(None, "FILE"))
@@ -119,12 +135,13 @@ def text_source(
     unit: "Unit",
     normalization: "Normalization",
     extra: str = "",
+    labels: bool = False,
 ) -> "TextSource":
     """Return the texts and files of a command, or of its environment, and how to read them."""
     from charseq.text.sources import TextSource
 
     texts, files = _named(texts, files)
-    return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra)
+    return TextSource(tuple(texts), tuple(files), lines or labels, unit, normalization, extra, labels)
 
 
 def report_bom(name: str) -> None:

@@ -19,6 +19,7 @@ from charseq.cli.options.shared import (
     FileOption,
     FormatOption,
     JSONOption,
+    LabelsOption,
     LinesOption,
     NormalizeOption,
     TextOption,
@@ -35,6 +36,7 @@ EXAMPLES = [
     "charseq train --resume --epochs 60",
     "charseq train --text 'to be, or not to be' --json | tail -n 1",
     "printf 'ada\\ngrace\\nalan\\n' | charseq train --file - --lines --epochs 100",
+    "printf 'x\\tada\\ny\\tbob\\n' | charseq train --file - --labels --epochs 100",
 ]
 
 
@@ -65,6 +67,7 @@ def train(
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
+    labels: LabelsOption = False,
     unit: UnitOption = "character",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
@@ -92,7 +95,7 @@ def train(
     refuse_split_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary, labels=labels
     )
     run = prepare(
         source,

@@ -7,7 +7,7 @@ import numpy as np
 
 from charseq.inference.constraint import Constraint
 from charseq.inference.requests import DEFAULT_ALTERNATIVES, Request, Step, prompt_ids
-from charseq.inference.sampling import step_probabilities
+from charseq.inference.sampling import step_probabilities, without_labels
 from charseq.inference.stopping import StoppingRule
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import log_softmax, require_finite
@@ -55,11 +55,13 @@ def beams(
         return [Beam((), 0.0)]
     finished: list[_Path] = []
     active = [_Path((), (), 0.0, 0)]
+    top = min(top, len(vocabulary) - len(vocabulary.labels))
     reader, last = prefill(model, [prompt])
     while active:
-        logits = reader.read(last)
+        logits = without_labels(vocabulary, reader.read(last))
         require_finite(logits)
         log_p = log_softmax(logits.astype(np.float64))
+        log_p[:, vocabulary.is_label] = -np.inf
         if constraint:
             states = np.array([path.state for path in active])
             log_p[~constraint.allowed(states, [limit - len(path.ids) for path in active])] = -np.inf

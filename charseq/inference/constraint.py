@@ -42,7 +42,7 @@ class Constraint:
         text.  Raises UsageError if the pattern is ill-formed, if no text of known symbols matches it, or if
         the model knows none of the allowed characters.
         """
-        allowed = np.ones(len(vocabulary), np.bool_)
+        allowed = ~vocabulary.is_label
         if allow is not None:
             allowed = np.zeros(len(vocabulary), np.bool_)
             allowed[vocabulary.encode_text(allow, unknown="skip").ids] = True
@@ -111,6 +111,7 @@ def _distances(transitions: States, accepting: npt.NDArray[np.bool_]) -> States:
 
 def _bytes_of(vocabulary: Vocabulary) -> Iterator[bytes]:
     """Yield the bytes of every symbol."""
-    encoding = "latin-1" if vocabulary.unit == "byte" else "utf-8"
-    for symbol in vocabulary.symbols:
-        yield symbol.encode(encoding, "strict" if vocabulary.unit == "byte" else "surrogatepass")
+    of_bytes = vocabulary.unit == "byte"
+    encoding, errors = ("latin-1", "strict") if of_bytes else ("utf-8", "surrogatepass")
+    for symbol, is_label in zip(vocabulary.symbols, vocabulary.is_label, strict=True):
+        yield b"" if is_label else symbol.encode(encoding, errors)

@@ -14,6 +14,7 @@ from charseq.inference.sampling import (
     StepProbabilities,
     sample,
     step_probabilities,
+    without_labels,
 )
 from charseq.inference.stopping import StoppingRule
 from charseq.model.model_file import Model
@@ -129,7 +130,8 @@ class _Batch:
         """Add a symbol to every active continuation."""
         if self._reader is None:
             self._reader, self._last = prefill(self._model, [self._prompts[row] for row in self._active])
-        logits = self._reader.read(self._last)
+        vocabulary = self._model.vocabulary
+        logits = without_labels(vocabulary, self._reader.read(self._last))
         allowed = None
         if self._constraint and self._states is not None:
             remaining = [self._limits[row] - len(self._added[row]) for row in self._active]
@@ -139,7 +141,8 @@ class _Batch:
             self._states = self._constraint.advance(self._states, self._last)
         ids = self._last.tolist()
         if self._top is not None:
-            steps = step_probabilities(logits, ids, self._top, self._model.vocabulary.symbols)
+            top = min(self._top, len(vocabulary) - len(vocabulary.labels))
+            steps = step_probabilities(logits, ids, top, vocabulary.symbols)
             for row, probabilities in zip(self._active, steps, strict=True):
                 self._probabilities[row].append(probabilities)
         for row, symbol in zip(self._active, ids, strict=True):

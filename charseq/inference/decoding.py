@@ -9,7 +9,7 @@ from charseq.inference.beam_search import beams
 from charseq.inference.constraint import Constraint
 from charseq.inference.continuation import continuations, default_sampling
 from charseq.inference.novelty import novel
-from charseq.inference.requests import DEFAULT_ALTERNATIVES, Answer, Request
+from charseq.inference.requests import DEFAULT_ALTERNATIVES, Answer, Request, with_label
 from charseq.inference.sampling import SamplingParams
 from charseq.model.model_file import Model
 from charseq.settings.generation_settings import GenerationSettings
@@ -25,7 +25,11 @@ class Decoding:
 
     @classmethod
     def of(cls, model: Model, settings: GenerationSettings) -> "Decoding":
-        """Resolve the settings for a model.  Raises UsageError if no text satisfies the constraint."""
+        """Resolve the settings for a model.
+
+        Raises UsageError if no text satisfies the constraint, and for an unknown label.
+        """
+        model.vocabulary.check_label(settings.label)
         temperature = settings.temperature
         if temperature is None:
             temperature = default_sampling(model).temperature
@@ -45,7 +49,7 @@ class Decoding:
         settings, until = self.settings, tuple(self.settings.until)
         if settings.beam:
             top = DEFAULT_ALTERNATIVES if settings.top is None else settings.top
-            for request in requests:
+            for request in (with_label(model, request, draw=False) for request in requests):
                 best = beams(model, request, settings.beam, until=until, constraint=self.constraint, top=top)
                 for sample, beam in enumerate(best[: settings.samples]):
                     yield Answer(request._replace(sample=sample), beam.steps, beam.log_probability)
@@ -64,6 +68,8 @@ class Decoding:
                 yield Answer(request, steps)
         else:
             repeated, again = tee(
-                request._replace(sample=n) for request in requests for n in range(settings.samples)
+                with_label(model, request._replace(sample=n), draw=not self.sampling.greedy)
+                for request in requests
+                for n in range(settings.samples)
             )
             yield from map(Answer, repeated, continue_all(again))

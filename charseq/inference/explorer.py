@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charseq.errors import UnknownCharacter
+from charseq.inference.sampling import without_labels
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import Floats, log_softmax, require_finite
 from charseq.model.sliding_stepper import reader_for
@@ -23,8 +24,9 @@ class Output(NamedTuple):
 class Explorer:
     """A text that grows and shrinks, and the output of a model that has read it."""
 
-    def __init__(self, model: Model) -> None:
-        self.model, self.text = model, ""
+    def __init__(self, model: Model, label: str | None = None) -> None:
+        """Begin a text of a label, which a model with labels requires; raises UsageError without it."""
+        self.model, self.text, self.label = model, "", label
         self.output: Output | None = None
         """None before the first symbol, except in a model of lines."""
         self._ids: list[int] = []
@@ -36,7 +38,7 @@ class Explorer:
 
         Raises UnknownCharacter, and then keeps the text as it was.
         """
-        encoded = self.model.vocabulary.encode_text(text, unknown=unknown, begin=True)
+        encoded = self.model.vocabulary.encode_text(text, unknown=unknown, begin=True, label=self.label)
         ids = encoded.ids.tolist()
         self.text = encoded.text
         if ids[: len(self._ids)] != self._ids or len(ids) == len(self._ids):  # read from the beginning
@@ -78,7 +80,8 @@ class Explorer:
 
     def _output(self, logits: Floats) -> Output:
         require_finite(logits)
-        p = np.exp(log_softmax(logits.astype(np.float64)))
-        order = np.argsort(-p, kind="stable").tolist()
-        symbols = self.model.vocabulary.symbols
+        vocabulary = self.model.vocabulary
+        p = np.exp(log_softmax(without_labels(vocabulary, logits).astype(np.float64)))
+        order = [i for i in np.argsort(-p, kind="stable").tolist() if not vocabulary.is_label[i]]
+        symbols = vocabulary.symbols
         return Output(tuple((symbols[i], float(p[i])) for i in order), self._reader.output)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import tee
 
 from charseq.errors import CharseqError, UsageError, quoted
-from charseq.inference.requests import Request, Step, prompt_ids
+from charseq.inference.requests import Request, Step, prompt_ids, with_label
 from charseq.model.line_digests import Digests, contains
 from charseq.model.model_file import Model
 
@@ -30,11 +30,12 @@ class _Search:
         self._unread: list[NewLine] = []
         self._texts: set[str] = set()
 
-    def next_samples(self) -> Iterator[Request]:
+    def next_samples(self, model: Model) -> Iterator[Request]:
         """Yield requests for the missing lines, or for more and more samples if few of them are new."""
         more = min(max(self.missing, self._drawn // 2), MAX_SAMPLES)
         first, self._drawn = self._drawn, self._drawn + more
-        return (self.request._replace(sample=sample) for sample in range(first, self._drawn))
+        samples = range(first, self._drawn)
+        return (with_label(model, self.request._replace(sample=sample)) for sample in samples)
 
     def add(self, model: Model, known: Digests, request: Request, steps: list[Step]) -> None:
         """Keep a line if it is new and not empty.  Raises CharseqError after MAX_REJECTED others in a row."""
@@ -70,6 +71,8 @@ def novel(
 ) -> Iterator[NewLine]:
     """Yield `samples` different lines for each prompt, in order, that are not in the training text.
 
+    A labeled line is new if its text is in the training text under no label.
+
     The lines of a prompt do not depend on the other prompts.  Raises UsageError for a model without the
     digests of its training lines, CharseqError if too few new lines are found.
     """
@@ -91,7 +94,7 @@ def novel(
                 (search, request)
                 for search in list(searches)
                 if search.missing
-                for request in search.next_samples()
+                for request in search.next_samples(model)
             )
             continuations = continue_all(request for _, request in again)
             for (search, request), steps in zip(drawn, continuations, strict=True):

@@ -4,10 +4,15 @@ import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from charseq.errors import UsageError
 from charseq.model.model_file import Model
-from charseq.text.vocabulary import EncodedText
+from charseq.text.units import Unknown
+from charseq.text.vocabulary import EncodedText, Vocabulary
 
+LABEL_STREAM = 1
+"""Distinguishes the random numbers that draw a label from those that generate its text."""
 DEFAULT_ALTERNATIVES = 5
 """Most probable characters that a step lists."""
 
@@ -23,14 +28,27 @@ class Request(NamedTuple):
     length: int | None = None
     """Maximum number of characters to add.  None: to the end of a memorized text, else 200."""
     ids: tuple[int, ...] | None = None
-    """The ids of the prompt, from the boundary on in a model of lines; None encodes the prompt."""
+    """The ids of the prompt, from the boundary on in a model of lines; None encodes the prompt.
+
+    With labels, they have neither the boundary nor the label.
+    """
+    label: str | None = None
+    """The label of the text; None for a model without labels, and where `with_label` will draw it."""
 
     @classmethod
-    def of(cls, model: Model, encoded: EncodedText, *, seed: int = 0, length: int | None = None) -> "Request":
+    def of(
+        cls,
+        model: Model,
+        encoded: EncodedText,
+        *,
+        seed: int = 0,
+        length: int | None = None,
+        label: str | None = None,
+    ) -> "Request":
         """Return the request for an encoded prompt; an empty one begins with the model's opening."""
         if not encoded.text:
-            encoded = model.vocabulary.encode_text(opening(model), begin=True)
-        return cls(encoded.text, seed, length=length, ids=tuple(encoded.ids.tolist()))
+            encoded = encode_prompt(model.vocabulary, opening(model))
+        return cls(encoded.text, seed, length=length, ids=tuple(encoded.ids.tolist()), label=label)
 
     @property
     def entropy(self) -> list[int]:
@@ -64,14 +82,38 @@ def opening(model: Model) -> str:
     return "" if model.vocabulary.boundary else model.opening
 
 
+def encode_prompt(vocabulary: Vocabulary, prompt: str, unknown: Unknown = "error") -> EncodedText:
+    """Encode a prompt for a request, without the label.  Raises UnknownCharacter."""
+    return vocabulary.encode_text(prompt, unknown=unknown, begin=not vocabulary.labels)
+
+
+def with_label(model: Model, request: Request, *, draw: bool = True) -> Request:
+    """Return the request with a label, if the model has labels.
+
+    Without one, it is drawn as often as in the training lines, by the seed and the sample number, or, unless
+    `draw`, the most frequent one.
+    """
+    vocabulary = model.vocabulary
+    if request.label is not None or not vocabulary.labels:
+        return request
+    counts = np.array(model.label_counts, np.float64)
+    number = int(counts.argmax())
+    if draw and counts.any():
+        random = np.random.default_rng([*request.entropy, LABEL_STREAM])
+        number = int(random.choice(len(counts), p=counts / counts.sum()))
+    return request._replace(label=vocabulary.label_names[number])
+
+
 def prompt_ids(model: Model, request: Request) -> list[int]:
     """Return the ids that the model reads first.
 
-    Raises UnknownCharacter, and UsageError if there are none.
+    Raises UnknownCharacter, and UsageError if there are none, or for an unknown or missing label.
     """
-    ids = request.ids
+    vocabulary, ids = model.vocabulary, request.ids
     if ids is None:
-        ids = model.vocabulary.encode_text(request.prompt, begin=True).ids.tolist()
+        ids = encode_prompt(vocabulary, request.prompt).ids.tolist()
+    if vocabulary.labels:
+        ids = (vocabulary.label_id(request.label), *ids)
     if not ids:
         raise UsageError("there is nothing to continue", hint="give a prompt of at least one character")
     return list(ids)

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.model.numpy_ops import Floats, ignore_overflow, log_softmax, require_finite
-from charseq.text.vocabulary import Ids
+from charseq.text.vocabulary import Ids, Vocabulary
 
+NEVER = np.float32(-1e30)
+"""A logit so low that its symbol has probability 0, but still a finite one."""
 ROUNDING = 1e-9
 """Relative difference up to which a sum of probabilities counts as equal to top-p."""
 DRAWN_AT_ONCE = 1 << 14
@@ -85,6 +87,11 @@ def sample(
         logits = temperature(logits, params.temperature, noise.next())
     ids: Ids = logits.argmax(1)
     return ids
+
+
+def without_labels(vocabulary: Vocabulary, logits: Floats) -> Floats:
+    """Return logits [B V] under which no label is ever predicted; other symbols keep their proportions."""
+    return np.where(vocabulary.is_label, NEVER, logits) if vocabulary.labels else logits
 
 
 def temperature(logits: Floats, value: float, noise: Floats) -> Floats:

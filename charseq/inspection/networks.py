@@ -84,10 +84,15 @@ def trace_initial(
     return Trace(inputs, (*parameters, *trace_bidirectional(inputs, backward)))
 
 
-def trace_model(model: Model, strings: Sequence[str], *, weights: bool = False) -> Trace:
-    """Trace a trained model up to its loss; `weights` adds the parameters.  Raises TextError."""
+def trace_model(
+    model: Model, strings: Sequence[str], *, weights: bool = False, label: str | None = None
+) -> Trace:
+    """Trace a trained model up to its loss; `weights` adds the parameters.
+
+    `label` is that of all strings, for a model with labels.  Raises TextError.
+    """
     _require_characters(strings)
-    inputs = TraceInput.of(model.network, model.vocabulary, model.arrays, strings)
+    inputs = TraceInput.of(model.network, model.vocabulary, model.arrays, strings, label)
     parameters = parameter_tensors(inputs, head=True) if weights else ()
     return Trace(inputs, (*parameters, *trace(inputs, read_out=True)))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -80,7 +80,8 @@ class Recorder:
 class TraceInput:
     """A network with its weights, and the batch of texts that it reads.
 
-    A model of lines reads a text from the boundary before it, and predicts it up to the boundary after it.
+    A model of lines reads a text from the boundary before it, or from its label, and predicts it up to the
+    boundary after it.
     """
 
     network: Network
@@ -94,10 +95,16 @@ class TraceInput:
 
     @classmethod
     def of(
-        cls, network: Network, vocabulary: Vocabulary, arrays: Mapping[str, Floats], texts: Sequence[str]
+        cls,
+        network: Network,
+        vocabulary: Vocabulary,
+        arrays: Mapping[str, Floats],
+        texts: Sequence[str],
+        label: str | None = None,
     ) -> "TraceInput":
-        """Return a network with texts to read.  Raises UnknownCharacter."""
-        encoded = [vocabulary.encode_text(text, begin=True, end=True).ids.astype(np.int64) for text in texts]
+        """Return a network with texts to read.  Raises UnknownCharacter, and UsageError without a label."""
+        encode = partial(vocabulary.encode_text, begin=True, end=True, label=label)
+        encoded = [encode(text).ids.astype(np.int64) for text in texts]
         read = tuple(ids[:-1] if vocabulary.boundary else ids for ids in encoded)
         return cls(network, vocabulary, arrays, read, tuple(ids[1:] for ids in encoded))
 

@@ -22,14 +22,12 @@ from charseq.settings.train_settings import TrainSettings
 from charseq.text.units import can_segment
 from charseq.text.vocabulary import Vocabulary
 
-FORMAT = 4
-"""The format version of models with an n-gram model; other models have NETWORK_FORMAT.
-
-Newer versions are refused, all older ones can be read.
-"""
-
+FORMAT = 5
+"""The format version of models with labels.  Newer versions are refused, all older ones can be read."""
+NGRAM_FORMAT = 4
+"""The format version of models with an n-gram model and without labels."""
 NETWORK_FORMAT = 3
-"""The format version of models without an n-gram model, and the first whose runs can be resumed."""
+"""The format version of models without both, and the first whose runs can be resumed."""
 
 TRAINING_FIELDS: Mapping[str, Any] = {
     "settings": dict,
@@ -69,6 +67,8 @@ class Description:
 
     network: Network
     vocabulary: Vocabulary
+    label_counts: tuple[int, ...]
+    """The number of training lines of each label of the vocabulary."""
     memorized: tuple[str, ...]
     opening: str
     training: Mapping[str, Any]
@@ -106,6 +106,7 @@ def read_description(file: TensorFile) -> Description:
         description = Description(
             network=parse_dataclass(Network, network),
             vocabulary=parse_dataclass(Vocabulary, values["vocabulary"]),
+            label_counts=parse_value(values.get("label_counts", []), tuple[int, ...], "label_counts"),
             memorized=parse_value(values["learned"], tuple[str, ...], "learned"),
             opening=parse_value(values["opening"], str, "opening"),
             training={
@@ -126,6 +127,7 @@ def read_description(file: TensorFile) -> Description:
             ),
             lineage=tuple(parse_dataclass(Ancestor, a) for a in _list(values.get("lineage", []), "lineage")),
         )
+        _check_labels(description)
         _check_tensors(description, file.entries)
         _check_texts(description)
     except ModelFileError:
@@ -195,8 +197,8 @@ def _check_tensors(description: Description, entries: Mapping[str, Entry]) -> No
     lines = tensors.pop(LINE_DIGESTS, None)
     if lines is not None and (lines.kind != "U64" or len(lines.shape) != 1 or not vocabulary.boundary):
         raise ValueError(f"tensor {LINE_DIGESTS} is {lines.kind} {lines.shape}")
-    if description.format > NETWORK_FORMAT:
-        ngram = {n: (e.kind, e.shape) for n, e in tensors.items() if n.startswith(ngram_tensors.PREFIX)}
+    ngram = {n: (e.kind, e.shape) for n, e in tensors.items() if n.startswith(ngram_tensors.PREFIX)}
+    if description.format == NGRAM_FORMAT or (ngram and description.format > NGRAM_FORMAT):
         ngram_tensors.check_entries(ngram, network.hidden_size)
         tensors = {n: entry for n, entry in tensors.items() if n not in ngram}
     specs = network.parameter_specs()
@@ -205,6 +207,12 @@ def _check_tensors(description: Description, entries: Mapping[str, Entry]) -> No
     for name, spec in specs.items():
         if tensors[name].shape != spec.shape or tensors[name].kind != "F32":
             raise ValueError(f"tensor {name} is {tensors[name].kind} {tensors[name].shape}")
+
+
+def _check_labels(description: Description) -> None:
+    labels, counts = description.vocabulary.labels, description.label_counts
+    if len(counts) != len(labels) or any(count < 0 for count in counts):
+        raise ValueError(f"{len(counts)} counts of {len(labels)} labels")
 
 
 def _check_settings(settings: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from charseq.text.corpus import AnyCorpus, Corpus, split_lines
+from charseq.text.corpus import AnyCorpus, Corpus
 from charseq.text.units import Normalization, normalized
 
 MAX_LINES = 1_000_000
@@ -20,7 +20,7 @@ def line_digests(
 ) -> Digests | None:
     """Return the digests of all lines, sorted and unique [N]; None if the text is not lines or has too many.
 
-    They include those of the `known` lines.
+    They include those of the `known` lines.  Those of labeled lines are of their texts, without the labels.
     With 64 bits and a million lines, one new line in 10^13 counts as known.
     """
     if not corpus.lines or corpus.strings > MAX_LINES:
@@ -40,12 +40,7 @@ def contains(digests: Digests, line: str) -> bool:
 def _lines(corpus: AnyCorpus) -> Iterable[str]:
     if isinstance(corpus, Corpus):
         return corpus.sequences
-    return (
-        line
-        for source in corpus.sources
-        for piece in corpus.read_source(source)
-        for line in split_lines(piece)
-    )
+    return (line for source in corpus.sources for lines, _ in corpus.read_lines(source) for line in lines)
 
 
 def _digest(line: str) -> int:

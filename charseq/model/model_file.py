@@ -11,11 +11,12 @@ Tensors
                         state, random generator, carried states, as `charseq.training.checkpoint` names them
 
 Metadata: one key, "charseq"; its value is a JSON object with sorted keys and no spaces
-    format      the format version: 1, 2, 3 or 4
+    format      the format version: 1 to 5
     charseq     the version of charseq that wrote the file
     network     the fields of `Network`
-    vocabulary  symbols (sorted, then those that fine-tuning added; "" is the boundary between lines),
-                unit, normalization
+    vocabulary  symbols (sorted, then those that fine-tuning added; "" is the boundary between lines), unit,
+                normalization; with labels also "labels": the ids of the symbols that are labels
+    label_counts  the number of training lines of each label.  Only with labels
     learned     the memorized strings; empty for other text
     opening     the first symbol of the text
     training    `TRAINING_FIELDS`: the settings, and the measurements of the epoch whose weights are saved
@@ -28,7 +29,8 @@ Metadata: one key, "charseq"; its value is a JSON object with sorted keys and no
 
 Versions: 1 has no "place".  2 adds "place" and the tensors of training, but its runs split their text in a
 way that is no longer supported, and cannot be resumed.  3 has the same layout, and its runs can be resumed.
-4 adds the n-gram model; a model without one is still written as 3.
+4 adds the n-gram model; a model without one is still written as 3.  5 adds labels; a model without them is
+still written as 3 or 4.
 """
 
 from collections.abc import Mapping
@@ -46,6 +48,7 @@ from charseq.model.description import (
     FORMAT,
     LINE_DIGESTS,
     NETWORK_FORMAT,
+    NGRAM_FORMAT,
     STATE_PREFIX,
     Ancestor,
     Description,
@@ -92,6 +95,8 @@ class Model:
     """The digests of the training lines; None if the text is not lines or has too many."""
     lineage: tuple[Ancestor, ...] = ()
     """The model that training started from, then its own ancestors; empty for a new network."""
+    label_counts: tuple[int, ...] = ()
+    """The number of training lines of each label of the vocabulary."""
 
     @property
     def window(self) -> Window | None:
@@ -118,11 +123,12 @@ def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
         arrays[LINE_DIGESTS] = model.lines
     if state is not None:
         arrays |= {STATE_PREFIX + name: np.ascontiguousarray(array) for name, array in state.tensors.items()}
+    vocabulary = asdict(model.vocabulary)
     description = {
-        "format": NETWORK_FORMAT if model.mixture is None else FORMAT,
+        "format": _format(model),
         "charseq": __version__,
         "network": asdict(model.network),
-        "vocabulary": asdict(model.vocabulary),
+        "vocabulary": vocabulary,
         "learned": model.memorized,
         "opening": model.opening,
         "training": dict(model.training),
@@ -131,7 +137,18 @@ def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
     }
     if model.lineage:
         description["lineage"] = [asdict(ancestor) for ancestor in model.lineage]
+    if model.vocabulary.labels:
+        description["label_counts"] = model.label_counts
+    else:
+        del vocabulary["labels"]  # as files of earlier versions are
     tensor_file.save(path, arrays, {"charseq": signed_json(description)})
+
+
+def _format(model: Model) -> int:
+    """Return the lowest format version that has everything that a model has."""
+    if model.vocabulary.labels:
+        return FORMAT
+    return NETWORK_FORMAT if model.mixture is None else NGRAM_FORMAT
 
 
 def read(path: Path) -> Model:
@@ -196,14 +213,15 @@ def _read_model(file: TensorFile, description: Description) -> Model:
         description.memorized,
         description.opening,
         description.training,
-        _mixture(file, ngram, len(description.vocabulary)) if ngram else None,
+        _mixture(file, ngram, description.vocabulary) if ngram else None,
         lines,
-        description.lineage,
+        lineage=description.lineage,
+        label_counts=description.label_counts,
     )
 
 
-def _mixture(file: TensorFile, tensors: Mapping[str, Array], vocabulary_size: int) -> Mixture:
+def _mixture(file: TensorFile, tensors: Mapping[str, Array], vocabulary: Vocabulary) -> Mixture:
     try:
-        return ngram_tensors.mixture_of(tensors, vocabulary_size)
+        return ngram_tensors.mixture_of(tensors, len(vocabulary), vocabulary.labels)
     except ValueError as error:
         raise ModelFileError(f"{quoted(file.path)} is inconsistent: {error}", hint=DAMAGED_HINT) from error

@@ -9,6 +9,10 @@ with p = 1 / V below the empty context, and gamma = 1 for a context that was not
 for n-grams of the highest order, and different symbols before the n-gram for shorter ones.  Each order has
 three discounts D: for a count of 1, of 2, and of at least 3.
 
+Where lines have labels, u without its first symbol keeps the label: a context is a label and the last symbols
+of the line, then the label and fewer of them, at last the empty context.  The first symbol of a line, before
+its text, is the label once more, so that the beginning of a line is a context, too.
+
 Sources: Kneser & Ney 1995, "Improved backing-off for M-gram language modeling"; Chen & Goodman 1998, "An
 Empirical Study of Smoothing Techniques for Language Modeling", TR-10-98.
 """
@@ -55,6 +59,8 @@ class NgramModel:
     """D of each length, for a count of 1, of 2, and of at least 3 [N 3]."""
     totals: Counts | None = None
     """C of each node that has `children`, where rare n-grams were removed; None where it is the sum."""
+    labels: tuple[int, ...] = ()
+    """The symbols that are labels of lines; every context of a line then begins with its label."""
 
     @property
     def order(self) -> int:
@@ -127,7 +133,13 @@ class NgramModel:
         if lib is None:
             return None
         tree = (self.symbols, self.first_child, self.alpha, self.gamma)
-        return NativeNgram(lib, self.order, self.vocabulary_size, *tree)
+        is_label = self._is_label if self.labels else None
+        return NativeNgram(lib, self.order, self.vocabulary_size, *tree, is_label)
+
+    @cached_property
+    def _is_label(self) -> npt.NDArray[np.bool_]:
+        """Whether each symbol is a label [V]."""
+        return np.isin(np.arange(self.vocabulary_size), self.labels)
 
     def start(self, rows: int) -> Contexts:
         """Return the contexts of texts that begin [B N]."""
@@ -156,7 +168,8 @@ class NgramModel:
 
     def advance(self, ids: Ids, contexts: Contexts) -> None:
         """Read ids [T B] like `read`, without probabilities."""
-        ids = ids[max(0, len(ids) - self.order) :]
+        if not self.labels:  # a label may be further back than the longest context
+            ids = ids[max(0, len(ids) - self.order) :]
         if self.native:
             self.native.read(ids, contexts, None, None)
         else:
@@ -175,10 +188,23 @@ class NgramModel:
         nodes = np.empty((len(ids) + 1, *contexts.shape), np.int32)
         nodes[0] = contexts
         nodes[:, :, 0] = 0
+        begins = self._is_label[ids] if self.labels else np.zeros(ids.shape, np.bool_)
         for length in range(1, self.order):
             nodes[1:, :, length] = self._find(nodes[:-1, :, length - 1], ids)
+            if length == 1 and self.labels:
+                self._keep_labels(nodes[:, :, 1], begins)
+            elif length == 2 and self.labels:
+                nodes[1:, :, 2] = np.where(begins, self._find(nodes[1:, :, 1], ids), nodes[1:, :, 2])
+            else:
+                nodes[1:, :, length][begins] = -1
         contexts[:] = nodes[-1]
         return nodes[1:]
+
+    def _keep_labels(self, nodes: Contexts, begins: npt.NDArray[np.bool_]) -> None:
+        """Let the node of a label [T+1 B] stay until another label `begins` [T B] a line."""
+        for step in range(len(begins)):
+            is_label = (nodes[step] >= 0) & self._is_label[self.symbols[nodes[step]]]
+            nodes[step + 1] = np.where(is_label & ~begins[step], nodes[step], nodes[step + 1])
 
     def _find(self, nodes: Contexts, ids: Ids) -> Contexts:
         """Return the children of nodes for ids; -1 where there is none."""

@@ -1,7 +1,6 @@
-"""Count the n-grams of a text, and choose the order of the model by measurement."""
+"""Count the n-grams of a text."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,24 +20,10 @@ MAX_NGRAMS = 1 << 22
 """The most n-grams of a model; of a text with more, the rarest are left out: a node takes 16 bytes."""
 SHORTEST_PRUNED = 3
 """The shortest n-grams that can be left out."""
-ORDERS = range(2, 11)
-"""The orders to choose from."""
-MAX_MEASURED = 1 << 20
-"""Symbols on which the order is chosen, sampled evenly from a larger text."""
 LARGEST_THRESHOLD = 100
 """The most occurrences that an n-gram may need to be kept."""
 SEQUENCES_AT_ONCE = 1 << 14
 """Sequences copied at once."""
-TEST_INTERVAL = 16
-"""Interval of the pieces of that text that are predicted; the other pieces are counted."""
-NEGLIGIBLE = 0.002
-"""Difference in nats per symbol that is not worth a higher order."""
-MAX_TESTED = 1 << 16
-"""The most symbols that are predicted."""
-MAX_PROBABILITIES = 1 << 24
-"""The most probabilities that are computed for one order: fewer symbols are predicted if there are many."""
-TESTED_PIECES = 16
-"""The fewest pieces in which the predicted symbols lie, if there are enough."""
 SMALLEST_DISCOUNT = 0.05
 """The smallest discount, so that every symbol keeps some probability after every context."""
 USUAL_DISCOUNTS = (0.5, 1.0, 1.5)
@@ -69,6 +54,8 @@ class Counted:
 
     vocabulary_size: int
     levels: tuple[Level, ...]
+    labels: tuple[int, ...] = ()
+    """The symbols that are labels; every n-gram of several symbols then begins with one."""
 
     def model(self, order: int) -> NgramModel:
         """Return the model of an order, at most the length that was counted.
@@ -99,18 +86,61 @@ class Counted:
             flat_children.astype(np.min_scalar_type(int(flat_children.max()))),
             discounts,
             np.concatenate(totals).astype(np.uint32) if pruned else None,
+            self.labels,
         )
 
 
 def count_ngrams(
-    sequences: Sequences, length: int, vocabulary_size: int, *, lines: bool, most: int = MAX_COUNTED
+    sequences: Sequences,
+    length: int,
+    vocabulary_size: int,
+    *,
+    lines: bool,
+    labels: tuple[int, ...] = (),
+    most: int = MAX_COUNTED,
 ) -> Counted:
     """Count all n-grams of at most `length` symbols that lie within a sequence.
 
     Of a text with more than `most` symbols, evenly spaced pieces are counted.  `lines`: whether symbol 0
-    begins every line, where no model predicts it.
+    begins every line, where no model predicts it.  With `labels`, one of them begins every line, and those of
+    each label are counted by themselves.
     """
-    text = _Text(sampled(sequences, most), vocabulary_size)
+    counted = sampled(sequences, most)
+    if not labels:
+        return Counted(vocabulary_size, _levels(counted, length, vocabulary_size, 0 if lines else None))
+    first = counted.ids[counted.starts.astype(np.int64)]
+    by_label = {
+        label: _levels(counted.select(first == label), max(1, length - 1), vocabulary_size, label)
+        for label in sorted(labels)
+        if (first == label).any()
+    }
+    return Counted(vocabulary_size, _joined(by_label)[:length], labels)
+
+
+def _joined(by_label: Mapping[int, tuple[Level, ...]]) -> tuple[Level, ...]:
+    """Join the n-grams of each label, with the label before them; those of one symbol are of all labels."""
+    unigrams = [levels[0] for levels in by_label.values()]
+    symbols, index = np.unique(np.concatenate([level.symbols for level in unigrams]), return_inverse=True)
+    sums = (
+        np.bincount(index, np.concatenate(each)).astype(np.uint32)
+        for each in zip(*((level.occurrences, level.preceding) for level in unigrams), strict=True)
+    )
+    joined = [Level(symbols, np.zeros(len(symbols), np.uint32), *sums)]
+    above = dict(zip(by_label, np.searchsorted(symbols, [*by_label]), strict=True))
+    for length in range(max(map(len, by_label.values()))):
+        levels = {label: levels[length] for label, levels in by_label.items() if length < len(levels)}
+        parents = [(level.parents + above[label]).astype(np.uint32) for label, level in levels.items()]
+        columns = zip(*(level[:4] for level in levels.values()), strict=True)
+        joined.append(Level(*map(np.concatenate, columns)))
+        joined[-1] = joined[-1]._replace(parents=np.concatenate(parents))
+        ends = np.cumsum([len(level.symbols) for level in levels.values()])
+        above = dict(zip(levels, [0, *ends], strict=False))
+    return tuple(joined)
+
+
+def _levels(sequences: Sequences, length: int, vocabulary_size: int, begin: int | None) -> tuple[Level, ...]:
+    """Count n-grams of at most `length` symbols; the symbol `begin` begins every line."""
+    text = _Text(sequences, vocabulary_size)
     levels: list[Level] = []
     numbers = np.zeros(0, np.uint32)
     for shorter in range(length):
@@ -120,7 +150,7 @@ def count_ngrams(
         first = text.positions[text.groups[:-1]].astype(np.int64)
         if levels:
             starts = text.starts_of(shorter)
-            of_lines = (text.symbols[starts] == 0) & lines  # others start within a line that was cut
+            of_lines = text.symbols[starts] == begin  # others start within a line that was cut
             occurrences = levels[-1].occurrences
             suffixes = np.bincount(numbers[first + 1], minlength=len(occurrences))
             preceding = suffixes.astype(np.uint32)
@@ -133,7 +163,10 @@ def count_ngrams(
         occurrences = np.diff(text.groups)
         levels.append(Level(last, parents, occurrences, occurrences))
         numbers = text.numbers()
-    return Counted(vocabulary_size, tuple(levels))
+    if begin:  # a label, which no model predicts, not even at the end of a line
+        is_begin = levels[0].symbols == begin
+        levels[0] = levels[0]._replace(occurrences=np.where(is_begin, 1, levels[0].occurrences))
+    return tuple(levels)
 
 
 def sampled(sequences: Sequences, most: int) -> Sequences:
@@ -231,50 +264,3 @@ def _kept(levels: Sequence[Level]) -> list[npt.NDArray[np.bool_]]:
         if fewest == LARGEST_THRESHOLD or sum(int(chosen.sum()) for chosen in kept) <= MAX_NGRAMS:
             return kept
         fewest += 1
-
-
-class Choice(NamedTuple):
-    """The order that was chosen, and the loss of a model of that order on text that was not counted."""
-
-    order: int
-    loss: float
-
-
-def hold_out(
-    sequences: Sequences, vocabulary_size: int, most: int = MAX_MEASURED
-) -> tuple[Sequences, Sequences]:
-    """Return what is counted, and every TEST_INTERVAL-th piece of a text, which is predicted.
-
-    At most `most` symbols, and MAX_MEASURED, are in both together.  No piece is predicted of a text with too
-    few symbols.
-    """
-    pieces = sampled(sequences, min(most, MAX_MEASURED))
-    if len(pieces) < 2 * TEST_INTERVAL:
-        pieces = pieces.cut(max(2, pieces.total // (2 * TEST_INTERVAL)))
-    is_tested = np.arange(len(pieces)) % TEST_INTERVAL == TEST_INTERVAL // 2
-    most_tested = min(MAX_TESTED, max(TESTED_PIECES, MAX_PROBABILITIES // vocabulary_size))
-    tested = pieces.select(is_tested)
-    if len(tested):
-        tested = tested.cut(-(-most_tested // TESTED_PIECES)).subsample(most_tested)
-    return pieces.select(~is_tested), tested
-
-
-def choose_order(
-    sequences: Sequences, vocabulary_size: int, *, lines: bool, most: int = MAX_MEASURED
-) -> Choice:
-    """Choose the smallest order with nearly the lowest loss on a part of a text that is not counted.
-
-    `hold_out` selects that part.  For a text of too few symbols for that, the choice is the smallest order,
-    with a loss of NaN.
-    """
-    rest, tested = hold_out(sequences, vocabulary_size, most)
-    if not len(tested):
-        return Choice(ORDERS[0], math.nan)
-    counted = count_ngrams(rest, ORDERS[-1], vocabulary_size, lines=lines)
-    choices = []
-    for order in ORDERS[: max(1, len(counted.levels) - 1)]:
-        choices.append(Choice(order, counted.model(order).loss(tested)))
-        if len(choices) > 2 and choices[-1].loss > choices[-3].loss - NEGLIGIBLE:
-            break  # the last two orders gained nothing
-    lowest = min(choice.loss for choice in choices)
-    return next(choice for choice in choices if choice.loss <= lowest + NEGLIGIBLE)

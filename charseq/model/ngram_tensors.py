@@ -83,7 +83,7 @@ def size_of(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int]:
     return shapes[PREFIX + "discounts"][0], shapes[PREFIX + "symbols"][0] - 1
 
 
-def mixture_of(tensors: Mapping[str, Array], vocabulary_size: int) -> Mixture:
+def mixture_of(tensors: Mapping[str, Array], vocabulary_size: int, labels: tuple[int, ...] = ()) -> Mixture:
     """Make a mixture of its tensors.  Raises ValueError where they are inconsistent."""
     arrays = {name.removeprefix(PREFIX): array for name, array in tensors.items()}
     symbols, children, discounts = arrays["symbols"], arrays["children"], arrays["discounts"]
@@ -97,7 +97,7 @@ def mixture_of(tensors: Mapping[str, Array], vocabulary_size: int) -> Mixture:
     _require(counts[0] == 0 and symbols[0] == 0 and bool((counts[1:] > 0).all()), "counts of 0")
     _require(int(symbols.max()) < vocabulary_size, "symbols that the vocabulary lacks")
     _require(bool(((discounts >= 0) & (discounts <= [1, 2, 3])).all()), "discounts out of range")
-    ngram = NgramModel(vocabulary_size, symbols, counts, children, discounts, arrays.get("totals"))
+    ngram = NgramModel(vocabulary_size, symbols, counts, children, discounts, arrays.get("totals"), labels)
     _require(bool((ngram.keys[1:] > ngram.keys[:-1]).all()), "symbols that are not sorted")
     if ngram.totals is not None:
         _require(len(ngram.totals) == len(children), "another number of totals")

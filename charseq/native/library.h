@@ -36,6 +36,7 @@ typedef struct {
     const uint32_t *first_child; /* [nodes+1]; the children end where those of the next node begin */
     const float *alpha;          /* [nodes], the discounted probability of the last symbol after the others */
     const float *gamma;          /* [nodes], the weight of the shorter context: 1 without children */
+    const uint8_t *is_label;     /* [V], whether a symbol is a label, which begins a line; NULL without labels */
 } Ngram;
 
 /* The number of values that the gate reads of the two distributions. */

@@ -13,7 +13,7 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """Modules by the x86-64 level that they require, the fastest first; 0 runs on any processor."""
 
-INTERFACE_VERSION = 4
+INTERFACE_VERSION = 5
 """The version of the functions and structs of library.h.  Raise it here and in library.c when they change."""
 
 MAX_STATES = 4
@@ -77,6 +77,7 @@ class Ngram(ctypes.Structure):
         ("first_child", ctypes.c_void_p),
         ("alpha", ctypes.c_void_p),
         ("gamma", ctypes.c_void_p),
+        ("is_label", ctypes.c_void_p),
     ]
 
 

@@ -68,6 +68,17 @@ static void advance(const Ngram *ngram, int32_t *contexts, uint32_t symbol) {
     for (long k = ngram->order - 1; k > 0; k--) contexts[k] = child(ngram, contexts[k - 1], symbol);
 }
 
+/* The same where a label begins every line: it stays the first symbol of every context of the line. */
+static void advance_labeled(const Ngram *ngram, int32_t *contexts, uint32_t symbol) {
+    int32_t label = ngram->order > 1 ? contexts[1] : -1;
+    if (ngram->is_label[symbol]) {
+        for (long k = 1; k < ngram->order; k++) contexts[k] = k < 3 ? child(ngram, contexts[k - 1], symbol) : -1;
+        return;
+    }
+    advance(ngram, contexts, symbol);
+    if (label >= 0 && ngram->is_label[ngram->symbols[label]]) contexts[1] = label;
+}
+
 /* Write the probabilities q [V]; return the longest context with a node that has children. */
 static int32_t distribution(const Ngram *ngram, const int32_t *contexts, float *restrict q) {
     const uint32_t *symbols = ngram->symbols;
@@ -95,7 +106,10 @@ void charseq_ngram_read(const Ngram *ngram, long T, long B, const int64_t *ids, 
         for (long t = 0; t < T; t++) {
             long position = t * B + b;
             int32_t *row = contexts + b * ngram->order;
-            advance(ngram, row, (uint32_t)ids[position]);
+            if (ngram->is_label)
+                advance_labeled(ngram, row, (uint32_t)ids[position]);
+            else
+                advance(ngram, row, (uint32_t)ids[position]);
             if (q) depths[position] = distribution(ngram, row, q + position * ngram->V);
         }
 }

@@ -28,10 +28,13 @@ class NativeNgram:
         first_child: npt.NDArray[np.uint32],
         alpha: npt.NDArray[np.float32],
         gamma: npt.NDArray[np.float32],
+        is_label: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         self._lib, self._vocabulary_size = lib, vocabulary_size
         self._arrays = (np.ascontiguousarray(symbols, np.uint32), first_child, alpha, gamma)
-        self._tree = Ngram(order, vocabulary_size, *map(address, self._arrays))
+        self._is_label = is_label
+        labels = None if is_label is None else address(is_label)
+        self._tree = Ngram(order, vocabulary_size, *map(address, self._arrays), labels)
         self.reference = ctypes.byref(self._tree)
 
     def team(self, rows: int, symbols: int) -> int:

@@ -54,6 +54,8 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
     text = text if isinstance(text, dict) else {}
     network = asdict(description.network)
     ngram_order, ngrams = size_of(description.shapes)
+    names, ids = description.vocabulary.label_names, description.vocabulary.labels
+    counts = dict(zip(names, description.label_counts, strict=True))
     return {
         "model": str(path),
         "bytes": description.size,
@@ -71,6 +73,7 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
         "lines": description.vocabulary.boundary,
         "remembered_lines": description.shapes.get(LINE_DIGESTS, (0,))[0],
         "symbols": description.vocabulary.symbols,
+        **({"labels": counts, "label_ids": ids} if ids else {}),
         "learned": list(description.memorized),
         "can_go_on": description.progress is not None,
         "text_sha256": text.get("sha256"),
@@ -84,7 +87,12 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
 
 def _rows(record: dict[str, Any], *, separators: bool = False) -> list[list[str]]:
     settings, shapes = record.pop("settings"), record.pop("tensors")
-    record["symbols"] = _shortened("".join(displayable(record["symbols"], record["unit"])))
+    characters = record["symbols"]
+    if labels := record.get("labels"):
+        ids = record.pop("label_ids")
+        characters = [symbol for i, symbol in enumerate(characters) if i not in ids]
+        record["labels"] = [f"{label} ({number:,})" for label, number in labels.items()]
+    record["symbols"] = _shortened("".join(displayable(characters, record["unit"])))
     record["lineage"] = [f"{each['model']} ({each['sha256']})" for each in record["lineage"]]
     record["learned"] = list(map(_shortened, record["learned"]))
     return [

@@ -18,21 +18,27 @@ MAX_SECONDS_UNFLUSHED = 0.05
 
 
 def prediction_view(
-    model: Model, *, only_new: bool, escapes: bool = False, probabilities: bool = False
+    model: Model,
+    *,
+    only_new: bool,
+    escapes: bool = False,
+    probabilities: bool = False,
+    with_label: bool = False,
 ) -> View[Answer]:
     """Return the renderers of continuations, with or without their prompts.
 
     Plain text is exact in a pipe, and safe on a terminal.  With `escapes`, each answer is one line.
+    `with_label` puts the label of each text and a tab before it.
     """
 
     def text(output: TextIO) -> Renderer[Answer]:
         if probabilities:
-            return _HeatMaps(output, model, only_new)
+            return _HeatMaps(output, model, only_new, with_label)
         if escapes:
-            return _EscapedLines(output, model, only_new)
+            return _EscapedLines(output, model, only_new, with_label)
         if model.vocabulary.unit == "byte" and not output.isatty():
-            return _Bytes(output, model, only_new)
-        return _GrowingText(output, only_new)
+            return _Bytes(output, model, only_new, with_label)
+        return _GrowingText(output, only_new, with_label)
 
     def record(answer: Answer) -> dict[str, Any]:
         steps = list(answer.steps)
@@ -42,6 +48,8 @@ def prediction_view(
             "seed": answer.request.seed,
             "sample": answer.request.sample,
         }
+        if answer.request.label is not None:
+            record["label"] = answer.request.label
         if answer.log_probability is not None:
             record["log_probability"] = answer.log_probability
         record["steps"] = [
@@ -55,12 +63,14 @@ def prediction_view(
 class _GrowingText(LineRenderer[Answer]):
     """Characters as they are generated."""
 
-    def __init__(self, output: TextIO, only_new: bool) -> None:
+    def __init__(self, output: TextIO, only_new: bool, with_label: bool) -> None:
         super().__init__(output)
         self._only_new, self._is_terminal = only_new, output.isatty()
+        self._with_label = with_label
         self._flushed_at = 0.0
 
     def show(self, event: Answer) -> None:
+        self._write(_label(event, self._with_label))
         if not self._only_new:
             self._write(event.request.prompt)
         for step in event.steps:
@@ -81,23 +91,24 @@ class _GrowingText(LineRenderer[Answer]):
 class _EscapedLines(LineRenderer[Answer]):
     """An answer in each line, with the escapes that prompts may have."""
 
-    def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
+    def __init__(self, output: TextIO, model: Model, only_new: bool, with_label: bool) -> None:
         super().__init__(output)
-        self._model, self._only_new = model, only_new
+        self._model, self._only_new, self._with_label = model, only_new, with_label
 
     def show(self, event: Answer) -> None:
-        text = _whole_text(self._model, event, self._only_new)
-        self._output.write(escaped(text, self._model.vocabulary.unit) + "\n")
+        text, label = _whole_text(self._model, event, self._only_new), _label(event, self._with_label)
+        self._output.write(visible(label, keep="\t") + escaped(text, self._model.vocabulary.unit) + "\n")
         self._output.flush()
 
 
 class _HeatMaps(Renderer[Answer]):
     """The generated characters colored by their probabilities, below a legend."""
 
-    def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
+    def __init__(self, output: TextIO, model: Model, only_new: bool, with_label: bool) -> None:
         from rich.console import Console
 
         self._console, self._model, self._only_new = Console(file=output), model, only_new
+        self._with_label = with_label
         self._has_legend = False
 
     def show(self, event: Answer) -> None:
@@ -114,6 +125,8 @@ class _HeatMaps(Renderer[Answer]):
         from charseq.render.heat_map import Character
 
         vocabulary = self._model.vocabulary
+        for character in _label(answer, self._with_label).replace("\t", ": "):
+            yield Character(character, None)
         if not self._only_new:
             for symbol in prompt_ids(self._model, answer.request)[int(vocabulary.boundary) :]:
                 yield Character(vocabulary.symbols[symbol], None)
@@ -124,14 +137,19 @@ class _HeatMaps(Renderer[Answer]):
 class _Bytes(LineRenderer[Answer]):
     """The bytes that a model of bytes generates, even if they are not UTF-8."""
 
-    def __init__(self, output: TextIO, model: Model, only_new: bool) -> None:
+    def __init__(self, output: TextIO, model: Model, only_new: bool, with_label: bool) -> None:
         super().__init__(output)
-        self._model, self._only_new = model, only_new
+        self._model, self._only_new, self._with_label = model, only_new, with_label
 
     def show(self, event: Answer) -> None:
-        text = _whole_text(self._model, event, self._only_new)
+        text = _label(event, self._with_label) + _whole_text(self._model, event, self._only_new)
         self._output.buffer.write(text.encode("utf-8", "surrogateescape") + b"\n")
         self._output.flush()
+
+
+def _label(answer: Answer, with_label: bool) -> str:
+    """Return what precedes an answer: its label and a tab, or nothing."""
+    return f"{answer.request.label}\t" if with_label and answer.request.label is not None else ""
 
 
 def _whole_text(model: Model, answer: Answer, only_new: bool) -> str:

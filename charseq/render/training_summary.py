@@ -78,9 +78,11 @@ def length_text(settings: TrainSettings) -> str:
 def _text(start: Start) -> str:
     settings = start.settings
     distinct = sum(symbol != "" for symbol in start.symbols)  # the boundary of lines is no character
-    text = text_size(start.characters, start.unit, distinct)
+    text = text_size(start.characters, start.unit, distinct - len(start.labels))
     if start.sequences > 1:
         text += f", {count(start.sequences, 'line' if start.lines else 'string')}"
+    if start.labels:
+        text += f" with {count(len(start.labels), 'label')}"
     if settings.stride:
         return text + f", in windows of {_window_length(start)} with a stride of {settings.stride}"
     if settings.whole:
@@ -155,8 +157,8 @@ def _repeated_lines(start: Start) -> Iterator[str]:
         return
     if start.validation_sequences:
         yield (
-            f"{repeated:,} of {count(lines, 'line')} repeat an earlier line; "
-            "equal lines are either all trained on or all held out"
+            f"{repeated:,} of {count(lines, 'line')} repeat {'the text of ' * bool(start.labels)}an earlier "
+            "line; equal lines are either all trained on or all held out"
         )
     elif start.settings.validation and lines - repeated == 1:
         yield f"nothing is held out: the {lines:,} lines are all the same"

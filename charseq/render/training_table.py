@@ -98,6 +98,7 @@ class TrainingDrawing:
     def __init__(self, console: Console, start: Start) -> None:
         self._console, self._start = console, start
         self._symbols = displayable(start.symbols, start.unit)
+        self._has_labels = bool(start.labels)
 
     def table(self, rows: list[Epoch], last_lines: int) -> RenderableType:
         """Return a table of epochs; the prediction of the last one has up to `last_lines` lines."""
@@ -124,7 +125,10 @@ class TrainingDrawing:
 
     def sample(self, generated: str) -> list[Text]:
         """Return the first lines of a generated text, below a heading."""
-        text = Text("\n").join(Text(visible(line)) for line in generated.split("\n"))
+        shown = generated.split("\n")
+        if self._has_labels:  # before the text, with a tab
+            shown = [line.replace("\t", "  ", 1) for line in shown]
+        text = Text("\n").join(Text(visible(line)) for line in shown)
         lines = text.wrap(self._console, self._console.width, overflow="fold")
         return [Text("generated sample:", "dim"), *lines[:SAMPLE_LINES]]
 

@@ -62,8 +62,14 @@ class Parent:
                 f"--lines requires a model of lines, and {quoted(self.name)} was trained without --lines",
                 hint="omit --lines, or start from a model that was trained with --lines",
             )
+        if source.labels and not vocabulary.labels:
+            raise UsageError(
+                f"--labels requires a model of labels, and {quoted(self.name)} was trained without --labels",
+                hint="omit --labels, or start from a model that was trained with --labels",
+            )
         return replace(
             source,
+            labels=bool(vocabulary.labels),
             unit=vocabulary.unit,
             normalization=vocabulary.normalization,
             lines=vocabulary.boundary,

@@ -78,7 +78,7 @@ class SavedRun:
 
         Raises UsageError if the text would be read differently, TextError if the saved source is gone.
         """
-        for name in ("lines", "unit", "normalization", "extra"):
+        for name in ("labels", "lines", "unit", "normalization", "extra"):
             value, saved = getattr(source, name), getattr(self.source, name)
             if value not in (getattr(TextSource(), name), saved):
                 option = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)
@@ -139,4 +139,7 @@ def text_record(source: TextSource | None, digest: str) -> dict[str, Any]:
     source = source or TextSource()
     if sum(map(len, source.texts)) > MAX_SAVED_CHARACTERS:
         source = replace(source, texts=(), files=())
-    return {**asdict(source), "sha256": digest}
+    record = {**asdict(source), "sha256": digest}
+    if not source.labels:
+        del record["labels"]  # as files of earlier versions are
+    return record

@@ -15,6 +15,11 @@ SHORT_TEXT_CELL = "gru"
 """The default cell for short text."""
 LONG_TEXT_CELL = "rnn-norm"
 """The default cell for longer text and lines."""
+LABELED_CELL = "lstm"
+"""The default cell for short lines with labels."""
+LABELED_REASON = f"{LABELED_CELL}, because it remembered the labels of lines best in benchmarks"
+LABELED_BATCH, LABELED_DROPOUT = 64, 0.3
+"""The default batch size and dropout of that cell."""
 CELL_REASONS = {
     True: f"{SHORT_TEXT_CELL}, because it memorized strings most reliably in benchmarks",
     False: f"{LONG_TEXT_CELL}, because it was best on longer text in benchmarks",
@@ -97,7 +102,9 @@ def choose_settings(
     TrainSettings(**explicit)  # raises UsageError for an invalid value
     unbroken = not explicit.get("validation") and not explicit.get("sequence_length")
     short = corpus if isinstance(corpus, Corpus) and _is_short(corpus) and unbroken else None
-    given = {"cell": SHORT_TEXT_CELL if short or explicit.get("stride") else LONG_TEXT_CELL, **explicit}
+    labeled = bool(corpus.labels) and corpus.characters < LONG_LINE * corpus.strings
+    long_text_cell = LABELED_CELL if labeled else LONG_TEXT_CELL
+    given = {"cell": SHORT_TEXT_CELL if short or explicit.get("stride") else long_text_cell, **explicit}
     if given.get("stride"):
         defaults = _for_overlapping_windows(corpus, given)
     elif short:
@@ -116,7 +123,8 @@ def choose_settings(
         residual=(defaults.residual or recipe.residual) and layers > 1,
         layer_norm=recipe.layer_norm,
     )
-    reasons = {"cell": CELL_REASONS[defaults.whole], **defaults.reasons}
+    cell_reason = LABELED_REASON if labeled else CELL_REASONS[defaults.whole]
+    reasons = {"cell": cell_reason, **defaults.reasons}
     reasons = {name: reason for name, reason in reasons.items() if name not in explicit}
     settings = replace(defaults, **given, reasons=reasons)
     if settings.tie_weights and "embedding_size" not in given:
@@ -221,6 +229,9 @@ def _for_long_text(
         ngram=None if validation else 0,
     )
     seconds = given.get("time_limit")
+    if corpus.labels and short_lines and given["cell"] == LABELED_CELL:
+        batch_size = min(LABELED_BATCH, max(4, corpus.strings // 32))
+        settings = replace(settings, batch_size=batch_size, dropout=LABELED_DROPOUT)
     if not fast:
         return replace(settings, epochs=UNLIMITED_EPOCHS) if seconds else settings
     speed = flops() if seconds else TWO_CORES_FLOPS  # without a time limit, the same on every machine

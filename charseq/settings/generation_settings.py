@@ -24,6 +24,13 @@ class GenerationSettings:
     Raises UsageError for an invalid setting, and for settings that cannot be combined.
     """
 
+    label: str | None = setting(
+        None,
+        metavar="LABEL",
+        help="Label of the generated texts, of a model trained with --labels.",
+        default_text="drawn as often as in the training text",
+        panel=CONSTRAINTS,
+    )
     length: int | None = setting(
         None,
         bounds=COUNT_OR_ZERO,

@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 
 from charseq.errors import TextError
 from charseq.system.file_errors import reason, remedy
+from charseq.text.labels import parse_lines
 from charseq.text.units import Unit
 from charseq.text.utf8 import SAMPLE_BYTES, decode_utf8, text_start
 
@@ -21,6 +22,13 @@ class Corpus:
 
     sequences: tuple[str, ...]
     lines: bool = False
+    line_labels: tuple[str, ...] = ()
+    """The label of each line, if lines have labels."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of all lines, sorted; empty if lines have none."""
+        return tuple(sorted(set(self.line_labels)))
 
     @property
     def characters(self) -> int:
@@ -71,8 +79,10 @@ class LargeCorpus:
         lines: bool = False,
         unit: Unit = "character",
         at_lines: bool = False,
+        labeled: bool = False,
     ) -> None:
-        self.sources, self.lines, self.unit = sources, lines, unit
+        self.sources, self.lines, self.unit, self.labeled = sources, lines, unit, labeled
+        self._labels: set[str] = set()
         self._at_lines = at_lines or lines
         self._size: tuple[int, int] | None = None
 
@@ -86,18 +96,32 @@ class LargeCorpus:
         """The number of sequences."""
         return self._counted()[1]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of all lines, sorted; empty if lines have none."""
+        self._counted()
+        return tuple(sorted(self._labels))
+
     def chunks(self) -> Iterator[str]:
-        """Yield the text, without the line endings of `lines`.  Raises TextError if it is ill-formed."""
+        """Yield the text, without line endings and labels of lines.  Raises TextError if it is ill-formed."""
         characters, strings = 0, 0 if self.lines else len(self.sources)
         for source in self.sources:
-            for chunk in self.read_source(source):
-                if self.lines:
-                    lines = split_lines(chunk)
-                    strings += len(lines)
-                    chunk = "".join(lines)
+            for lines, labels in self.read_lines(source) if self.lines else ():
+                strings += len(lines)
+                self._labels.update(labels)
+                characters += sum(map(len, lines))
+                yield "".join(lines)
+            for chunk in () if self.lines else self.read_source(source):
                 characters += len(chunk)
                 yield chunk
         self._size = characters, strings
+
+    def read_lines(self, source: ByteSource) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield the lines of each chunk of a source, and their labels if they have any.  Raises TextError."""
+        first = 1
+        for chunk in self.read_source(source):
+            yield read_lines(chunk, source.name, labeled=self.labeled, first=first)
+            first += chunk.count("\n")
 
     def read_source(self, source: ByteSource) -> Iterator[str]:
         """Yield the text of a source, unchanged.  Raises TextError if it is ill-formed."""
@@ -124,6 +148,17 @@ AnyCorpus = Corpus | LargeCorpus
 def split_lines(text: str) -> list[str]:
     r"""Return the lines of a text, split at \n and \r\n, without empty ones."""
     return [line for line in text.replace("\r\n", "\n").split("\n") if line]
+
+
+def read_lines(text: str, source: str, *, labeled: bool, first: int = 1) -> tuple[list[str], list[str]]:
+    """Return the lines of a text without empty ones, and their labels; no labels unless they are `labeled`.
+
+    `first` is the number of the first line.  Raises TextError, which names the source, for an invalid line.
+    """
+    if not labeled:
+        return split_lines(text), []
+    lines = parse_lines(text, source, first)
+    return [line.text for line in lines], [line.label for line in lines]
 
 
 def strip_last_line_ending(text: str) -> str:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from charseq.errors import CharseqError, TextError
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, split_lines
+from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
 from charseq.text.sequences import Bounds, Sequences
-from charseq.text.vocabulary import Vocabulary
+from charseq.text.vocabulary import Ids, Vocabulary
 
 COUNTED_AT_ONCE = 1 << 24
 """Ids that are looked at together."""
@@ -52,13 +52,14 @@ class EncodedCorpus:
 
         None if the vocabulary is one of a single text: then these are its ids.
         """
-        symbols = self._vocabulary.symbols
-        if list(symbols) == sorted(symbols):
+        symbols, is_label = self._vocabulary.symbols, self._vocabulary.is_label
+        order = sorted(range(len(symbols)), key=lambda i: (is_label[i], symbols[i]))
+        if order == [*range(len(symbols))]:
             return None
         occurs = np.zeros(len(symbols), np.bool_)
         for first in range(0, len(self.sequences.ids), COUNTED_AT_ONCE):
             occurs[self.sequences.ids[first : first + COUNTED_AT_ONCE]] = True
-        own = sorted(np.flatnonzero(occurs).tolist(), key=symbols.__getitem__)
+        own = [i for i in order if occurs[i]]
         ranks = np.zeros(len(symbols), np.int64)
         ranks[own] = np.arange(len(own))
         return ranks
@@ -82,7 +83,7 @@ class EncodedCorpus:
             ) from None
         ids = np.frombuffer(self._mapped, vocabulary.dtype)
         if corpus.lines:
-            return Sequences(ids, edges[:-1], edges[1:] + edges.dtype.type(1))
+            return _lines(ids, edges, vocabulary)
         return Sequences(ids, edges[:-1], edges[1:]).with_targets()
 
 
@@ -97,10 +98,15 @@ def count_symbols(corpus: AnyCorpus, vocabulary: Vocabulary) -> int:
 
 def _of_strings(corpus: Corpus, vocabulary: Vocabulary) -> Sequences:
     if corpus.lines:
-        ids = vocabulary.encode_lines(corpus.sequences)
-        edges = np.flatnonzero(ids == 0).astype(np.uint32)
-        return Sequences(ids, edges[:-1], edges[1:] + np.uint32(1))
+        ids = vocabulary.encode_lines(corpus.sequences, corpus.line_labels)
+        return _lines(ids, np.flatnonzero(ids == 0).astype(np.uint32), vocabulary)
     return Sequences.of([ids for ids in map(vocabulary.encode, corpus.sequences) if len(ids) >= 2])
+
+
+def _lines(ids: Ids, edges: Bounds, vocabulary: Vocabulary) -> Sequences:
+    """Return the lines between the boundaries at `edges`: from the boundary on, or from the label."""
+    one = edges.dtype.type(1)
+    return Sequences(ids, edges[:-1] + one if vocabulary.labels else edges[:-1], edges[1:] + one)
 
 
 def _digest(sequences: Sequences, *, lines: bool) -> str:
@@ -128,12 +134,12 @@ def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple
     for source in corpus.sources:
         if not corpus.lines:
             edges.append(np.array([count], dtype))
-        for chunk in corpus.read_source(source):
-            if corpus.lines:
-                ids = vocabulary.encode_lines(split_lines(chunk))[min(count, 1) :]
+        for part in corpus.read_lines(source) if corpus.lines else corpus.read_source(source):
+            if isinstance(part, tuple):
+                ids = vocabulary.encode_lines(*part)[min(count, 1) :]
                 edges.append((np.flatnonzero(ids == 0) + count).astype(dtype))
             else:
-                ids = vocabulary.encode(chunk)
+                ids = vocabulary.encode(part)
             file.write(ids.data)
             digest.update(ids.data)
             count += len(ids)

@@ -12,7 +12,7 @@ from typing import IO, BinaryIO, cast
 
 from charseq.errors import CharseqError, TextError, quoted
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, split_lines
+from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, read_lines
 from charseq.text.units import Normalization, Unit, encode_utf8
 from charseq.text.utf8 import ANY_BYTES, decode_utf8
 from charseq.text.vocabulary import Vocabulary
@@ -42,6 +42,8 @@ class TextSource:
     normalization: Normalization = "none"
     extra: str = ""
     """Characters that the vocabulary has in addition to those of the text."""
+    labels: bool = False
+    """Whether every line is a label, a tab and a text."""
 
     @contextmanager
     def opened(
@@ -61,16 +63,22 @@ class TextSource:
             if not may_be_empty:
                 _require_content(sources, self.lines)
             if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
-                yield _read(sources, self.lines, self.unit)
+                yield _read(sources, self.lines, self.unit, self.labels)
             else:
                 at_lines = self.unit == "grapheme" or self.normalization != "none"
-                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines)
+                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines, self.labels)
 
     def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
         """Return the symbols of the text and the extra ones.  Raises TextError."""
         extra = check_utf8(self.extra, f"--vocabulary {quoted(self.extra)}", self.unit)
         texts = chain(corpus.chunks(), [extra])
-        return Vocabulary.of(texts, unit=self.unit, normalization=self.normalization, boundary=self.lines)
+        return Vocabulary.of(
+            texts,
+            unit=self.unit,
+            normalization=self.normalization,
+            boundary=self.lines,
+            labels=corpus.labels if self.labels else (),
+        )
 
 
 def read_corpus(
@@ -121,11 +129,14 @@ def _size(source: ByteSource) -> int:
     return source.file.seek(0, os.SEEK_END)
 
 
-def _read(sources: Sequence[ByteSource], lines: bool, unit: Unit) -> Corpus:
+def _read(sources: Sequence[ByteSource], lines: bool, unit: Unit, labeled: bool = False) -> Corpus:
     texts = [decode_utf8(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
-    if lines:
-        texts = [line for text in texts for line in split_lines(text)]
-    return Corpus(tuple(texts), lines)
+    if not lines:
+        return Corpus(tuple(texts))
+    read = [read_lines(text, s.name, labeled=labeled) for text, s in zip(texts, sources, strict=True)]
+    return Corpus(
+        tuple(line for part, _ in read for line in part), True, tuple(n for _, p in read for n in p)
+    )
 
 
 def _sources(

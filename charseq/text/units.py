@@ -44,6 +44,13 @@ def displayable(symbols: Sequence[str], unit: str) -> Sequence[str]:
     return [chr(0xDC00 + ord(symbol)) if "\x80" <= symbol <= "\xff" else symbol for symbol in symbols]
 
 
+def listing(symbols: Sequence[str], unit: str, most: int = 40) -> str:
+    """Return symbols, at most 40, for a message."""
+    symbols = displayable(symbols, unit)
+    shown = "".join(symbols[:most]) if all(len(s) <= 1 for s in symbols) else " ".join(symbols[:most])
+    return quoted(shown) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")
+
+
 def can_segment(unit: Unit) -> bool:
     """Return whether text can be segmented into a unit: graphemes need the package regex."""
     if unit == "grapheme":
@@ -71,9 +78,3 @@ def segments(text: str, unit: Unit) -> Sequence[str]:
         clusters: list[str] = regex.findall(r"\X", text)
         return clusters
     return text
-
-
-def listing(symbols: Sequence[str], most: int = 40) -> str:
-    """Quote symbols, at most a number of them, for a message."""
-    shown = "".join(symbols[:most]) if all(len(s) <= 1 for s in symbols) else " ".join(symbols[:most])
-    return quoted(shown) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")

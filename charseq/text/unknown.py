@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from charseq.errors import Cause, UnknownCharacter
+from charseq.errors import Cause, UnknownCharacter, quoted
 from charseq.text.units import Unit, segments
 
 SAMPLE_SYMBOLS = 1 << 16
@@ -36,6 +36,10 @@ class Symbols(Protocol):
     @property
     def unit(self) -> Unit:
         """What one symbol is."""
+
+    @property
+    def listing(self) -> str:
+        """The symbols, at most 40, for a message."""
 
     @property
     def boundary(self) -> bool:
@@ -104,9 +108,14 @@ PYTHON = Interface(
 
 
 def unknown_character(
-    vocabulary: Symbols, message: str, known: str, symbols: Sequence[str], position: int
+    vocabulary: Symbols, text: str, symbols: Sequence[str], position: int
 ) -> UnknownCharacter:
     """Return the error for the unknown symbol at a position of a text."""
+    symbol, unit, known = symbols[position], vocabulary.unit, vocabulary.listing
+    points = " ".join(f"U+{ord(c):04X}" for c in symbol)
+    shown = f"byte 0x{ord(symbol):02X}" if unit == "byte" else f"{quoted(symbol)} ({points})"
+    context = text if len(text) <= 40 else text[:40] + "..."
+    message = f"{shown}, {unit} {position + 1} of {quoted(context)}, is not in the model's vocabulary"
     sample = vocabulary.joined(symbols[max(0, position - CONTEXT_SYMBOLS) : position + SAMPLE_SYMBOLS])
     cause = cause_of(vocabulary, sample)
     return UnknownCharacter(message, hint=Interface().hint(known, cause), known=known, cause=cause)

@@ -104,14 +104,15 @@ def split(
     lines: bool,
     seed: int,
     ranks: npt.NDArray[np.integer[Any]] | None = None,
+    labels: bool = False,
 ) -> Split:
     """Hold out about `fraction` of all positions: whole lines, or contiguous pieces of running text.
 
     `spread` draws lines by a hash of the seed and the line: the order of lines does not matter, and equal
-    lines are in one set.  From running text it draws evenly spread pieces.  `tail` holds out the end.
-    Outlier lines are trained on; long lines that are most of the text are split as running text.  `ranks`
-    are the ids [V] that the symbols would have in a vocabulary of this text alone: with them, the lines that
-    are drawn do not depend on the vocabulary.
+    lines are in one set, even with different `labels`, which come first.  From running text it draws evenly
+    spread pieces.  `tail` holds out the end.  Outlier lines are trained on; long lines that are most of the
+    text are split as running text.  `ranks` are the ids [V] that the symbols would have in a vocabulary of
+    this text alone: with them, the lines that are drawn do not depend on the vocabulary.
     """
     nothing = sequences[:0]
     if not fraction or not len(sequences):
@@ -121,7 +122,10 @@ def split(
     random = np.random.default_rng([seed, 1])
     if not lines:
         return Split(*_pieces(sequences, fraction, random))
-    keys = mix_bits(sequences.hashes(ranks) ^ np.uint64(seed))
+    texts = sequences
+    if labels:
+        texts = Sequences(sequences.ids, sequences.starts + sequences.starts.dtype.type(1), sequences.ends)
+    keys = mix_bits(texts.hashes(ranks) ^ np.uint64(seed))
     if len(sequences) > EXACT_DRAW:
         return _by_threshold(sequences, fraction, keys)
     return _by_rank(sequences, fraction, keys, random)

@@ -9,21 +9,13 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from charseq.errors import ModelFileError, UnknownCharacter, quoted
+from charseq.errors import ModelFileError, quoted
 from charseq.text.code_points import CHUNK, code_points, merge_short_texts
-from charseq.text.units import (
-    Normalization,
-    Unit,
-    Unknown,
-    can_segment,
-    displayable,
-    listing,
-    normalized,
-    segments,
-)
+from charseq.text.encoded_text import EncodedText as EncodedText
+from charseq.text.encoded_text import Ids as Ids
+from charseq.text.labels import Labels, check_labels
+from charseq.text.units import Normalization, Unit, Unknown, can_segment, listing, normalized, segments
 from charseq.text.unknown import unknown_character
-
-Ids = npt.NDArray[np.integer[Any]]
 
 BOUNDARY = ""
 """The symbol at the beginning and end of a line.  It sorts first, so its id is 0."""
@@ -31,23 +23,9 @@ UNKNOWN = "\ufffd"
 """The character that displays an unknown symbol."""
 
 
-@dataclass(frozen=True, eq=False)
-class EncodedText:
-    """A text as ids [N], boundary symbols included."""
-
-    ids: Ids
-    """The ids that the model reads."""
-    targets: Ids
-    """The ids to predict: V, which the model never predicts, in place of every replaced symbol."""
-    text: str
-    """The text that the model reads: the original one, or the text of `ids` if any symbol was unknown."""
-    unknown: int
-    """Number of symbols that were skipped or replaced."""
-
-
 @dataclass(frozen=True)
-class Vocabulary:
-    """The distinct symbols of a text, sorted; the index of a symbol is its id.
+class Vocabulary(Labels):
+    """The distinct symbols of a text, sorted; the index of a symbol is its id.  Labels of lines come last.
 
     After the sorted symbols of a first text, those that a later text added may follow (`extended`).
     `unit` selects the symbols: characters (Unicode code points), grapheme clusters or bytes.  A byte of the
@@ -58,12 +36,15 @@ class Vocabulary:
     symbols: tuple[str, ...]
     unit: Unit = "character"
     normalization: Normalization = "none"
+    labels: tuple[int, ...] = ()
+    """The ids of the symbols that are labels of lines, and no text: one begins a line, none is in it."""
 
     def __post_init__(self) -> None:
         """Raise ModelFileError for symbols that `of` would not return."""
         if not all(isinstance(symbol, str) for symbol in self.symbols):
             raise ModelFileError("a symbol of the vocabulary is not a string")
-        if len(set(self.symbols)) < len(self.symbols):
+        check_labels(self.symbols, self.labels, boundary=self.boundary)
+        if len(set(self.characters)) < len(self.characters):
             raise ModelFileError("the vocabulary contains a symbol twice")
         if BOUNDARY in self.symbols[1:]:
             raise ModelFileError("the boundary symbol is not the first of the vocabulary")
@@ -83,6 +64,7 @@ class Vocabulary:
         unit: Unit = "character",
         normalization: Normalization = "none",
         boundary: bool = False,
+        labels: Iterable[str] = (),
     ) -> "Vocabulary":
         """Return the vocabulary of texts; `boundary` adds the boundary symbol of a model of lines."""
         clusters: set[str] = {BOUNDARY} if boundary else set()
@@ -95,21 +77,25 @@ class Vocabulary:
                     occurs[codes] = True
             else:
                 clusters.update(symbols)
-        distinct = clusters.union(map(chr, np.flatnonzero(occurs).tolist()))
-        return cls(tuple(sorted(distinct)), unit, normalization)
+        distinct = sorted(clusters.union(map(chr, np.flatnonzero(occurs).tolist())))
+        names = sorted({normalized(label, normalization) for label in labels})
+        ids = range(len(distinct), len(distinct) + len(names))
+        return cls((*distinct, *names), unit, normalization, tuple(ids))
 
     def extended(self, other: "Vocabulary") -> "Vocabulary":
         """Return this vocabulary, followed by the further symbols of another one; known ids stay.
 
         Both have the same unit and normalization.
         """
-        known = set(self.symbols)
-        added = (symbol for symbol in other.symbols if symbol not in known)
-        return replace(self, symbols=(*self.symbols, *added))
+        added = [symbol for symbol in other.characters if symbol not in self._ids]
+        names = [label for label in other.label_names if label not in self.label_ids]
+        first = len(self) + len(added)
+        labels = (*self.labels, *range(first, first + len(names)))
+        return replace(self, symbols=(*self.symbols, *added, *names), labels=labels)
 
     def _invalid_symbols(self) -> Iterator[str]:
         """Yield the symbols, except the boundary, that are not one unit or not normalized."""
-        symbols = self.symbols[int(self.boundary) :]
+        symbols = self.characters[int(self.boundary) :]
         if self.unit == "byte":
             yield from (symbol for symbol in symbols if len(symbol) > 1 or symbol > "\xff")
             return
@@ -138,27 +124,35 @@ class Vocabulary:
         return self.encode_text(text).ids
 
     def encode_text(
-        self, text: str, *, unknown: Unknown = "error", begin: bool = False, end: bool = False
+        self,
+        text: str,
+        *,
+        unknown: Unknown = "error",
+        begin: bool = False,
+        end: bool = False,
+        label: str | None = None,
     ) -> EncodedText:
         """Normalize a text, split it into symbols, look up their ids, and treat the unknown ones.
 
-        `begin` and `end` add the boundary symbol before and after, if the model reads lines.  Under the
-        policy "error", raises UnknownCharacter, which names the first unknown symbol, its code points and
-        its position.  Each symbol is skipped or replaced by itself; the text is not split again.
+        `begin` and `end` add the boundary symbol before and after, if the model reads lines; a labeled one
+        begins with the label instead.  Under the policy "error", raises UnknownCharacter, which names the
+        first unknown symbol, its code points and its position.  Each symbol is skipped or replaced by itself;
+        the text is not split again.
         """
         parts = segments(normalized(text, self.normalization), self.unit)
         targets, first = self._look_up(parts, self._table if isinstance(parts, str) else None)
         count = 0
         if first is not None:
             if unknown == "error":
-                raise self._unknown(text, parts, first)
+                raise unknown_character(self, text, parts, first)
             is_unknown = targets == len(self)
             count = int(np.count_nonzero(is_unknown))
             if unknown == "skip" or not self.replacement:
                 targets = targets[~is_unknown]
         if self.boundary and (begin or end):
             edge = np.zeros(1, targets.dtype)
-            targets = np.concatenate([edge[:begin], targets, edge[:end]])
+            first_symbol = edge + self.label_id(label) if self.labels and begin else edge
+            targets = np.concatenate([first_symbol[:begin].astype(edge.dtype), targets, edge[:end]])
         ids = self.replace_unknown(targets) if count else targets
         ids = ids.astype(self.dtype, copy=False)
         return EncodedText(ids, targets, self.decode(ids) if count else text, count)
@@ -194,14 +188,18 @@ class Vocabulary:
 
         Empty if no symbol is known.
         """
-        usual = (UNKNOWN, "?", "_", " ", *self.symbols[int(self.boundary) :])
+        usual = (UNKNOWN, "?", "_", " ", *self.characters[int(self.boundary) :])
         return next((symbol for symbol in usual if symbol in self._ids), "")
 
-    def encode_lines(self, lines: Sequence[str]) -> Ids:
+    def encode_lines(self, lines: Sequence[str], labels: Sequence[str] = ()) -> Ids:
         """Return the ids [N] of a corpus of lines: the boundary symbol before, between and after them.
 
-        Raises UnknownCharacter.
+        The label of each line, if there are any, stands between the boundary and its text.  Raises
+        UnknownCharacter, and UsageError for an unknown label.
         """
+        if labels:
+            ids = self.encode_lines(lines)
+            return np.insert(ids, np.flatnonzero(ids == 0)[:-1] + 1, [*map(self.label_id, labels)])
         if self.unit == "grapheme":
             boundary = np.zeros(1, self.dtype)
             encoded = (ids for line in lines for ids in (self.encode(line), boundary))
@@ -210,14 +208,15 @@ class Vocabulary:
         symbols = segments(normalized(text, self.normalization), self.unit)
         ids, first_unknown = self._look_up(symbols, self._line_table)
         if first_unknown is not None:
-            raise self._unknown(text, symbols, first_unknown)
+            raise unknown_character(self, text, symbols, first_unknown)
         return ids.astype(self.dtype, copy=False)
 
     def decode(self, ids: Iterable[int] | Ids) -> str:
         """Return the text of ids [N], without boundary symbols."""
         if not isinstance(ids, np.ndarray) or self.unit == "grapheme":
-            return self.joined(self.symbols[i] for i in ids)
+            return self.joined(self.symbols[i] for i in ids if not self.is_label[i])
         symbols: Ids = ids[ids != 0] if self.boundary else ids
+        symbols = symbols[~self.is_label[symbols]] if self.labels else symbols
         return self.joined(
             self._codes[symbols[start : start + CHUNK]].tobytes().decode(self._encoding, "surrogatepass")
             for start in range(0, len(symbols), CHUNK)
@@ -255,15 +254,17 @@ class Vocabulary:
     @cached_property
     def _table(self) -> Ids:
         """The id of every code point up to the largest known one, V for an unknown one, and a final V."""
-        codes = [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
+        codes = {ord(symbol): i for symbol, i in self._ids.items() if symbol}
         table = np.full(max(codes, default=0) + 2, len(self), self._dtype_of_unknown)
-        table[codes] = np.arange(int(self.boundary), len(self))
+        table[[*codes]] = [*codes.values()]
         return table
 
     @cached_property
     def _codes(self) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """The code point of every id, in one byte or four, 0 for the boundary."""
-        codes = [0] * self.boundary + [ord(symbol) for symbol in self.symbols[int(self.boundary) :]]
+        """The code point of every id, in one byte or four, 0 for the boundary and labels."""
+        codes = [0] * len(self)
+        for symbol, i in self._ids.items():
+            codes[i] = ord(symbol) if symbol else 0
         return np.array(codes, "u1" if max(codes, default=0) < 0x80 else "<u4")
 
     @property
@@ -280,12 +281,13 @@ class Vocabulary:
 
     @cached_property
     def _ids(self) -> dict[str, int]:
-        return {symbol: i for i, symbol in enumerate(self.symbols)}
+        """The id of every symbol that is no label."""
+        return {symbol: i for i, symbol in enumerate(self.symbols) if not self.is_label[i]}
 
     @property
     def listing(self) -> str:
         """The symbols, at most 40, for a message."""
-        return listing(displayable(self.symbols[int(self.boundary) :], self.unit))
+        return listing(self.characters[int(self.boundary) :], self.unit)
 
     @cached_property
     def dtype(self) -> "np.dtype[Any]":
@@ -296,13 +298,3 @@ class Vocabulary:
     def _dtype_of_unknown(self) -> "np.dtype[Any]":
         """The smallest unsigned type that holds every id and V."""
         return np.dtype(np.min_scalar_type(len(self)))
-
-    def _unknown(self, text: str, symbols: Sequence[str], position: int) -> UnknownCharacter:
-        symbol = symbols[position]
-        points = " ".join(f"U+{ord(c):04X}" for c in symbol)
-        shown = f"byte 0x{ord(symbol):02X}" if self.unit == "byte" else f"{quoted(symbol)} ({points})"
-        context = text if len(text) <= 40 else text[:40] + "..."
-        message = (
-            f"{shown}, {self.unit} {position + 1} of {quoted(context)}, is not in the model's vocabulary"
-        )
-        return unknown_character(self, message, self.listing, symbols, position)

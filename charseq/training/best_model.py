@@ -60,6 +60,7 @@ class BestModel:
         save_every: float,
         *,
         evaluator: MixtureEvaluator | None = None,
+        label_counts: tuple[int, ...] = (),
         by_validation: bool,
         lines: Digests | None = None,
         lineage: tuple[Ancestor, ...] = (),
@@ -67,6 +68,8 @@ class BestModel:
         """Start from the learner's weights.  `save_every` is in seconds.
 
         `evaluator`: what the network is mixed with, if anything.
+
+        `label_counts`: the number of training lines of each label.
 
         `by_validation`: whether the validation set is large enough for its loss to rank epochs.
 
@@ -79,7 +82,7 @@ class BestModel:
         self._by_validation = by_validation
         self._corpus, self._vocabulary, self._settings = corpus, vocabulary, settings
         self._learner, self._opening = learner, opening
-        self._evaluator = evaluator
+        self._evaluator, self._label_counts = evaluator, label_counts
         self._keep_current()
         self._save_every = save_every
         self._lines = line_digests(corpus, vocabulary.normalization, known=lines)
@@ -203,6 +206,7 @@ class BestModel:
             mixture=mixture,
             lines=self._lines,
             lineage=self._lineage,
+            label_counts=self._label_counts,
         )
 
     def _memorized(self) -> tuple[str, ...]:

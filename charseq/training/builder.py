@@ -109,6 +109,7 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
         data.opening,
         save_every,
         evaluator=evaluator,
+        label_counts=data.label_counts,
         by_validation=by_validation,
         lines=plan.known_lines,
         lineage=plan.lineage,
@@ -182,6 +183,7 @@ def _ngram_model(plan: RunPlan, data: TrainingData) -> NgramModel:
         len(plan.vocabulary),
         plan.settings.ngram,
         lines=plan.corpus.lines,
+        labels=plan.vocabulary.labels,
         time_limit=plan.settings.time_limit,
         known=parent.ngram if parent else None,
     )

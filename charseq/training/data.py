@@ -36,7 +36,7 @@ class TrainingData:
         exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
         self.characters = corpus.characters if exact else self._encoded.size(lines=corpus.lines)
         """The length of the text, in symbols."""
-        self.split = _split(self._encoded, settings, lines=corpus.lines)
+        self.split = _split(self._encoded, settings, lines=corpus.lines, labels=bool(vocabulary.labels))
         self.strings = self.split.training
         self.digest = self._encoded.digest
         self.sequences: Sequence[Ids] = self.strings
@@ -86,6 +86,13 @@ class TrainingData:
         self._encoded.release()
 
     @property
+    def label_counts(self) -> tuple[int, ...]:
+        """The number of training strings of each label."""
+        first = self.strings.ids[self.strings.starts.astype(np.int64)]
+        counts = np.bincount(first, minlength=len(self._vocabulary))
+        return tuple(counts[[*self._vocabulary.labels]].tolist()) if self._vocabulary.labels else ()
+
+    @property
     def shown(self) -> list[Ids]:
         """Return the ids for which an epoch shows the prediction."""
         if self._settings.whole:
@@ -117,7 +124,7 @@ class TrainingData:
         return np.bincount(counted, minlength=vocabulary_size)
 
 
-def _split(encoded: EncodedCorpus, settings: TrainSettings, *, lines: bool) -> Split:
+def _split(encoded: EncodedCorpus, settings: TrainSettings, *, lines: bool, labels: bool) -> Split:
     """Split the text.  Raises TextError if it is too short for the fraction to hold out."""
     fraction = settings.validation
     found = split(
@@ -127,6 +134,7 @@ def _split(encoded: EncodedCorpus, settings: TrainSettings, *, lines: bool) -> S
         lines=lines,
         seed=settings.seed,
         ranks=encoded.ranks(),
+        labels=labels,
     )
     nothing_left = not len(found.training)
     if nothing_left or (fraction and not len(found.validation) and not (lines and found.repeated)):

@@ -45,10 +45,13 @@ def untrained_flows(
         yield GradientFlow(cell, about, symbols, *loss_and_norms(network, arrays, ids), seed=seed)
 
 
-def trained_flow(model: Model, text: str, about: str) -> GradientFlow:
-    """Return the gradient flow of a trained network.  Raises TextError, UnknownCharacter."""
+def trained_flow(model: Model, text: str, about: str, label: str | None = None) -> GradientFlow:
+    """Return the gradient flow of a trained network, in a text of a label if the model has labels.
+
+    Raises TextError, UnknownCharacter, and UsageError for a missing label.
+    """
     vocabulary, network = model.vocabulary, model.network
-    ids = _checked_length(vocabulary.encode_text(text, begin=True).ids)
+    ids = _checked_length(vocabulary.encode_text(text, begin=True, label=label).ids)
     symbols = tuple(vocabulary.symbols[i] for i in ids)
     about = f"{_size(network.layers, network.hidden_size)}, {about}"
     return GradientFlow(network.cell_name, about, symbols, *loss_and_norms(network, model.arrays, ids))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,15 +10,9 @@ import numpy.typing as npt
 
 from charseq.comparison import NgramResult
 from charseq.model.ngram import NgramModel
-from charseq.model.ngram_counting import (
-    MAX_COUNTED,
-    ORDERS,
-    Choice,
-    choose_order,
-    count_ngrams,
-    hold_out,
-)
+from charseq.model.ngram_counting import MAX_COUNTED, count_ngrams
 from charseq.model.ngram_merging import merge
+from charseq.model.ngram_order import ORDERS, Choice, choose_order, hold_out
 from charseq.model.numpy_ops import Floats
 from charseq.settings.train_settings import TrainSettings
 from charseq.system.suspension import running_time
@@ -49,26 +44,28 @@ def count_model(
     lines: bool,
     time_limit: float | None,
     known: NgramModel | None = None,
+    labels: tuple[int, ...] = (),
 ) -> NgramModel:
     """Count the n-gram model of a text.
 
     Without an order, it has the one that predicts a part of the text best.  A time limit, in seconds, limits
     how many symbols are counted.  Fine-tuning adds the counts to those of a `known` model of the same order
-    if they predict that part better than the text alone.
+    if they predict that part better than the text alone, and never those of `labels`, each of which has
+    n-grams of its own.
     """
     most = int(min(MAX_COUNTED, max(MIN_COUNTED, COUNTED_PER_SECOND * (time_limit or math.inf))))
     choice = SMALLEST
-    extends = known is not None and order in (None, known.order)
+    count = partial(count_ngrams, vocabulary_size=vocabulary_size, lines=lines, labels=labels)
+    extends = known is not None and not labels and order in (None, known.order)
     if strings.total >= MIN_TO_CHOOSE and (extends or not order):
-        choice = choose_order(strings, vocabulary_size, lines=lines, most=most)
+        choice = choose_order(strings, vocabulary_size, lines=lines, labels=labels, most=most)
     if known is not None and extends:
         rest, tested = hold_out(strings, vocabulary_size, most)
-        together = merge(known, count_ngrams(rest, known.order, vocabulary_size, lines=lines))
-        if math.isnan(choice.loss) or together.model(known.order).loss(tested) <= choice.loss:
-            counted = count_ngrams(strings, known.order, vocabulary_size, lines=lines, most=most)
-            return merge(known, counted).model(known.order)
+        together = merge(known, count(rest, known.order)).model(known.order)
+        if math.isnan(choice.loss) or together.loss(tested) <= choice.loss:
+            return merge(known, count(strings, known.order, most=most)).model(known.order)
     order = order or choice.order
-    return count_ngrams(strings, order, vocabulary_size, lines=lines, most=most).model(order)
+    return count(strings, order, most=most).model(order)
 
 
 def measure(corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> NgramResult:
@@ -84,6 +81,7 @@ def measure(corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) 
         len(vocabulary),
         settings.ngram,
         lines=corpus.lines,
+        labels=vocabulary.labels,
         time_limit=settings.time_limit,
     )
     seconds = running_time() - began

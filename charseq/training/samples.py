@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from charseq.inference.continuation import continuation, default_sampling
-from charseq.inference.requests import opening
+from charseq.inference.continuation import continuations, default_sampling
+from charseq.inference.requests import Request, opening, with_label
 from charseq.model.model_file import Model
 from charseq.training.learner import Learner
 
@@ -78,7 +78,8 @@ class Sampler:
 
 
 def _generated(model: Model, seed: int, number: int, length: int) -> str:
-    prompt = opening(model)
     params = default_sampling(model)
-    steps = continuation(model, prompt, params, length=length, seed=seed, sample=number, top=None)
-    return prompt + model.vocabulary.joined(step.character for step in steps)
+    request = with_label(model, Request(opening(model), seed, number, length))
+    (steps,) = continuations(model, [request], params, top=None)
+    begin = request.prompt if request.label is None else f"{request.label}\t"
+    return begin + model.vocabulary.joined(step.character for step in steps)

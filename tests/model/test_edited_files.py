@@ -30,6 +30,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "stream": {"text": STREAM, "epochs": 2, "sequence_length": 7, "validation": 0.1, "average": 0.9},
     "mixture": {"text": MIXED, "epochs": 2, "ngram": 2, "validation": 0.4, "patience": 0},
     "lines": {"text": "ada\ngrace\nalan\nkay\n", "lines": True, "epochs": 3, "batch_size": 2},
+    "labels": {"text": "x\tada\ny\tgrace\nx\tkay\n", "labels": True, "epochs": 3, "batch_size": 2},
     "bytes": {"text": "hé\udcffhé", "unit": "byte", "epochs": 3},
     "windows": {"text": "to be or not to be", "sequence_length": 5, "stride": 2, "epochs": 3},
     "graphemes": {"text": "e\u0301ae\u0301", "unit": "grapheme", "normalize": "nfd", "epochs": 3},

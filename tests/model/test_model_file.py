@@ -180,8 +180,8 @@ def test_a_forged_file_without_a_change_is_valid() -> None:
 
 
 def test_a_newer_format_is_refused_and_names_the_version_that_reads_it() -> None:
-    write_forged(lambda d, h: d.update(format=5, charseq="7.0"))
-    with pytest.raises(ModelFileError, match="has format 5") as caught:
+    write_forged(lambda d, h: d.update(format=6, charseq="7.0"))
+    with pytest.raises(ModelFileError, match="has format 6") as caught:
         read(PATH)
     assert "charseq 7.0" in caught.value.hint
 

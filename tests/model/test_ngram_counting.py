@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from charseq.model import ngram_counting
-from charseq.model.ngram_counting import Counted, choose_order, count_ngrams, sampled
+from charseq.model.ngram_counting import Counted, count_ngrams, sampled
+from charseq.model.ngram_order import choose_order
 from charseq.native import library
 from charseq.text.sequences import Sequences
 

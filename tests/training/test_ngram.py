@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from charseq.events import Start
-from charseq.model.ngram_counting import choose_order
+from charseq.model.ngram_order import choose_order
 from charseq.text.sequences import Sequences
 from charseq.training.evaluation import ValidationSet
 from charseq.training.ngram import count_model, evaluate_alone

@@ -89,6 +89,15 @@ LinesOption = Annotated[
     bool,
     option("--lines", help="Each line is a separate sequence, with a learned beginning and end.", panel=TEXT),
 ]
+LabelsOption = Annotated[
+    bool,
+    option(
+        "--labels",
+        help="Each line is a label, a tab and a text (with --lines). The model generates texts of a label, "
+        "and classifies texts.",
+        panel=TEXT,
+    ),
+]
 UnitOption = Annotated[
     Unit,
     option("--unit", help="Unit of text; a character is a Unicode code point.", panel=ADVANCED),
@@ -103,6 +112,16 @@ VocabularyOption = Annotated[
         metavar="CHARACTERS",
         help="Characters to add to the vocabulary of the text.",
         panel=ADVANCED,
+    ),
+]
+LabelOption = Annotated[
+    str | None,
+    option(
+        "--label",
+        parser=filled,
+        metavar="LABEL",
+        help="Label of the texts, for a model trained with --labels.",
+        panel=TEXT,
     ),
 ]
 UnknownOption = Annotated[
