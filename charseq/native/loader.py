@@ -13,7 +13,7 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """Modules by the x86-64 level that they require, the fastest first; 0 runs on any processor."""
 
-INTERFACE_VERSION = 4
+INTERFACE_VERSION = 5
 """The version of the functions and structs of library.h.  Raise it here and in library.c when they change."""
 
 MAX_STATES = 4
@@ -92,6 +92,24 @@ class Gate(ctypes.Structure):
     ]
 
 
+class SuffixIndex(ctypes.Structure):
+    """The struct SuffixIndex of library.h, which describes its fields."""
+
+    _fields_ = [
+        ("length", ctypes.c_long),
+        ("width", ctypes.c_long),
+        ("min_length", ctypes.c_long),
+        ("filter_words", ctypes.c_long),
+        ("text", ctypes.c_void_p),
+        ("suffixes", ctypes.c_void_p),
+        ("ranks", ctypes.c_void_p),
+        ("prefixes", ctypes.c_void_p),
+        ("filter", ctypes.c_void_p),
+        ("suffix_minima", ctypes.c_void_p),
+        ("prefix_minima", ctypes.c_void_p),
+    ]
+
+
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """Return the fastest build that this processor can run, or None if there is none."""
@@ -147,4 +165,10 @@ def open_build(level: int) -> ctypes.CDLL | None:
     build.charseq_ngram_read.argtypes = [pointer, long, long, *[pointer] * 4, long]
     build.charseq_gate_features.argtypes = [long, long, *[pointer] * 4, long]
     build.charseq_mix.argtypes = [pointer, long, *[pointer] * 5, long]
+    build.charseq_suffix_array.argtypes = [long, long, pointer, long, pointer]
+    build.charseq_index_suffixes.argtypes = [pointer]
+    build.charseq_minima_size.argtypes = [long]
+    build.charseq_minima_size.restype = long
+    build.charseq_copies.argtypes = [pointer, long, *[pointer] * 4]
+    build.charseq_copies.restype = long
     return build
