@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from charseq.cli.combinations import on_command_line, refuse_all_but, refuse_unu
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import predict as options
+from charseq.cli.options.copies import AgainstOption, ShowCopiesOption
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
@@ -30,11 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from charseq.cli.copies import CopySearch
     from charseq.inference.decoding import Decoding
     from charseq.inference.requests import Answer
     from charseq.model.model_file import Model
     from charseq.render.base import Renderer
-    from charseq.text.units import Unit, Unknown
+    from charseq.text.units import Unknown
 
 EXAMPLES = [
     "charseq predict",
@@ -73,6 +76,8 @@ def predict(
     asked: Asked[GenerationSettings],
     only_new: options.OnlyNewOption = False,
     show_probabilities: options.ShowProbabilitiesOption = False,
+    show_copies: ShowCopiesOption = False,
+    against: AgainstOption = None,
     interactive: options.InteractiveOption = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
@@ -83,19 +88,16 @@ def predict(
     from charseq import native
 
     native.share_cores()
+    from charseq.cli.copies import copy_search
     from charseq.cli.prompt_requests import RequestSource
     from charseq.cli.prompts import PromptFormat
-    from charseq.inference.decoding import Decoding
     from charseq.render.predictions import prediction_view
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, form)
     path, trained = trained_model(model)
-    unit = trained.vocabulary.unit
     top = asked.settings.top if form == "json" else 0 if show_probabilities else None
-    settings = _checked(replace(asked.settings, top=top), unit)
-    with streams.immediate_interrupt():  # a pattern may take long
-        decoding = Decoding.of(trained, settings)
+    decoding = _decoding(trained, replace(asked.settings, top=top))
     strings, files = text_input.named_texts(prompts, text, file)
     _require_input(context, strings, files)
     if interactive:
@@ -103,31 +105,42 @@ def predict(
         return
     if form != "json":
         _report_decoding(path, decoding, newest=model is None)
-    prompt_format = PromptFormat(unit, lines, escapes, json_input, trained.vocabulary.knows_line_ends)
-    batches = RequestSource(trained, path, settings, unknown).batches(strings, files, prompt_format)
-    view = prediction_view(trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities)
+    prompt_format = PromptFormat(
+        trained.vocabulary.unit, lines, escapes, json_input, trained.vocabulary.knows_line_ends
+    )
+    search = copy_search(context, "--show-copies", [*strings, *files], path, trained)
+    batches = RequestSource(trained, path, decoding.settings, unknown).batches(strings, files, prompt_format)
+    view = prediction_view(
+        trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities, copies=show_copies
+    )
+    answers = chain.from_iterable(decoding.answers(trained, batch) for batch in batches)
     with renderer_for(form, view, sys.stdout) as renderer:
-        for batch in batches:
-            _show(decoding.answers(trained, batch), renderer, form)
+        _show(answers, renderer, form, search)
 
 
-def _show(answers: "Iterable[Answer]", renderer: "Renderer[Answer]", form: Form) -> None:
-    """Show answers as they are generated; a table has a log-probability below each."""
-    for answer in answers:
+def _show(
+    answers: "Iterable[Answer]", renderer: "Renderer[Answer]", form: Form, search: "CopySearch | None"
+) -> None:
+    """Show answers as they are generated; a table has a log-probability and the copies below each."""
+    for answer in search.answers(answers, form) if search else answers:
         renderer.show(answer)
         if answer.log_probability is not None and form == "table":
             streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
-def _checked(settings: GenerationSettings, unit: "Unit") -> GenerationSettings:
-    """Return settings whose strings a model of this unit can use.  Raises UsageError."""
-    allow, pattern = settings.allow, settings.pattern
-    return replace(
+def _decoding(model: "Model", settings: GenerationSettings) -> "Decoding":
+    """Return the decoding of settings whose strings the model can use.  Raises UsageError."""
+    from charseq.inference.decoding import Decoding
+
+    allow, pattern, unit = settings.allow, settings.pattern, model.vocabulary.unit
+    checked = replace(
         settings,
         until=[text_input.checked_option(string, "--until", unit) for string in settings.until],
         allow=None if allow is None else text_input.checked_option(allow, "--allow", unit),
         pattern=None if pattern is None else text_input.checked_option(pattern, "--pattern", "character"),
     )
+    with streams.immediate_interrupt():  # a pattern may take long
+        return Decoding.of(model, checked)
 
 
 def _refuse_unused(context: typer.Context, form: Form) -> None:
