@@ -32,11 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from charseq.cli.copies import CopySearch
     from charseq.inference.decoding import Decoding
     from charseq.inference.requests import Answer
     from charseq.model.model_file import Model
-    from charseq.render.base import Renderer
+    from charseq.render.base import View
     from charseq.text.units import Unknown
 
 EXAMPLES = [
@@ -105,27 +104,24 @@ def predict(
         return
     if form != "json":
         _report_decoding(path, decoding, newest=model is None)
-    prompt_format = PromptFormat(
-        trained.vocabulary.unit, lines, escapes, json_input, trained.vocabulary.knows_line_ends
-    )
+    symbols = trained.vocabulary
+    prompt_format = PromptFormat(symbols.unit, lines, escapes, json_input, symbols.knows_line_ends)
     search = copy_search(context, "--show-copies", [*strings, *files], path, trained)
     batches = RequestSource(trained, path, decoding.settings, unknown).batches(strings, files, prompt_format)
     view = prediction_view(
         trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities, copies=show_copies
     )
     answers = chain.from_iterable(decoding.answers(trained, batch) for batch in batches)
+    _show(search.answers(answers, form) if search else answers, view, form)
+
+
+def _show(answers: "Iterable[Answer]", view: "View[Answer]", form: Form) -> None:
+    """Show answers as they are generated; a table has a log-probability below each."""
     with renderer_for(form, view, sys.stdout) as renderer:
-        _show(answers, renderer, form, search)
-
-
-def _show(
-    answers: "Iterable[Answer]", renderer: "Renderer[Answer]", form: Form, search: "CopySearch | None"
-) -> None:
-    """Show answers as they are generated; a table has a log-probability and the copies below each."""
-    for answer in search.answers(answers, form) if search else answers:
-        renderer.show(answer)
-        if answer.log_probability is not None and form == "table":
-            streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
+        for answer in answers:
+            renderer.show(answer)
+            if answer.log_probability is not None and form == "table":
+                streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
 def _decoding(model: "Model", settings: GenerationSettings) -> "Decoding":

@@ -141,10 +141,8 @@ def score(
     if search:
         search.report(form, only_hint=form == "plain" or not lines)
     if threshold is not None and above:
-        kind = "lines" if lines else "texts"
-        raise RequirementNotMet(
-            f"{above:,} of {count:,} {kind} have more than {threshold:g} bits per character"
-        )
+        few = f"{above:,} of {count:,} {'lines' if lines else 'texts'}"
+        raise RequirementNotMet(f"{few} have more than {threshold:g} bits per character")
 
 
 def _refuse_unused(context: typer.Context) -> None:
