@@ -10,13 +10,13 @@ import typer
 from charseq.cli import streams, text_input
 from charseq.cli.combinations import on_command_line
 from charseq.errors import UsageError
-from charseq.inference.copies import Copies, Reference, TotalCopies, read_texts
+from charseq.inference.copies import Copies, TotalCopies
+from charseq.inference.reference import Reference, reference_of
 from charseq.inference.requests import Answer, Step
 from charseq.model.model_file import Model
 from charseq.render.base import Form
 from charseq.render.copies import copies_sentence, too_short_sentence
-from charseq.runs.training_text import training_text
-from charseq.text.sources import STANDARD_INPUT, TextSource
+from charseq.text.sources import STANDARD_INPUT
 
 
 @dataclass
@@ -88,12 +88,9 @@ def copy_search(
     files = text_input.from_environment(context.params["against"], "AGAINST")
     if [*inputs, *files].count(STANDARD_INPUT) > 1:
         raise UsageError("standard input can be read only once", hint="use - only once")
-    vocabulary = model.vocabulary
+    text_input.report_typing(files)
     with streams.immediate_interrupt():  # a large text takes seconds
-        if files:
-            text_input.report_typing(files)
-            source = TextSource((), tuple(files), vocabulary.boundary, vocabulary.unit)
-        else:
-            source = training_text(path, vocabulary)
-        texts = read_texts(source, sys.stdin.buffer, text_input.report_bom)
-        return CopySearch(model, Reference.for_model(texts, vocabulary))
+        reference = reference_of(
+            path, model.vocabulary, files, standard_input=sys.stdin.buffer, report_bom=text_input.report_bom
+        )
+    return CopySearch(model, reference)

@@ -102,11 +102,11 @@ def predict(
     if interactive:
         _interact(trained, path, strings, unknown)
         return
+    search = copy_search(context, "--show-copies", [*strings, *files], path, trained)
     if form != "json":
         _report_decoding(path, decoding, newest=model is None)
     symbols = trained.vocabulary
     prompt_format = PromptFormat(symbols.unit, lines, escapes, json_input, symbols.knows_line_ends)
-    search = copy_search(context, "--show-copies", [*strings, *files], path, trained)
     batches = RequestSource(trained, path, decoding.settings, unknown).batches(strings, files, prompt_format)
     view = prediction_view(
         trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities, copies=show_copies

@@ -38,6 +38,7 @@ def suffix_index(text: Symbols, min_length: int) -> SuffixIndex:
             f"the text to compare with has {len(text):,} symbols; it can have at most {MAX_SYMBOLS:,}",
             hint="compare with a part of the text, by --against",
         )
+    min_length = min(min_length, len(text) + 1)  # a longer one has no copies, either
     loaded = library()
     if loaded is None:
         return NumPySuffixIndex(text, min_length)
