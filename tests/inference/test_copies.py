@@ -1,7 +1,6 @@
 """Copies: spans, shares and places, against brute force and by example."""
 
 import random
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,11 +15,10 @@ SENTENCE = "the quick brown fox jumps over the lazy dog"
 
 
 @pytest.fixture(params=["native", "numpy"])
-def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use the native kernels, or NumPy."""
     if request.param == "numpy":
         monkeypatch.setattr(suffix_index, "library", lambda: None)
-    yield request.param
 
 
 def reference(
@@ -77,7 +75,7 @@ def test_spans_are_maximal_and_may_overlap() -> None:
 
 
 def test_a_span_stands_where_it_occurs_first() -> None:
-    found = reference("-\n" + SENTENCE + "\n" + SENTENCE, SENTENCE).copies("over " + SENTENCE[4:30])
+    found = reference("-\n" + SENTENCE + "\n" + SENTENCE, SENTENCE).copies("over:" + SENTENCE[4:30])
     assert found.spans == (Span(5, 31, "1.txt", 1, 6, 2),)
 
 
@@ -87,7 +85,6 @@ def test_20_characters_are_a_copy_and_19_are_not() -> None:
 
 
 def test_no_span_extends_over_the_end_of_a_text() -> None:
-    assert reference(SENTENCE[:21], SENTENCE[21:]).copies(SENTENCE).spans[0].end == 21
     assert places(reference(SENTENCE[:21], SENTENCE[21:]).copies(SENTENCE)) == [(0, 21), (21, 43)]
 
 
