@@ -82,7 +82,7 @@ def timed(work: Callable[[], T], rounds: int) -> tuple[T, list[float]]:
 
 
 def peak_of_index(text: str, *, numpy: bool) -> float | None:
-    """Return the megabytes that indexing adds to the peak of a process with the text; None if not on Linux."""
+    """Return the megabytes that indexing adds to the peak of a process with the text, on Linux."""
     with tempfile.TemporaryDirectory() as folder, multiprocessing.get_context("spawn").Pool(1) as pool:
         path = Path(folder) / "text"
         path.write_text(text)
