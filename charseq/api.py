@@ -1,4 +1,4 @@
-"""The Python interface: train, load, predict and score.  Only iterating `train` imports torch."""
+"""The Python interface: train, load, predict, score and copies.  Only iterating `train` imports torch."""
 
 import contextlib
 import inspect
@@ -12,7 +12,9 @@ from charseq import arguments as check
 from charseq.errors import CharseqError, UsageError, cannot_combine
 from charseq.inference.adaptation import AdaptingScorer, require_adaptable
 from charseq.inference.classification import Classification, Classifier, Prior
+from charseq.inference.copies import MIN_COPY, Copies
 from charseq.inference.decoding import Decoding
+from charseq.inference.reference import Reference, reference_of
 from charseq.inference.requests import Answer, Request, Step, encode_prompt
 from charseq.inference.score import Score
 from charseq.inference.scoring import BATCH_SIZE, BatchScorer
@@ -83,6 +85,7 @@ class TrainedModel:
 
     def __init__(self, model: Model, path: Path) -> None:
         self.model, self.path = model, path
+        self._training_text: Reference | None = None
 
     def __repr__(self) -> str:
         """Return the cell, the size of the vocabulary, and the path."""
@@ -191,6 +194,32 @@ class TrainedModel:
         with PYTHON.explaining():
             targets = [self.vocabulary.encode_text(t, unknown=unknown, end=True).targets for t in checked]
         return classifier.classify(checked, targets)
+
+    def copies(self, text: str, *, against: str | Path | Iterable[str | Path] | Reference = ()) -> Copies:
+        """Find the spans of 20 characters or more of a text that stand verbatim in the training text.
+
+        `against` names files to search instead, or is what `reference` returned, which reads them once for
+        many texts.  Raises TextError where a text is not found, or is not what the model was trained on.
+        """
+        check.string(text, "text")
+        if isinstance(against, Reference):
+            return against.copies(text)
+        files = check.names(against, "against")
+        if files:
+            return self.reference(files).copies(text)
+        self._training_text = self._training_text or self.reference()
+        return self._training_text.copies(text)
+
+    def reference(
+        self, against: str | Path | Iterable[str | Path] = (), *, min_length: int = MIN_COPY
+    ) -> Reference:
+        """Read the training text, or the files `against`, to search many texts for copies of `min_length`.
+
+        Raises TextError, as `copies` does.
+        """
+        files = check.names(against, "against")
+        least = check.positive(min_length, "min_length")
+        return reference_of(self.path, self.vocabulary, files, min_length=least, option="against")
 
     def _predicted(self, answer: Answer) -> Prediction:
         steps = tuple(answer.steps)

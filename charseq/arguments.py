@@ -56,6 +56,11 @@ def choice(value: T, choices: Any, name: str) -> T:
     return _require(value, value in get_args(choices), name, f"one of {', '.join(get_args(choices))}")
 
 
+def positive(value: int, name: str) -> int:
+    """Return an integer above 0."""
+    return _require(value, type(value) is int and value > 0, name, "an integer above 0")
+
+
 def flag(value: bool, name: str) -> bool:
     """Return a truth value."""
     return _require(value, isinstance(value, bool), name, "True or False")

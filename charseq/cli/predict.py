@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from charseq.cli.combinations import on_command_line, refuse_all_but, refuse_unu
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import predict as options
+from charseq.cli.options.copies import AgainstOption, ShowCopiesOption
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from charseq.inference.decoding import Decoding
     from charseq.inference.requests import Answer
     from charseq.model.model_file import Model
-    from charseq.render.base import Renderer, View
-    from charseq.text.units import Unit, Unknown
+    from charseq.render.base import View
+    from charseq.text.units import Unknown
 
 EXAMPLES = [
     "charseq predict",
@@ -73,6 +75,8 @@ def predict(
     asked: Asked[GenerationSettings],
     only_new: options.OnlyNewOption = False,
     show_probabilities: options.ShowProbabilitiesOption = False,
+    show_copies: ShowCopiesOption = False,
+    against: AgainstOption = None,
     interactive: options.InteractiveOption = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
@@ -83,30 +87,29 @@ def predict(
     from charseq import native
 
     native.share_cores()
+    from charseq.cli.copies import copy_search
     from charseq.cli.prompt_requests import RequestSource
     from charseq.cli.prompts import PromptFormat
-    from charseq.inference.decoding import Decoding
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, form)
     path, trained = trained_model(model)
-    unit = trained.vocabulary.unit
     top = asked.settings.top if form == "json" else 0 if show_probabilities else None
-    settings = _checked(replace(asked.settings, top=top), unit)
-    with streams.immediate_interrupt():  # a pattern may take long
-        decoding = Decoding.of(trained, settings)
+    decoding = _decoding(trained, replace(asked.settings, top=top))
     strings, files = text_input.named_texts(prompts, text, file)
     _require_input(context, strings, files)
     if interactive:
-        _interact(trained, path, strings, unknown, settings.label)
+        _interact(trained, path, strings, unknown, decoding.settings.label)
         return
+    search = copy_search(context, "--show-copies", [*strings, *files], path, trained)
     if form != "json":
         _report_decoding(path, decoding, newest=model is None)
-    prompt_format = PromptFormat(unit, lines, escapes, json_input, trained.vocabulary.knows_line_ends)
-    batches = RequestSource(trained, path, settings, unknown).batches(strings, files, prompt_format)
-    with renderer_for(form, _view(context, trained, settings), sys.stdout) as renderer:
-        for batch in batches:
-            _show(decoding.answers(trained, batch), renderer, form)
+    symbols = trained.vocabulary
+    prompt_format = PromptFormat(symbols.unit, lines, escapes, json_input, symbols.knows_line_ends)
+    batches = RequestSource(trained, path, decoding.settings, unknown).batches(strings, files, prompt_format)
+    answers = chain.from_iterable(decoding.answers(trained, batch) for batch in batches)
+    view = _view(context, trained, decoding.settings)
+    _show(search.answers(answers, form) if search else answers, view, form)
 
 
 def _view(context: typer.Context, trained: "Model", settings: GenerationSettings) -> "View[Answer]":
@@ -120,27 +123,33 @@ def _view(context: typer.Context, trained: "Model", settings: GenerationSettings
         escapes=values["escapes"],
         probabilities=values["show_probabilities"],
         with_label=settings.label is None and not values["only_new"],
+        copies=values["show_copies"],
     )
 
 
-def _show(answers: "Iterable[Answer]", renderer: "Renderer[Answer]", form: Form) -> None:
+def _show(answers: "Iterable[Answer]", view: "View[Answer]", form: Form) -> None:
     """Show answers as they are generated; a table has a log-probability below each."""
-    for answer in answers:
-        renderer.show(answer)
-        if answer.log_probability is not None and form == "table":
-            streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
+    with renderer_for(form, view, sys.stdout) as renderer:
+        for answer in answers:
+            renderer.show(answer)
+            if answer.log_probability is not None and form == "table":
+                streams.report(f"log-probability {answer.log_probability:.4f}", "dim")
 
 
-def _checked(settings: GenerationSettings, unit: "Unit") -> GenerationSettings:
-    """Return settings whose strings a model of this unit can use.  Raises UsageError."""
-    label, allow, pattern = settings.label, settings.allow, settings.pattern
-    return replace(
+def _decoding(model: "Model", settings: GenerationSettings) -> "Decoding":
+    """Return the decoding of settings whose strings the model can use.  Raises UsageError."""
+    from charseq.inference.decoding import Decoding
+
+    label, allow, pattern, unit = settings.label, settings.allow, settings.pattern, model.vocabulary.unit
+    checked = replace(
         settings,
         until=[text_input.checked_option(string, "--until", unit) for string in settings.until],
         label=None if label is None else text_input.checked_option(label, "--label", unit),
         allow=None if allow is None else text_input.checked_option(allow, "--allow", unit),
         pattern=None if pattern is None else text_input.checked_option(pattern, "--pattern", "character"),
     )
+    with streams.immediate_interrupt():  # a pattern may take long
+        return Decoding.of(model, checked)
 
 
 def _refuse_unused(context: typer.Context, form: Form) -> None:

@@ -9,6 +9,7 @@ from charseq.cli import streams, text_input
 from charseq.cli.combinations import refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
+from charseq.cli.options.copies import AgainstOption, CopiesOption
 from charseq.cli.options.parsers import number, whole
 from charseq.cli.options.shared import (
     DebugOption,
@@ -23,7 +24,7 @@ from charseq.cli.options.shared import (
     option,
 )
 from charseq.cli.trained_model import trained_model
-from charseq.errors import RequirementNotMet
+from charseq.errors import RequirementNotMet, cannot_combine
 from charseq.render.base import renderer_for
 from charseq.render.visible import visible
 from charseq.settings.setting import ADVANCED, TEXT, Bounds
@@ -84,6 +85,8 @@ def score(
             "--lines, learn from the lines in the order of input. The model file is not changed.",
         ),
     ] = False,
+    copies: CopiesOption = False,
+    against: AgainstOption = None,
     per_character: Annotated[
         bool,
         option(
@@ -116,11 +119,11 @@ def score(
     from charseq import native
 
     native.share_cores()
+    from charseq.cli.copies import copy_search
     from charseq.cli.score_input import ScoreInput
     from charseq.render.scores import score_view
 
-    if adapt:
-        refuse_unused(context, "--adapt", {"batch_size"}, "a model that adapts reads one text at a time")
+    _refuse_unused(context)
     if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
@@ -130,16 +133,29 @@ def score(
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
-    source = ScoreInput(trained, path, unknown, _scorer(trained, batch_size, adapt=adapt), adapt, label)
+    search = copy_search(context, "--copies", files, path, trained)
+    scorer = _scorer(trained, batch_size, adapt=adapt)
+    source = ScoreInput(trained, path, unknown, scorer, adapt, label, search)
     scores = source.scores(strings, files, lines=lines, order=sort)
-    view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown)
+    view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown, copies=copies)
     with renderer_for(form, view, sys.stdout) as renderer:
         count, above = _show(scores, renderer, threshold)
     source.report(count, files)
+    if search:
+        search.report(form, only_hint=form == "plain" or not lines)
     if threshold is not None and above:
-        kind = "lines" if lines else "texts"
-        raise RequirementNotMet(
-            f"{above:,} of {count:,} {kind} have more than {threshold:g} bits per character"
+        few = f"{above:,} of {count:,} {'lines' if lines else 'texts'}"
+        raise RequirementNotMet(f"{few} have more than {threshold:g} bits per character")
+
+
+def _refuse_unused(context: typer.Context) -> None:
+    """Refuse options that have no effect beside others.  Raises UsageError."""
+    values = context.params
+    if values["adapt"]:
+        refuse_unused(context, "--adapt", {"batch_size"}, "a model that adapts reads one text at a time")
+    if values["copies"] and values["per_character"]:
+        raise cannot_combine(
+            "--copies", ["--per-character"], "copies are those of a text", hint="leave one of them out"
         )
 
 

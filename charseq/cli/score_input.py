@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from charseq.cli import streams, text_input
+from charseq.cli.copies import CopySearch
 from charseq.errors import UnknownCharacter, UsageError
 from charseq.inference.scoring import ScoredText, Scorer, Surprisals
 from charseq.model.model_file import Model
@@ -34,6 +35,8 @@ class ScoreInput:
     """Whether a score depends on the lines before, so that it cannot be computed again."""
     label: str | None = None
     """The label of all texts, for a model with labels."""
+    search: CopySearch | None = None
+    """Finds the copies in every text; None if they are not asked for."""
     unknown_characters: int = 0
     """Number of unknown characters that have been skipped or replaced."""
     has_lines: bool = False
@@ -50,6 +53,8 @@ class ScoreInput:
         Raises TextError, UnknownCharacter, and UsageError for an order of whole files.
         """
         scores = self.lines(texts, files) if lines else self.texts(texts, files)
+        if self.search:
+            scores = map(self._with_copies, scores)
         if order is None:
             return scores
         if files and not lines:
@@ -120,8 +125,14 @@ class ScoreInput:
         (text,) = scored.pieces()
         surprisals = partial(self._score_again, text)
         smaller = ScoredText(scored.source, scored.number, scored.pieces, surprisals, scored.unknown)
-        smaller.total = scored.total
+        smaller.total, smaller.copies = scored.total, scored.copies
         return smaller
+
+    def _with_copies(self, scored: ScoredText) -> ScoredText:
+        """Search for the copies in a text."""
+        if self.search:
+            scored.copies = self.search.copies("".join(scored.pieces()))
+        return scored
 
     def _score_again(self, text: str) -> Iterator[Surprisals]:
         return self.scorer.texts([self._encode(text).targets])

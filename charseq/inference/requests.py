@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charseq.errors import UsageError
+from charseq.inference.copies import Copies
 from charseq.model.model_file import Model
 from charseq.text.units import Unknown
 from charseq.text.vocabulary import EncodedText, Vocabulary
@@ -75,6 +76,8 @@ class Answer(NamedTuple):
     """The generated characters, possibly computed while they are read."""
     log_probability: float | None = None
     """Of the whole continuation, in nats, if beam search found it."""
+    copies: Copies | None = None
+    """The copies in the generated text; None if they were not searched for."""
 
 
 def opening(model: Model) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.errors import TextError
+from charseq.inference.copies import Copies
 from charseq.model.mixed_reader import MixedReader
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import Floats, log_softmax, require_finite
@@ -95,6 +96,8 @@ class ScoredText:
     """Returns the surprisals, part by part."""
     unknown: int = 0
     """Number of unknown symbols that were skipped or replaced."""
+    copies: Copies | None = None
+    """The copies in the text; None if they were not searched for."""
 
     @cached_property
     def total(self) -> TotalScore:

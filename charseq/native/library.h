@@ -50,6 +50,19 @@ typedef struct {
     const float *hidden;   /* [H] */
 } Gate;
 
+/* A text with its suffix array, and what finds the copies of at least `min_length` symbols in another text. */
+typedef struct {
+    long length, width;           /* the symbols of the text; the bytes of a symbol: 1, 2 or 4 */
+    long min_length, filter_words;
+    const void *text;             /* [length] */
+    const uint32_t *suffixes;     /* [length], where the suffixes start, in the order of the suffixes */
+    uint32_t *ranks;              /* [length], the inverse of `suffixes` */
+    uint32_t *prefixes;           /* [length], symbols that a suffix shares with the one before it in the order */
+    uint64_t *filter;             /* [filter_words], a Bloom filter of all windows of min_length symbols */
+    uint32_t *suffix_minima;      /* [charseq_minima_size(length)], minima of blocks of `suffixes` */
+    uint32_t *prefix_minima;      /* [charseq_minima_size(length)], minima of blocks of `prefixes` */
+} SuffixIndex;
+
 /* Compute all states.  Return 0, or 1 if memory cannot be allocated. */
 EXPORT int charseq_forward(const Recurrence *r);
 
@@ -96,6 +109,21 @@ EXPORT void charseq_gate_features(long P, long V, const float *logits, const flo
 /* Write the logarithms of the mixed probabilities, out [P V], from logits [P V], q [P V], depths [P], h [P H]. */
 EXPORT void charseq_mix(const Gate *gate, long P, const float *logits, const float *q, const int32_t *depths,
                         const float *h, float *out, long threads);
+
+/* Sort the suffixes of a text whose symbols, of `width` bytes, are below V; a suffix that begins another one comes
+first.  suffixes [length+1] gets `length` itself, for the empty suffix, and then all others.  Return 0, or 1 if
+memory cannot be allocated. */
+EXPORT int charseq_suffix_array(long length, long width, const void *text, long V, uint32_t *suffixes);
+
+/* Fill `ranks`, `prefixes`, `filter` and the minima of an index. */
+EXPORT void charseq_index_suffixes(const SuffixIndex *index);
+EXPORT long charseq_minima_size(long length);
+
+/* Find the copies in a query [length] of the index's width: its substrings of at least min_length symbols that
+occur in the text and are no part of a longer one.  Write their starts and lengths, both in rising order of the
+start, and the first positions in the text, each [length].  Return their number. */
+EXPORT long charseq_copies(const SuffixIndex *index, long length, const void *query, uint32_t *starts,
+                           uint32_t *lengths, uint32_t *positions);
 
 /* The cell of a number, or, past the last one, a cell whose name is NULL. */
 EXPORT const Cell *charseq_cell(long number);

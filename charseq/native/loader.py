@@ -93,6 +93,24 @@ class Gate(ctypes.Structure):
     ]
 
 
+class SuffixIndex(ctypes.Structure):
+    """The struct SuffixIndex of library.h, which describes its fields."""
+
+    _fields_ = [
+        ("length", ctypes.c_long),
+        ("width", ctypes.c_long),
+        ("min_length", ctypes.c_long),
+        ("filter_words", ctypes.c_long),
+        ("text", ctypes.c_void_p),
+        ("suffixes", ctypes.c_void_p),
+        ("ranks", ctypes.c_void_p),
+        ("prefixes", ctypes.c_void_p),
+        ("filter", ctypes.c_void_p),
+        ("suffix_minima", ctypes.c_void_p),
+        ("prefix_minima", ctypes.c_void_p),
+    ]
+
+
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """Return the fastest build that this processor can run, or None if there is none."""
@@ -148,4 +166,10 @@ def open_build(level: int) -> ctypes.CDLL | None:
     build.charseq_ngram_read.argtypes = [pointer, long, long, *[pointer] * 4, long]
     build.charseq_gate_features.argtypes = [long, long, *[pointer] * 4, long]
     build.charseq_mix.argtypes = [pointer, long, *[pointer] * 5, long]
+    build.charseq_suffix_array.argtypes = [long, long, pointer, long, pointer]
+    build.charseq_index_suffixes.argtypes = [pointer]
+    build.charseq_minima_size.argtypes = [long]
+    build.charseq_minima_size.restype = long
+    build.charseq_copies.argtypes = [pointer, long, *[pointer] * 4]
+    build.charseq_copies.restype = long
     return build

@@ -38,6 +38,8 @@ class Character(NamedTuple):
     """The surprisal; None if it is unknown."""
     likelier: str | None = None
     """The most likely character, if it is to be shown."""
+    is_copied: bool = False
+    """Whether it is part of a copy, and underlined."""
 
 
 def has_color(console: Console) -> bool:
@@ -84,12 +86,14 @@ def _decoded(characters: Iterable[Character]) -> Iterator[Character]:
     """Join bytes to characters, each with the sum of the surprisals of its bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     bits: list[float] = []
+    is_copied = True
     for byte in characters:
         bits += [] if byte.bits is None else [byte.bits]
+        is_copied &= byte.is_copied
         text = decoder.decode(byte.symbol.encode("latin-1", "replace"))
         if text:
-            yield Character(text, sum(bits) if bits else None)
-            bits = []
+            yield Character(text, sum(bits) if bits else None, is_copied=is_copied)
+            bits, is_copied = [], True
 
 
 class _Row:
@@ -102,7 +106,8 @@ class _Row:
 
     def add(self, text: str, character: Character) -> None:
         width = cell_len(text)
-        self._text.append(text, style_of(character.bits) if self.colored else "")
+        style = style_of(character.bits) if self.colored else ""
+        self._text.append(text, f"{style} underline" if character.is_copied else style)
         self._digits += set_cell_size(digit_of(character.bits), width)
         if character.likelier is not None and self._likelier_width <= self.width:
             self._likelier.append(" " * (self.width - self._likelier_width))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from charseq.inference.requests import Answer, Step, prompt_ids
 from charseq.model.model_file import Model
 from charseq.render.base import JSONLines, LineRenderer, Renderer, View
+from charseq.render.copies import CopiedSymbols, copied_pieces, copies_record
 from charseq.render.visible import escaped, visible
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ def prediction_view(
     escapes: bool = False,
     probabilities: bool = False,
     with_label: bool = False,
+    copies: bool = False,
 ) -> View[Answer]:
     """Return the renderers of continuations, with or without their prompts.
 
     Plain text is exact in a pipe, and safe on a terminal.  With `escapes`, each answer is one line.
-    `with_label` puts the label of each text and a tab before it.
+    `with_label` puts the label of each text and a tab before it.  With `copies`, a table underlines the
+    copies that an answer has.
     """
 
     def text(output: TextIO) -> Renderer[Answer]:
@@ -39,6 +42,13 @@ def prediction_view(
         if model.vocabulary.unit == "byte" and not output.isatty():
             return _Bytes(output, model, only_new, with_label)
         return _GrowingText(output, only_new, with_label)
+
+    def table(output: TextIO) -> Renderer[Answer]:
+        return (
+            text(output)
+            if probabilities or not copies
+            else _MarkedText(output, model, only_new, escapes, with_label)
+        )
 
     def record(answer: Answer) -> dict[str, Any]:
         steps = list(answer.steps)
@@ -52,12 +62,14 @@ def prediction_view(
             record["label"] = answer.request.label
         if answer.log_probability is not None:
             record["log_probability"] = answer.log_probability
+        if answer.copies is not None:
+            record["copies"] = copies_record(answer.copies)
         record["steps"] = [
             {"character": step.character, "probability": step.probability, "top": step.top} for step in steps
         ]
         return record
 
-    return View(table=text, plain=text, json=lambda output: JSONLines(output, record))
+    return View(table=table, plain=text, json=lambda output: JSONLines(output, record))
 
 
 class _GrowingText(LineRenderer[Answer]):
@@ -86,6 +98,30 @@ class _GrowingText(LineRenderer[Answer]):
         if self._is_terminal or now - self._flushed_at > MAX_SECONDS_UNFLUSHED:
             self._output.flush()
             self._flushed_at = now
+
+
+class _MarkedText(Renderer[Answer]):
+    """The whole text of an answer, with its copies underlined."""
+
+    def __init__(self, output: TextIO, model: Model, only_new: bool, escapes: bool, with_label: bool) -> None:
+        from rich.console import Console
+
+        self._console, self._only_new = Console(file=output, highlight=False), only_new
+        self._unit, self._escapes = model.vocabulary.unit, escapes
+        self._joined, self._with_label = model.vocabulary.joined, with_label
+
+    def show(self, event: Answer) -> None:
+        from rich.text import Text
+
+        line = Text(visible(_label(event, self._with_label), keep="\t"))
+        line.append("" if self._only_new else self._safe(event.request.prompt))
+        added = self._joined(step.character for step in event.steps)
+        for is_copied, piece in copied_pieces(added, event.copies, self._unit) if event.copies else ():
+            line.append(self._safe(piece), "underline" if is_copied else "")
+        self._console.print(line, soft_wrap=True)
+
+    def _safe(self, text: str) -> str:
+        return escaped(text, self._unit) if self._escapes else visible(text, keep="\n\t")
 
 
 class _EscapedLines(LineRenderer[Answer]):
@@ -130,8 +166,9 @@ class _HeatMaps(Renderer[Answer]):
         if not self._only_new:
             for symbol in prompt_ids(self._model, answer.request)[int(vocabulary.boundary) :]:
                 yield Character(vocabulary.symbols[symbol], None)
+        copied = CopiedSymbols(None if answer.copies is None else answer.copies.mask())
         for step in answer.steps:
-            yield Character(step.character, _surprisal(step))
+            yield Character(step.character, _surprisal(step), is_copied=copied.next(len(step.character)))
 
 
 class _Bytes(LineRenderer[Answer]):

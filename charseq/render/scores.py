@@ -6,17 +6,24 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO
 
+from charseq.inference.copies import TotalCopies
 from charseq.inference.scoring import ScoredText, Surprisals, TotalScore
 from charseq.model.model_file import Model
 from charseq.render.base import LineRenderer, PlainLines, Renderer, View
+from charseq.render.copies import CopiedSymbols, copies_record, copies_sentence, copy_fields
 from charseq.render.quantities import count
 from charseq.render.visible import visible
 from charseq.text.units import Unknown
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from charseq.render.heat_map import Character
 
 COLUMNS = ("bits", "nats", "perplexity", "characters", "line", "text")
+COPY_COLUMNS = ("copied", "longest", "source")
+"""The share of copied characters, the length of the longest copy, and the file and line where it stands."""
 CHARACTER_COLUMNS = ("line", "character", "bits", "rank", "likeliest")
 SURPRISING = 4.0
 """The surprisal in bits from which a more likely character is shown."""
@@ -24,13 +31,19 @@ LINE_INDENT = 8
 """The width in columns of the bits before a line."""
 
 
-def score_view(model: Model, *, lines: bool, per_character: bool, unknown: Unknown) -> View[ScoredText]:
-    """Return the renderers of scores; in plain format a line for each text or, on request, each character."""
+def score_view(
+    model: Model, *, lines: bool, per_character: bool, unknown: Unknown, copies: bool = False
+) -> View[ScoredText]:
+    """Return the renderers of scores; in plain format a line for each text or, on request, each character.
+
+    `copies` adds columns for the copies in each text.
+    """
 
     def plain(output: TextIO) -> Renderer[ScoredText]:
         if per_character:
             return PlainLines(output, CHARACTER_COLUMNS, partial(_character_rows, model))
-        return PlainLines(output, COLUMNS, _rows)
+        *measures, number, text = COLUMNS
+        return PlainLines(output, [*measures, *COPY_COLUMNS, number, text] if copies else COLUMNS, _rows)
 
     return View(
         table=lambda output: _HeatMaps(output, model, lines, unknown),
@@ -60,6 +73,8 @@ class _JSONLines(LineRenderer[ScoredText]):
                 write(separator + json.dumps(character, allow_nan=False))
                 separator = ", "
         measures = {**_measures(total), "unknown": event.unknown}
+        if event.copies is not None:
+            measures["copies"] = copies_record(event.copies)
         write("], " + json.dumps(measures, allow_nan=False)[1:] + "\n")
         self._output.flush()
 
@@ -71,7 +86,8 @@ class _JSONLines(LineRenderer[ScoredText]):
 
 def _rows(scored: ScoredText) -> Iterator[list[str]]:
     measures = map(_measure_text, _measures(scored.total).values())
-    yield [*measures, str(scored.number), _name(scored)]
+    copies = [] if scored.copies is None else copy_fields(scored.copies)
+    yield [*measures, *copies, str(scored.number), _name(scored)]
 
 
 def _character_rows(model: Model, scored: ScoredText) -> Iterator[list[str]]:
@@ -114,6 +130,10 @@ class _HeatMaps(Renderer[ScoredText]):
             self._console.print(line, no_wrap=True, crop=False, overflow="ignore")
         if not self._lines:
             self._console.print(Text(_sentence(event.total), "bold"))
+            if event.copies and not event.copies.too_short:
+                total = TotalCopies.of(event.copies)
+                sentence = copies_sentence(total, event.copies.min_length, self._model.vocabulary.unit)
+                self._console.print(Text(sentence, "bold"))
 
     def _print_headings(self, event: ScoredText) -> None:
         """Print the legend, above the first text, and the name of a file."""
@@ -131,15 +151,32 @@ class _HeatMaps(Renderer[ScoredText]):
         from charseq.render.heat_map import Character
 
         symbols = self._model.vocabulary.with_unknown
+        copied = CopiedSymbols(self._mask(scored))
         if not self._model.vocabulary.boundary:  # the first character has no score
             text = next(iter(scored.pieces()), "")
             first = self._model.vocabulary.encode_text(text[:64], unknown=self._unknown).targets[:1]
             for symbol in first.tolist():
-                yield Character(symbols[symbol], None)
+                yield Character(symbols[symbol], None, is_copied=copied.next(len(symbols[symbol])))
         for part in scored.surprisals():
             for symbol, bits, rank, best in part.positions():
                 is_surprising = rank > 1 and bits >= SURPRISING
-                yield Character(symbols[symbol], bits, symbols[best] if is_surprising else None)
+                likelier = symbols[best] if is_surprising else None
+                is_copied = copied.next(len(symbols[symbol]))
+                yield Character(symbols[symbol], bits, likelier, is_copied)
+
+    def _mask(self, scored: ScoredText) -> "npt.NDArray[np.bool_] | None":
+        """Return whether each character that is shown is copied; None if the characters shown are others."""
+        vocabulary = self._model.vocabulary
+        if scored.copies is None or not scored.copies.spans:
+            return None
+        mask = scored.copies.mask()
+        if self._unknown == "error":
+            return mask
+        text = "".join(scored.pieces())
+        if vocabulary.unit == "grapheme":
+            return None if vocabulary.unknown_in(text) else mask
+        targets = vocabulary.encode_text(text, unknown="replace").targets
+        return mask[targets != len(vocabulary)] if self._unknown == "skip" else mask
 
 
 def _measures(total: TotalScore) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from charseq.text.units import Normalization, Unit, encode_utf8, normalized
+
 CHUNK = 1 << 16
 """Characters or ids converted at once."""
 
@@ -31,3 +33,16 @@ def merge_short_texts(texts: Iterable[str]) -> Iterator[str]:
             yield "".join(pending)
             pending, length = [], 0
     yield "".join(pending)
+
+
+def codes_of(text: str, unit: Unit, normalization: Normalization = "none") -> npt.NDArray[Any]:
+    """Return a text as numbers: its code points after normalization, or its bytes if the unit is byte.
+
+    Raises TextError for a text that has no bytes.
+    """
+    if unit == "byte":
+        return np.frombuffer(encode_utf8(text), np.uint8)
+    text = normalized(text, normalization)
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")

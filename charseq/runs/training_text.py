@@ -1,0 +1,54 @@
+"""Find the text that a model was trained on, and verify it: a model file has its source and its SHA-256."""
+
+import io
+from pathlib import Path
+
+from charseq.errors import TextError, quoted
+from charseq.model.json_types import parse_dataclass, parse_object
+from charseq.model.model_file import describe
+from charseq.text.encoding import EncodedCorpus
+from charseq.text.sources import STANDARD_INPUT, TextSource, open_file
+from charseq.text.vocabulary import Vocabulary
+
+
+def training_text(path: Path, vocabulary: Vocabulary, option: str = "--against") -> TextSource:
+    """Return the source of the text that the model of a file was trained on.
+
+    Raises TextError if it was not saved, is not found, or has changed since; its hint is to give the text
+    with an `option`.  Raises ModelFileError.
+    """
+    name, hint = quoted(path), f"name its file with {option}"
+    source, digest = _saved_source(path)
+    if not source.texts and not source.files:
+        raise TextError(f"{name} does not know where its training text is", hint=hint)
+    if STANDARD_INPUT in source.files:
+        raise TextError(f"the training text of {name} was standard input", hint=hint)
+    for file in source.files:
+        if not Path(file).is_file():
+            raise TextError(
+                f"the training text of {name} is not found at {quoted(file)}",
+                hint=f"{hint}, or change to the folder in which the model was trained (cd)",
+            )
+        open_file(file).close()
+    try:
+        with source.opened(io.BytesIO()) as corpus:
+            is_same = EncodedCorpus(corpus, vocabulary).digest == digest
+    except TextError:  # empty by now, in another encoding, or with a character that the vocabulary lacks
+        is_same = False
+    if not is_same:
+        files = " and ".join(map(quoted, source.files))
+        changed = f"{files} changed since {name} was trained" if files else f"the text of {name} is damaged"
+        raise TextError(f"{changed} (SHA-256 differs)", hint=hint)
+    return source
+
+
+def _saved_source(path: Path) -> tuple[TextSource, object]:
+    """Return the source of the text, empty if there is none, and its SHA-256."""
+    progress = describe(path).progress or {}
+    try:
+        text = parse_object(progress.get("text") or {}, "text")
+        digest = text.get("sha256")
+        fields = {field: value for field, value in text.items() if field != "sha256"}
+        return parse_dataclass(TextSource, fields) if fields else TextSource(), digest
+    except (KeyError, TypeError, ValueError):
+        return TextSource(), None
