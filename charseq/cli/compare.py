@@ -21,6 +21,7 @@ from charseq.cli.options.shared import (
     JSONOption,
     LinesOption,
     NormalizeOption,
+    QuietOption,
     TextOption,
     UnitOption,
     VocabularyOption,
@@ -108,6 +109,7 @@ def compare(
     ] = 1,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:

@@ -17,6 +17,7 @@ from charseq.cli.options.shared import (
     FormatOption,
     JSONOption,
     ModelOption,
+    QuietOption,
     UnknownOption,
     chosen_format,
 )
@@ -76,6 +77,7 @@ def predict(
     interactive: options.InteractiveOption = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -134,7 +136,7 @@ def _refuse_unused(context: typer.Context, form: Form) -> None:
     """Refuse options that have no effect beside others.  Raises UsageError."""
     values = context.params
     if values["interactive"]:
-        used = {"prompts", "text", "file", "unknown", "model", "interactive", "config", "debug"}
+        used = {"prompts", "text", "file", "unknown", "model", "interactive", "quiet", "config", "debug"}
         refuse_all_but(context, "--interactive", used, "you choose the characters")
     if values["greedy"]:
         unused = {"top_k", "top_p", "min_p", "seed"}

@@ -16,6 +16,7 @@ from charseq.cli.options.shared import (
     FormatOption,
     JSONOption,
     ModelOption,
+    QuietOption,
     TextOption,
     UnknownOption,
     chosen_format,
@@ -103,6 +104,7 @@ def score(
     ] = 64,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:

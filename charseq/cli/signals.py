@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from charseq.cli import streams
 from charseq.errors import ExitCode
 from charseq.render.screen import Screen
 from charseq.system import suspension
@@ -144,6 +145,8 @@ class _Watcher:
             with contextlib.suppress(OSError):
                 os.write(2, b"\nstopped before training started; nothing was saved\n")
             os._exit(stop.exit_code)
+        if streams.is_quiet():
+            return
         with contextlib.suppress(OSError):
             message = b"stopping and saving the model; press Ctrl-C again to quit immediately"
             # A live table is redrawn from the line that the cursor is on.

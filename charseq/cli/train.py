@@ -77,6 +77,7 @@ def train(
     require_accuracy: options.RequireAccuracyOption = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: options.QuietTrainingOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -106,4 +107,5 @@ def train(
     with handle_signals() as stop, run as plan:
         if form != "json" and not plan.resumed and not plan.settings.stride:
             text_input.suggest_lines(plan.corpus)
-        follow(plan, form, require_accuracy, stop, save_every=save_every)
+        silent = quiet and not json and format == "auto"
+        follow(plan, form, require_accuracy, stop, save_every=save_every, silent=silent)

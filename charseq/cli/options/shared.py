@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from charseq.cli import completions
+from charseq.cli import completions, streams
 from charseq.cli.environment import variable
 from charseq.cli.options.parsers import filled
 from charseq.errors import UsageError, cannot_combine
@@ -68,6 +68,12 @@ def chosen_format(form: Format, *, json: bool, terminal: bool) -> Form:
 def _debug(value: bool) -> bool:
     if value:
         os.environ["CHARSEQ_DEBUG"] = "1"
+    return value
+
+
+def set_quiet(value: bool) -> bool:
+    """Let messages be printed, or only errors; return the value of the option."""
+    streams.set_quiet(value)
     return value
 
 
@@ -140,6 +146,10 @@ FormatOption = Annotated[
     ),
 ]
 JSONOption = Annotated[bool, option("--json", help="Output one JSON object per line (--format json).")]
+QuietOption = Annotated[
+    bool,
+    option("--quiet", help="Print nothing but results and errors.", callback=set_quiet, panel=ADVANCED),
+]
 DebugOption = Annotated[
     bool, option("--debug", help="Print the traceback of an error.", callback=_debug, panel=ADVANCED)
 ]
