@@ -219,11 +219,15 @@ def _show(
     events: "Iterator[tuple[Result, Event]]", planned: "Sequence[Trial]", form: Form, stop: "Stop"
 ) -> "list[Result]":
     """Show every event, and return the results of the runs that ended."""
+    from charseq.cli.training_run import with_progress_bar
     from charseq.events import End
     from charseq.render.comparison import comparison_view
+    from charseq.render.progress_bar import comparison_position
 
     results: list[Result] = []
-    with renderer_for(form, comparison_view(planned), sys.stdout) as renderer:
+    view = renderer_for(form, comparison_view(planned), sys.stdout)
+    networks = sum(not trial.is_ngram for trial in planned)
+    with with_progress_bar(view, comparison_position(networks)) as renderer:
         stop.screen = renderer.screen
         for result, event in events:
             if isinstance(event, End):

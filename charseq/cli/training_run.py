@@ -2,8 +2,9 @@
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 
@@ -12,12 +13,15 @@ from charseq.cli.signals import Stop
 from charseq.errors import ExitCode, RequirementNotMet
 from charseq.events import End, Event, Start
 from charseq.render.base import Form, NoOutput, Renderer, renderer_for
+from charseq.render.progress_bar import Position, WithProgressBar, training_position
 from charseq.render.training import TRAINING
 from charseq.render.training_outcome import outcome
 from charseq.render.training_summary import summary, warnings
 from charseq.render.visible import visible
 from charseq.runs.prepare import RunPlan
 from charseq.text.sources import STANDARD_INPUT, TextSource
+
+T = TypeVar("T")
 
 OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
 
@@ -42,6 +46,7 @@ def follow(
 
     live = form == "table" and sys.stdout.isatty() and not silent
     renderer = NoOutput[Event]() if silent else renderer_for(form, TRAINING, sys.stdout)
+    renderer = with_progress_bar(renderer, training_position)
     last = _show(train(plan, stop=stop, live=live, save_every=save_every), form, renderer, stop)
     if isinstance(last, End):
         if form != "json":
@@ -57,6 +62,13 @@ def _resuming(model: str, given: TextSource) -> str:
     """Return the command that resumes a run."""
     again = [] if STANDARD_INPUT not in given.files else ["--file", STANDARD_INPUT]
     return visible(shlex.join(["charseq", "train", *again, "--resume", str(Path(model).parent)]))
+
+
+def with_progress_bar(renderer: Renderer[T], position: Callable[[T], Position | None]) -> Renderer[T]:
+    """Return a renderer that also shows a bar on standard error, if only that is a terminal."""
+    if sys.stdout.isatty() or not sys.stderr.isatty() or streams.is_quiet():
+        return renderer
+    return WithProgressBar(renderer, sys.stderr, position)
 
 
 def _show(events: Iterator[Event], form: Form, renderer: Renderer[Event], stop: Stop) -> Event | None:

@@ -104,6 +104,7 @@ def progress_event(run: TrainingRun) -> Progress:
         metrics.positions_per_second,
         run.budget.seconds,
         run.state.sampler.live(),
+        run.passes,
     )
 
 
