@@ -82,6 +82,8 @@ class Start:
     """
     resumed: float | None = None
     """Passes over the text before the run was resumed; None for a new run."""
+    text: str | None = None
+    """The names of the files, or the beginning of the strings, that the run learns; None if unknown."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from charseq.render.visible import visible
 from charseq.runs.history import Summary
 
 COLUMNS = (
-    "run", "cell", "size", "characters", "status", "epochs", "loss", "accuracy", "validation", "changed"
+    "run", "cell", "size", "characters", "status", "epochs", "loss", "accuracy", "validation", "changed",
+    "text",
 )  # fmt: skip
-TABLE_COLUMNS = ("run", "size", "epochs", "loss", "accuracy", "validation", "status", "changed")
+TABLE_COLUMNS = ("run", "text", "size", "epochs", "loss", "accuracy", "validation", "status", "changed")
 """The columns of the table; the name of a run contains its cell."""
-LESS_IMPORTANT = ("size", "changed", "epochs", "accuracy", "validation", "loss")
+LESS_IMPORTANT = ("size", "changed", "epochs", "accuracy", "validation", "text", "loss")
 """The columns that a narrow screen leaves out, in this order."""
 
 
@@ -31,6 +32,7 @@ def _fields(run: Summary) -> list[str]:
         "-" if run.epochs is None else str(run.epochs),
         *(measure(value) for value in (run.loss, run.accuracy, run.validation_loss)),
         changed,
+        visible(run.text or "-"),
     ]
 
 
@@ -44,7 +46,7 @@ def _print_table(runs: Sequence[Summary], output: TextIO) -> None:
         row["changed"] = row["changed"][5:] or "-"  # without the year
     fields = [[row[column] for column in TABLE_COLUMNS] for row in rows]
     console = Console(file=output)
-    print_columns(console, TABLE_COLUMNS, fields, droppable=LESS_IMPORTANT, foldable=["status"])
+    print_columns(console, TABLE_COLUMNS, fields, droppable=LESS_IMPORTANT, foldable=["status", "text"])
 
 
 RUNS: View[Summary] = View(

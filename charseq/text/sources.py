@@ -27,6 +27,8 @@ BLOCK_BYTES = 1 << 20
 """Bytes of standard input read at once."""
 ReportBom = Callable[[str], None]
 """Called with the name of a source whose byte-order mark is skipped."""
+DESCRIBED_CHARACTERS = 40
+"""Characters of a file name or a string in a description."""
 MAX_BYTES_IN_MEMORY = 1 << 24
 """Bytes of all sources together above which text is read in chunks."""
 
@@ -71,6 +73,14 @@ class TextSource:
         extra = check_utf8(self.extra, f"--vocabulary {quoted(self.extra)}", self.unit)
         texts = chain(corpus.chunks(), [extra])
         return Vocabulary.of(texts, unit=self.unit, normalization=self.normalization, boundary=self.lines)
+
+
+def description(source: TextSource) -> str:
+    """Return the names of files, or the beginning of strings, at most 40 characters: a.txt and 4 more."""
+    names = [*source.texts, *("standard input" if name == STANDARD_INPUT else name for name in source.files)]
+    first = names[0] if names else ""
+    first = first if len(first) <= DESCRIBED_CHARACTERS else first[: DESCRIBED_CHARACTERS - 3] + "..."
+    return first + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
 
 
 def read_corpus(

@@ -8,6 +8,7 @@ from charseq.model.ngram_tensors import tensors_of
 from charseq.model.sliding_stepper import batch_reader
 from charseq.runs.folder import Run
 from charseq.system.suspension import running_time
+from charseq.text.sources import description
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.best_model import Measurement
 from charseq.training.builder import TrainingRun
@@ -45,6 +46,7 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         highest_accuracy=predictability and predictability.accuracy,
         conflict=_conflict(run),
         resumed=run.passes if run.plan.resumed else None,
+        text=(description(run.plan.source) or None) if run.plan.source else None,
     )
 
 
