@@ -134,7 +134,7 @@ def compare(
         text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
     )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    with source.opened(sys.stdin.buffer, report_bom=text_input.report_bom) as corpus:
+    with source.opened(sys.stdin.buffer, report=text_input.report_note) as corpus:
         vocabulary_ = source.vocabulary(corpus)
         planned = trials(
             corpus,

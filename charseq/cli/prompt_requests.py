@@ -37,6 +37,7 @@ class RequestSource:
         if not strings and not files:
             return map(self._reported, self._encode(iter([[Prompt("")]])))
         arguments = [string for string in strings if string != STANDARD_INPUT]
+        files = text_input.expanded(files, form.unit)
         deque(self._encode(read_prompts(arguments, [], form)), maxlen=0)
         batches = map(self._reported, self._encode(read_prompts(strings, files, form)))
         first = next(batches, None)

@@ -177,4 +177,5 @@ def _sources(
     strings, files = text_input.named_texts(positional, text, files)
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once", hint="use - only once")
-    return text_input.arguments([name for name in strings if name != "-"], unit=unit), files
+    texts = text_input.arguments([name for name in strings if name != "-"], unit=unit)
+    return texts, text_input.expanded(files, unit)

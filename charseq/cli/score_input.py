@@ -99,9 +99,7 @@ class ScoreInput:
         for name in files:
             source = TextSource(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
             text_input.report_typing(source.files)
-            with source.opened(
-                sys.stdin.buffer, may_be_empty=True, report_bom=text_input.report_bom
-            ) as corpus:
+            with source.opened(sys.stdin.buffer, may_be_empty=True, report=text_input.report_note) as corpus:
                 if not any(corpus.chunks()):
                     self.empty.append(name)
                     if name == STANDARD_INPUT:

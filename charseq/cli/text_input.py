@@ -50,7 +50,7 @@ def _read(
         unit=unit,
         standard_input=sys.stdin.buffer,
         may_be_empty=may_be_empty,
-        report_bom=report_bom,
+        report=report_note,
     )
     return corpus.sequences
 
@@ -127,9 +127,19 @@ def text_source(
     return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra)
 
 
-def report_bom(name: str) -> None:
-    """Report on standard error that the byte-order mark of a file or of standard input is skipped."""
-    streams.report(f"{visible(name)} begins with a byte-order mark, which is skipped", "dim")
+def report_note(message: str) -> None:
+    """Report on standard error how a file or standard input is read."""
+    streams.report(visible(message), "dim")
+
+
+def expanded(files: Sequence[str], unit: "Unit") -> list[str]:
+    """Return the names of files, with those of the text files below each folder in its place.
+
+    Raises TextError; reports files that are left out.
+    """
+    from charseq.text.sources import expand_folders
+
+    return expand_folders(files, unit, report_note)
 
 
 def skip_bom(data: bytes, name: str, unit: "Unit", remedy: str) -> bytes:
@@ -138,7 +148,7 @@ def skip_bom(data: bytes, name: str, unit: "Unit", remedy: str) -> bytes:
 
     length = text_start(data, name, unit, remedy)
     if length:
-        report_bom(name)
+        report_note(f"{name} begins with a byte-order mark, which is skipped")
     return data[length:]
 
 

@@ -102,7 +102,7 @@ def train(
         resume=resume,
         flops=partial(flops_of_device, asked.settings.device),
         standard_input=sys.stdin.buffer,
-        report_bom=text_input.report_bom,
+        report=text_input.report_note,
     )
     with handle_signals() as stop, run as plan:
         if form != "json" and not plan.resumed and not plan.settings.stride:

@@ -92,7 +92,7 @@ class SavedRun:
         if STANDARD_INPUT in self.source.files:
             raise TextError(f"the text of {name} was standard input", hint="give it again with --file -")
         for file in self.source.files:
-            if not Path(file).is_file():
+            if not Path(file).is_file() and not Path(file).is_dir():
                 raise TextError(
                     f"the text of {name} is not found at {quoted(file)}",
                     hint="change to the folder in which it was trained (cd), or give the text with --file",

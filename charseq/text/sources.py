@@ -13,6 +13,7 @@ from typing import IO, BinaryIO, cast
 from charseq.errors import CharseqError, TextError, quoted
 from charseq.system.file_errors import reason, remedy
 from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, split_lines
+from charseq.text.folders import ReopenedFile, text_files
 from charseq.text.units import Normalization, Unit, encode_utf8
 from charseq.text.utf8 import ANY_BYTES, decode_utf8
 from charseq.text.vocabulary import Vocabulary
@@ -25,8 +26,8 @@ INPUT_HINT = "give a text with --text STRING, --file PATH, or --file - for stand
 """The hint of errors about missing text."""
 BLOCK_BYTES = 1 << 20
 """Bytes of standard input read at once."""
-ReportBom = Callable[[str], None]
-"""Called with the name of a source whose byte-order mark is skipped."""
+Report = Callable[[str], None]
+"""Called with a message about a source: a byte-order mark that is skipped, files that are left out."""
 DESCRIBED_CHARACTERS = 40
 """Characters of a file name or a string in a description."""
 MAX_BYTES_IN_MEMORY = 1 << 24
@@ -51,15 +52,16 @@ class TextSource:
         standard_input: BinaryIO,
         *,
         may_be_empty: bool = False,
-        report_bom: ReportBom = lambda name: None,
+        report: Report = lambda message: None,
     ) -> Iterator[AnyCorpus]:
         """Open the sources and return the text, read in chunks if it is large.
 
-        Skips and reports a byte-order mark at the beginning of a file or standard input, except with the unit
-        byte.  Raises TextError, also for no text or an empty file, unless the text `may_be_empty`.
+        A file may be a folder.  Skips and reports a byte-order mark at the beginning of a file or standard
+        input, except with the unit byte.  Raises TextError, also for no text or an empty file, unless the
+        text `may_be_empty`.
         """
         with ExitStack() as opened:
-            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_bom)
+            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report)
             if not may_be_empty:
                 _require_content(sources, self.lines)
             if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
@@ -91,14 +93,14 @@ def read_corpus(
     unit: Unit,
     standard_input: BinaryIO,
     may_be_empty: bool = False,
-    report_bom: ReportBom = lambda name: None,
+    report: Report = lambda message: None,
 ) -> Corpus:
     """Read texts, then files, into memory.
 
     Raises TextError, also for no text or an empty file, unless the text `may_be_empty`.
     """
     with ExitStack() as opened:
-        sources = _sources(texts, files, unit, standard_input, opened, report_bom)
+        sources = _sources(texts, files, unit, standard_input, opened, report)
         if not may_be_empty:
             _require_content(sources, lines)
         return _read(sources, lines, unit)
@@ -144,24 +146,35 @@ def _sources(
     unit: Unit,
     standard_input: BinaryIO,
     opened: ExitStack,
-    report_bom: ReportBom,
+    report: Report,
 ) -> list[ByteSource]:
     """Open texts and files."""
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="use - only once")
     checked = [check_utf8(text, f"--text {quoted(text)}", unit) for text in texts]
     sources = [ByteSource(ARGUMENT, io.BytesIO(encode_utf8(text))) for text in checked]
-    for name in files:
+    for name in expand_folders(files, unit, report):
         if name == STANDARD_INPUT:
             source = ByteSource(
                 "standard input", opened.enter_context(_spool(standard_input, "standard input"))
             )
-        else:
+        elif name in files:
             source = ByteSource(quoted(name), opened.enter_context(_opened(name)))
+        else:  # of a folder
+            source = ByteSource(quoted(name), cast(BinaryIO, ReopenedFile(name)))
         sources.append(source.skip_bom(unit))
         if sources[-1].start:
-            report_bom(source.name)
+            report(f"{source.name} begins with a byte-order mark, which is skipped")
     return sources
+
+
+def expand_folders(files: Sequence[str], unit: Unit, report: Report) -> list[str]:
+    """Return the names of files, with those of the text files below each folder in its place.
+
+    Raises TextError, and reports files that are left out, as `text_files` does.
+    """
+    expanded = ([name] if not Path(name).is_dir() else text_files(name, unit, report) for name in files)
+    return [*chain.from_iterable(expanded)]
 
 
 def open_file(name: str) -> io.BufferedReader:

@@ -22,7 +22,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "a misspelt cell": (["--text", "ab", "--cell", "ltsm"], "unknown cell 'ltsm'", "did you mean 'lstm'?"),
     "a misspelt option": (["--text", "ab", "--epoch", "3"], "--epoch", "--epochs"),
     "a missing file": (["--file", "none.txt"], "file 'none.txt' not found", "path"),
-    "a folder": (["--file", "."], "'.' is a folder", "text file"),
+    "a folder": (["--file", "."], "the folder '.' has no text file", "text files"),
     "a negative size": (["--text", "ab", "--hidden-size", "-1"], "-1", "range"),
     "no epochs": (["--text", "ab", "--epochs", "0"], "0", "range"),
     "a word for a number": (["--text", "ab", "--epochs", "many"], "'many' is not a whole number", "--help"),

@@ -89,7 +89,10 @@ def file_option(help: str) -> Any:
 
 TextOption = Annotated[list[str] | None, text_option("A text. May be repeated; each is a separate sequence.")]
 FileOption = Annotated[
-    list[str] | None, file_option("A UTF-8 text file; - is standard input. May be repeated.")
+    list[str] | None,
+    file_option(
+        "A UTF-8 text file, a folder (every text file below it), or - (standard input). May be repeated."
+    ),
 ]
 LinesOption = Annotated[
     bool,
