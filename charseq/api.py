@@ -21,6 +21,7 @@ from charseq.settings.generation_settings import GenerationSettings
 from charseq.settings.setting import settings_of
 from charseq.system.interrupt import Interrupt
 from charseq.text.sources import TextSource
+from charseq.text.transcoding import encoding_named
 from charseq.text.units import Normalization, Unit, Unknown
 from charseq.text.unknown import PYTHON
 from charseq.text.vocabulary import Vocabulary
@@ -208,6 +209,7 @@ def train(
     lines: bool = False,
     unit: Unit = "character",
     normalize: Normalization = "none",
+    encoding: str = "utf-8",
     vocabulary: str = "",
     out: str | Path | None = None,
     force: bool = False,
@@ -221,6 +223,7 @@ def train(
     Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
     The same happens when `stop` returns true; it is called after every update.  An interrupt (Ctrl-C, or that
     of a notebook) is raised once the model is saved.
+    `files` are in an `encoding` that Python knows.
     `settings` are fields of TrainSettings; the others are chosen from the text.  `resume` names a run to
     resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience
     and device may change.  `save_every` is in seconds.
@@ -239,6 +242,7 @@ def train(
         check.choice(unit, Unit, "unit"),
         check.choice(normalize, Normalization, "normalize"),
         check.string(vocabulary, "vocabulary"),
+        encoding_named(check.string(encoding, "encoding")),
     )
     folder = check.name_or_none(out, "out")
     run = prepare(

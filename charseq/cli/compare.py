@@ -9,13 +9,14 @@ import typer
 
 from charseq.cells import NGRAM
 from charseq.cli import completions, streams, text_input
-from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_split_of_nothing
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import whole
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -74,6 +75,7 @@ def compare(
     file: FileOption = None,
     lines: LinesOption = False,
     unit: UnitOption = "character",
+    encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
     cells: Annotated[
@@ -128,10 +130,11 @@ def compare(
     from charseq.runs.folder import runs_folder
 
     refuse_split_of_nothing(context)
+    refuse_encoding_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
     _check_seeds(asked.settings.seed, seeds)
     source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+        text, file, lines=lines, unit=unit, normalization=normalize, encoding=encoding, extra=vocabulary
     )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report=text_input.report_note) as corpus:

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import on_command_line, refuse_all_but, refuse_unused
+from charseq.cli.combinations import (
+    on_command_line,
+    refuse_all_but,
+    refuse_encoding_of_nothing,
+    refuse_unused,
+)
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import predict as options
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FormatOption,
     JSONOption,
     ModelOption,
@@ -68,6 +74,7 @@ def predict(
     lines: options.PromptLinesOption = False,
     escapes: options.EscapesOption = False,
     json_input: options.JSONInputOption = False,
+    encoding: EncodingOption = "utf-8",
     unknown: UnknownOption = "error",
     model: ModelOption = None,
     *,
@@ -105,7 +112,7 @@ def predict(
         return
     if form != "json":
         _report_decoding(path, decoding, newest=model is None)
-    prompt_format = PromptFormat(unit, lines, escapes, json_input, trained.vocabulary.knows_line_ends)
+    prompt_format = PromptFormat(unit, encoding, lines, escapes, json_input)
     batches = RequestSource(trained, path, settings, unknown).batches(strings, files, prompt_format)
     view = prediction_view(trained, only_new=only_new, escapes=escapes, probabilities=show_probabilities)
     with renderer_for(form, view, sys.stdout) as renderer:
@@ -134,6 +141,7 @@ def _checked(settings: GenerationSettings, unit: "Unit") -> GenerationSettings:
 
 def _refuse_unused(context: typer.Context, form: Form) -> None:
     """Refuse options that have no effect beside others.  Raises UsageError."""
+    refuse_encoding_of_nothing(context)
     values = context.params
     if values["interactive"]:
         used = {"prompts", "text", "file", "unknown", "model", "interactive", "quiet", "config", "debug"}

@@ -34,10 +34,11 @@ class RequestSource:
         Errors in arguments are raised at the call, before anything is written.  Raises TextError, and
         UnknownCharacter after the requests before the prompt with the character.
         """
+        form = form._replace(line_ends=self.model.vocabulary.knows_line_ends)
         if not strings and not files:
             return map(self._reported, self._encode(iter([[Prompt("")]])))
         arguments = [string for string in strings if string != STANDARD_INPUT]
-        files = text_input.expanded(files, form.unit)
+        files = text_input.expanded(files, form.unit, form.encoding)
         deque(self._encode(read_prompts(arguments, [], form)), maxlen=0)
         batches = map(self._reported, self._encode(read_prompts(strings, files, form)))
         first = next(batches, None)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import refuse_unused
+from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import number, whole
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -61,6 +62,7 @@ def score(
         bool,
         option("--lines", help="Score each line separately, as a model of lines always does.", panel=TEXT),
     ] = False,
+    encoding: EncodingOption = "utf-8",
     unknown: UnknownOption = "error",
     model: ModelOption = None,
     sort: Annotated[
@@ -120,17 +122,18 @@ def score(
     from charseq.cli.score_input import ScoreInput
     from charseq.render.scores import score_view
 
+    refuse_encoding_of_nothing(context)
     if adapt:
         refuse_unused(context, "--adapt", {"batch_size"}, "a model that adapts reads one text at a time")
     if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    strings, files = _sources(positional, text, file, trained.vocabulary.unit)
+    strings, files = _sources(positional, text, file, trained.vocabulary.unit, encoding)
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
-    source = ScoreInput(trained, path, unknown, _scorer(trained, batch_size, adapt=adapt), adapt)
+    source = ScoreInput(trained, path, unknown, _scorer(trained, batch_size, adapt=adapt), adapt, encoding)
     scores = source.scores(strings, files, lines=lines, order=sort)
     view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown)
     with renderer_for(form, view, sys.stdout) as renderer:
@@ -170,7 +173,7 @@ def _show(
 
 
 def _sources(
-    positional: list[str] | None, text: list[str] | None, file: list[str] | None, unit: "Unit"
+    positional: list[str] | None, text: list[str] | None, file: list[str] | None, unit: "Unit", encoding: str
 ) -> tuple[list[str], list[str]]:
     """Return the texts and the files of the command, or of the environment.  Raises TextError."""
     files = [*(file or []), *(name for name in positional or [] if name == "-")]
@@ -178,4 +181,4 @@ def _sources(
     if files.count("-") > 1:
         raise UsageError("standard input can be read only once", hint="use - only once")
     texts = text_input.arguments([name for name in strings if name != "-"], unit=unit)
-    return texts, text_input.expanded(files, unit)
+    return texts, text_input.expanded(files, unit, encoding)

@@ -32,6 +32,8 @@ class ScoreInput:
     scorer: Scorer
     adapts: bool = False
     """Whether a score depends on the lines before, so that it cannot be computed again."""
+    encoding: str = "utf-8"
+    """The encoding of files and standard input."""
     unknown_characters: int = 0
     """Number of unknown characters that have been skipped or replaced."""
     has_lines: bool = False
@@ -83,7 +85,10 @@ class ScoreInput:
         yield from self._batch("", list(enumerate(lines, 1)), self.scorer.lines)
         for name in files:
             for batch in text_input.arriving_lines(
-                name, unit=self.model.vocabulary.unit, remedy=text_input.BYTES_REMEDY
+                name,
+                unit=self.model.vocabulary.unit,
+                encoding=self.encoding,
+                remedy=text_input.BYTES_REMEDY,
             ):
                 self.has_lines = True
                 numbered = [(number, line) for number, line in batch if line]
@@ -97,7 +102,12 @@ class ScoreInput:
         yield from self._batch("", list(enumerate(texts, 1)), self.scorer.texts)
         vocabulary = self.model.vocabulary
         for name in files:
-            source = TextSource(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
+            source = TextSource(
+                files=(name,),
+                unit=vocabulary.unit,
+                normalization=vocabulary.normalization,
+                encoding=self.encoding,
+            )
             text_input.report_typing(source.files)
             with source.opened(sys.stdin.buffer, may_be_empty=True, report=text_input.report_note) as corpus:
                 if not any(corpus.chunks()):

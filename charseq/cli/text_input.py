@@ -1,6 +1,7 @@
 """The text of a command: options, arguments, environment variables, files and standard input."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,15 +31,15 @@ def from_environment(values: Sequence[str] | None, name: str) -> list[str]:
     return list(values or [value for value in [os.environ.get(f"CHARSEQ_{name}")] if value])
 
 
-def file_text(name: str, *, unit: "Unit") -> str:
+def file_text(name: str, *, unit: "Unit", encoding: str) -> str:
     """Return a file, or standard input, as one text, which may be empty.  Raises TextError."""
     report_typing([name])
-    (text,) = _read([], [name], unit, may_be_empty=True)
+    (text,) = _read([], [name], unit, encoding, may_be_empty=True)
     return text
 
 
 def _read(
-    texts: Sequence[str], files: Sequence[str], unit: "Unit", *, may_be_empty: bool = False
+    texts: Sequence[str], files: Sequence[str], unit: "Unit", encoding: str, *, may_be_empty: bool = False
 ) -> "tuple[str, ...]":
     """Return texts and the contents of files.  Raises TextError."""
     from charseq.text.sources import read_corpus
@@ -49,6 +50,7 @@ def _read(
         lines=False,
         unit=unit,
         standard_input=sys.stdin.buffer,
+        encoding=encoding,
         may_be_empty=may_be_empty,
         report=report_note,
     )
@@ -61,6 +63,7 @@ def texts_to_inspect(
     files: Sequence[str] | None,
     *,
     unit: "Unit",
+    encoding: str,
     model: "Model | None" = None,
     example: str,
 ) -> list[str]:
@@ -70,16 +73,17 @@ def texts_to_inspect(
     if the model knows none.  Raises TextError, which shows the `example` if a text is missing.
     """
     from charseq.text.corpus import strip_last_line_ending
+    from charseq.text.sources import check_encoding
 
     unit = unit if model is None else model.vocabulary.unit
-    inspected = arguments(positional, unit=unit)
+    inspected = arguments(positional, unit=unit, encoding=check_encoding(encoding, unit))
     if not inspected and not names_text(texts, files):
         if model is not None and model.memorized:
             return list(model.memorized)
         raise missing_text(example)
     if texts or files or not inspected:
         strings, files = _named(texts, files)
-        more = _read(strings, files, unit)
+        more = _read(strings, files, unit, encoding)
         inspected += more[: len(strings)]
         knows_line_ends = model is None or model.vocabulary.knows_line_ends
         inspected += (
@@ -118,13 +122,14 @@ def text_source(
     lines: bool,
     unit: "Unit",
     normalization: "Normalization",
+    encoding: str,
     extra: str = "",
 ) -> "TextSource":
     """Return the texts and files of a command, or of its environment, and how to read them."""
     from charseq.text.sources import TextSource
 
     texts, files = _named(texts, files)
-    return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra)
+    return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra, encoding)
 
 
 def report_note(message: str) -> None:
@@ -132,14 +137,16 @@ def report_note(message: str) -> None:
     streams.report(visible(message), "dim")
 
 
-def expanded(files: Sequence[str], unit: "Unit") -> list[str]:
+def expanded(files: Sequence[str], unit: "Unit", encoding: str) -> list[str]:
     """Return the names of files, with those of the text files below each folder in its place.
 
-    Raises TextError; reports files that are left out.
+    Reports files that are left out.  Raises TextError, and UsageError for an encoding beside the unit byte.
     """
-    from charseq.text.sources import expand_folders
+    from charseq.text.sources import check_encoding, expand_folders
 
-    return expand_folders(files, unit, report_note)
+    check_encoding(encoding, unit)
+
+    return expand_folders(files, unit, encoding, report_note)
 
 
 def skip_bom(data: bytes, name: str, unit: "Unit", remedy: str) -> bytes:
@@ -160,7 +167,9 @@ def _named(texts: Sequence[str] | None, files: Sequence[str] | None) -> tuple[li
     return texts, files
 
 
-def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy: str = "") -> list[str]:
+def arguments(
+    texts: Sequence[str] | None, *, unit: "Unit" = "character", encoding: str = "utf-8", remedy: str = ""
+) -> list[str]:
     """Return positional texts, with the lines of standard input in place of -.
 
     Raises TextError; `remedy` is its hint for bytes that are not UTF-8.
@@ -176,7 +185,7 @@ def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy
         if text == STANDARD_INPUT:
             report_typing([STANDARD_INPUT])
             with explain_read_errors("standard input"):
-                data = sys.stdin.buffer.read()
+                data = transcoded(sys.stdin.buffer.read(), encoding)
             content = skip_bom(data, "standard input", unit, remedy)
             offset = len(data) - len(content)
             lines = decode_utf8(content, "standard input", unit, remedy, offset=offset).splitlines()
@@ -188,6 +197,15 @@ def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     return result
 
 
+def transcoded(data: bytes, encoding: str) -> bytes:
+    """Return the bytes of standard input in UTF-8.  Raises TextError."""
+    from charseq.text.transcoding import UTF_8, Transcoded
+
+    if encoding == UTF_8:
+        return data
+    return Transcoded(io.BytesIO(data), "standard input", encoding).read()
+
+
 def checked_option(text: str, option: str, unit: "Unit") -> str:
     """Return the string of an option.  Raises TextError if it is not UTF-8, and the unit is not the byte."""
     from charseq.text.sources import check_utf8
@@ -196,13 +214,12 @@ def checked_option(text: str, option: str, unit: "Unit") -> str:
 
 
 def arriving_lines(
-    name: str, *, unit: "Unit" = "character", remedy: str = ""
+    name: str, *, unit: "Unit" = "character", encoding: str = "utf-8", remedy: str = ""
 ) -> Iterator[list[tuple[int, str]]]:
     r"""Yield the lines of a file, or of standard input (-), and their numbers, as soon as they can be read.
 
     Lines end with \n or \r\n.  Raises TextError.
     """
-    from charseq.text.corpus import explain_read_errors
     from charseq.text.sources import STANDARD_INPUT, open_file
     from charseq.text.utf8 import ANY_BYTES, decode_utf8
 
@@ -214,9 +231,7 @@ def arriving_lines(
         source, context = repr(name), open_file(name)
     number, offset, unread = 0, 0, b""
     with context as file:
-        while True:
-            with explain_read_errors(source):
-                block = file.read1(BLOCK)
+        for block in _arriving_blocks(file, source, encoding):
             unread += block
             end = unread.rfind(b"\n") + 1 if block else len(unread)
             if end and not offset:
@@ -228,8 +243,23 @@ def arriving_lines(
                 lines = text.removesuffix("\n").split("\n")
                 yield [(number + i, line.removesuffix("\r")) for i, line in enumerate(lines, 1)]
                 number, offset, unread = number + len(lines), offset + end, unread[end:]
-            if not block:
-                return
+
+
+def _arriving_blocks(file: Any, source: str, encoding: str) -> Iterator[bytes]:
+    """Yield the bytes of a text in UTF-8 as soon as they can be read, and at the end no bytes."""
+    from charseq.text.corpus import explain_read_errors
+    from charseq.text.transcoding import UTF_8, Transcoded
+
+    decoder = None if encoding == UTF_8 else Transcoded(file, source, encoding)
+    while True:
+        with explain_read_errors(source):
+            block = file.read1(BLOCK)
+        text = decoder.decoded(block) if decoder else block
+        if text:
+            yield text
+        if not block:
+            yield b""
+            return
 
 
 def report_typing(files: Sequence[str]) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import typer
 
 from charseq.cli import text_input
-from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_split_of_nothing
 from charseq.cli.command import Command, add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import train as options
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -66,6 +67,7 @@ def train(
     file: FileOption = None,
     lines: LinesOption = False,
     unit: UnitOption = "character",
+    encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
     *,
@@ -90,9 +92,10 @@ def train(
     from charseq.training.torch_requirement import flops_of_device
 
     refuse_split_of_nothing(context)
+    refuse_encoding_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary
+        text, file, lines=lines, unit=unit, normalization=normalize, encoding=encoding, extra=vocabulary
     )
     run = prepare(
         source,

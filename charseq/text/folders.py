@@ -12,15 +12,18 @@ from charseq.text.units import Unit
 from charseq.text.utf8 import SAMPLE_BYTES, bom_encoding, unmarked_encoding
 
 
-def text_files(folder: str, unit: Unit, report: Callable[[str], None]) -> list[str]:
+def text_files(
+    folder: str, unit: Unit, report: Callable[[str], None], *, has_nuls: bool = False
+) -> list[str]:
     """Return the names of all text files below a folder, in the order of the bytes of their paths.
 
     Hidden and empty files, links to folders, and what is no regular file are left out.  So are binary files,
-    which are reported, unless the unit is byte.  Raises TextError if there is no text file, or if a folder or
+    which are reported, unless the unit is byte.  Files with NUL bytes are binary unless text `has_nuls`, as
+    in UTF-16.  Raises TextError if there is no text file, or if a folder or
     file cannot be read.
     """
     names = sorted(_regular_files(folder), key=os.fsencode)
-    kinds = {} if unit == "byte" else {name: kind for name in names if (kind := _binary_type(name))}
+    kinds = {} if unit == "byte" else {name: kind for name in names if (kind := _binary_type(name, has_nuls))}
     texts = [name for name in names if name not in kinds]
     if kinds:
         first, kind = next(iter(kinds.items()))
@@ -93,7 +96,7 @@ def _has_content(path: str) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size > 0
 
 
-def _binary_type(name: str) -> str:
+def _binary_type(name: str, has_nuls: bool) -> str:
     """Return why a file is not text; empty if it may be text, in whatever encoding.  Raises TextError."""
     try:
         with Path(name).open("rb") as file:
@@ -102,8 +105,5 @@ def _binary_type(name: str) -> str:
         raise TextError(f"cannot read {quoted(name)}: {reason(error)}", hint=remedy(error)) from None
     if kind := file_type(data):
         return kind.name
-    return (
-        "binary: it has NUL bytes"
-        if 0 in data and not (bom_encoding(data) or unmarked_encoding(data))
-        else ""
-    )
+    has_nuls = has_nuls or bool(bom_encoding(data) or unmarked_encoding(data))
+    return "binary: it has NUL bytes" if 0 in data and not has_nuls else ""

@@ -6,16 +6,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from charseq.errors import CharseqError, TextError, quoted
+from charseq.errors import CharseqError, TextError, cannot_combine, quoted
 from charseq.system.file_errors import reason, remedy
 from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, split_lines
 from charseq.text.folders import ReopenedFile, text_files
+from charseq.text.transcoding import UTF_8, Transcoded, encoding_named
 from charseq.text.units import Normalization, Unit, encode_utf8
-from charseq.text.utf8 import ANY_BYTES, decode_utf8
+from charseq.text.utf8 import ANY_BYTES, SAMPLE_BYTES, decode_utf8, refuse_binary
 from charseq.text.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
@@ -45,6 +47,13 @@ class TextSource:
     normalization: Normalization = "none"
     extra: str = ""
     """Characters that the vocabulary has in addition to those of the text."""
+    encoding: str = UTF_8
+    """The encoding of files and standard input, by Python's name."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for an encoding that cannot be read, or beside the unit byte."""
+        if self.encoding != UTF_8:
+            check_encoding(self.encoding, self.unit)
 
     @contextmanager
     def opened(
@@ -61,7 +70,9 @@ class TextSource:
         text `may_be_empty`.
         """
         with ExitStack() as opened:
-            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report)
+            sources = _sources(
+                self.texts, self.files, self.unit, self.encoding, standard_input, opened, report
+            )
             if not may_be_empty:
                 _require_content(sources, self.lines)
             if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
@@ -92,6 +103,7 @@ def read_corpus(
     lines: bool,
     unit: Unit,
     standard_input: BinaryIO,
+    encoding: str = UTF_8,
     may_be_empty: bool = False,
     report: Report = lambda message: None,
 ) -> Corpus:
@@ -100,10 +112,17 @@ def read_corpus(
     Raises TextError, also for no text or an empty file, unless the text `may_be_empty`.
     """
     with ExitStack() as opened:
-        sources = _sources(texts, files, unit, standard_input, opened, report)
+        sources = _sources(texts, files, unit, encoding, standard_input, opened, report)
         if not may_be_empty:
             _require_content(sources, lines)
         return _read(sources, lines, unit)
+
+
+def check_encoding(encoding: str, unit: Unit) -> str:
+    """Return Python's name of an encoding.  Raises UsageError if it is unknown, or beside the unit byte."""
+    if unit == "byte" and encoding != UTF_8:
+        raise cannot_combine("--encoding", ["--unit byte"], "bytes are read as they are")
+    return encoding_named(encoding)
 
 
 def check_utf8(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
@@ -144,6 +163,7 @@ def _sources(
     texts: Sequence[str],
     files: Sequence[str],
     unit: Unit,
+    encoding: str,
     standard_input: BinaryIO,
     opened: ExitStack,
     report: Report,
@@ -153,7 +173,7 @@ def _sources(
         raise TextError("standard input can be read only once", hint="use - only once")
     checked = [check_utf8(text, f"--text {quoted(text)}", unit) for text in texts]
     sources = [ByteSource(ARGUMENT, io.BytesIO(encode_utf8(text))) for text in checked]
-    for name in expand_folders(files, unit, report):
+    for name in expand_folders(files, unit, encoding, report):
         if name == STANDARD_INPUT:
             source = ByteSource(
                 "standard input", opened.enter_context(_spool(standard_input, "standard input"))
@@ -162,19 +182,23 @@ def _sources(
             source = ByteSource(quoted(name), opened.enter_context(_opened(name)))
         else:  # of a folder
             source = ByteSource(quoted(name), cast(BinaryIO, ReopenedFile(name)))
+        if encoding != UTF_8:
+            refuse_binary(next(source.blocks(SAMPLE_BYTES), b""), source.name)
+            transcoded = Transcoded(source.file, source.name, encoding)
+            source = source._replace(file=cast(BinaryIO, transcoded))
         sources.append(source.skip_bom(unit))
         if sources[-1].start:
             report(f"{source.name} begins with a byte-order mark, which is skipped")
     return sources
 
 
-def expand_folders(files: Sequence[str], unit: Unit, report: Report) -> list[str]:
+def expand_folders(files: Sequence[str], unit: Unit, encoding: str, report: Report) -> list[str]:
     """Return the names of files, with those of the text files below each folder in its place.
 
     Raises TextError, and reports files that are left out, as `text_files` does.
     """
-    expanded = ([name] if not Path(name).is_dir() else text_files(name, unit, report) for name in files)
-    return [*chain.from_iterable(expanded)]
+    read = partial(text_files, unit=unit, report=report, has_nuls=encoding.startswith(("utf-16", "utf-32")))
+    return [*chain.from_iterable(read(name) if Path(name).is_dir() else [name] for name in files)]
 
 
 def open_file(name: str) -> io.BufferedReader:

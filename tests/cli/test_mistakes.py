@@ -98,7 +98,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "model.safetensors",
     ),
     "an unknown character": ("predict --model out z", 2, "U+007A", "it knows 'ehilo'"),
-    "a model for a text": ("train --file out/model.safetensors", 2, "is not UTF-8", "--unit byte"),
+    "a model for a text": ("train --file out/model.safetensors", 2, "is a safetensors file", "--model"),
     "two ways to choose": (
         "predict --model out --greedy --temperature 1 h",
         2,

@@ -8,7 +8,7 @@ import typer
 
 from charseq.cli import completions, streams
 from charseq.cli.environment import variable
-from charseq.cli.options.parsers import filled
+from charseq.cli.options.parsers import encoding, filled
 from charseq.errors import UsageError, cannot_combine
 from charseq.render.base import Form
 from charseq.settings.setting import ADVANCED, MODEL, OUTPUT, TEXT
@@ -111,6 +111,16 @@ VocabularyOption = Annotated[
         "--vocabulary",
         metavar="CHARACTERS",
         help="Characters to add to the vocabulary of the text.",
+        panel=ADVANCED,
+    ),
+]
+EncodingOption = Annotated[
+    str,
+    option(
+        "--encoding",
+        parser=encoding,
+        metavar="NAME",
+        help="Encoding of files and standard input: any that Python knows, such as cp1252 or utf-16.",
         panel=ADVANCED,
     ),
 ]
