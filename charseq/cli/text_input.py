@@ -249,11 +249,16 @@ def _arriving_blocks(file: Any, source: str, encoding: str) -> Iterator[bytes]:
     """Yield the bytes of a text in UTF-8 as soon as they can be read, and at the end no bytes."""
     from charseq.text.corpus import explain_read_errors
     from charseq.text.transcoding import UTF_8, Transcoded
+    from charseq.text.utf8 import refuse_binary
 
     decoder = None if encoding == UTF_8 else Transcoded(file, source, encoding)
+    is_first = decoder is not None
     while True:
         with explain_read_errors(source):
             block = file.read1(BLOCK)
+        if is_first:
+            refuse_binary(block, source)
+            is_first = False
         text = decoder.decoded(block) if decoder else block
         if text:
             yield text

@@ -1,6 +1,7 @@
 """Recognize files that are not text by their first bytes."""
 
 import re
+import shlex
 from typing import NamedTuple
 
 
@@ -56,8 +57,6 @@ _SIGNATURES: tuple[tuple[bytes, FileType], ...] = (
 )
 """The types by regular expressions of their first bytes, special ones before general ones."""
 _PATTERNS = tuple((re.compile(signature, re.DOTALL), kind) for signature, kind in _SIGNATURES)
-_SAFE_NAME = re.compile(r"'[\w@%+=:,./-]+'")
-"""A quoted name that a shell also reads without quotes."""
 
 
 def file_type(data: bytes) -> FileType | None:
@@ -70,7 +69,9 @@ def conversion(kind: FileType, source: str) -> str:
     """Return what turns a file into text that charseq reads; `source` is its name in messages, quoted."""
     if not kind.command:
         return kind.advice or "give a text file"
-    name = source if source.startswith(("'", '"')) else ""
-    name = name[1:-1] if _SAFE_NAME.fullmatch(name) else name
-    command = " ".join(kind.command.replace("FILE", name).split())
+    if source.startswith(("'", '"')):
+        name = source[1:-1].replace("'", "'")
+        command = kind.command.replace("FILE", shlex.quote(name))
+    else:  # standard input, which compression programs read
+        command = kind.command.removesuffix("c FILE") + ("c" if kind.command.endswith("c FILE") else "")
     return f"convert it ({command} | charseq ... --file -)"
