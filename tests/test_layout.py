@@ -139,6 +139,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["score", "hello", "--json"], {"torch", "rich.console"}),
         (["config", "show"], {"torch", "numpy", "safetensors"}),
         (["runs"], {"torch", "numpy", "safetensors"}),
+        (["runs", "remove", "0001-gru"], {"torch", "numpy", "safetensors"}),
         (["runs", "show", "--verify"], {"torch", "rich.table"}),
         (["completion", "bash"], {"torch", "numpy", "safetensors"}),
         (["inspect-shapes", "hello"], {"torch"}),

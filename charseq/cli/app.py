@@ -138,6 +138,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _print_error(message: str, hint: str, error: BaseException) -> None:
+    streams.report_waiting()
     if environment.debug():
         import traceback
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from charseq.cli import streams, text_input
+from charseq.cli import input_notes, streams, text_input
 from charseq.errors import CharseqError, UnknownCharacter, quoted
 from charseq.inference.classification import Classification, Classifier
 from charseq.text.labels import parse_line
@@ -76,7 +76,7 @@ class ClassifyInput:
             action = "skipped" if self.unknown == "skip" else "scored as the least probable character"
             streams.report_unknown(self.unknown_characters, action)
         if self.empty:
-            text_input.report_empty(self.empty, "classify")
+            input_notes.report_empty(self.empty, "classify")
 
     def _classified(self, name: str, numbered: Sequence[tuple[int, str]]) -> Iterator[Classified]:
         lines: list[_Line] = []

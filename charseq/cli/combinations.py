@@ -1,10 +1,11 @@
 """Options that cannot be combined, because one would silently have no effect."""
 
+import os
 from collections.abc import Collection, Mapping
 
 import typer
 
-from charseq.errors import cannot_combine
+from charseq.errors import UsageError, cannot_combine
 from charseq.settings.setting import option_name
 
 
@@ -39,6 +40,19 @@ def refuse_split_of_nothing(context: typer.Context) -> None:
         refuse_unused(context, "--stride", {"validation_split"}, why)
     if values["validation"] == 0:
         refuse_unused(context, "--validation 0", {"validation_split"}, why)
+
+
+def refuse_encoding_of_nothing(context: typer.Context) -> None:
+    """Refuse --encoding without a file or standard input.  Raises UsageError."""
+    values = context.params
+    named = [name for value in values.values() if isinstance(value, list | tuple) for name in value]
+    if values["file"] or "-" in named or values.get("resume") or os.environ.get("CHARSEQ_FILE"):
+        return
+    if "encoding" in on_command_line(context):
+        raise UsageError(
+            "--encoding applies to files and standard input, and none is read",
+            hint="give --file PATH, or leave --encoding out",
+        )
 
 
 def refuse_beside_a_model(options: Mapping[str, object]) -> None:

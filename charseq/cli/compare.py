@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cells import NGRAM
-from charseq.cli import completions, streams, text_input
-from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli import completions, input_notes, streams, text_input
+from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_split_of_nothing
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import whole
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
     LabelsOption,
     LinesOption,
     NormalizeOption,
+    QuietOption,
     TextOption,
     UnitOption,
     VocabularyOption,
@@ -75,6 +77,7 @@ def compare(
     lines: LinesOption = False,
     labels: LabelsOption = False,
     unit: UnitOption = "character",
+    encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
     cells: Annotated[
@@ -110,6 +113,7 @@ def compare(
     ] = 1,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -128,13 +132,21 @@ def compare(
     from charseq.runs.folder import runs_folder
 
     refuse_split_of_nothing(context)
+    refuse_encoding_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
     _check_seeds(asked.settings.seed, seeds)
     source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary, labels=labels
+        text,
+        file,
+        lines=lines,
+        labels=labels,
+        unit=unit,
+        normalization=normalize,
+        encoding=encoding,
+        extra=vocabulary,
     )
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    with source.opened(sys.stdin.buffer, report_bom=text_input.report_bom) as corpus:
+    with source.opened(sys.stdin.buffer, report=input_notes.report_note) as corpus:
         vocabulary_ = source.vocabulary(corpus)
         planned = trials(
             corpus,
@@ -146,7 +158,7 @@ def compare(
             with_ngram=cells is None or cells.strip() == "all",
         )
         if form != "json" and not asked.settings.stride:
-            text_input.suggest_lines(corpus)
+            input_notes.suggest_lines(corpus)
         _compare(corpus, vocabulary_, source, planned, form)
 
 
@@ -220,11 +232,15 @@ def _show(
     events: "Iterator[tuple[Result, Event]]", planned: "Sequence[Trial]", form: Form, stop: "Stop"
 ) -> "list[Result]":
     """Show every event, and return the results of the runs that ended."""
+    from charseq.cli.training_run import with_progress_bar
     from charseq.events import End
     from charseq.render.comparison import comparison_view
+    from charseq.render.progress_bar import comparison_position
 
     results: list[Result] = []
-    with renderer_for(form, comparison_view(planned), sys.stdout) as renderer:
+    view = renderer_for(form, comparison_view(planned), sys.stdout)
+    networks = sum(not trial.is_ngram for trial in planned)
+    with with_progress_bar(view, comparison_position(networks)) as renderer:
         stop.screen = renderer.screen
         for result, event in events:
             if isinstance(event, End):

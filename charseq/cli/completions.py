@@ -22,6 +22,22 @@ def compared_cells(incomplete: str) -> list[str]:
     return [*several_cells(incomplete), *([before + comma + NGRAM] if NGRAM.startswith(last) else [])]
 
 
+def runs(incomplete: str) -> list[str]:
+    """Return the runs and comparisons, newest first: matching folders, otherwise names in runs/."""
+    from charseq.errors import CharseqError
+    from charseq.runs.folder import comparison_runs, runs_folder
+    from charseq.runs.numbers import numbered_runs
+
+    try:
+        root = runs_folder()
+    except CharseqError:  # a shell expects names, not messages
+        return []
+    folders = [path for run in reversed(numbered_runs(root)) for path in (run, *comparison_runs(run))]
+    paths = [str(run) for run in folders if str(run).startswith(incomplete)]
+    names = (str(run.relative_to(root)) for run in folders)
+    return paths or [name for name in names if name.startswith(incomplete)]
+
+
 def models(incomplete: str) -> list[str]:
     """Return the runs that have a model, newest first: matching folders, otherwise names in runs/."""
     from charseq.errors import CharseqError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from charseq.cli import streams, text_input
+from charseq.cli import input_notes, streams, text_input
 from charseq.cli.combinations import on_command_line
 from charseq.errors import UsageError
 from charseq.inference.copies import Copies, TotalCopies
@@ -91,6 +91,6 @@ def copy_search(
     text_input.report_typing(files)
     with streams.immediate_interrupt():  # a large text takes seconds
         reference = reference_of(
-            path, model.vocabulary, files, standard_input=sys.stdin.buffer, report_bom=text_input.report_bom
+            path, model.vocabulary, files, standard_input=sys.stdin.buffer, report=input_notes.report_note
         )
     return CopySearch(model, reference)

@@ -35,7 +35,9 @@ def warn_of_unknown(context: typer.Context) -> None:
     for name in sorted(present - known):
         near = suggestions(name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in sorted(known)])
         remedy = f"did you mean {PREFIX}{near[0]}?" if near else "it has no effect"
-        streams.report(f"charseq: {visible(name)} is not an option of charseq; {remedy}", "yellow")
+        streams.report_when_parsed(
+            f"charseq: {visible(name)} is not an option of charseq; {remedy}", "yellow"
+        )
 
 
 def _of_options(context: typer.Context) -> set[str]:

@@ -2,7 +2,7 @@
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     CellsOption,
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -62,6 +63,7 @@ def inspect_gradients(
     text: TextOption = None,
     file: FileOption = None,
     unit: UnitOption = "character",
+    encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
     cells: CellsOption = None,
     *,
@@ -93,7 +95,8 @@ def inspect_gradients(
 
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     strings = [] if positional is None else [positional]
-    texts = partial(text_input.texts_to_inspect, strings, text, file, unit=unit, example=EXAMPLE)
+    read_as: dict[str, Any] = {"unit": unit, "encoding": encoding, "example": EXAMPLE}
+    texts = partial(text_input.texts_to_inspect, strings, text, file, **read_as)
     if model is not None:
         own = {"cells": cells, "first_weights": first_weights}
         refuse_beside_a_model({**own, **{name: asked.explicit.get(name) for name in DEFAULTS}})

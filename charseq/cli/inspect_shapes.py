@@ -14,6 +14,7 @@ from charseq.cli.options import inspect as options
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -73,6 +74,7 @@ def inspect_shapes(
     text: TextOption = None,
     file: FileOption = None,
     unit: UnitOption = "character",
+    encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
     *,
@@ -102,7 +104,8 @@ def inspect_shapes(
     seed, head = asked.settings.seed, asked.explicit.get("head")
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     _refuse_unused(context, asked)
-    texts = partial(text_input.texts_to_inspect, positional, text, file, unit=unit, example=EXAMPLES[0])
+    read_as: dict[str, Any] = {"unit": unit, "encoding": encoding, "example": EXAMPLES[0]}
+    texts = partial(text_input.texts_to_inspect, positional, text, file, **read_as)
     if model is not None:
         trace, about = _trace_model(model, texts, label, weights=weights), f"trained, {model}"
     else:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import on_command_line, refuse_all_but, refuse_unused
+from charseq.cli.combinations import (
+    on_command_line,
+    refuse_all_but,
+    refuse_encoding_of_nothing,
+    refuse_unused,
+)
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import predict as options
@@ -16,9 +21,11 @@ from charseq.cli.options.copies import AgainstOption, ShowCopiesOption
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FormatOption,
     JSONOption,
     ModelOption,
+    QuietOption,
     UnknownOption,
     chosen_format,
 )
@@ -69,6 +76,7 @@ def predict(
     lines: options.PromptLinesOption = False,
     escapes: options.EscapesOption = False,
     json_input: options.JSONInputOption = False,
+    encoding: EncodingOption = "utf-8",
     unknown: UnknownOption = "error",
     model: ModelOption = None,
     *,
@@ -80,6 +88,7 @@ def predict(
     interactive: options.InteractiveOption = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -105,7 +114,7 @@ def predict(
     if form != "json":
         _report_decoding(path, decoding, newest=model is None)
     symbols = trained.vocabulary
-    prompt_format = PromptFormat(symbols.unit, lines, escapes, json_input, symbols.knows_line_ends)
+    prompt_format = PromptFormat(symbols.unit, encoding, lines, escapes, json_input, symbols.knows_line_ends)
     batches = RequestSource(trained, path, decoding.settings, unknown).batches(strings, files, prompt_format)
     answers = chain.from_iterable(decoding.answers(trained, batch) for batch in batches)
     view = _view(context, trained, decoding.settings)
@@ -154,9 +163,11 @@ def _decoding(model: "Model", settings: GenerationSettings) -> "Decoding":
 
 def _refuse_unused(context: typer.Context, form: Form) -> None:
     """Refuse options that have no effect beside others.  Raises UsageError."""
+    refuse_encoding_of_nothing(context)
     values = context.params
     if values["interactive"]:
-        used = {"prompts", "text", "file", "unknown", "model", "label", "interactive", "config", "debug"}
+        used = {"prompts", "text", "file", "unknown", "model", "label", "interactive", "quiet"}
+        used |= {"config", "debug"}
         refuse_all_but(context, "--interactive", used, "you choose the characters")
     if values["greedy"]:
         unused = {"top_k", "top_p", "min_p", "seed"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from charseq.cli import streams, text_input
+from charseq.cli import input_notes, streams, text_input
 from charseq.cli.prompts import Prompt, PromptFormat, read_prompts
 from charseq.errors import UsageError
 from charseq.inference.requests import Request, encode_prompt
@@ -34,14 +34,16 @@ class RequestSource:
         Errors in arguments are raised at the call, before anything is written.  Raises TextError, and
         UnknownCharacter after the requests before the prompt with the character.
         """
+        form = form._replace(line_ends=self.model.vocabulary.knows_line_ends)
         if not strings and not files:
             return map(self._reported, self._encode(iter([[Prompt("")]])))
         arguments = [string for string in strings if string != STANDARD_INPUT]
+        files = text_input.expanded(files, form.unit, form.encoding)
         deque(self._encode(read_prompts(arguments, [], form)), maxlen=0)
         batches = map(self._reported, self._encode(read_prompts(strings, files, form)))
         first = next(batches, None)
         if first is None:
-            text_input.report_empty([*filter(STANDARD_INPUT.__eq__, strings), *files], "predict")
+            input_notes.report_empty([*filter(STANDARD_INPUT.__eq__, strings), *files], "predict")
             return iter(())
         return chain([first], batches)
 

@@ -37,6 +37,8 @@ class PromptFormat(NamedTuple):
     """How prompts are written."""
 
     unit: "Unit" = "character"
+    encoding: str = "utf-8"
+    """The encoding of files and standard input."""
     lines: bool = False
     """Whether each line of a file is a prompt."""
     escapes: bool = False
@@ -69,7 +71,7 @@ def read_prompts(
         if form.lines or form.json_input:
             yield from _read_lines(name, form)
         else:
-            text = text_input.file_text(name, unit=form.unit)
+            text = text_input.file_text(name, unit=form.unit, encoding=form.encoding)
             if not text:
                 if name == STANDARD_INPUT:
                     continue
@@ -80,7 +82,9 @@ def read_prompts(
 
 
 def _read_lines(name: str, form: PromptFormat) -> Iterator[list[Prompt]]:
-    for numbered in text_input.arriving_lines(name, unit=form.unit, remedy=text_input.BYTES_REMEDY):
+    for numbered in text_input.arriving_lines(
+        name, unit=form.unit, encoding=form.encoding, remedy=text_input.BYTES_REMEDY
+    ):
         prompts: list[Prompt] = []
         for number, line in numbered:
             try:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq.cli import completions, streams
+from charseq.cli import completions, runs_remove, streams
 from charseq.cli.combinations import on_command_line
 from charseq.cli.command import add_command, new_group
 from charseq.cli.config import ConfigOption
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group = new_group("runs", EXAMPLES)
     group.callback(invoke_without_command=True)(streams.quiet_on_broken_pipe(runs))
     add_command(group, "show", show, EXAMPLES[2:])
+    runs_remove.register(group)
     app.add_typer(group)
 
 

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, text_input
-from charseq.cli.combinations import refuse_unused
+from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.copies import AgainstOption, CopiesOption
 from charseq.cli.options.parsers import number, whole
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
     LabelOption,
     ModelOption,
+    QuietOption,
     TextOption,
     UnknownOption,
     chosen_format,
@@ -62,6 +64,7 @@ def score(
         option("--lines", help="Score each line separately, as a model of lines always does.", panel=TEXT),
     ] = False,
     label: LabelOption = None,
+    encoding: EncodingOption = "utf-8",
     unknown: UnknownOption = "error",
     model: ModelOption = None,
     sort: Annotated[
@@ -107,6 +110,7 @@ def score(
     ] = 64,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -123,19 +127,20 @@ def score(
     from charseq.cli.score_input import ScoreInput
     from charseq.render.scores import score_view
 
+    refuse_encoding_of_nothing(context)
     _refuse_unused(context)
     if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
     trained.vocabulary.check_label(label, required=True)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    strings, files = text_input.texts_and_files(positional, text, file, trained.vocabulary.unit)
+    strings, files = text_input.texts_and_files(positional, text, file, trained.vocabulary.unit, encoding)
     lines = lines or trained.vocabulary.boundary
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
     search = copy_search(context, "--copies", files, path, trained)
     scorer = _scorer(trained, batch_size, adapt=adapt)
-    source = ScoreInput(trained, path, unknown, scorer, adapt, label, search)
+    source = ScoreInput(trained, path, unknown, scorer, adapt, label, search, encoding)
     scores = source.scores(strings, files, lines=lines, order=sort)
     view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown, copies=copies)
     with renderer_for(form, view, sys.stdout) as renderer:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from charseq.cli import streams, text_input
+from charseq.cli import input_notes, streams, text_input
 from charseq.cli.copies import CopySearch
 from charseq.errors import UnknownCharacter, UsageError
 from charseq.inference.scoring import ScoredText, Scorer, Surprisals
@@ -37,6 +37,8 @@ class ScoreInput:
     """The label of all texts, for a model with labels."""
     search: CopySearch | None = None
     """Finds the copies in every text; None if they are not asked for."""
+    encoding: str = "utf-8"
+    """The encoding of files and standard input."""
     unknown_characters: int = 0
     """Number of unknown characters that have been skipped or replaced."""
     has_lines: bool = False
@@ -72,14 +74,14 @@ class ScoreInput:
             action = "skipped" if self.unknown == "skip" else "scored as the least probable character"
             streams.report_unknown(self.unknown_characters, action)
         if texts and self.empty:
-            text_input.report_empty(self.empty, "score")
+            input_notes.report_empty(self.empty, "score")
         if not texts:
             if not files:
                 raise UsageError(
                     "the text contains only empty lines",
                     hint="give a text with at least one character, or use --file",
                 )
-            text_input.report_empty(files, "score", only_empty_lines=self.has_lines)
+            input_notes.report_empty(files, "score", only_empty_lines=self.has_lines)
 
     def lines(self, texts: Sequence[str], files: Sequence[str]) -> Iterator[ScoredText]:
         """Yield every line of texts and files, those of standard input as they arrive; skip empty ones.
@@ -90,7 +92,10 @@ class ScoreInput:
         yield from self._batch("", list(enumerate(lines, 1)), self.scorer.lines)
         for name in files:
             for batch in text_input.arriving_lines(
-                name, unit=self.model.vocabulary.unit, remedy=text_input.BYTES_REMEDY
+                name,
+                unit=self.model.vocabulary.unit,
+                encoding=self.encoding,
+                remedy=text_input.BYTES_REMEDY,
             ):
                 self.has_lines = True
                 numbered = [(number, line) for number, line in batch if line]
@@ -104,11 +109,14 @@ class ScoreInput:
         yield from self._batch("", list(enumerate(texts, 1)), self.scorer.texts)
         vocabulary = self.model.vocabulary
         for name in files:
-            source = TextSource(files=(name,), unit=vocabulary.unit, normalization=vocabulary.normalization)
+            source = TextSource(
+                files=(name,),
+                unit=vocabulary.unit,
+                normalization=vocabulary.normalization,
+                encoding=self.encoding,
+            )
             text_input.report_typing(source.files)
-            with source.opened(
-                sys.stdin.buffer, may_be_empty=True, report_bom=text_input.report_bom
-            ) as corpus:
+            with source.opened(sys.stdin.buffer, may_be_empty=True, report=input_notes.report_note) as corpus:
                 if not any(corpus.chunks()):
                     self.empty.append(name)
                     if name == STANDARD_INPUT:

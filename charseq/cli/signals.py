@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from charseq.cli import streams
 from charseq.errors import ExitCode
 from charseq.render.screen import Screen
 from charseq.system import suspension
@@ -144,6 +145,8 @@ class _Watcher:
             with contextlib.suppress(OSError):
                 os.write(2, b"\nstopped before training started; nothing was saved\n")
             os._exit(stop.exit_code)
+        if streams.is_quiet():
+            return
         with contextlib.suppress(OSError):
             message = b"stopping and saving the model; press Ctrl-C again to quit immediately"
             # A live table is redrawn from the line that the cursor is on.
@@ -153,7 +156,7 @@ class _Watcher:
     def _is_live(self) -> bool:
         """Return whether the terminal that shows messages has a live table."""
         screen = self._stop.screen
-        return screen is not None and not screen.is_released and _is_on_one_screen()
+        return screen is not None and screen.is_live and _shows_messages()
 
     def _suspend(self) -> None:
         if self._stop.screen:
@@ -165,6 +168,6 @@ class _Watcher:
             self._stop.screen.redraw()
 
 
-def _is_on_one_screen() -> bool:
-    """Return whether data and messages go to a terminal with cursor control."""
-    return sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+def _shows_messages() -> bool:
+    """Return whether messages go to a terminal with cursor control."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from charseq.system.signals import install
 
@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     from charseq.cli.signals import Stop
 
 
+class _Messages:
+    """The state of messages on standard error."""
+
+    quiet = False
+    """Whether only errors are printed."""
+    waiting: ClassVar[list[tuple[str, str]]] = []
+    """Messages, with their styles, that wait until the options of the command are known."""
+
+
 def prepare() -> None:
     """Make streams robust: escape characters that an encoding lacks, and open streams that are closed.
 
     A size of the screen that is no positive number counts as unknown.
     """
+    set_quiet(False)
+    _Messages.waiting.clear()
     for name in ("COLUMNS", "LINES"):
         size = os.environ.get(name, "")
         if not size.isdecimal() or not int(size):
@@ -39,11 +50,36 @@ def redirect_to_null(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def report(text: str, style: str = "", *, in_one_line: bool = False) -> None:
-    """Print a message on standard error, in color on a terminal.
+def set_quiet(quiet: bool) -> None:
+    """Choose whether `report` prints nothing but errors."""
+    _Messages.quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Return whether only errors are printed."""
+    return _Messages.quiet
+
+
+def report_when_parsed(text: str, style: str = "") -> None:
+    """Print a message once the options of the command are known, --quiet among them."""
+    _Messages.waiting.append((text, style))
+
+
+def report_waiting() -> None:
+    """Print the messages that wait."""
+    messages = [*_Messages.waiting]
+    _Messages.waiting.clear()
+    for text, style in messages:
+        report(text, style)
+
+
+def report(text: str, style: str = "", *, in_one_line: bool = False, error: bool = False) -> None:
+    """Print a message on standard error, in color on a terminal; if quiet, only an `error`.
 
     `in_one_line` never wraps it, so that a command can be copied.
     """
+    if _Messages.quiet and not error:
+        return
     if not sys.stderr.isatty():
         print(text, file=sys.stderr, flush=True)  # noqa: T201
         return
@@ -74,6 +110,7 @@ def quiet_on_broken_pipe(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
+            report_waiting()
             command(*args, **options)
             sys.stdout.flush()
         except BrokenPipeError:  # caught here, because typer would exit with 1

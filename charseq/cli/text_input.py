@@ -1,14 +1,14 @@
 """The text of a command: options, arguments, environment variables, files and standard input."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from charseq.cli import streams
+from charseq.cli import input_notes, streams
 from charseq.errors import quoted
-from charseq.render.visible import visible
 
 BLOCK = 1 << 20
 """Maximum number of bytes per read."""
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from charseq.errors import TextError
     from charseq.model.model_file import Model
-    from charseq.text.corpus import AnyCorpus
     from charseq.text.sources import TextSource
     from charseq.text.units import Normalization, Unit
 
@@ -30,15 +29,15 @@ def from_environment(values: Sequence[str] | None, name: str) -> list[str]:
     return list(values or [value for value in [os.environ.get(f"CHARSEQ_{name}")] if value])
 
 
-def file_text(name: str, *, unit: "Unit") -> str:
+def file_text(name: str, *, unit: "Unit", encoding: str) -> str:
     """Return a file, or standard input, as one text, which may be empty.  Raises TextError."""
     report_typing([name])
-    (text,) = _read([], [name], unit, may_be_empty=True)
+    (text,) = _read([], [name], unit, encoding, may_be_empty=True)
     return text
 
 
 def _read(
-    texts: Sequence[str], files: Sequence[str], unit: "Unit", *, may_be_empty: bool = False
+    texts: Sequence[str], files: Sequence[str], unit: "Unit", encoding: str, *, may_be_empty: bool = False
 ) -> "tuple[str, ...]":
     """Return texts and the contents of files.  Raises TextError."""
     from charseq.text.sources import read_corpus
@@ -49,8 +48,9 @@ def _read(
         lines=False,
         unit=unit,
         standard_input=sys.stdin.buffer,
+        encoding=encoding,
         may_be_empty=may_be_empty,
-        report_bom=report_bom,
+        report=input_notes.report_note,
     )
     return corpus.sequences
 
@@ -61,6 +61,7 @@ def texts_to_inspect(
     files: Sequence[str] | None,
     *,
     unit: "Unit",
+    encoding: str,
     model: "Model | None" = None,
     example: str,
 ) -> list[str]:
@@ -70,16 +71,17 @@ def texts_to_inspect(
     if the model knows none.  Raises TextError, which shows the `example` if a text is missing.
     """
     from charseq.text.corpus import strip_last_line_ending
+    from charseq.text.sources import check_encoding
 
     unit = unit if model is None else model.vocabulary.unit
-    inspected = arguments(positional, unit=unit)
+    inspected = arguments(positional, unit=unit, encoding=check_encoding(encoding, unit))
     if not inspected and not names_text(texts, files):
         if model is not None and model.memorized:
             return list(model.memorized)
         raise missing_text(example)
     if texts or files or not inspected:
         strings, files = _named(texts, files)
-        more = _read(strings, files, unit)
+        more = _read(strings, files, unit, encoding)
         inspected += more[: len(strings)]
         knows_line_ends = model is None or model.vocabulary.knows_line_ends
         inspected += (
@@ -99,11 +101,15 @@ def named_texts(
 
 
 def texts_and_files(
-    positional: Sequence[str] | None, texts: Sequence[str] | None, files: Sequence[str] | None, unit: "Unit"
+    positional: Sequence[str] | None,
+    texts: Sequence[str] | None,
+    files: Sequence[str] | None,
+    unit: "Unit",
+    encoding: str = "utf-8",
 ) -> tuple[list[str], list[str]]:
     """Return the texts of a command or of its environment, and the files; a positional - is one of these.
 
-    Raises TextError.
+    In the place of a folder are the text files below it.  Raises TextError.
     """
     from charseq.errors import UsageError
 
@@ -111,7 +117,8 @@ def texts_and_files(
     strings, names = named_texts(positional, texts, names)
     if names.count("-") > 1:
         raise UsageError("standard input can be read only once", hint="use - only once")
-    return arguments([string for string in strings if string != "-"], unit=unit), names
+    given = arguments([string for string in strings if string != "-"], unit=unit)
+    return given, expanded(names, unit, encoding)
 
 
 def names_text(*values: Sequence[str] | None) -> bool:
@@ -134,6 +141,7 @@ def text_source(
     lines: bool,
     unit: "Unit",
     normalization: "Normalization",
+    encoding: str,
     extra: str = "",
     labels: bool = False,
 ) -> "TextSource":
@@ -141,12 +149,28 @@ def text_source(
     from charseq.text.sources import TextSource
 
     texts, files = _named(texts, files)
-    return TextSource(tuple(texts), tuple(files), lines or labels, unit, normalization, extra, labels)
+    return TextSource(
+        tuple(texts),
+        tuple(files),
+        lines or labels,
+        unit,
+        normalization,
+        extra,
+        labels=labels,
+        encoding=encoding,
+    )
 
 
-def report_bom(name: str) -> None:
-    """Report on standard error that the byte-order mark of a file or of standard input is skipped."""
-    streams.report(f"{visible(name)} begins with a byte-order mark, which is skipped", "dim")
+def expanded(files: Sequence[str], unit: "Unit", encoding: str) -> list[str]:
+    """Return the names of files, with those of the text files below each folder in its place.
+
+    Reports files that are left out.  Raises TextError, and UsageError for an encoding beside the unit byte.
+    """
+    from charseq.text.sources import check_encoding, expand_folders
+
+    check_encoding(encoding, unit)
+
+    return expand_folders(files, unit, encoding, input_notes.report_note)
 
 
 def skip_bom(data: bytes, name: str, unit: "Unit", remedy: str) -> bytes:
@@ -155,7 +179,7 @@ def skip_bom(data: bytes, name: str, unit: "Unit", remedy: str) -> bytes:
 
     length = text_start(data, name, unit, remedy)
     if length:
-        report_bom(name)
+        input_notes.report_note(f"{name} begins with a byte-order mark, which is skipped")
     return data[length:]
 
 
@@ -167,7 +191,9 @@ def _named(texts: Sequence[str] | None, files: Sequence[str] | None) -> tuple[li
     return texts, files
 
 
-def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy: str = "") -> list[str]:
+def arguments(
+    texts: Sequence[str] | None, *, unit: "Unit" = "character", encoding: str = "utf-8", remedy: str = ""
+) -> list[str]:
     """Return positional texts, with the lines of standard input in place of -.
 
     Raises TextError; `remedy` is its hint for bytes that are not UTF-8.
@@ -183,7 +209,7 @@ def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy
         if text == STANDARD_INPUT:
             report_typing([STANDARD_INPUT])
             with explain_read_errors("standard input"):
-                data = sys.stdin.buffer.read()
+                data = transcoded(sys.stdin.buffer.read(), encoding)
             content = skip_bom(data, "standard input", unit, remedy)
             offset = len(data) - len(content)
             lines = decode_utf8(content, "standard input", unit, remedy, offset=offset).splitlines()
@@ -195,6 +221,15 @@ def arguments(texts: Sequence[str] | None, *, unit: "Unit" = "character", remedy
     return result
 
 
+def transcoded(data: bytes, encoding: str) -> bytes:
+    """Return the bytes of standard input in UTF-8.  Raises TextError."""
+    from charseq.text.transcoding import UTF_8, Transcoded
+
+    if encoding == UTF_8:
+        return data
+    return Transcoded(io.BytesIO(data), "standard input", encoding).read()
+
+
 def checked_option(text: str, option: str, unit: "Unit") -> str:
     """Return the string of an option.  Raises TextError if it is not UTF-8, and the unit is not the byte."""
     from charseq.text.sources import check_utf8
@@ -203,13 +238,12 @@ def checked_option(text: str, option: str, unit: "Unit") -> str:
 
 
 def arriving_lines(
-    name: str, *, unit: "Unit" = "character", remedy: str = ""
+    name: str, *, unit: "Unit" = "character", encoding: str = "utf-8", remedy: str = ""
 ) -> Iterator[list[tuple[int, str]]]:
     r"""Yield the lines of a file, or of standard input (-), and their numbers, as soon as they can be read.
 
     Lines end with \n or \r\n.  Raises TextError.
     """
-    from charseq.text.corpus import explain_read_errors
     from charseq.text.sources import STANDARD_INPUT, open_file
     from charseq.text.utf8 import ANY_BYTES, decode_utf8
 
@@ -221,9 +255,7 @@ def arriving_lines(
         source, context = repr(name), open_file(name)
     number, offset, unread = 0, 0, b""
     with context as file:
-        while True:
-            with explain_read_errors(source):
-                block = file.read1(BLOCK)
+        for block in _arriving_blocks(file, source, encoding):
             unread += block
             end = unread.rfind(b"\n") + 1 if block else len(unread)
             if end and not offset:
@@ -235,30 +267,31 @@ def arriving_lines(
                 lines = text.removesuffix("\n").split("\n")
                 yield [(number + i, line.removesuffix("\r")) for i, line in enumerate(lines, 1)]
                 number, offset, unread = number + len(lines), offset + end, unread[end:]
-            if not block:
-                return
+
+
+def _arriving_blocks(file: Any, source: str, encoding: str) -> Iterator[bytes]:
+    """Yield the bytes of a text in UTF-8 as soon as they can be read, and at the end no bytes."""
+    from charseq.text.corpus import explain_read_errors
+    from charseq.text.transcoding import UTF_8, Transcoded
+    from charseq.text.utf8 import refuse_binary
+
+    decoder = None if encoding == UTF_8 else Transcoded(file, source, encoding)
+    is_first = decoder is not None
+    while True:
+        with explain_read_errors(source):
+            block = file.read1(BLOCK)
+        if is_first:
+            refuse_binary(block, source)
+            is_first = False
+        text = decoder.decoded(block) if decoder else block
+        if text:
+            yield text
+        if not block:
+            yield b""
+            return
 
 
 def report_typing(files: Sequence[str]) -> None:
     """Report on standard error that a terminal is read, if standard input is one of the files."""
     if "-" in files and sys.stdin.isatty():
         streams.report("reading standard input until Ctrl-D", "dim")
-
-
-def suggest_lines(corpus: "AnyCorpus") -> None:
-    """Suggest --lines on standard error if the text is a list whose lines would be read as running text."""
-    from charseq.text.line_detection import resembles_list
-
-    if resembles_list(corpus):
-        hint = "the text looks like a list: add --lines to learn every line as a sequence of its own"
-        streams.report(hint, "yellow")
-
-
-def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool = False) -> None:
-    """Report on standard error that the input is empty, which is not an error."""
-    names = " and ".join("standard input" if name == "-" else visible(quoted(name)) for name in files)
-    if only_empty_lines:
-        reason = f"{names} contain{'s' * (len(files) == 1)} only empty lines"
-    else:
-        reason = f"{names} {'is' if len(files) == 1 else 'are'} empty"
-    streams.report(f"charseq: {reason}\n  there is nothing to {purpose}", "yellow")

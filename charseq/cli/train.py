@@ -8,14 +8,15 @@ from typing import Any
 
 import typer
 
-from charseq.cli import text_input
-from charseq.cli.combinations import refuse_split_of_nothing
+from charseq.cli import input_notes, text_input
+from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_split_of_nothing
 from charseq.cli.command import Command, add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import train as options
 from charseq.cli.options.settings import Asked, takes_settings
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -69,6 +70,7 @@ def train(
     lines: LinesOption = False,
     labels: LabelsOption = False,
     unit: UnitOption = "character",
+    encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
     *,
@@ -81,6 +83,7 @@ def train(
     require_accuracy: options.RequireAccuracyOption = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: options.QuietTrainingOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -93,9 +96,17 @@ def train(
     from charseq.training.torch_requirement import flops_of_device
 
     refuse_split_of_nothing(context)
+    refuse_encoding_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, extra=vocabulary, labels=labels
+        text,
+        file,
+        lines=lines,
+        labels=labels,
+        unit=unit,
+        normalization=normalize,
+        encoding=encoding,
+        extra=vocabulary,
     )
     run = prepare(
         source,
@@ -106,9 +117,10 @@ def train(
         parent=from_,
         flops=partial(flops_of_device, asked.settings.device),
         standard_input=sys.stdin.buffer,
-        report_bom=text_input.report_bom,
+        report=input_notes.report_note,
     )
     with handle_signals() as stop, run as plan:
         if form != "json" and not plan.resumed and not plan.settings.stride:
-            text_input.suggest_lines(plan.corpus)
-        follow(plan, form, require_accuracy, stop, save_every=save_every)
+            input_notes.suggest_lines(plan.corpus)
+        silent = quiet and not json and format == "auto"
+        follow(plan, form, require_accuracy, stop, save_every=save_every, silent=silent)

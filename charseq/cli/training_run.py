@@ -2,8 +2,9 @@
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import typer
 
@@ -11,7 +12,8 @@ from charseq.cli import streams
 from charseq.cli.signals import Stop
 from charseq.errors import ExitCode, RequirementNotMet
 from charseq.events import End, Event, Start
-from charseq.render.base import Form, renderer_for
+from charseq.render.base import Form, NoOutput, Renderer, renderer_for
+from charseq.render.progress_bar import Position, WithProgressBar, training_position
 from charseq.render.training import TRAINING
 from charseq.render.training_outcome import outcome
 from charseq.render.training_summary import summary, warnings
@@ -19,13 +21,21 @@ from charseq.render.visible import visible
 from charseq.runs.prepare import RunPlan
 from charseq.text.sources import STANDARD_INPUT, TextSource
 
+T = TypeVar("T")
+
 OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
 
 
 def follow(
-    plan: RunPlan, form: Form, require_accuracy: float | None, stop: Stop, *, save_every: float
+    plan: RunPlan,
+    form: Form,
+    require_accuracy: float | None,
+    stop: Stop,
+    *,
+    save_every: float,
+    silent: bool = False,
 ) -> None:
-    """Train as planned, and show every event in the given format.
+    """Train as planned, and show every event in the given format, or none if `silent`.
 
     Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
     """
@@ -34,11 +44,14 @@ def follow(
     require_torch()
     from charseq.training.loop import train
 
-    live = form == "table" and sys.stdout.isatty()
-    last = _show(train(plan, stop=stop, live=live, save_every=save_every), form, stop)
+    live = form == "table" and sys.stdout.isatty() and not silent
+    renderer = NoOutput[Event]() if silent else renderer_for(form, TRAINING, sys.stdout)
+    renderer = with_progress_bar(renderer, training_position)
+    last = _show(train(plan, stop=stop, live=live, save_every=save_every), form, renderer, stop)
     if isinstance(last, End):
         if form != "json":
-            streams.report(outcome(last), OUTCOME_STYLES[last.status])
+            error = last.status == "diverged"
+            streams.report(outcome(last), OUTCOME_STYLES[last.status], error=error)
         if last.status == "interrupted" and last.model is not None and plan.source is not None:
             streams.report("interrupted; to resume:" if form == "json" else "to resume:")
             streams.report(_resuming(last.model, plan.source), in_one_line=True)
@@ -51,10 +64,17 @@ def _resuming(model: str, given: TextSource) -> str:
     return visible(shlex.join(["charseq", "train", *again, "--resume", str(Path(model).parent)]))
 
 
-def _show(events: Iterator[Event], form: Form, stop: Stop) -> Event | None:
+def with_progress_bar(renderer: Renderer[T], position: Callable[[T], Position | None]) -> Renderer[T]:
+    """Return a renderer that also shows a bar on standard error, if only that is a terminal."""
+    if sys.stdout.isatty() or not sys.stderr.isatty() or streams.is_quiet():
+        return renderer
+    return WithProgressBar(renderer, sys.stderr, position)
+
+
+def _show(events: Iterator[Event], form: Form, renderer: Renderer[Event], stop: Stop) -> Event | None:
     """Show every event, and return the last one; a closed pipe stops and saves the run."""
     event = None
-    with renderer_for(form, TRAINING, sys.stdout) as renderer:
+    with renderer:
         stop.screen = renderer.screen
         for event in events:
             stop.training_started = True

@@ -15,7 +15,7 @@ from charseq.inference.suffix_index import suffix_index
 from charseq.runs.training_text import training_text
 from charseq.text.code_points import codes_of
 from charseq.text.corpus import AnyCorpus, Corpus
-from charseq.text.sources import STANDARD_INPUT, ReportBom, TextSource
+from charseq.text.sources import STANDARD_INPUT, Report, TextSource
 from charseq.text.units import Normalization, Unit
 from charseq.text.vocabulary import Vocabulary
 
@@ -33,13 +33,13 @@ class ReferenceText(NamedTuple):
 def read_texts(
     source: TextSource,
     standard_input: BinaryIO | None = None,
-    report_bom: ReportBom = lambda name: None,
+    report: Report = lambda name: None,
 ) -> list[ReferenceText]:
     """Read the strings and the files of a source.  Raises TextError, also for an empty file."""
     texts = [ReferenceText("", text) for text in source.texts]
     for name in source.files:
         file = replace(source, texts=(), files=(name,), lines=False)
-        with file.opened(standard_input or io.BytesIO(), may_be_empty=True, report_bom=report_bom) as corpus:
+        with file.opened(standard_input or io.BytesIO(), may_be_empty=True, report=report) as corpus:
             read = [ReferenceText(name, text) for text in _whole_texts(corpus)]
         if not any(text.text for text in read):
             raise TextError(f"{quoted(name)} is empty", hint="give a file with text")
@@ -128,7 +128,7 @@ def reference_of(
     *,
     min_length: int = MIN_COPY,
     standard_input: BinaryIO | None = None,
-    report_bom: ReportBom = lambda name: None,
+    report: Report = lambda name: None,
     option: str = "--against",
 ) -> Reference:
     """Return the training text of the model of a file, or other files, as the model reads them.
@@ -144,7 +144,7 @@ def reference_of(
     else:
         source = training_text(path, vocabulary, option)
     return Reference(
-        read_texts(source, standard_input, report_bom),
+        read_texts(source, standard_input, report),
         lines=vocabulary.boundary,
         unit=vocabulary.unit,
         normalization=vocabulary.normalization,

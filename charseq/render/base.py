@@ -42,6 +42,13 @@ class Renderer(ABC, Generic[T]):
         """Complete the output; `failed` if an exception ended it."""
 
 
+class NoOutput(Renderer[T]):
+    """Show nothing."""
+
+    def show(self, event: T) -> None:
+        """Ignore an event."""
+
+
 class LineRenderer(Renderer[T]):
     """A renderer that writes whole lines to a stream."""
 

@@ -50,6 +50,11 @@ class LiveScreen:
                 self.draw(drawing)
 
     @property
+    def is_live(self) -> bool:
+        """Whether it draws on the terminal now."""
+        return self._is_live
+
+    @property
     def is_released(self) -> bool:
         """Whether others have the terminal."""
         return self._released
@@ -74,6 +79,17 @@ class LiveScreen:
                 self._leave(drawing)
             else:
                 self._console.print(drawing)
+            self._is_live = self._released = False
+
+    def erase(self) -> None:
+        """Erase the drawing, unless others have used the terminal, and show the cursor."""
+        with self._lock:
+            if self._is_live:
+                with self._console.capture() as rendered:
+                    if self._frame:
+                        self._console.print(self._frame.position_cursor(), end="")
+                    self._console.show_cursor(True)
+                self._send(rendered.get())
             self._is_live = self._released = False
 
     def _leave(self, drawing: RenderableType) -> None:

@@ -39,6 +39,11 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def size(number: int) -> str:
+    """Return a number of bytes: 45.3 kB, 1.2 MB."""
+    return f"{number / 1e6:,.1f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
+
+
 def measure(value: float | None) -> str:
     """Return a measurement with four significant digits, or a dash."""
     return "-" if value is None else f"{value:.4g}"

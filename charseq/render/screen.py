@@ -7,6 +7,10 @@ class Screen(Protocol):
     """A drawing that is redrawn in place, and that releases the terminal while the process is suspended."""
 
     @property
+    def is_live(self) -> bool:
+        """Whether it draws on the terminal now."""
+
+    @property
     def is_released(self) -> bool:
         """Whether another process uses the terminal."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from charseq.cells import cell_named
 from charseq.events import Start
-from charseq.render.quantities import count, duration, passes_text, percent
+from charseq.render.quantities import count, duration, passes_text, percent, size
 from charseq.render.visible import visible
 from charseq.settings.defaults import FEWEST_HELD_OUT, UNLIMITED_EPOCHS
 from charseq.settings.train_settings import TrainSettings
@@ -93,10 +93,8 @@ def _text(start: Start) -> str:
 def _ngram(start: Start) -> Iterator[str]:
     """Describe the n-gram model, if there is one."""
     if start.ngrams:
-        large = start.ngram_bytes >= 1e6
-        size = f"{start.ngram_bytes / 1e6:.1f} MB" if large else f"{start.ngram_bytes / 1e3:.1f} kB"
-        ngrams = count(start.ngrams, "n-gram")
-        yield f"n-gram model: order {start.settings.ngram}, {ngrams}, {size} in the model file"
+        ngrams, stored = count(start.ngrams, "n-gram"), size(start.ngram_bytes)
+        yield f"n-gram model: order {start.settings.ngram}, {ngrams}, {stored} in the model file"
 
 
 def _window_length(start: Start) -> str:

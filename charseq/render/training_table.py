@@ -4,7 +4,6 @@ import time
 from functools import partial
 
 from rich.console import Console, Group, RenderableType
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +11,7 @@ from charseq.events import Epoch, Event, Progress, Start
 from charseq.render.base import Renderer
 from charseq.render.error_marks import mark_errors
 from charseq.render.live_screen import LiveScreen
+from charseq.render.progress_line import progress_line
 from charseq.render.quantities import count, duration, percent
 from charseq.render.thinned_rows import ThinnedRows
 from charseq.render.training import passes
@@ -35,9 +35,6 @@ ALONE_WIDTH = 17
 """The width in columns of the losses of the network and the n-gram model alone, and the gaps."""
 WIDTH_WITH_ALONE = 70
 """The width in columns from which they are shown."""
-MAX_BAR_WIDTH, MIN_BAR_WIDTH = 20, 4
-INTERRUPT_WIDTH = 3
-"""The columns left free after the bar for the terminal's ^C, which must not start a new line."""
 MIN_PREDICTION_WIDTH = 6
 
 
@@ -146,14 +143,7 @@ class TrainingDrawing:
             f"{event.characters_per_second:,.0f} characters/s, "
             f"{'at most ' if may_stop_early else ''}{duration(remaining)} left"
         )
-        width = self._console.width - INTERRUPT_WIDTH
-        shown = Text(text[: max(width, 0)], "dim", no_wrap=True)
-        bar_width = min(MAX_BAR_WIDTH, width - len(text) - 1)
-        if bar_width < MIN_BAR_WIDTH:
-            return shown
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row(ProgressBar(total=1.0, completed=event.done, width=bar_width), shown)
-        return grid
+        return progress_line(event.done, text, self._console.width)
 
     def _prediction(self, row: Epoch, lines: int) -> Text:
         symbols = self._symbols

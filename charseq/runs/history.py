@@ -35,6 +35,8 @@ class Summary:
     has_model: bool
     changed: float
     """The time of the last change of its log, in seconds since 1970."""
+    text: str | None = None
+    """The names of the files, or the beginning of the strings, that it learned; early logs lack it."""
 
 
 def summary(folder: Path) -> Summary:
@@ -65,6 +67,7 @@ def summary(folder: Path) -> Summary:
         validation_loss=_value(last, "validation_loss", float),
         has_model=(folder / MODEL).is_file(),
         changed=changed,
+        text=_value(start, "text", str),
     )
 
 

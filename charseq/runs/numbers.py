@@ -6,7 +6,7 @@ from pathlib import Path
 
 RUN_NAME = re.compile(r"(\d{4,})-.+")
 """The name of a run's folder, such as 0001-gru."""
-_RECORD = re.compile(r"\.last-(\d{4,18})")
+RECORD = re.compile(r"\.last-(\d{4,18})")
 """The name of the file that records the highest number used so far."""
 
 
@@ -40,13 +40,20 @@ def next_folder(root: Path, cell: str) -> Path:
         folder.rmdir()
 
 
+def keep_number(folder: Path) -> None:
+    """Record the number of a run that is about to be removed, unless that of a later run is recorded."""
+    match = RUN_NAME.fullmatch(folder.name)
+    if match and _recorded(folder.parent) < int(match[1]):
+        _record(folder.parent, int(match[1]))
+
+
 def _recorded(root: Path) -> int:
     """Return the highest number used so far in a folder; 0 if none is recorded.
 
     The record is the name of an empty file: creating it is atomic and needs no lock, and it has no content
     that could be damaged.
     """
-    matches = (_RECORD.fullmatch(path.name) for path in root.glob(".last-*"))
+    matches = (RECORD.fullmatch(path.name) for path in root.glob(".last-*"))
     return max((int(match[1]) for match in matches if match), default=0)
 
 
@@ -55,6 +62,6 @@ def _record(root: Path, number: int) -> None:
     with contextlib.suppress(OSError):
         (root / f".last-{number:04d}").touch()
         for path in root.glob(".last-*"):
-            match = _RECORD.fullmatch(path.name)
+            match = RECORD.fullmatch(path.name)
             if match and int(match[1]) < number:
                 path.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from charseq.settings.network_size import TWO_CORES_FLOPS
 from charseq.settings.train_settings import TrainSettings
 from charseq.system.suspension import running_time
 from charseq.text.corpus import AnyCorpus
-from charseq.text.sources import ReportBom, TextSource
+from charseq.text.sources import Report, TextSource
 from charseq.text.vocabulary import Vocabulary
 
 
@@ -87,7 +87,7 @@ def prepare(
     parent: str | None = None,
     flops: Callable[[], float] = lambda: TWO_CORES_FLOPS,
     standard_input: BinaryIO | None = None,
-    report_bom: ReportBom = lambda name: None,
+    report: Report = lambda message: None,
 ) -> Iterator[RunPlan]:
     """Prepare a run, cheapest checks first; the text stays open in this context.
 
@@ -118,7 +118,7 @@ def prepare(
         ancestor = load_parent(parent)
         source = ancestor.with_its_units(source)
     began = running_time()
-    with source.opened(standard_input or io.BytesIO(), report_bom=report_bom) as corpus:
+    with source.opened(standard_input or io.BytesIO(), report=report) as corpus:
         vocabulary = source.vocabulary(corpus)
         if resumed is not None:
             if resumed.model.lineage:

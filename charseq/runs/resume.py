@@ -78,7 +78,7 @@ class SavedRun:
 
         Raises UsageError if the text would be read differently, TextError if the saved source is gone.
         """
-        for name in ("labels", "lines", "unit", "normalization", "extra"):
+        for name in ("labels", "lines", "unit", "normalization", "extra", "encoding"):
             value, saved = getattr(source, name), getattr(self.source, name)
             if value not in (getattr(TextSource(), name), saved):
                 option = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)
@@ -92,7 +92,7 @@ class SavedRun:
         if STANDARD_INPUT in self.source.files:
             raise TextError(f"the text of {name} was standard input", hint="give it again with --file -")
         for file in self.source.files:
-            if not Path(file).is_file():
+            if not Path(file).is_file() and not Path(file).is_dir():
                 raise TextError(
                     f"the text of {name} is not found at {quoted(file)}",
                     hint="change to the folder in which it was trained (cd), or give the text with --file",

@@ -6,15 +6,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from charseq.errors import CharseqError, TextError, quoted
+from charseq.errors import CharseqError, TextError, cannot_combine, quoted
 from charseq.system.file_errors import reason, remedy
 from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, read_lines
+from charseq.text.folders import ReopenedFile, text_files
+from charseq.text.transcoding import UTF_8, Transcoded, encoding_named
 from charseq.text.units import Normalization, Unit, encode_utf8
-from charseq.text.utf8 import ANY_BYTES, decode_utf8
+from charseq.text.utf8 import ANY_BYTES, SAMPLE_BYTES, decode_utf8, refuse_binary
 from charseq.text.vocabulary import Vocabulary
 
 STANDARD_INPUT = "-"
@@ -25,8 +28,10 @@ INPUT_HINT = "give a text with --text STRING, --file PATH, or --file - for stand
 """The hint of errors about missing text."""
 BLOCK_BYTES = 1 << 20
 """Bytes of standard input read at once."""
-ReportBom = Callable[[str], None]
-"""Called with the name of a source whose byte-order mark is skipped."""
+Report = Callable[[str], None]
+"""Called with a message about a source: a byte-order mark that is skipped, files that are left out."""
+DESCRIBED_CHARACTERS = 40
+"""Characters of a file name or a string in a description."""
 MAX_BYTES_IN_MEMORY = 1 << 24
 """Bytes of all sources together above which text is read in chunks."""
 
@@ -44,6 +49,13 @@ class TextSource:
     """Characters that the vocabulary has in addition to those of the text."""
     labels: bool = False
     """Whether every line is a label, a tab and a text."""
+    encoding: str = UTF_8
+    """The encoding of files and standard input, by Python's name."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for an encoding that cannot be read, or beside the unit byte."""
+        if self.encoding != UTF_8:
+            check_encoding(self.encoding, self.unit)
 
     @contextmanager
     def opened(
@@ -51,15 +63,18 @@ class TextSource:
         standard_input: BinaryIO,
         *,
         may_be_empty: bool = False,
-        report_bom: ReportBom = lambda name: None,
+        report: Report = lambda message: None,
     ) -> Iterator[AnyCorpus]:
         """Open the sources and return the text, read in chunks if it is large.
 
-        Skips and reports a byte-order mark at the beginning of a file or standard input, except with the unit
-        byte.  Raises TextError, also for no text or an empty file, unless the text `may_be_empty`.
+        A file may be a folder.  Skips and reports a byte-order mark at the beginning of a file or standard
+        input, except with the unit byte.  Raises TextError, also for no text or an empty file, unless the
+        text `may_be_empty`.
         """
         with ExitStack() as opened:
-            sources = _sources(self.texts, self.files, self.unit, standard_input, opened, report_bom)
+            sources = _sources(
+                self.texts, self.files, self.unit, self.encoding, standard_input, opened, report
+            )
             if not may_be_empty:
                 _require_content(sources, self.lines)
             if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
@@ -81,6 +96,14 @@ class TextSource:
         )
 
 
+def description(source: TextSource) -> str:
+    """Return the names of files, or the beginning of strings, at most 40 characters: a.txt and 4 more."""
+    names = [*source.texts, *("standard input" if name == STANDARD_INPUT else name for name in source.files)]
+    first = names[0] if names else ""
+    first = first if len(first) <= DESCRIBED_CHARACTERS else first[: DESCRIBED_CHARACTERS - 3] + "..."
+    return first + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")
+
+
 def read_corpus(
     texts: Sequence[str],
     files: Sequence[str],
@@ -88,18 +111,26 @@ def read_corpus(
     lines: bool,
     unit: Unit,
     standard_input: BinaryIO,
+    encoding: str = UTF_8,
     may_be_empty: bool = False,
-    report_bom: ReportBom = lambda name: None,
+    report: Report = lambda message: None,
 ) -> Corpus:
     """Read texts, then files, into memory.
 
     Raises TextError, also for no text or an empty file, unless the text `may_be_empty`.
     """
     with ExitStack() as opened:
-        sources = _sources(texts, files, unit, standard_input, opened, report_bom)
+        sources = _sources(texts, files, unit, encoding, standard_input, opened, report)
         if not may_be_empty:
             _require_content(sources, lines)
         return _read(sources, lines, unit)
+
+
+def check_encoding(encoding: str, unit: Unit) -> str:
+    """Return Python's name of an encoding.  Raises UsageError if it is unknown, or beside the unit byte."""
+    if unit == "byte" and encoding != UTF_8:
+        raise cannot_combine("--encoding", ["--unit byte"], "bytes are read as they are")
+    return encoding_named(encoding)
 
 
 def check_utf8(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> str:
@@ -143,26 +174,42 @@ def _sources(
     texts: Sequence[str],
     files: Sequence[str],
     unit: Unit,
+    encoding: str,
     standard_input: BinaryIO,
     opened: ExitStack,
-    report_bom: ReportBom,
+    report: Report,
 ) -> list[ByteSource]:
     """Open texts and files."""
     if files.count(STANDARD_INPUT) > 1:
         raise TextError("standard input can be read only once", hint="use - only once")
     checked = [check_utf8(text, f"--text {quoted(text)}", unit) for text in texts]
     sources = [ByteSource(ARGUMENT, io.BytesIO(encode_utf8(text))) for text in checked]
-    for name in files:
+    for name in expand_folders(files, unit, encoding, report):
         if name == STANDARD_INPUT:
             source = ByteSource(
                 "standard input", opened.enter_context(_spool(standard_input, "standard input"))
             )
-        else:
+        elif name in files:
             source = ByteSource(quoted(name), opened.enter_context(_opened(name)))
+        else:  # of a folder
+            source = ByteSource(quoted(name), cast(BinaryIO, ReopenedFile(name)))
+        if encoding != UTF_8:
+            refuse_binary(next(source.blocks(SAMPLE_BYTES), b""), source.name)
+            transcoded = Transcoded(source.file, source.name, encoding)
+            source = source._replace(file=cast(BinaryIO, transcoded))
         sources.append(source.skip_bom(unit))
         if sources[-1].start:
-            report_bom(source.name)
+            report(f"{source.name} begins with a byte-order mark, which is skipped")
     return sources
+
+
+def expand_folders(files: Sequence[str], unit: Unit, encoding: str, report: Report) -> list[str]:
+    """Return the names of files, with those of the text files below each folder in its place.
+
+    Raises TextError, and reports files that are left out, as `text_files` does.
+    """
+    read = partial(text_files, unit=unit, report=report, has_nuls=encoding.startswith(("utf-16", "utf-32")))
+    return [*chain.from_iterable(read(name) if Path(name).is_dir() else [name] for name in files)]
 
 
 def open_file(name: str) -> io.BufferedReader:

@@ -3,6 +3,8 @@
 import codecs
 
 from charseq.errors import TextError
+from charseq.text.encodings import fitting_encoding
+from charseq.text.file_types import conversion, file_type
 from charseq.text.units import Unit
 
 ANY_BYTES = "use --unit byte, which accepts any bytes"
@@ -33,27 +35,37 @@ def decode_utf8(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES, *
         if not offset and (encoding := bom_encoding(data)):
             raise TextError(
                 f"{source} is {encoding}, not UTF-8: it begins with that encoding's byte-order mark",
-                hint=f"convert it (iconv -f {encoding[:6]} -t UTF-8), or {remedy}",
+                hint=f"add --encoding {encoding[:6].lower()}, or {remedy}",
             ) from error
+        encoding = fitting_encoding(data, error.start)
+        advice = f"{encoding} would fit: add --encoding {encoding}" if encoding else "name its --encoding"
         raise TextError(
             f"{source} is not UTF-8: byte 0x{data[error.start]:02X} at byte offset {offset + error.start}",
-            hint=f"convert it (iconv -f ... -t UTF-8), or {remedy}",
+            hint=f"{advice}, or {remedy}",
         ) from error
 
 
 def text_start(data: bytes, source: str, unit: Unit, remedy: str = ANY_BYTES) -> int:
     """Return the length of a UTF-8 byte-order mark at the beginning of a file, 0 with the unit byte.
 
-    Raises TextError for UTF-16 or UTF-32 without a byte-order mark, which may also be valid UTF-8.
+    Raises TextError for a file that is not text, and for UTF-16 or UTF-32 without a byte-order mark, which
+    may also be valid UTF-8.
     """
     if unit == "byte":
         return 0
+    refuse_binary(data, source, remedy)
     if encoding := unmarked_encoding(data):
         raise TextError(
             f"{source} appears to be {encoding} without a byte-order mark, not UTF-8: it has NUL bytes",
-            hint=f"convert it to UTF-8 (iconv -f {encoding} -t UTF-8), or {remedy}",
+            hint=f"add --encoding {encoding[:6].lower()}-{encoding[6:].lower()}, or {remedy}",
         )
     return len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+
+
+def refuse_binary(data: bytes, source: str, remedy: str = ANY_BYTES) -> None:
+    """Raise TextError if a file begins as a compressed file, a document or another type that is not text."""
+    if kind := file_type(data):
+        raise TextError(f"{source} is {kind.name}, not text", hint=f"{conversion(kind, source)}, or {remedy}")
 
 
 def bom_encoding(data: bytes) -> str:

@@ -9,6 +9,7 @@ from charseq.model.ngram_tensors import tensors_of
 from charseq.model.sliding_stepper import batch_reader
 from charseq.runs.folder import Run
 from charseq.system.suspension import running_time
+from charseq.text.sources import description
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.best_model import Measurement
 from charseq.training.builder import TrainingRun
@@ -48,6 +49,7 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         conflict=_conflict(run),
         lineage=tuple(asdict(ancestor) for ancestor in run.plan.lineage),
         resumed=run.passes if run.plan.resumed else None,
+        text=(description(run.plan.source) or None) if run.plan.source else None,
     )
 
 
@@ -107,6 +109,7 @@ def progress_event(run: TrainingRun) -> Progress:
         metrics.positions_per_second,
         run.budget.seconds,
         run.state.sampler.live(),
+        run.passes,
     )
 
 

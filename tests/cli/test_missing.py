@@ -101,6 +101,7 @@ def test_a_torch_that_cannot_be_loaded_is_named_with_the_reason(
         "score hihello",
         "runs",
         "runs show",
+        "runs remove x --yes",
         "inspect-gradients hihello",
     ],
 )
@@ -138,6 +139,7 @@ def test_a_command_that_needs_no_current_folder_works_in_a_deleted_one(
         "score h",
         "runs",
         "runs show",
+        "runs remove x --yes",
     ],
 )
 def test_a_file_named_runs_is_reported_with_a_remedy(charseq: Command, arguments: str) -> None:

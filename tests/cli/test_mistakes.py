@@ -22,7 +22,7 @@ OF_TRAIN: dict[str, tuple[list[str], str, str]] = {
     "a misspelt cell": (["--text", "ab", "--cell", "ltsm"], "unknown cell 'ltsm'", "did you mean 'lstm'?"),
     "a misspelt option": (["--text", "ab", "--epoch", "3"], "--epoch", "--epochs"),
     "a missing file": (["--file", "none.txt"], "file 'none.txt' not found", "path"),
-    "a folder": (["--file", "."], "'.' is a folder", "text file"),
+    "a folder": (["--file", "."], "the folder '.' has no text file", "text files"),
     "a negative size": (["--text", "ab", "--hidden-size", "-1"], "-1", "range"),
     "no epochs": (["--text", "ab", "--epochs", "0"], "0", "range"),
     "a word for a number": (["--text", "ab", "--epochs", "many"], "'many' is not a whole number", "--help"),
@@ -98,7 +98,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "model.safetensors",
     ),
     "an unknown character": ("predict --model out z", 2, "U+007A", "it knows 'ehilo'"),
-    "a model for a text": ("train --file out/model.safetensors", 2, "is not UTF-8", "--unit byte"),
+    "a model for a text": ("train --file out/model.safetensors", 2, "is a safetensors file", "--model"),
     "two ways to choose": (
         "predict --model out --greedy --temperature 1 h",
         2,

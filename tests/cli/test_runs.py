@@ -23,8 +23,10 @@ def trained(charseq: Command) -> Command:
 def test_runs_are_listed_the_oldest_first(trained: Command) -> None:
     head, *rows = (line.split("\t") for line in trained("runs").output.splitlines())
     assert head == [
-        "run", "cell", "size", "characters", "status", "epochs", "loss", "accuracy", "validation", "changed"
+        "run", "cell", "size", "characters", "status", "epochs", "loss", "accuracy", "validation", "changed",
+        "text",
     ]  # fmt: skip
+    assert [row[10] for row in rows] == ["hihello", "xyz"]
     assert [row[:6] for row in rows] == [
         ["runs/0001-lstm", "lstm", "1 x 5", "7", "completed", "3"],
         ["runs/0002-rnn", "rnn", "1 x 128", "3", "completed", "2"],
@@ -40,7 +42,7 @@ def test_numbers_in_json_output_are_exact(trained: Command) -> None:
 
 def test_on_a_terminal_a_run_is_a_row(trained: Command) -> None:
     head, *rows = trained("runs", "--format", "table").output.splitlines()
-    assert head.split()[:3] == ["run", "size", "epochs"]
+    assert head.split()[:4] == ["run", "text", "size", "epochs"]
     assert [row.split()[0] for row in rows] == ["runs/0001-lstm", "runs/0002-rnn"]
 
 

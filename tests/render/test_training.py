@@ -9,8 +9,9 @@ from rich.console import Console
 
 from charseq.events import Event, Progress, Report
 from charseq.render.base import renderer_for
+from charseq.render.progress_line import INTERRUPT_WIDTH
 from charseq.render.training import TRAINING
-from charseq.render.training_table import INTERRUPT_WIDTH, SAMPLE_LINES, TrainingDrawing
+from charseq.render.training_table import SAMPLE_LINES, TrainingDrawing
 from charseq.render.visible import visible
 from tests.support.screens import START, epoch, screen_of
 

@@ -165,7 +165,7 @@ def test_the_mark_of_another_encoding_names_it(
         result = charseq(command, "--file", "text.txt", *lines)
         assert result.status == 2
         assert f"'text.txt' is {name}, not UTF-8" in result.errors, command
-        assert f"iconv -f {name[:6]} -t UTF-8" in result.errors
+        assert f"add --encoding {name[:6].lower()}, or" in result.errors
 
 
 def test_a_mark_of_another_encoding_within_a_text_does_not_name_it(charseq: Command) -> None:

@@ -50,7 +50,8 @@ def test_any_bytes_are_text_with_the_unit_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("none.txt", "file 'none.txt' not found"), (".", "'.' is a folder")]
+    ("name", "message"),
+    [("none.txt", "file 'none.txt' not found"), (".", "the folder '.' has no text file")],
 )
 def test_a_file_that_cannot_be_read_is_named(name: str, message: str) -> None:
     with pytest.raises(TextError) as caught:

@@ -65,7 +65,8 @@ def test_training_and_scoring_refuse_another_encoding_and_name_the_remedy(
         result = charseq(*command, "--file", "text.txt")
         assert result.status == 2, command
         assert f"'text.txt' appears to be {name_of(encoding)} without a byte-order mark" in result.errors
-        assert f"convert it to UTF-8 (iconv -f {name_of(encoding)} -t UTF-8)" in result.errors
+        assert f"add --encoding {encoding}, or" in result.errors
+        assert "UTF" not in charseq(*command, "--file", "text.txt", "--encoding", encoding).errors
 
 
 @pytest.mark.parametrize("command", [("predict", "-"), ("score", "-"), ("inspect-shapes", "-")])
@@ -88,4 +89,4 @@ def test_an_argument_is_never_read_as_utf_16(charseq: Command) -> None:
         assert result.status == 2
         assert r"'\xff\xfeab' is not UTF-8: byte 0xFF at byte offset 0" in result.errors
         assert "UTF-16" not in result.errors
-        assert "iconv" not in result.errors
+        assert "--encoding" not in result.errors

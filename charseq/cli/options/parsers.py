@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import typer
 
-from charseq.errors import quoted
+from charseq.errors import UsageError, quoted
 from charseq.settings.setting import Bounds
 
 N = TypeVar("N", int, float)
@@ -39,6 +39,16 @@ def filled(text: str) -> str:
     if not text:
         raise typer.BadParameter("the value is empty; give a value, or omit the option")
     return text
+
+
+def encoding(text: str) -> str:
+    """Return Python's name of an encoding of text."""
+    from charseq.text.transcoding import encoding_named
+
+    try:
+        return encoding_named(filled(text))
+    except UsageError as error:
+        raise typer.BadParameter(f"{error.message}; {error.hint}") from None
 
 
 def folder(text: str) -> Path:

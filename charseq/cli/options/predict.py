@@ -8,7 +8,10 @@ from charseq.settings.setting import ADVANCED, TEXT
 PromptTextOption = Annotated[list[str] | None, text_option("A prompt. May be repeated.")]
 PromptFileOption = Annotated[
     list[str] | None,
-    file_option("A UTF-8 file whose whole text is a prompt; - is standard input. May be repeated."),
+    file_option(
+        "A UTF-8 file whose whole text is a prompt, a folder of such files, or - (standard input). "
+        "May be repeated."
+    ),
 ]
 PromptLinesOption = Annotated[
     bool,

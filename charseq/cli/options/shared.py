@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from charseq.cli import completions
+from charseq.cli import completions, streams
 from charseq.cli.environment import variable
-from charseq.cli.options.parsers import filled
+from charseq.cli.options.parsers import encoding, filled
 from charseq.errors import UsageError, cannot_combine
 from charseq.render.base import Form
 from charseq.settings.setting import ADVANCED, MODEL, OUTPUT, TEXT
@@ -71,6 +71,12 @@ def _debug(value: bool) -> bool:
     return value
 
 
+def set_quiet(value: bool) -> bool:
+    """Let messages be printed, or only errors; return the value of the option."""
+    streams.set_quiet(value)
+    return value
+
+
 def text_option(help: str) -> Any:
     """Return the option --text, with its help."""
     return option("--text", metavar="STRING", help=help, panel=TEXT, listed=True)
@@ -83,7 +89,10 @@ def file_option(help: str) -> Any:
 
 TextOption = Annotated[list[str] | None, text_option("A text. May be repeated; each is a separate sequence.")]
 FileOption = Annotated[
-    list[str] | None, file_option("A UTF-8 text file; - is standard input. May be repeated.")
+    list[str] | None,
+    file_option(
+        "A UTF-8 text file, a folder (every text file below it), or - (standard input). May be repeated."
+    ),
 ]
 LinesOption = Annotated[
     bool,
@@ -124,6 +133,16 @@ LabelOption = Annotated[
         panel=TEXT,
     ),
 ]
+EncodingOption = Annotated[
+    str,
+    option(
+        "--encoding",
+        parser=encoding,
+        metavar="NAME",
+        help="Encoding of files and standard input: any that Python knows, such as cp1252 or utf-16.",
+        panel=ADVANCED,
+    ),
+]
 UnknownOption = Annotated[
     Unknown, option("--unknown", help="What to do with characters that the model does not know.", panel=TEXT)
 ]
@@ -159,6 +178,10 @@ FormatOption = Annotated[
     ),
 ]
 JSONOption = Annotated[bool, option("--json", help="Output one JSON object per line (--format json).")]
+QuietOption = Annotated[
+    bool,
+    option("--quiet", help="Print nothing but results and errors.", callback=set_quiet, panel=ADVANCED),
+]
 DebugOption = Annotated[
     bool, option("--debug", help="Print the traceback of an error.", callback=_debug, panel=ADVANCED)
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from charseq.cli.completions import models
 from charseq.cli.options.parsers import filled, folder, number, seconds
-from charseq.cli.options.shared import option
+from charseq.cli.options.shared import option, set_quiet
 from charseq.settings.setting import ADVANCED, Bounds
 
 OutOption = Annotated[
@@ -52,6 +52,15 @@ SaveEveryOption = Annotated[
     ),
 ]
 ForceOption = Annotated[bool, option("--force", help="Replace an existing run in --out.", panel=ADVANCED)]
+QuietTrainingOption = Annotated[
+    bool,
+    option(
+        "--quiet",
+        help="Print nothing but errors; with --json or --format, the events too.",
+        callback=set_quiet,
+        panel=ADVANCED,
+    ),
+]
 RequireAccuracyOption = Annotated[
     float | None,
     option(
