@@ -135,16 +135,7 @@ def compare(
     refuse_encoding_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
     _check_seeds(asked.settings.seed, seeds)
-    source = text_input.text_source(
-        text,
-        file,
-        lines=lines,
-        labels=labels,
-        unit=unit,
-        normalization=normalize,
-        encoding=encoding,
-        extra=vocabulary,
-    )
+    source = text_input.text_source(context.params)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report=input_notes.report_note) as corpus:
         vocabulary_ = source.vocabulary(corpus)

@@ -91,6 +91,11 @@ def copy_search(
     text_input.report_typing(files)
     with streams.immediate_interrupt():  # a large text takes seconds
         reference = reference_of(
-            path, model.vocabulary, files, standard_input=sys.stdin.buffer, report=input_notes.report_note
+            path,
+            model.vocabulary,
+            files,
+            encoding=context.params["encoding"],
+            standard_input=sys.stdin.buffer,
+            report=input_notes.report_note,
         )
     return CopySearch(model, reference)

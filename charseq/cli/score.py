@@ -127,7 +127,6 @@ def score(
     from charseq.cli.score_input import ScoreInput
     from charseq.render.scores import score_view
 
-    refuse_encoding_of_nothing(context)
     _refuse_unused(context)
     if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[0], " to score")
@@ -149,12 +148,17 @@ def score(
     if search:
         search.report(form, only_hint=form == "plain" or not lines)
     if threshold is not None and above:
-        few = f"{above:,} of {count:,} {'lines' if lines else 'texts'}"
-        raise RequirementNotMet(f"{few} have more than {threshold:g} bits per character")
+        raise _above(threshold, above, count, lines=lines)
+
+
+def _above(threshold: float, above: int, count: int, *, lines: bool) -> RequirementNotMet:
+    few = f"{above:,} of {count:,} {'lines' if lines else 'texts'}"
+    return RequirementNotMet(f"{few} have more than {threshold:g} bits per character")
 
 
 def _refuse_unused(context: typer.Context) -> None:
     """Refuse options that have no effect beside others.  Raises UsageError."""
+    refuse_encoding_of_nothing(context)
     values = context.params
     if values["adapt"]:
         refuse_unused(context, "--adapt", {"batch_size"}, "a model that adapts reads one text at a time")

@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charseq.cli import input_notes, streams
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from charseq.errors import TextError
     from charseq.model.model_file import Model
     from charseq.text.sources import TextSource
-    from charseq.text.units import Normalization, Unit
+    from charseq.text.units import Unit
 
 
 def from_environment(values: Sequence[str] | None, name: str) -> list[str]:
@@ -134,30 +134,23 @@ def missing_text(example: str, purpose: str = "") -> "TextError":
     return TextError(f"no text{purpose} was given", hint=hint)
 
 
-def text_source(
-    texts: Sequence[str] | None,
-    files: Sequence[str] | None,
-    *,
-    lines: bool,
-    unit: "Unit",
-    normalization: "Normalization",
-    encoding: str,
-    extra: str = "",
-    labels: bool = False,
-) -> "TextSource":
-    """Return the texts and files of a command, or of its environment, and how to read them."""
+def text_source(values: Mapping[str, Any]) -> "TextSource":
+    """Return the texts and files of a command, or of its environment, and how to read them.
+
+    `values` are the parameters of the command, by name.
+    """
     from charseq.text.sources import TextSource
 
-    texts, files = _named(texts, files)
+    texts, files = _named(values["text"], values["file"])
     return TextSource(
         tuple(texts),
         tuple(files),
-        lines or labels,
-        unit,
-        normalization,
-        extra,
-        labels=labels,
-        encoding=encoding,
+        lines=values["lines"] or values["labels"],
+        unit=values["unit"],
+        normalization=values["normalize"],
+        extra=values["vocabulary"],
+        labels=values["labels"],
+        encoding=values["encoding"],
     )
 
 

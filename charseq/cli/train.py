@@ -98,16 +98,7 @@ def train(
     refuse_split_of_nothing(context)
     refuse_encoding_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    source = text_input.text_source(
-        text,
-        file,
-        lines=lines,
-        labels=labels,
-        unit=unit,
-        normalization=normalize,
-        encoding=encoding,
-        extra=vocabulary,
-    )
+    source = text_input.text_source(context.params)
     run = prepare(
         source,
         asked.explicit,

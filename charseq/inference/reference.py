@@ -15,7 +15,8 @@ from charseq.inference.suffix_index import suffix_index
 from charseq.runs.training_text import training_text
 from charseq.text.code_points import codes_of
 from charseq.text.corpus import AnyCorpus, Corpus
-from charseq.text.sources import STANDARD_INPUT, Report, TextSource
+from charseq.text.sources import STANDARD_INPUT, Report, TextSource, expand_folders
+from charseq.text.transcoding import UTF_8
 from charseq.text.units import Normalization, Unit
 from charseq.text.vocabulary import Vocabulary
 
@@ -37,8 +38,8 @@ def read_texts(
 ) -> list[ReferenceText]:
     """Read the strings and the files of a source.  Raises TextError, also for an empty file."""
     texts = [ReferenceText("", text) for text in source.texts]
-    for name in source.files:
-        file = replace(source, texts=(), files=(name,), lines=False)
+    for name in expand_folders(source.files, source.unit, source.encoding, report):
+        file = replace(source, texts=(), files=(name,), lines=False, labels=False)
         with file.opened(standard_input or io.BytesIO(), may_be_empty=True, report=report) as corpus:
             read = [ReferenceText(name, text) for text in _whole_texts(corpus)]
         if not any(text.text for text in read):
@@ -127,6 +128,7 @@ def reference_of(
     files: Sequence[str] = (),
     *,
     min_length: int = MIN_COPY,
+    encoding: str = UTF_8,
     standard_input: BinaryIO | None = None,
     report: Report = lambda name: None,
     option: str = "--against",
@@ -140,7 +142,7 @@ def reference_of(
         if name != STANDARD_INPUT and not Path(name).exists():
             raise TextError(f"file {quoted(name)} not found", hint=f"check the path that {option} names")
     if files:
-        source = TextSource((), tuple(files), unit=vocabulary.unit)
+        source = TextSource((), tuple(files), unit=vocabulary.unit, encoding=encoding)
     else:
         source = training_text(path, vocabulary, option)
     return Reference(

@@ -165,9 +165,19 @@ MISTAKES = {
     "predict - --show-copies --against -": ("standard input can be read only once", "use - only once"),
     "score j --copies --against none.txt": ("file 'none.txt' not found", "--against"),
     "score j --copies --against empty.txt": ("'empty.txt' is empty", "give a file with text"),
-    "score j --copies --against .": ("'.' is a folder", "give a text file"),
-    "score j --copies --against latin.txt": ("'latin.txt' is not UTF-8: byte 0xE9", "iconv"),
+    "score j --copies --against latin.txt": ("'latin.txt' is not UTF-8: byte 0xE9", "--encoding cp1252"),
 }
+
+
+def test_a_text_to_compare_with_may_be_a_folder_or_have_another_encoding(poem: Command) -> None:
+    Path("texts").mkdir()
+    Path("texts/poem.txt").write_text(POEM, encoding="utf-8")
+    (record,) = poem("score", POEM, "--copies", "--against", "texts", "--json").records
+    assert record["copies"]["share"] == 1
+    assert record["copies"]["spans"][0]["source"] == "texts/poem.txt"
+    Path("wide.txt").write_text(POEM, encoding="utf-16")
+    wide = ["--against", "wide.txt", "--encoding", "utf-16"]
+    assert poem("score", POEM, "--copies", *wide, "--json").records[0]["copies"]["share"] == 1
 
 
 @pytest.mark.parametrize(("line", "messages"), MISTAKES.items(), ids=MISTAKES)
