@@ -46,7 +46,8 @@ def refuse_encoding_of_nothing(context: typer.Context) -> None:
     """Refuse --encoding without a file or standard input.  Raises UsageError."""
     values = context.params
     named = [name for value in values.values() if isinstance(value, list | tuple) for name in value]
-    if values["file"] or "-" in named or values.get("resume") or os.environ.get("CHARSEQ_FILE"):
+    files = values["file"] or values.get("against") or os.environ.get("CHARSEQ_FILE")
+    if files or "-" in named or values.get("resume"):
         return
     if "encoding" in on_command_line(context):
         raise UsageError(
