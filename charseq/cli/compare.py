@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +24,7 @@ from charseq.cli.options.shared import (
     NormalizeOption,
     QuietOption,
     TextOption,
+    UniqueOption,
     UnitOption,
     VocabularyOption,
     cells_of,
@@ -74,6 +75,7 @@ def compare(
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
+    unique: UniqueOption = False,
     unit: UnitOption = "character",
     encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
@@ -133,9 +135,8 @@ def compare(
     refuse_encoding_of_nothing(context)
     runs_folder()  # refused now rather than after torch was loaded
     _check_seeds(asked.settings.seed, seeds)
-    source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, encoding=encoding, extra=vocabulary
-    )
+    read_as: dict[str, Any] = {"lines": lines, "unit": unit, "normalization": normalize, "extra": vocabulary}
+    source = text_input.text_source(text, file, **read_as, encoding=encoding, unique=unique)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report=text_input.report_note) as corpus:
         vocabulary_ = source.vocabulary(corpus)
@@ -148,6 +149,8 @@ def compare(
             match=match,
             with_ngram=cells is None or cells.strip() == "all",
         )
+        if form != "json":
+            text_input.report_lines(corpus)
         if form != "json" and not asked.settings.stride:
             text_input.suggest_lines(corpus)
         _compare(corpus, vocabulary_, source, planned, form)

@@ -1,24 +1,19 @@
 """The text of a command: options, arguments, environment variables, files and standard input."""
 
-import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from charseq.cli import streams
 from charseq.errors import quoted
 from charseq.render.visible import visible
 
-BLOCK = 1 << 20
-"""Maximum number of bytes per read."""
 BYTES_REMEDY = "train on it with --unit byte, which accepts any bytes"
 """The hint of commands that use a model, for text that is not UTF-8."""
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from charseq.errors import TextError
     from charseq.model.model_file import Model
     from charseq.text.corpus import AnyCorpus
@@ -124,12 +119,15 @@ def text_source(
     normalization: "Normalization",
     encoding: str,
     extra: str = "",
+    unique: bool = False,
 ) -> "TextSource":
     """Return the texts and files of a command, or of its environment, and how to read them."""
     from charseq.text.sources import TextSource
 
     texts, files = _named(texts, files)
-    return TextSource(tuple(texts), tuple(files), lines, unit, normalization, extra, encoding)
+    return TextSource(
+        tuple(texts), tuple(files), lines, unit, normalization, extra, encoding=encoding, unique=unique
+    )
 
 
 def report_note(message: str) -> None:
@@ -213,60 +211,6 @@ def checked_option(text: str, option: str, unit: "Unit") -> str:
     return check_utf8(text, f"{option} {quoted(text)}", unit, "write it in UTF-8")
 
 
-def arriving_lines(
-    name: str, *, unit: "Unit" = "character", encoding: str = "utf-8", remedy: str = ""
-) -> Iterator[list[tuple[int, str]]]:
-    r"""Yield the lines of a file, or of standard input (-), and their numbers, as soon as they can be read.
-
-    Lines end with \n or \r\n.  Raises TextError.
-    """
-    from charseq.text.sources import STANDARD_INPUT, open_file
-    from charseq.text.utf8 import ANY_BYTES, decode_utf8
-
-    if name == STANDARD_INPUT:
-        report_typing([STANDARD_INPUT])
-        context: AbstractContextManager[Any]
-        source, context = "standard input", contextlib.nullcontext(sys.stdin.buffer)
-    else:
-        source, context = repr(name), open_file(name)
-    number, offset, unread = 0, 0, b""
-    with context as file:
-        for block in _arriving_blocks(file, source, encoding):
-            unread += block
-            end = unread.rfind(b"\n") + 1 if block else len(unread)
-            if end and not offset:
-                data, unread = unread, skip_bom(unread, source, unit, remedy or ANY_BYTES)
-                offset = len(data) - len(unread)
-                end -= offset
-            if end:
-                text = decode_utf8(unread[:end], source, unit, remedy or ANY_BYTES, offset=offset)
-                lines = text.removesuffix("\n").split("\n")
-                yield [(number + i, line.removesuffix("\r")) for i, line in enumerate(lines, 1)]
-                number, offset, unread = number + len(lines), offset + end, unread[end:]
-
-
-def _arriving_blocks(file: Any, source: str, encoding: str) -> Iterator[bytes]:
-    """Yield the bytes of a text in UTF-8 as soon as they can be read, and at the end no bytes."""
-    from charseq.text.corpus import explain_read_errors
-    from charseq.text.transcoding import UTF_8, Transcoded
-    from charseq.text.utf8 import refuse_binary
-
-    decoder = None if encoding == UTF_8 else Transcoded(file, source, encoding)
-    is_first = decoder is not None
-    while True:
-        with explain_read_errors(source):
-            block = file.read1(BLOCK)
-        if is_first:
-            refuse_binary(block, source)
-            is_first = False
-        text = decoder.decoded(block) if decoder else block
-        if text:
-            yield text
-        if not block:
-            yield b""
-            return
-
-
 def report_typing(files: Sequence[str]) -> None:
     """Report on standard error that a terminal is read, if standard input is one of the files."""
     if "-" in files and sys.stdin.isatty():
@@ -280,6 +224,19 @@ def suggest_lines(corpus: "AnyCorpus") -> None:
     if resembles_list(corpus):
         hint = "the text looks like a list: add --lines to learn every line as a sequence of its own"
         streams.report(hint, "yellow")
+
+
+def report_lines(corpus: "AnyCorpus") -> None:
+    """Report on standard error the numbers of lines that are left out, and of duplicates in memory."""
+    from charseq.render.training_summary import left_out_lines
+    from charseq.text.corpus import Corpus
+
+    for note in left_out_lines(corpus.empty_lines, corpus.dropped_lines):
+        streams.report(note, "yellow")
+    if corpus.lines and isinstance(corpus, Corpus):
+        duplicates = corpus.strings - len({*corpus.sequences})
+        if duplicates:
+            streams.report(f"{duplicates:,} of {corpus.strings:,} lines are duplicates", "yellow")
 
 
 def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool = False) -> None:

@@ -23,6 +23,7 @@ from charseq.cli.options.shared import (
     LinesOption,
     NormalizeOption,
     TextOption,
+    UniqueOption,
     UnitOption,
     VocabularyOption,
     chosen_format,
@@ -66,6 +67,7 @@ def train(
     text: TextOption = None,
     file: FileOption = None,
     lines: LinesOption = False,
+    unique: UniqueOption = False,
     unit: UnitOption = "character",
     encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
@@ -94,9 +96,8 @@ def train(
     refuse_split_of_nothing(context)
     refuse_encoding_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    source = text_input.text_source(
-        text, file, lines=lines, unit=unit, normalization=normalize, encoding=encoding, extra=vocabulary
-    )
+    read_as: dict[str, Any] = {"lines": lines, "unit": unit, "normalization": normalize, "extra": vocabulary}
+    source = text_input.text_source(text, file, **read_as, encoding=encoding, unique=unique)
     run = prepare(
         source,
         asked.explicit,

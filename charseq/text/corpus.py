@@ -4,12 +4,16 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from itertools import compress
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from charseq.errors import TextError
 from charseq.system.file_errors import reason, remedy
-from charseq.text.units import Unit
+from charseq.text.units import Normalization, Unit
 from charseq.text.utf8 import SAMPLE_BYTES, decode_utf8, text_start
+
+if TYPE_CHECKING:
+    from charseq.text.unique_lines import Mask
 
 CHUNK_BYTES = 1 << 22
 """Bytes of a large source read at once."""
@@ -21,6 +25,10 @@ class Corpus:
 
     sequences: tuple[str, ...]
     lines: bool = False
+    empty_lines: int = 0
+    """The number of empty lines that are left out."""
+    dropped_lines: int = 0
+    """The number of lines that are left out because they repeat an earlier one."""
 
     @property
     def characters(self) -> int:
@@ -71,10 +79,16 @@ class LargeCorpus:
         lines: bool = False,
         unit: Unit = "character",
         at_lines: bool = False,
+        unique: Normalization | None = None,
     ) -> None:
+        """Read sources; `unique` is the normalization after which repeated lines are dropped, if they are."""
         self.sources, self.lines, self.unit = sources, lines, unit
         self._at_lines = at_lines or lines
         self._size: tuple[int, int] | None = None
+        self._unique = unique
+        self._kept: Mask | None = None
+        self.empty_lines = self.dropped_lines = 0
+        """Numbers of lines that are left out, known once the text was read."""
 
     @property
     def characters(self) -> int:
@@ -89,15 +103,38 @@ class LargeCorpus:
     def chunks(self) -> Iterator[str]:
         """Yield the text, without the line endings of `lines`.  Raises TextError if it is ill-formed."""
         characters, strings = 0, 0 if self.lines else len(self.sources)
+        pieces = (piece for source in self.sources for piece in self.read_source(source))
+        for piece in self.line_batches() if self.lines else pieces:
+            chunk = piece if isinstance(piece, str) else "".join(piece)
+            strings += 0 if isinstance(piece, str) else len(piece)
+            characters += len(chunk)
+            yield chunk
+        self._size = characters, strings
+
+    def line_batches(self) -> Iterator[list[str]]:
+        """Yield the lines that are kept, in batches.  Raises TextError if the text is ill-formed."""
+        if self._unique is not None and self._kept is None:
+            from charseq.text.unique_lines import first_occurrences
+
+            every = (line for batch in self._all_lines() for line in batch)
+            self._kept = first_occurrences(every, self._unique)
+            self.dropped_lines = len(self._kept) - int(self._kept.sum())
+        number = 0
+        for batch in self._all_lines():
+            if self._kept is not None:
+                kept = self._kept[number : number + len(batch)]
+                number += len(batch)
+                batch = [*compress(batch, kept)]
+            yield batch
+
+    def _all_lines(self) -> Iterator[list[str]]:
+        empty = 0
         for source in self.sources:
             for chunk in self.read_source(source):
-                if self.lines:
-                    lines = split_lines(chunk)
-                    strings += len(lines)
-                    chunk = "".join(lines)
-                characters += len(chunk)
-                yield chunk
-        self._size = characters, strings
+                lines = split_lines(chunk)
+                empty += count_empty_lines(chunk, len(lines))
+                yield lines
+        self.empty_lines = empty
 
     def read_source(self, source: ByteSource) -> Iterator[str]:
         """Yield the text of a source, unchanged.  Raises TextError if it is ill-formed."""
@@ -124,6 +161,11 @@ AnyCorpus = Corpus | LargeCorpus
 def split_lines(text: str) -> list[str]:
     r"""Return the lines of a text, split at \n and \r\n, without empty ones."""
     return [line for line in text.replace("\r\n", "\n").split("\n") if line]
+
+
+def count_empty_lines(text: str, filled: int) -> int:
+    r"""Return the number of empty lines of a text that has a number of other lines."""
+    return text.count("\n") + (bool(text) and not text.endswith("\n")) - filled
 
 
 def strip_last_line_ending(text: str) -> str:

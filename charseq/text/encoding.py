@@ -10,9 +10,9 @@ import numpy as np
 
 from charseq.errors import CharseqError, TextError
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus, split_lines
+from charseq.text.corpus import AnyCorpus, Corpus, LargeCorpus
 from charseq.text.sequences import Bounds, Sequences
-from charseq.text.vocabulary import Vocabulary
+from charseq.text.vocabulary import Ids, Vocabulary
 
 MAX_EXPANSION = 6
 """The most code points per byte after normalization: NFKC turns the 3 bytes of U+FDFA into 18."""
@@ -105,18 +105,20 @@ def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple
     edges: list[Bounds] = []
     digest = hashlib.sha256()
     count = 0
-    for source in corpus.sources:
-        if not corpus.lines:
-            edges.append(np.array([count], dtype))
+
+    def write(ids: Ids) -> int:
+        file.write(ids.data)
+        digest.update(ids.data)
+        return len(ids)
+
+    for lines in corpus.line_batches() if corpus.lines else ():
+        ids = vocabulary.encode_lines(lines)[min(count, 1) :]
+        edges.append((np.flatnonzero(ids == 0) + count).astype(dtype))
+        count += write(ids)
+    for source in () if corpus.lines else corpus.sources:
+        edges.append(np.array([count], dtype))
         for chunk in corpus.read_source(source):
-            if corpus.lines:
-                ids = vocabulary.encode_lines(split_lines(chunk))[min(count, 1) :]
-                edges.append((np.flatnonzero(ids == 0) + count).astype(dtype))
-            else:
-                ids = vocabulary.encode(chunk)
-            file.write(ids.data)
-            digest.update(ids.data)
-            count += len(ids)
+            count += write(vocabulary.encode(chunk))
     if not corpus.lines:
         edges.append(np.array([count], dtype))
         digest.update(str([int(start[0]) for start in edges]).encode())

@@ -11,12 +11,20 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from charseq.errors import CharseqError, TextError, cannot_combine, quoted
+from charseq.errors import CharseqError, TextError, UsageError, cannot_combine, quoted
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, split_lines
+from charseq.text.corpus import (
+    AnyCorpus,
+    ByteSource,
+    Corpus,
+    LargeCorpus,
+    count_empty_lines,
+    explain_read_errors,
+    split_lines,
+)
 from charseq.text.folders import ReopenedFile, text_files
 from charseq.text.transcoding import UTF_8, Transcoded, encoding_named
-from charseq.text.units import Normalization, Unit, encode_utf8
+from charseq.text.units import Normalization, Unit, encode_utf8, normalized
 from charseq.text.utf8 import ANY_BYTES, SAMPLE_BYTES, decode_utf8, refuse_binary
 from charseq.text.vocabulary import Vocabulary
 
@@ -49,6 +57,8 @@ class TextSource:
     """Characters that the vocabulary has in addition to those of the text."""
     encoding: str = UTF_8
     """The encoding of files and standard input, by Python's name."""
+    unique: bool = False
+    """Whether lines that repeat an earlier one, after normalization, are dropped."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for an encoding that cannot be read, or beside the unit byte."""
@@ -67,19 +77,22 @@ class TextSource:
 
         A file may be a folder.  Skips and reports a byte-order mark at the beginning of a file or standard
         input, except with the unit byte.  Raises TextError, also for no text or an empty file, unless the
-        text `may_be_empty`.
+        text `may_be_empty`, and UsageError for unique text that is no lines.
         """
+        if self.unique and not self.lines:
+            raise UsageError("--unique drops repeated lines, and requires --lines", hint="add --lines")
         with ExitStack() as opened:
             sources = _sources(
                 self.texts, self.files, self.unit, self.encoding, standard_input, opened, report
             )
             if not may_be_empty:
                 _require_content(sources, self.lines)
+            unique = self.normalization if self.unique else None
             if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
-                yield _read(sources, self.lines, self.unit)
+                yield _read(sources, self.lines, self.unit, unique)
             else:
                 at_lines = self.unit == "grapheme" or self.normalization != "none"
-                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines)
+                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines, unique)
 
     def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
         """Return the symbols of the text and the extra ones.  Raises TextError."""
@@ -152,11 +165,25 @@ def _size(source: ByteSource) -> int:
     return source.file.seek(0, os.SEEK_END)
 
 
-def _read(sources: Sequence[ByteSource], lines: bool, unit: Unit) -> Corpus:
+def _read(
+    sources: Sequence[ByteSource], lines: bool, unit: Unit, unique: Normalization | None = None
+) -> Corpus:
     texts = [decode_utf8(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
-    if lines:
-        texts = [line for text in texts for line in split_lines(text)]
-    return Corpus(tuple(texts), lines)
+    if not lines:
+        return Corpus(tuple(texts))
+    split = [split_lines(text) for text in texts]
+    empty = sum(count_empty_lines(text, len(some)) for text, some in zip(texts, split, strict=True))
+    every = [line for some in split for line in some]
+    kept = every if unique is None else _without_duplicates(every, unique)
+    return Corpus(tuple(kept), lines, empty, len(every) - len(kept))
+
+
+def _without_duplicates(lines: Sequence[str], normalization: Normalization) -> list[str]:
+    """Return the first of all lines that are equal after normalization."""
+    first: dict[str, str] = {}
+    for line in lines:
+        first.setdefault(normalized(line, normalization), line)
+    return [*first.values()]
 
 
 def _sources(
