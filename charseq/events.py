@@ -86,6 +86,10 @@ class Start:
     """The models that training started from, nearest first: the `model` file and its `sha256`."""
     resumed: float | None = None
     """Passes over the text before the run was resumed; None for a new run."""
+    empty_lines: int = 0
+    """Number of empty lines that are left out."""
+    dropped_lines: int = 0
+    """Number of lines that are left out because they repeat an earlier one."""
     text: str | None = None
     """The names of the files, or the beginning of the strings, that the run learns; None if unknown."""
 

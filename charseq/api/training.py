@@ -23,6 +23,7 @@ def train(
     files: str | Path | Iterable[str | Path] = (),
     lines: bool = False,
     labels: bool = False,
+    unique: bool = False,
     unit: Unit = "character",
     normalize: Normalization = "none",
     encoding: str = "utf-8",
@@ -42,7 +43,7 @@ def train(
     Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
     The same happens when `stop` returns true; it is called after every update.  An interrupt (Ctrl-C, or that
     of a notebook) is raised once the model is saved.
-    `files` are in an `encoding` that Python knows.
+    `files` are in an `encoding` that Python knows; `unique` drops repeated `lines`.
     `settings` are fields of TrainSettings; the others are chosen from the text.  `init_from` names a run, or
     a model file, whose weights and n-gram model the new run starts from.  `resume` names a run to
     resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience
@@ -64,6 +65,7 @@ def train(
         check.string(vocabulary, "vocabulary"),
         check.flag(labels, "labels"),
         encoding_named(check.string(encoding, "encoding")),
+        check.flag(unique, "unique"),
     )
     folder = check.name_or_none(out, "out")
     run = prepare(

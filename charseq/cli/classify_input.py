@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from charseq.cli import input_notes, streams, text_input
+from charseq.cli.arriving_lines import arriving_lines
 from charseq.errors import CharseqError, UnknownCharacter, quoted
 from charseq.inference.classification import Classification, Classifier
 from charseq.text.labels import parse_line
@@ -63,7 +64,7 @@ class ClassifyInput:
         unit = self.classifier.model.vocabulary.unit
         for name in files:
             is_empty = True
-            for batch in text_input.arriving_lines(name, unit=unit, remedy=text_input.BYTES_REMEDY):
+            for batch in arriving_lines(name, unit=unit, remedy=text_input.BYTES_REMEDY):
                 is_empty = False
                 for first in range(0, len(batch), TEXTS_AT_ONCE):
                     yield from self._classified(name, batch[first : first + TEXTS_AT_ONCE])

@@ -25,6 +25,7 @@ from charseq.cli.options.shared import (
     NormalizeOption,
     QuietOption,
     TextOption,
+    UniqueOption,
     UnitOption,
     VocabularyOption,
     cells_of,
@@ -76,6 +77,7 @@ def compare(
     file: FileOption = None,
     lines: LinesOption = False,
     labels: LabelsOption = False,
+    unique: UniqueOption = False,
     unit: UnitOption = "character",
     encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
@@ -148,6 +150,8 @@ def compare(
             match=match,
             with_ngram=cells is None or cells.strip() == "all",
         )
+        if form != "json":
+            input_notes.report_lines(corpus)
         if form != "json" and not asked.settings.stride:
             input_notes.suggest_lines(corpus)
         _compare(corpus, vocabulary_, source, planned, form)

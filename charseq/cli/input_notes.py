@@ -33,3 +33,16 @@ def report_empty(files: Sequence[str], purpose: str, *, only_empty_lines: bool =
     else:
         reason = f"{names} {'is' if len(files) == 1 else 'are'} empty"
     streams.report(f"charseq: {reason}\n  there is nothing to {purpose}", "yellow")
+
+
+def report_lines(corpus: "AnyCorpus") -> None:
+    """Report on standard error the numbers of lines that are left out, and of duplicates in memory."""
+    from charseq.render.training_summary import left_out_lines
+    from charseq.text.corpus import Corpus
+
+    for note in left_out_lines(corpus.empty_lines, corpus.dropped_lines):
+        streams.report(note, "yellow")
+    if corpus.lines and isinstance(corpus, Corpus):
+        duplicates = corpus.strings - len({*corpus.sequences})
+        if duplicates:
+            streams.report(f"{duplicates:,} of {corpus.strings:,} lines are duplicates", "yellow")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from charseq.cli import streams, text_input
+from charseq.cli.arriving_lines import arriving_lines
 from charseq.errors import TextError, quoted
 from charseq.render.visible import visible
 from charseq.settings.generation_settings import GenerationSettings
@@ -82,7 +83,7 @@ def read_prompts(
 
 
 def _read_lines(name: str, form: PromptFormat) -> Iterator[list[Prompt]]:
-    for numbered in text_input.arriving_lines(
+    for numbered in arriving_lines(
         name, unit=form.unit, encoding=form.encoding, remedy=text_input.BYTES_REMEDY
     ):
         prompts: list[Prompt] = []

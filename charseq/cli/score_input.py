@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from charseq.cli import input_notes, streams, text_input
+from charseq.cli.arriving_lines import arriving_lines
 from charseq.cli.copies import CopySearch
 from charseq.errors import UnknownCharacter, UsageError
 from charseq.inference.scoring import ScoredText, Scorer, Surprisals
@@ -91,7 +92,7 @@ class ScoreInput:
         lines = [line for text in texts for line in split_lines(text)]
         yield from self._batch("", list(enumerate(lines, 1)), self.scorer.lines)
         for name in files:
-            for batch in text_input.arriving_lines(
+            for batch in arriving_lines(
                 name,
                 unit=self.model.vocabulary.unit,
                 encoding=self.encoding,

@@ -1,23 +1,18 @@
 """The text of a command: options, arguments, environment variables, files and standard input."""
 
-import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from charseq.cli import input_notes, streams
 from charseq.errors import quoted
 
-BLOCK = 1 << 20
-"""Maximum number of bytes per read."""
 BYTES_REMEDY = "train on it with --unit byte, which accepts any bytes"
 """The hint of commands that use a model, for text that is not UTF-8."""
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from charseq.errors import TextError
     from charseq.model.model_file import Model
     from charseq.text.sources import TextSource
@@ -151,6 +146,7 @@ def text_source(values: Mapping[str, Any]) -> "TextSource":
         extra=values["vocabulary"],
         labels=values["labels"],
         encoding=values["encoding"],
+        unique=values["unique"],
     )
 
 
@@ -228,60 +224,6 @@ def checked_option(text: str, option: str, unit: "Unit") -> str:
     from charseq.text.sources import check_utf8
 
     return check_utf8(text, f"{option} {quoted(text)}", unit, "write it in UTF-8")
-
-
-def arriving_lines(
-    name: str, *, unit: "Unit" = "character", encoding: str = "utf-8", remedy: str = ""
-) -> Iterator[list[tuple[int, str]]]:
-    r"""Yield the lines of a file, or of standard input (-), and their numbers, as soon as they can be read.
-
-    Lines end with \n or \r\n.  Raises TextError.
-    """
-    from charseq.text.sources import STANDARD_INPUT, open_file
-    from charseq.text.utf8 import ANY_BYTES, decode_utf8
-
-    if name == STANDARD_INPUT:
-        report_typing([STANDARD_INPUT])
-        context: AbstractContextManager[Any]
-        source, context = "standard input", contextlib.nullcontext(sys.stdin.buffer)
-    else:
-        source, context = repr(name), open_file(name)
-    number, offset, unread = 0, 0, b""
-    with context as file:
-        for block in _arriving_blocks(file, source, encoding):
-            unread += block
-            end = unread.rfind(b"\n") + 1 if block else len(unread)
-            if end and not offset:
-                data, unread = unread, skip_bom(unread, source, unit, remedy or ANY_BYTES)
-                offset = len(data) - len(unread)
-                end -= offset
-            if end:
-                text = decode_utf8(unread[:end], source, unit, remedy or ANY_BYTES, offset=offset)
-                lines = text.removesuffix("\n").split("\n")
-                yield [(number + i, line.removesuffix("\r")) for i, line in enumerate(lines, 1)]
-                number, offset, unread = number + len(lines), offset + end, unread[end:]
-
-
-def _arriving_blocks(file: Any, source: str, encoding: str) -> Iterator[bytes]:
-    """Yield the bytes of a text in UTF-8 as soon as they can be read, and at the end no bytes."""
-    from charseq.text.corpus import explain_read_errors
-    from charseq.text.transcoding import UTF_8, Transcoded
-    from charseq.text.utf8 import refuse_binary
-
-    decoder = None if encoding == UTF_8 else Transcoded(file, source, encoding)
-    is_first = decoder is not None
-    while True:
-        with explain_read_errors(source):
-            block = file.read1(BLOCK)
-        if is_first:
-            refuse_binary(block, source)
-            is_first = False
-        text = decoder.decoded(block) if decoder else block
-        if text:
-            yield text
-        if not block:
-            yield b""
-            return
 
 
 def report_typing(files: Sequence[str]) -> None:

@@ -1,12 +1,12 @@
 """Digests of training lines, which distinguish new lines from known ones."""
 
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from charseq.text.corpus import AnyCorpus, Corpus
+from charseq.text.unique_lines import line_digest
 from charseq.text.units import Normalization, normalized
 
 MAX_LINES = 1_000_000
@@ -25,14 +25,14 @@ def line_digests(
     """
     if not corpus.lines or corpus.strings > MAX_LINES:
         return None
-    hashes = (_digest(normalized(line, normalization)) for line in _lines(corpus))
+    hashes = (line_digest(normalized(line, normalization)) for line in _lines(corpus))
     digests = np.unique(np.fromiter(hashes, np.uint64))
     return digests if known is None else np.union1d(digests, known)
 
 
 def contains(digests: Digests, line: str) -> bool:
     """Return whether sorted digests include that of a line."""
-    digest = np.uint64(_digest(line))
+    digest = np.uint64(line_digest(line))
     index = int(np.searchsorted(digests, digest))
     return index < len(digests) and bool(digests[index] == digest)
 
@@ -40,9 +40,4 @@ def contains(digests: Digests, line: str) -> bool:
 def _lines(corpus: AnyCorpus) -> Iterable[str]:
     if isinstance(corpus, Corpus):
         return corpus.sequences
-    return (line for source in corpus.sources for lines, _ in corpus.read_lines(source) for line in lines)
-
-
-def _digest(line: str) -> int:
-    data = line.encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+    return (line for lines in corpus.line_batches() for line in lines)

@@ -36,7 +36,16 @@ def summary(start: Start) -> str:
 
 def warnings(start: Start) -> list[str]:
     """Return warnings about the text, one line each."""
-    return [*_conflict(start), *_repeated_lines(start), *_shift(start), *_short_validation(start)]
+    left_out = left_out_lines(start.empty_lines, start.dropped_lines)
+    return [*left_out, *_conflict(start), *_repeated_lines(start), *_shift(start), *_short_validation(start)]
+
+
+def left_out_lines(empty: int, dropped: int) -> Iterator[str]:
+    """Describe lines that are left out: empty ones, and with --unique duplicates."""
+    if empty:
+        yield f"{count(empty, 'empty line')} {'is' if empty == 1 else 'are'} left out"
+    if dropped:
+        yield f"{count(dropped, 'duplicate line')} {'is' if dropped == 1 else 'are'} left out"
 
 
 def text_size(characters: int, unit: str, distinct: int) -> str:
@@ -155,12 +164,17 @@ def _repeated_lines(start: Start) -> Iterator[str]:
         return
     if start.validation_sequences:
         yield (
-            f"{repeated:,} of {count(lines, 'line')} repeat {'the text of ' * bool(start.labels)}an earlier "
-            "line; equal lines are either all trained on or all held out"
+            f"{repeated:,} of {count(lines, 'line')} repeat the text of an earlier line; "
+            "equal lines are either all trained on or all held out"
+            if start.labels
+            else f"{repeated:,} of {count(lines, 'line')} are duplicates; "
+            "equal lines are either all trained on or all held out (--unique drops duplicates)"
         )
-    elif start.settings.validation and lines - repeated == 1:
+    elif not start.settings.validation:
+        yield f"{repeated:,} of {count(lines, 'line')} are duplicates (--unique drops them)"
+    elif lines - repeated == 1:
         yield f"nothing is held out: the {lines:,} lines are all the same"
-    elif start.settings.validation:
+    else:
         yield (
             f"nothing is held out: only {lines - repeated:,} of {count(lines, 'line')} differ, "
             "so the loss does not measure unseen lines"

@@ -78,7 +78,7 @@ class SavedRun:
 
         Raises UsageError if the text would be read differently, TextError if the saved source is gone.
         """
-        for name in ("labels", "lines", "unit", "normalization", "extra", "encoding"):
+        for name in ("labels", "lines", "unit", "normalization", "extra", "encoding", "unique"):
             value, saved = getattr(source, name), getattr(self.source, name)
             if value not in (getattr(TextSource(), name), saved):
                 option = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)

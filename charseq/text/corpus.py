@@ -4,13 +4,17 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from itertools import compress
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from charseq.errors import TextError
 from charseq.system.file_errors import reason, remedy
 from charseq.text.labels import parse_lines
-from charseq.text.units import Unit
+from charseq.text.units import Normalization, Unit
 from charseq.text.utf8 import SAMPLE_BYTES, decode_utf8, text_start
+
+if TYPE_CHECKING:
+    from charseq.text.unique_lines import Mask
 
 CHUNK_BYTES = 1 << 22
 """Bytes of a large source read at once."""
@@ -24,6 +28,10 @@ class Corpus:
     lines: bool = False
     line_labels: tuple[str, ...] = ()
     """The label of each line, if lines have labels."""
+    empty_lines: int = 0
+    """The number of empty lines that are left out."""
+    dropped_lines: int = 0
+    """The number of lines that are left out because they repeat an earlier one."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -80,11 +88,17 @@ class LargeCorpus:
         unit: Unit = "character",
         at_lines: bool = False,
         labeled: bool = False,
+        unique: Normalization | None = None,
     ) -> None:
+        """Read sources; `unique` is the normalization after which repeated lines are dropped, if they are."""
         self.sources, self.lines, self.unit, self.labeled = sources, lines, unit, labeled
         self._labels: set[str] = set()
         self._at_lines = at_lines or lines
         self._size: tuple[int, int] | None = None
+        self._unique = unique
+        self._kept: Mask | None = None
+        self.empty_lines = self.dropped_lines = 0
+        """Numbers of lines that are left out, known once the text was read."""
 
     @property
     def characters(self) -> int:
@@ -105,23 +119,45 @@ class LargeCorpus:
     def chunks(self) -> Iterator[str]:
         """Yield the text, without line endings and labels of lines.  Raises TextError if it is ill-formed."""
         characters, strings = 0, 0 if self.lines else len(self.sources)
-        for source in self.sources:
-            for lines, labels in self.read_lines(source) if self.lines else ():
-                strings += len(lines)
-                self._labels.update(labels)
-                characters += sum(map(len, lines))
-                yield "".join(lines)
-            for chunk in () if self.lines else self.read_source(source):
-                characters += len(chunk)
-                yield chunk
+        pieces = (piece for source in self.sources for piece in self.read_source(source))
+        for piece in self.line_batches() if self.lines else pieces:
+            chunk = piece if isinstance(piece, str) else "".join(piece)
+            strings += 0 if isinstance(piece, str) else len(piece)
+            characters += len(chunk)
+            yield chunk
         self._size = characters, strings
 
-    def read_lines(self, source: ByteSource) -> Iterator[tuple[list[str], list[str]]]:
-        """Yield the lines of each chunk of a source, and their labels if they have any.  Raises TextError."""
-        first = 1
-        for chunk in self.read_source(source):
-            yield read_lines(chunk, source.name, labeled=self.labeled, first=first)
-            first += chunk.count("\n")
+    def line_batches(self) -> Iterator[list[str]]:
+        """Yield the lines that are kept, in batches.  Raises TextError if the text is ill-formed."""
+        return (lines for lines, _ in self.labeled_batches())
+
+    def labeled_batches(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield the lines that are kept, in batches, and their labels if they have any.  Raises TextError."""
+        if self._unique is not None and self._kept is None:
+            from charseq.text.unique_lines import first_occurrences
+
+            every = (line for batch in self._all_lines() for line in with_labels(*batch))
+            self._kept = first_occurrences(every, self._unique)
+            self.dropped_lines = len(self._kept) - int(self._kept.sum())
+        number = 0
+        for lines, labels in self._all_lines():
+            if self._kept is not None:
+                kept = self._kept[number : number + len(lines)]
+                number += len(lines)
+                lines, labels = [*compress(lines, kept)], [*compress(labels, kept)]
+            self._labels.update(labels)
+            yield lines, labels
+
+    def _all_lines(self) -> Iterator[tuple[list[str], list[str]]]:
+        empty = 0
+        for source in self.sources:
+            first = 1
+            for chunk in self.read_source(source):
+                lines, labels = read_lines(chunk, source.name, labeled=self.labeled, first=first)
+                first += chunk.count("\n")
+                empty += count_empty_lines(chunk, len(lines))
+                yield lines, labels
+        self.empty_lines = empty
 
     def read_source(self, source: ByteSource) -> Iterator[str]:
         """Yield the text of a source, unchanged.  Raises TextError if it is ill-formed."""
@@ -159,6 +195,16 @@ def read_lines(text: str, source: str, *, labeled: bool, first: int = 1) -> tupl
         return split_lines(text), []
     lines = parse_lines(text, source, first)
     return [line.text for line in lines], [line.label for line in lines]
+
+
+def with_labels(lines: list[str], labels: list[str]) -> list[str]:
+    """Return lines with their labels and a tab before them, if they have any."""
+    return [f"{label}\t{line}" for label, line in zip(labels, lines, strict=True)] if labels else lines
+
+
+def count_empty_lines(text: str, filled: int) -> int:
+    r"""Return the number of empty lines of a text that has a number of other lines."""
+    return text.count("\n") + (bool(text) and not text.endswith("\n")) - filled
 
 
 def strip_last_line_ending(text: str) -> str:

@@ -131,18 +131,20 @@ def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple
     edges: list[Bounds] = []
     digest = hashlib.sha256()
     count = 0
-    for source in corpus.sources:
-        if not corpus.lines:
-            edges.append(np.array([count], dtype))
-        for part in corpus.read_lines(source) if corpus.lines else corpus.read_source(source):
-            if isinstance(part, tuple):
-                ids = vocabulary.encode_lines(*part)[min(count, 1) :]
-                edges.append((np.flatnonzero(ids == 0) + count).astype(dtype))
-            else:
-                ids = vocabulary.encode(part)
-            file.write(ids.data)
-            digest.update(ids.data)
-            count += len(ids)
+
+    def write(ids: Ids) -> int:
+        file.write(ids.data)
+        digest.update(ids.data)
+        return len(ids)
+
+    for lines, labels in corpus.labeled_batches() if corpus.lines else ():
+        ids = vocabulary.encode_lines(lines, labels)[min(count, 1) :]
+        edges.append((np.flatnonzero(ids == 0) + count).astype(dtype))
+        count += write(ids)
+    for source in () if corpus.lines else corpus.sources:
+        edges.append(np.array([count], dtype))
+        for chunk in corpus.read_source(source):
+            count += write(vocabulary.encode(chunk))
     if not corpus.lines:
         edges.append(np.array([count], dtype))
         digest.update(str([int(start[0]) for start in edges]).encode())

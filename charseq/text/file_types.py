@@ -70,7 +70,7 @@ def conversion(kind: FileType, source: str) -> str:
     if not kind.command:
         return kind.advice or "give a text file"
     if source.startswith(("'", '"')):
-        name = source[1:-1].replace("'", "'")
+        name = source[1:-1].replace(r"\'", "'")
         command = kind.command.replace("FILE", shlex.quote(name))
     else:  # standard input, which compression programs read
         command = kind.command.removesuffix("c FILE") + ("c" if kind.command.endswith("c FILE") else "")

@@ -11,12 +11,21 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from charseq.errors import CharseqError, TextError, cannot_combine, quoted
+from charseq.errors import CharseqError, TextError, UsageError, cannot_combine, quoted
 from charseq.system.file_errors import reason, remedy
-from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, explain_read_errors, read_lines
+from charseq.text.corpus import (
+    AnyCorpus,
+    ByteSource,
+    Corpus,
+    LargeCorpus,
+    count_empty_lines,
+    explain_read_errors,
+    read_lines,
+    with_labels,
+)
 from charseq.text.folders import ReopenedFile, text_files
 from charseq.text.transcoding import UTF_8, Transcoded, encoding_named
-from charseq.text.units import Normalization, Unit, encode_utf8
+from charseq.text.units import Normalization, Unit, encode_utf8, normalized
 from charseq.text.utf8 import ANY_BYTES, SAMPLE_BYTES, decode_utf8, refuse_binary
 from charseq.text.vocabulary import Vocabulary
 
@@ -51,6 +60,8 @@ class TextSource:
     """Whether every line is a label, a tab and a text."""
     encoding: str = UTF_8
     """The encoding of files and standard input, by Python's name."""
+    unique: bool = False
+    """Whether lines that repeat an earlier one, after normalization, are dropped."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for an encoding that cannot be read, or beside the unit byte."""
@@ -69,19 +80,22 @@ class TextSource:
 
         A file may be a folder.  Skips and reports a byte-order mark at the beginning of a file or standard
         input, except with the unit byte.  Raises TextError, also for no text or an empty file, unless the
-        text `may_be_empty`.
+        text `may_be_empty`, and UsageError for unique text that is no lines.
         """
+        if self.unique and not self.lines:
+            raise UsageError("--unique drops repeated lines, and requires --lines", hint="add --lines")
         with ExitStack() as opened:
             sources = _sources(
                 self.texts, self.files, self.unit, self.encoding, standard_input, opened, report
             )
             if not may_be_empty:
                 _require_content(sources, self.lines)
+            unique = self.normalization if self.unique else None
             if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
-                yield _read(sources, self.lines, self.unit, self.labels)
+                yield _read(sources, self.lines, self.unit, unique, labeled=self.labels)
             else:
                 at_lines = self.unit == "grapheme" or self.normalization != "none"
-                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines, self.labels)
+                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines, self.labels, unique)
 
     def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
         """Return the symbols of the text and the extra ones.  Raises TextError."""
@@ -160,14 +174,37 @@ def _size(source: ByteSource) -> int:
     return source.file.seek(0, os.SEEK_END)
 
 
-def _read(sources: Sequence[ByteSource], lines: bool, unit: Unit, labeled: bool = False) -> Corpus:
+def _read(
+    sources: Sequence[ByteSource],
+    lines: bool,
+    unit: Unit,
+    unique: Normalization | None = None,
+    *,
+    labeled: bool = False,
+) -> Corpus:
     texts = [decode_utf8(b"".join(s.blocks()), s.name, unit, offset=s.start) for s in sources]
     if not lines:
         return Corpus(tuple(texts))
-    read = [read_lines(text, s.name, labeled=labeled) for text, s in zip(texts, sources, strict=True)]
+    split = [read_lines(text, s.name, labeled=labeled) for text, s in zip(texts, sources, strict=True)]
+    empty = sum(count_empty_lines(text, len(some)) for text, (some, _) in zip(texts, split, strict=True))
+    every = [line for some, _ in split for line in some]
+    labels = [label for _, some in split for label in some]
+    kept = range(len(every)) if unique is None else _first_occurrences(with_labels(every, labels), unique)
     return Corpus(
-        tuple(line for part, _ in read for line in part), True, tuple(n for _, p in read for n in p)
+        tuple(every[i] for i in kept),
+        lines,
+        tuple(labels[i] for i in kept) if labels else (),
+        empty,
+        len(every) - len(kept),
     )
+
+
+def _first_occurrences(lines: Sequence[str], normalization: Normalization) -> Sequence[int]:
+    """Return the numbers of the lines that no earlier line equals after normalization."""
+    first: dict[str, int] = {}
+    for number, line in enumerate(lines):
+        first.setdefault(normalized(line, normalization), number)
+    return [*first.values()]
 
 
 def _sources(

@@ -13,7 +13,7 @@ from charseq.text.batches import Buckets, Windows
 from charseq.text.conflicts import Predictability, predictability
 from charseq.text.corpus import AnyCorpus
 from charseq.text.encoding import EncodedCorpus
-from charseq.text.validation_split import Split, split
+from charseq.text.validation_split import EXACT_DRAW, Split, split
 from charseq.text.vocabulary import Ids, Vocabulary
 from charseq.training.evaluation import ValidationSet
 
@@ -31,6 +31,7 @@ class TrainingData:
     def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> None:
         self._settings, self._vocabulary = settings, vocabulary
         self._encoded = EncodedCorpus(corpus, vocabulary)
+        self._is_lines = corpus.lines
         self.opening = vocabulary.decode(self._encoded.sequences[0][:1])
         """The first symbol of the text; empty for a text of lines."""
         exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
@@ -62,9 +63,15 @@ class TrainingData:
             "validation_characters": held_out.total,
             "validation_sequences": len(held_out),
             "validation_chooses": self.validation is not None and self.validation.chooses,
-            "repeated_lines": self.split.repeated,
+            "repeated_lines": self.split.repeated if self._settings.validation else self._repeated(),
             "shift": shift._asdict() if shift else None,
         }
+
+    def _repeated(self) -> int:
+        """Return the number of lines that repeat an earlier one, where nothing is to be held out."""
+        if not self._is_lines or len(self.strings) > EXACT_DRAW:
+            return 0
+        return len(self.strings) - len(np.unique(self.strings.hashes()))
 
     def predictability(self, *, memory: bool) -> Predictability | None:
         """Return how well a network can predict a memorized text; None for longer text."""

@@ -42,6 +42,8 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         symbols=vocabulary.symbols,
         lines=corpus.lines,
         labels=vocabulary.label_names,
+        empty_lines=corpus.empty_lines,
+        dropped_lines=corpus.dropped_lines,
         **run.data.validation_facts(),
         ngrams=run.evaluator.ngram.size if run.evaluator else 0,
         ngram_bytes=sum(t.nbytes for t in tensors_of(run.evaluator.mixture).values()) if run.evaluator else 0,

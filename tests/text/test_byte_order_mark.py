@@ -134,7 +134,7 @@ def test_json_input_may_begin_with_a_mark(charseq: Command) -> None:
 
 def test_a_mark_split_by_a_pipe_is_skipped(charseq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     charseq.train("--text", "abc", *TINY)
-    monkeypatch.setattr("charseq.cli.text_input.BLOCK", 1)
+    monkeypatch.setattr("charseq.cli.arriving_lines.BLOCK", 1)
     result = charseq("predict", "-", "--json", stdin=MARK + b"a\nb\n")
     assert [record["prompt"] for record in result.records] == ["a", "b"]
 

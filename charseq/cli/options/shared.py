@@ -96,7 +96,14 @@ FileOption = Annotated[
 ]
 LinesOption = Annotated[
     bool,
-    option("--lines", help="Each line is a separate sequence, with a learned beginning and end.", panel=TEXT),
+    option(
+        "--lines",
+        help="Each line is a separate sequence, with a learned beginning and end. Empty lines are left out.",
+        panel=TEXT,
+    ),
+]
+UniqueOption = Annotated[
+    bool, option("--unique", help="Drop lines that repeat an earlier one (requires --lines).", panel=ADVANCED)
 ]
 LabelsOption = Annotated[
     bool,
