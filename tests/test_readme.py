@@ -56,6 +56,15 @@ def write_texts() -> None:
         a + b + c for i, a in enumerate(syllables) for b in syllables for c in syllables[i % 3 :: 13]
     )
     Path("names.txt").write_text("".join(f"{name}\n" for name in names))
+    endings = {"Italian": ("rossi", "bini", "letti"), "German": ("weber", "mann", "stein")}
+    labeled = [
+        f"{label}\t{(start + ending).capitalize()}\n"
+        for start in syllables
+        for label, ends in endings.items()
+        for ending in ends
+    ]
+    Path("labeled.tsv").write_text("".join(labeled))
+    Path("test.tsv").write_text("Italian\tRossi\nGerman\tSteinweber\n")
     log = [f"12:{i % 60:02d} INFO request {i} took {i * 7 % 90} ms" for i in range(300)]
     log[280] = "12:40 ERROR disk full: cannot write block 17"
     Path("app.log").write_text("".join(f"{line}\n" for line in log))
@@ -65,6 +74,7 @@ def check_the_files_of_the_recipes() -> None:
     names = Path("new-names.txt").read_text().splitlines()
     assert len(names) == len(set(names)) == 1000
     assert not set(names) & set(Path("names.txt").read_text().splitlines())
+    assert len(Path("labels.tsv").read_text().splitlines()) == 2
     assert "ERROR disk full" in Path("odd.tsv").read_text()
     assert len(Path("odd.tsv").read_text().splitlines()) < 25
     assert json.loads(Path("events.ndjson").read_text().splitlines()[-1])["status"] == "completed"
