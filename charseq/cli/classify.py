@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from charseq.cli import streams, text_input
+from charseq.cli.combinations import refuse_encoding_of_nothing
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.shared import (
     DebugOption,
+    EncodingOption,
     FileOption,
     FormatOption,
     JSONOption,
@@ -42,6 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def classify(
+    context: typer.Context,
     positional: Annotated[
         list[str] | None,
         typer.Argument(
@@ -64,6 +67,7 @@ def classify(
             help="Probability of a label before its text is read: its share of training lines, or uniform.",
         ),
     ] = "training",
+    encoding: EncodingOption = "utf-8",
     unknown: UnknownOption = "error",
     model: ModelOption = None,
     format: FormatOption = "auto",
@@ -83,15 +87,16 @@ def classify(
     from charseq.inference.classification import Classifier
     from charseq.render.classifications import classification_view
 
+    refuse_encoding_of_nothing(context)
     if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[1], " to classify")
     path, trained = trained_model(model)
     classifier = Classifier(trained, prior)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    strings, files = text_input.texts_and_files(positional, text, file, trained.vocabulary.unit)
+    strings, files = text_input.texts_and_files(positional, text, file, trained.vocabulary.unit, encoding)
     if model is None and sys.stderr.isatty():
         streams.report(visible(str(path)), "dim")
-    source = ClassifyInput(classifier, path, unknown, accuracy)
+    source = ClassifyInput(classifier, path, unknown, accuracy, encoding)
     view = classification_view(trained.vocabulary.label_names)
     with renderer_for(form, view, sys.stdout) as renderer:
         _show(source, strings, files, renderer)

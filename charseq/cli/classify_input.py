@@ -49,6 +49,8 @@ class ClassifyInput:
     unknown: "Unknown"
     labeled: bool = False
     """Whether every line is a label, a tab and a text; empty lines are skipped."""
+    encoding: str = "utf-8"
+    """The encoding of files and standard input."""
     unknown_characters: int = 0
     """Number of unknown characters that have been skipped or replaced."""
     empty: list[str] = field(default_factory=list)
@@ -64,7 +66,9 @@ class ClassifyInput:
         unit = self.classifier.model.vocabulary.unit
         for name in files:
             is_empty = True
-            for batch in arriving_lines(name, unit=unit, remedy=text_input.BYTES_REMEDY):
+            for batch in arriving_lines(
+                name, unit=unit, encoding=self.encoding, remedy=text_input.BYTES_REMEDY
+            ):
                 is_empty = False
                 for first in range(0, len(batch), TEXTS_AT_ONCE):
                     yield from self._classified(name, batch[first : first + TEXTS_AT_ONCE])

@@ -53,6 +53,15 @@ def test_the_lines_of_a_file_come_after_the_arguments(labeled: Command) -> None:
     assert [line.split("\t")[0] for line in result.output.splitlines()] == ["g", "e", "f", "abab", "", "cdef"]
 
 
+def test_files_may_have_another_encoding(labeled: Command) -> None:
+    Path("texts").write_bytes("abab\ncdef\n".encode("utf-16"))
+    result = labeled("classify", "--file", "texts", "--encoding", "utf-16")
+    assert [line.split("\t")[0] for line in result.output.splitlines()] == ["abab", "cdef"]
+    refused = labeled("classify", "abab", "--encoding", "utf-16")
+    assert refused.status == 2
+    assert "--encoding applies to files and standard input" in refused.errors
+
+
 def test_a_tab_within_a_text_does_not_break_the_fields(labeled: Command) -> None:
     result = labeled("classify", "a\tb", "--unknown", "replace")
     assert result.output.startswith("a\\tb\t")
