@@ -28,7 +28,12 @@ def test_every_option_is_known_to_the_file_and_to_the_environment(path: str) -> 
 
     for parameter in filter(is_option, COMMANDS[path].params):
         variable = "CHARSEQ_" + parameter.opts[0].removeprefix("--").replace("-", "_").upper()
-        is_listed = parameter.name in ("text", "file", "until")  # read by the command itself, uncut
+        is_listed = parameter.name in (
+            "text",
+            "file",
+            "until",
+            "against",
+        )  # read by the command, uncut
         assert is_listed or variable in parameter.envvar, parameter.opts
 
 
