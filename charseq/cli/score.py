@@ -26,7 +26,7 @@ from charseq.cli.options.shared import (
     option,
 )
 from charseq.cli.trained_model import trained_model
-from charseq.errors import RequirementNotMet, cannot_combine
+from charseq.errors import RequirementNotMet
 from charseq.render.base import renderer_for
 from charseq.render.visible import visible
 from charseq.settings.setting import ADVANCED, TEXT, Bounds
@@ -162,10 +162,8 @@ def _refuse_unused(context: typer.Context) -> None:
     values = context.params
     if values["adapt"]:
         refuse_unused(context, "--adapt", {"batch_size"}, "a model that adapts reads one text at a time")
-    if values["copies"] and values["per_character"]:
-        raise cannot_combine(
-            "--copies", ["--per-character"], "copies are those of a text", hint="leave one of them out"
-        )
+    if values["per_character"]:
+        refuse_unused(context, "--per-character", {"copies", "against"}, "copies are those of a whole text")
 
 
 def _scorer(model: "Model", batch_size: int, *, adapt: bool) -> "Scorer":

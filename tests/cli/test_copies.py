@@ -156,11 +156,41 @@ def test_against_names_the_files_to_search(poem: Command, monkeypatch: pytest.Mo
     assert poem("score", POEM).status == 0
 
 
+def test_a_reference_too_large_for_memory_at_once_is_searched(
+    poem: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charseq.text.sources.MAX_BYTES_IN_MEMORY", 31)
+    monkeypatch.setattr("charseq.text.corpus.CHUNK_BYTES", 7)
+    poem.train("--file", "poem.txt", "--epochs", "1", "--hidden-size", "5", "--ngram", "0")
+    (record,) = poem("score", POEM, "--copies", "--json").records
+    assert record["copies"]["longest"] == len(POEM)
+
+
+def test_a_byte_order_mark_of_the_reference_is_skipped_and_reported(poem: Command) -> None:
+    Path("marked.txt").write_text(POEM, encoding="utf-8-sig")
+    result = poem("score", PASSAGE, "--copies", "--against", "marked.txt", "--json")
+    assert result.records[0]["copies"]["spans"][0]["offset"] == 8
+    assert "'marked.txt' begins with a byte-order mark, which is skipped" in result.errors
+
+
+def test_lines_are_searched_as_they_arrive(poem: Command) -> None:
+    result = poem("score", "-", "--lines", "--copies", stdin=POEM.encode())
+    assert [row.split("\t")[5] for row in result.output.splitlines()[1:]] == ["0", "23", "28"]
+
+
+def test_a_variable_for_copies_has_no_effect_beside_options_that_exclude_it(
+    poem: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = poem("score", PASSAGE, "--per-character").output
+    monkeypatch.setitem(os.environ, "CHARSEQ_COPIES", "1")
+    assert poem("score", PASSAGE, "--per-character").output == plain
+
+
 MISTAKES = {
     "score j --against poem.txt": ("--against requires --copies", "add --copies"),
     "predict j --against poem.txt": ("--against requires --show-copies", "add --show-copies"),
     "predict --interactive --show-copies": ("--interactive cannot be combined with --show-copies", ""),
-    "score j --copies --per-character": ("--copies cannot be combined with --per-character", ""),
+    "score j --copies --per-character": ("--per-character cannot be combined with --copies", ""),
     "score - --copies --against -": ("standard input can be read only once", "use - only once"),
     "predict - --show-copies --against -": ("standard input can be read only once", "use - only once"),
     "score j --copies --against none.txt": ("file 'none.txt' not found", "--against"),
