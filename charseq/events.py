@@ -12,6 +12,8 @@ Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]
 or the cell's step in a loop.
 """
 EndStatus = Literal["completed", "interrupted", "diverged"]
+Fit = Literal["underfits", "fits", "overfits"]
+"""How a network fits its text, by its training and validation losses."""
 EndReason = Literal["epochs", "patience", "memorized", "time_limit"]
 
 
@@ -194,6 +196,8 @@ class End:
     """The validation loss of the network alone."""
     ngram_validation_loss: float | None = None
     """The validation loss of the n-gram model alone; None without one."""
+    fit: Fit | None = None
+    """How the network fits its text; None where that cannot be told, and for memorized text."""
     parent_validation_loss: float | None = None
     """The validation loss before the first update of a model that training started from."""
 

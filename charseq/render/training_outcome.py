@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from charseq.events import LIMITS, End
@@ -23,7 +23,28 @@ def outcome(end: End) -> str:
     if end.recoveries:
         times = "once" if end.recoveries == 1 else f"{end.recoveries} times"
         text += f"; training diverged {times}, and the learning rate was halved"
-    return "\n".join([text, *map(_outlier, end.outliers), _next_step(end)])
+    return "\n".join([text, *map(_outlier, end.outliers), *_fit(end), _next_step(end)])
+
+
+def _fit(end: End) -> Iterator[str]:
+    """Say in one line how the network fits its text, and what to try."""
+    if end.validation_loss is None or end.status == "diverged" or end.loss is None:
+        return
+    if end.fit == "overfits":
+        yield (
+            "the network overfits: its validation loss rose while its training loss fell; "
+            f"epoch {end.epoch}, the best, is saved. Try more text, or a higher --dropout"
+        )
+    elif end.fit == "underfits":
+        longer = "a longer --time-limit" if end.reason == "time_limit" else "more --epochs"
+        yield (
+            "the network underfits: its training and validation losses were still falling, and are nearly "
+            f"equal. Try {longer}, or a larger --hidden-size"
+        )
+    elif end.fit == "fits":
+        yield "the network neither underfits nor overfits. More text would help"
+    else:
+        yield "too few evaluations, or too little held-out text, to tell whether the network overfits"
 
 
 def _measures(end: End) -> str:

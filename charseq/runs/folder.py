@@ -4,7 +4,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -111,6 +111,14 @@ class Run:
             raise CharseqError(
                 f"cannot write {quoted(self.folder / LOG)}: {reason(error)}", hint=remedy(error)
             ) from error
+
+    def earlier_records(self) -> Iterator[dict[str, Any]]:
+        """Yield the events that a resumed run has logged before, without the first."""
+        for line in self._earlier_lines:
+            with contextlib.suppress(ValueError, RecursionError):
+                record = json.loads(line)
+                if isinstance(record, dict):
+                    yield record
 
     def replace_log(self) -> None:
         """Replace the log of the earlier run, after its model has been replaced."""

@@ -21,6 +21,7 @@ from charseq.training.best_model import BestModel
 from charseq.training.data import TrainingData
 from charseq.training.device import device_named
 from charseq.training.divergence import DivergenceGuard
+from charseq.training.fit import Point
 from charseq.training.kernels.select import UnrollPath, select_path
 from charseq.training.learner import Learner
 from charseq.training.metrics import RunningMetrics
@@ -57,6 +58,8 @@ class TrainingRun:
     """Mixes the network with an n-gram model; None without one."""
     outliers: list[dict[str, Any]] = field(default_factory=list)
     """Sequences that dominated the last validation loss."""
+    curve: list[Point] = field(default_factory=list)
+    """The losses of all evaluations so far."""
 
     @property
     def passes(self) -> float:

@@ -12,6 +12,7 @@ from charseq.system.suspension import running_time
 from charseq.training.builder import TrainingRun, build
 from charseq.training.checkpoint import captured
 from charseq.training.divergence import has_diverged
+from charseq.training.fit import points
 from charseq.training.mixture import validation_losses
 from charseq.training.reports import end_event, epoch_event, progress_event, start_event
 from charseq.training.schedule import scheduled
@@ -49,6 +50,7 @@ def train(
     settings, data, state, budget = plan.settings, run.data, run.state, run.budget
     learner, guard, best = state.learner, state.guard, state.best
     folder = plan.open_folder()
+    run.curve += points(folder.earlier_records())
     status: EndStatus | None = None
     ended = False
     next_progress = running_time() + SECONDS_BETWEEN_PROGRESS
@@ -163,6 +165,7 @@ def _evaluate(run: TrainingRun, kind: type[Epoch]) -> Epoch | None:
         if has_diverged(event.loss) or not state.learner.is_finite:
             return None
         state.measured_passes = event.passes
+        run.curve += points([event])
         state.best.update(event)
     return event
 

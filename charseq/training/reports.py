@@ -15,6 +15,7 @@ from charseq.training.best_model import Measurement
 from charseq.training.builder import TrainingRun
 from charseq.training.divergence import has_diverged
 from charseq.training.evaluation import Evaluation, ValidationSet
+from charseq.training.fit import judge
 from charseq.training.learner import Measure
 from charseq.training.mixture import MixedEvaluation, validation_losses
 
@@ -130,6 +131,7 @@ def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
         cross_validation_loss=best.cross_validation_loss,
         network_validation_loss=best.network_validation_loss,
         ngram_validation_loss=best.ngram_validation_loss,
+        fit=judge(run.curve) if run.data.validation and run.data.validation.chooses else None,
         parent_validation_loss=state.parent_loss or None,
         recoveries=state.guard.recoveries,
         seconds=run.budget.seconds,
