@@ -60,7 +60,8 @@ def print_columns(
     if not is_complete:
         chosen = fitting(headings, min_widths, console.width - len(LEFT_OUT), order)
     columns = _Columns([[row[i] for i in chosen] for row in cells], console)
-    columns.fit([i for i, column in enumerate(chosen) if headings[column] in foldable])
+    mark = 0 if is_complete else cell_len(LEFT_OUT)
+    columns.fit([i for i, column in enumerate(chosen) if headings[column] in foldable], mark)
     for number in range(len(cells)):
         style = ("dim", *styles)[number] if styles else "" if number else "dim"
         lines = [Text(line, style) for line in columns.lines(number)]
@@ -96,9 +97,13 @@ class _Columns:
         self._alone: set[tuple[int, int]] = set()
         """The cells, by row and column, on a line of their own."""
 
-    def fit(self, foldable: Sequence[int]) -> None:
-        """Narrow the columns until they fit: reduce gaps, fold texts, then take out wide cells."""
-        if self._excess() > 0:
+    def fit(self, foldable: Sequence[int], mark: int) -> None:
+        """Narrow the columns until they fit: reduce gaps, fold texts, then take out wide cells.
+
+        `mark` is the width of what follows the last heading.
+        """
+        headings = self._excess() - self._widths[-1] + cell_len(self._cells[0][-1]) + mark
+        if max(self._excess(), headings) > 0:
             self._gap = 1
         self._fold(foldable)
         while self._excess() > 0 and (cell := self._widest(foldable)):

@@ -56,6 +56,9 @@ class RunWithoutFiles:
     def log(self, record: dict[str, Any]) -> None:
         pass
 
+    def earlier_records(self) -> list[dict[str, Any]]:
+        return []
+
     def restore(self) -> None:
         pass
 
