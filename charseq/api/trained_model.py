@@ -193,7 +193,7 @@ class TrainedModel:
         return classifier.classify(checked, targets)
 
     def copies(self, text: str, *, against: str | Path | Iterable[str | Path] | Reference = ()) -> Copies:
-        """Find the spans of 20 characters or more of a text that stand verbatim in the training text.
+        """Find the spans of 20 characters or more of a text that occur verbatim in the training text.
 
         `against` names files to search instead, or is what `reference` returned, which reads them once for
         many texts.  Raises TextError where a text is not found, or is not what the model was trained on.

@@ -1,4 +1,4 @@
-"""Copies: the spans of a text that stand verbatim in a reference text, such as the training text."""
+"""Copies: the spans of a text that occur verbatim in a reference text, such as the training text."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

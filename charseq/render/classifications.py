@@ -190,5 +190,5 @@ class _Table(Renderer[Result]):
             yield Text("most frequent confusions", "dim")
         totals = {label: sum(row.values()) for label, row in confusions.table().items()}
         for n, (actual, predicted) in wrong[:MAX_CONFUSIONS]:
-            names = f"{visible(actual)} taken for {visible(predicted)}"
+            names = f"{visible(actual)} classified as {visible(predicted)}"
             yield Text(f"  {names}: {n:,} of {count(totals[actual], 'text')}")

@@ -42,7 +42,7 @@ def copies_sentence(total: TotalCopies, min_length: int, unit: Unit) -> str:
         return f"{share}: no span of {min_length} {noun}s or more"
     return (
         f"{share} in {count(total.spans, 'span')} of {min_length} {noun}s or more; the longest has "
-        f"{count(total.longest.length, noun)} and stands in {_place(total.longest)}"
+        f"{count(total.longest.length, noun)} and occurs in {_place(total.longest)}"
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("bits", "nats", "perplexity", "characters", "line", "text")
 COPY_COLUMNS = ("copied", "longest", "source")
-"""The share of copied characters, the length of the longest copy, and the file and line where it stands."""
+"""The share of copied characters, the length of the longest copy, and the file and line where it occurs."""
 CHARACTER_COLUMNS = ("line", "character", "bits", "rank", "likeliest")
 SURPRISING = 4.0
 """The surprisal in bits from which a more likely character is shown."""

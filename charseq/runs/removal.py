@@ -37,7 +37,7 @@ class Removal:
 
 
 def removals(names: Sequence[str]) -> list[Removal]:
-    """Return the runs that names or paths stand for, each once; a comparison stands for its runs.
+    """Return the runs that names or paths select, each once; a comparison selects its runs.
 
     Raises UsageError or ModelFileError for a name that is no run, and for a run that is training.
     """

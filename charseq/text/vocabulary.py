@@ -194,7 +194,7 @@ class Vocabulary(Labels):
     def encode_lines(self, lines: Sequence[str], labels: Sequence[str] = ()) -> Ids:
         """Return the ids [N] of a corpus of lines: the boundary symbol before, between and after them.
 
-        The label of each line, if there are any, stands between the boundary and its text.  Raises
+        The label of each line, if there are any, is between the boundary and its text.  Raises
         UnknownCharacter, and UsageError for an unknown label.
         """
         if labels:

@@ -12,6 +12,9 @@ STILL_FALLING = 0.01
 GAP = 0.03
 """The relative gap between validation and training loss up to which a network can still underfit."""
 
+EVALUATIONS = {"epoch", Report.event}
+"""The names of events that follow an evaluation."""
+
 
 class Point(NamedTuple):
     """One evaluation; losses are those of the network, in nats per position."""
@@ -49,7 +52,3 @@ def points(events: Iterable[Event | Mapping[str, Any]]) -> list[Point]:
         if record.get("event") in EVALUATIONS and all(isinstance(value, float) for value in values):
             found.append(Point(*values))  # type: ignore[arg-type]
     return found
-
-
-EVALUATIONS = {"epoch", Report.event}
-"""The names of events that follow an evaluation."""

@@ -99,8 +99,8 @@ def test_a_narrow_screen_lists_the_most_frequent_confusions(
     Path("test.tsv").write_text("two\tabab\ntwo\tabba\na\tcdef\none\tabab\n")
     output = labeled("classify", "--file", "test.tsv", "--accuracy", "--format", "table").output
     first, second = output.splitlines()[-2:]
-    assert first.strip() == "two taken for one: 2 of 2 texts"
-    assert second.strip() == "a taken for two: 1 of 1 text"
+    assert first.strip() == "two classified as one: 2 of 2 texts"
+    assert second.strip() == "a classified as two: 1 of 1 text"
 
 
 def test_a_uniform_prior_forgets_how_frequent_labels_are(labeled: Command) -> None:

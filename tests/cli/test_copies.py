@@ -72,7 +72,7 @@ def test_unknown_characters_are_not_copied(poem: Command) -> None:
 def test_a_table_has_a_sentence_about_the_copies(poem: Command) -> None:
     result = poem("score", PASSAGE + "jjj", "--copies", "--format", "table")
     sentence = "copied: 93.4% in 1 span of 20 characters or more; the longest has 43 characters"
-    assert f"{sentence} and stands in poem.txt, line 1" in " ".join(result.output.split())
+    assert f"{sentence} and occurs in poem.txt, line 1" in " ".join(result.output.split())
     result = poem("score", "jumps over the quick brown river", "--copies", "--format", "table")
     assert "copied: 0.0%: no span of 20 characters or more\n" in result.output
 
@@ -111,7 +111,7 @@ def test_in_a_pipe_predict_prints_the_text_as_ever_and_the_copies_on_standard_er
     assert result.output == memorized("predict", "a", "h").output
     assert result.errors == (
         "copied: 86.3% of 2 texts in 1 span of 20 characters or more; the longest has 38 characters "
-        "and stands in string 2 of the training text, line 1\n"
+        "and occurs in string 2 of the training text, line 1\n"
     )
 
 

@@ -58,9 +58,9 @@ def test_the_copied_characters_are_those_of_brute_force() -> None:
         assert found.mask().tolist() == expected, (texts, text, least)
         assert found.share == (sum(expected) / len(expected) if expected else 0)
         for span in found.spans:
-            stands = texts[span.number - 1]
-            assert stands[span.offset : span.offset + span.length] == text[span.start : span.end]
-            assert span.line == stands[: span.offset].count("\n") + 1
+            reference_text = texts[span.number - 1]
+            assert reference_text[span.offset : span.offset + span.length] == text[span.start : span.end]
+            assert span.line == reference_text[: span.offset].count("\n") + 1
             assert span.source == f"{span.number}.txt"
         copied += sum(expected)
     assert copied > CASES

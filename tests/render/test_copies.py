@@ -117,7 +117,7 @@ def test_a_heat_map_of_scores_underlines_the_characters_that_it_shows(
 def test_a_sentence_has_the_share_the_spans_and_the_longest() -> None:
     total = TotalCopies.of(copied(211, (0, 5), (7, 43)))
     assert copies_sentence(total, 2, "character") == (
-        "copied: 19.4% in 2 spans of 2 characters or more; the longest has 36 characters and stands in "
+        "copied: 19.4% in 2 spans of 2 characters or more; the longest has 36 characters and occurs in "
         "a.txt, line 1"
     )
     total.add(copied(1))
@@ -134,7 +134,7 @@ def test_names_of_files_are_shown_as_visible_characters() -> None:
 def test_standard_input_and_strings_are_named_in_words() -> None:
     for source, named in (("-", "standard input, line 5"), ("", "string 3 of the training text, line 5")):
         total = TotalCopies.of(Copies(2, 2, (Span(0, 2, source, 3, 0, 5),), 2))
-        assert copies_sentence(total, 2, "character").endswith(f"stands in {named}")
+        assert copies_sentence(total, 2, "character").endswith(f"occurs in {named}")
     assert copies_record(copied(2, (0, 2)))["spans"][0]["source"] == "a.txt"
 
 

@@ -142,7 +142,7 @@ def test_frozen_weights_stay_as_they_are(freeze: str, trained: set[str]) -> None
 
 
 def random_words(words: int, seed: int) -> str:
-    """Return a text of words that were drawn from the same list for every seed."""
+    """Return a text of random words, from the same list for every seed."""
     known = [f"{number * 7919 % 1000:b}" for number in range(31)]
     return " ".join(np.random.default_rng(seed).choice(known, words).tolist())
 

@@ -1,4 +1,4 @@
-"""A folder stands for every text file below it."""
+"""A folder means every text file below it."""
 
 import io
 import os

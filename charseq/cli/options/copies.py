@@ -8,7 +8,7 @@ CopiesOption = Annotated[
     bool,
     option(
         "--copies",
-        help="Report the share of each text that stands verbatim in the training text, in spans of 20 "
+        help="Report the share of each text that occurs verbatim in the training text, in spans of 20 "
         "characters or more, and the longest span.",
     ),
 ]
@@ -16,7 +16,7 @@ ShowCopiesOption = Annotated[
     bool,
     option(
         "--show-copies",
-        help="Report the share of the generated text that stands verbatim in the training text, in spans of "
+        help="Report the share of the generated text that occurs verbatim in the training text, in spans of "
         "20 characters or more, and the longest span. The prompt does not count.",
     ),
 ]
