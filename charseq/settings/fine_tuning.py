@@ -79,7 +79,7 @@ def choose_fine_tuning(
         epochs = max(settings.epochs, math.ceil(useful_epochs(corpus.characters, vocabulary_size)))
         chosen["epochs"] = (
             epochs,
-            f"at most {epochs} epochs, as many as for running text, which improved fine-tuning in experiments",
+            f"at most {epochs} epochs, as for running text, which improved fine-tuning in experiments",
         )
         dropout = min(MAX_DROPOUT, settings.dropout + LINES_DROPOUT)
         chosen["dropout"] = dropout, f"dropout {dropout:g}, more than for a new network, for the same reason"
