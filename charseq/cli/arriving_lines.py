@@ -23,7 +23,8 @@ def arriving_lines(
 
     Lines end with \n or \r\n.  Raises TextError.
     """
-    from charseq.text.sources import STANDARD_INPUT, open_file
+    from charseq.text.files import open_file
+    from charseq.text.sources import STANDARD_INPUT
     from charseq.text.utf8 import ANY_BYTES, decode_utf8
 
     if name == STANDARD_INPUT:

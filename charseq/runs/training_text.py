@@ -7,7 +7,8 @@ from charseq.errors import TextError, quoted
 from charseq.model.json_types import parse_dataclass, parse_object
 from charseq.model.model_file import describe
 from charseq.text.encoding import EncodedCorpus
-from charseq.text.sources import STANDARD_INPUT, TextSource, open_file
+from charseq.text.files import open_file
+from charseq.text.sources import STANDARD_INPUT, TextSource
 from charseq.text.vocabulary import Vocabulary
 
 

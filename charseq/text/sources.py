@@ -2,27 +2,24 @@
 
 import io
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from charseq.errors import CharseqError, TextError, UsageError, cannot_combine, quoted
-from charseq.system.file_errors import reason, remedy
+from charseq.errors import TextError, UsageError, cannot_combine, quoted
 from charseq.text.corpus import (
     AnyCorpus,
     ByteSource,
     Corpus,
     LargeCorpus,
     count_empty_lines,
-    explain_read_errors,
     read_lines,
     with_labels,
 )
+from charseq.text.files import open_rereadable, spool
 from charseq.text.folders import ReopenedFile, text_files
 from charseq.text.transcoding import UTF_8, Transcoded, encoding_named
 from charseq.text.units import Normalization, Unit, encode_utf8, normalized
@@ -35,8 +32,6 @@ ARGUMENT = "--text"
 """The name, in messages, of a text that is an argument."""
 INPUT_HINT = "give a text with --text STRING, --file PATH, or --file - for standard input"
 """The hint of errors about missing text."""
-BLOCK_BYTES = 1 << 20
-"""Bytes of standard input read at once."""
 Report = Callable[[str], None]
 """Called with a message about a source: a byte-order mark that is skipped, files that are left out."""
 DESCRIBED_CHARACTERS = 40
@@ -224,10 +219,13 @@ def _sources(
     for name in expand_folders(files, unit, encoding, report):
         if name == STANDARD_INPUT:
             source = ByteSource(
-                "standard input", opened.enter_context(_spool(standard_input, "standard input"))
+                "standard input",
+                opened.enter_context(spool(standard_input, "standard input", MAX_BYTES_IN_MEMORY)),
             )
         elif name in files:
-            source = ByteSource(quoted(name), opened.enter_context(_opened(name)))
+            source = ByteSource(
+                quoted(name), opened.enter_context(open_rereadable(name, MAX_BYTES_IN_MEMORY))
+            )
         else:  # of a folder
             source = ByteSource(quoted(name), cast(BinaryIO, ReopenedFile(name)))
         if encoding != UTF_8:
@@ -247,47 +245,3 @@ def expand_folders(files: Sequence[str], unit: Unit, encoding: str, report: Repo
     """
     read = partial(text_files, unit=unit, report=report, has_nuls=encoding.startswith(("utf-16", "utf-32")))
     return [*chain.from_iterable(read(name) if os.path.isdir(name) else [name] for name in files)]  # noqa: PTH112 (never raises)
-
-
-def open_file(name: str) -> io.BufferedReader:
-    """Open a file for reading.  Raises TextError."""
-    try:
-        return Path(name).open("rb")
-    except FileNotFoundError:
-        raise TextError(f"file {quoted(name)} not found", hint="check the path, or use --text") from None
-    except IsADirectoryError:
-        raise TextError(f"{quoted(name)} is a folder", hint="give a text file") from None
-    except (OSError, ValueError) as error:
-        raise TextError(f"cannot read {quoted(name)}: {reason(error)}", hint=remedy(error)) from None
-
-
-def _opened(name: str) -> BinaryIO:
-    """Open a file so that it can be read more than once."""
-    file = open_file(name)
-    if file.seekable():
-        return file
-    with file:
-        return _spool(file, quoted(name))
-
-
-def _spool(stream: IO[bytes], name: str) -> BinaryIO:
-    """Copy a stream that can be read only once to memory, or to a temporary file if it is large.
-
-    Raises TextError if it cannot be read, CharseqError if it cannot be saved.
-    """
-    with ExitStack() as opened:
-        copy = opened.enter_context(tempfile.SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY))
-        size = BLOCK_BYTES
-        while size == BLOCK_BYTES:  # a shorter block is the last; a terminal would wait for another
-            with explain_read_errors(name):
-                block = stream.read(BLOCK_BYTES)
-            size = len(block)
-            try:
-                copy.write(block)
-            except OSError as error:
-                raise CharseqError(
-                    f"cannot save {name} to a temporary file: {reason(error)}",
-                    hint=remedy(error, "choose another temporary folder with TMPDIR"),
-                ) from None
-        opened.pop_all()  # the caller closes it
-    return cast(BinaryIO, copy)

@@ -18,7 +18,8 @@ from charseq.runs import lock
 from charseq.runs.folder import new_run, reopen_run
 from charseq.runs.lock import Lock
 from charseq.system.file_errors import REMEDIES, reason, remedy
-from charseq.text.sources import TextSource, open_file
+from charseq.text.files import open_file
+from charseq.text.sources import TextSource
 from charseq.text.vocabulary import Vocabulary
 from tests.support.command import Command
 from tests.support.models import lstm_model
