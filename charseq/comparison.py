@@ -172,14 +172,14 @@ def trials(
         goal = Network.of(planned[0], vocabulary_size).parameter_count()
         planned = [_match_parameters(settings, vocabulary_size, goal) for settings in planned]
     sized = [(each, Network.of(each, vocabulary_size).parameter_count()) for each in planned]
-    if NGRAM in cells and not base.validation:
+    if NGRAM in cells and not base.validates:
         why = "this short text is memorized" if base.whole else "nothing is held out"
         raise UsageError(
             f"--cells {NGRAM} requires held-out text, and {why}",
             hint=f"leave {NGRAM} out, or hold out text with --validation 0.1",
         )
     counted: list[tuple[TrainSettings, int]] = []
-    if NGRAM in cells or (with_ngram and base.validation):
+    if NGRAM in cells or (with_ngram and base.validates):
         counted = [(replace(base, cell=NGRAM, ngram=base.ngram or None), 0)]
     return [
         Trial(replace(settings, seed=seed), parameters)

@@ -94,6 +94,12 @@ class Start:
     """Number of lines that are left out because they repeat an earlier one."""
     text: str | None = None
     """The names of the files, or the beginning of the strings, that the run learns; None if unknown."""
+    validation_files: tuple[str, ...] = ()
+    """The files of the validation text; empty if it is held out of the text."""
+    validation_overlap: float | None = None
+    """The fraction of the text of these files that the training text contains, too: of all lines, or of
+    pieces of running text.
+    """
 
 
 @dataclass(frozen=True)

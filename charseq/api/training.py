@@ -28,6 +28,7 @@ def train(
     normalize: Normalization = "none",
     encoding: str = "utf-8",
     vocabulary: str = "",
+    validation_files: str | Path | Iterable[str | Path] = (),
     out: str | Path | None = None,
     force: bool = False,
     init_from: str | Path | None = None,
@@ -43,7 +44,8 @@ def train(
     Training advances as you iterate.  If you stop early, the run ends as interrupted and its model is saved.
     The same happens when `stop` returns true; it is called after every update.  An interrupt (Ctrl-C, or that
     of a notebook) is raised once the model is saved.
-    `files` are in an `encoding` that Python knows; `unique` drops repeated `lines`.
+    `files` are in an `encoding` that Python knows; `unique` drops repeated `lines`.  With `validation_files`,
+    their text is the validation set, and none is held out of the text.
     `settings` are fields of TrainSettings; the others are chosen from the text.  `init_from` names a run, or
     a model file, whose weights and n-gram model the new run starts from.  `resume` names a run to
     resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience
@@ -66,6 +68,7 @@ def train(
         check.flag(labels, "labels"),
         encoding_named(check.string(encoding, "encoding")),
         check.flag(unique, "unique"),
+        check.names(validation_files, "validation_files"),
     )
     folder = check.name_or_none(out, "out")
     run = prepare(

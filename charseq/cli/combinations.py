@@ -40,6 +40,8 @@ def refuse_split_of_nothing(context: typer.Context) -> None:
         refuse_unused(context, "--stride", {"validation_split"}, why)
     if values["validation"] == 0:
         refuse_unused(context, "--validation 0", {"validation_split"}, why)
+    if values["validation_file"]:
+        refuse_unused(context, "--validation-file", {"validation_split"}, why)
 
 
 def refuse_encoding_of_nothing(context: typer.Context) -> None:

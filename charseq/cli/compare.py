@@ -27,6 +27,7 @@ from charseq.cli.options.shared import (
     TextOption,
     UniqueOption,
     UnitOption,
+    ValidationFileOption,
     VocabularyOption,
     cells_of,
     chosen_format,
@@ -82,6 +83,7 @@ def compare(
     encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
+    validation_file: ValidationFileOption = None,
     cells: Annotated[
         str | None,
         option(
@@ -187,6 +189,7 @@ def _compare(
     from charseq.runs.model_paths import model_path
     from charseq.runs.prepare import plan_run
     from charseq.text.encoding import count_symbols
+    from charseq.text.sources import TextSource, description
     from charseq.training.torch_requirement import require_torch
 
     if any(not trial.is_ngram for trial in planned):
@@ -194,7 +197,8 @@ def _compare(
     if form != "json":
         symbols = count_symbols(corpus, vocabulary)
         distinct = len(vocabulary.characters)
-        streams.report(conditions(planned, symbols, distinct, vocabulary.unit))
+        validation = description(TextSource(files=source.validation_files))
+        streams.report(conditions(planned, symbols, distinct, vocabulary.unit, validation))
     folder = cache(new_comparison)
     with handle_signals() as stop:
 

@@ -34,7 +34,7 @@ from charseq.settings.setting import ADVANCED, TEXT, Bounds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from charseq.inference.scoring import ScoredText, Scorer
+    from charseq.inference.scoring import ScoredText, Scorer, TotalScore
     from charseq.model.model_file import Model
     from charseq.render.base import Renderer
 
@@ -143,17 +143,28 @@ def score(
     scores = source.scores(strings, files, lines=lines, order=sort)
     view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown, copies=copies)
     with renderer_for(form, view, sys.stdout) as renderer:
-        count, above = _show(scores, renderer, threshold)
+        count, above, total = _show(scores, renderer, threshold, lines=lines)
     source.report(count, files)
+    if lines and threshold is None and form != "json":
+        _report_total(count, total)
     if search:
         search.report(form, only_hint=form == "plain" or not lines)
+    _require_none_above(threshold, above, count, lines=lines)
+
+
+def _require_none_above(threshold: float | None, above: int, count: int, *, lines: bool) -> None:
+    """Raise RequirementNotMet if texts are above a threshold."""
     if threshold is not None and above:
-        raise _above(threshold, above, count, lines=lines)
+        few = f"{above:,} of {count:,} {'lines' if lines else 'texts'}"
+        raise RequirementNotMet(f"{few} have more than {threshold:g} bits per character")
 
 
-def _above(threshold: float, above: int, count: int, *, lines: bool) -> RequirementNotMet:
-    few = f"{above:,} of {count:,} {'lines' if lines else 'texts'}"
-    return RequirementNotMet(f"{few} have more than {threshold:g} bits per character")
+def _report_total(lines: int, total: "TotalScore") -> None:
+    """Report the mean of several lines on standard error."""
+    from charseq.render.scores import total_sentence
+
+    if lines > 1:
+        streams.report(f"all {lines:,} lines: {total_sentence(total)}")
 
 
 def _refuse_unused(context: typer.Context) -> None:
@@ -180,13 +191,17 @@ def _scorer(model: "Model", batch_size: int, *, adapt: bool) -> "Scorer":
 
 
 def _show(
-    scores: "Iterator[ScoredText]", renderer: "Renderer[ScoredText]", threshold: float | None
-) -> tuple[int, int]:
-    """Show the texts above a threshold; return the number of all texts, and of these."""
-    count = above = 0
+    scores: "Iterator[ScoredText]", renderer: "Renderer[ScoredText]", threshold: float | None, *, lines: bool
+) -> "tuple[int, int, TotalScore]":
+    """Show the texts above a threshold; return the number of all texts, of these, and the total of lines."""
+    from charseq.inference.scoring import TotalScore
+
+    count, above, total = 0, 0, TotalScore()
     for scored in scores:
         count += 1
+        if lines:
+            total.include(scored.total)
         if threshold is None or (scored.total.bits_per_character or 0.0) > threshold:
             above += 1
             renderer.show(scored)
-    return count, above
+    return count, above, total

@@ -137,6 +137,8 @@ def text_source(values: Mapping[str, Any]) -> "TextSource":
     from charseq.text.sources import TextSource
 
     texts, files = _named(values["text"], values["file"])
+    validation_files = from_environment(values["validation_file"], "VALIDATION_FILE")
+    report_typing(validation_files)
     return TextSource(
         tuple(texts),
         tuple(files),
@@ -147,6 +149,7 @@ def text_source(values: Mapping[str, Any]) -> "TextSource":
         labels=values["labels"],
         encoding=values["encoding"],
         unique=values["unique"],
+        validation_files=tuple(validation_files),
     )
 
 

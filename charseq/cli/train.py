@@ -26,6 +26,7 @@ from charseq.cli.options.shared import (
     TextOption,
     UniqueOption,
     UnitOption,
+    ValidationFileOption,
     VocabularyOption,
     chosen_format,
 )
@@ -75,6 +76,7 @@ def train(
     encoding: EncodingOption = "utf-8",
     normalize: NormalizeOption = "none",
     vocabulary: VocabularyOption = "",
+    validation_file: ValidationFileOption = None,
     *,
     asked: Asked[TrainSettings],
     from_: options.FromOption = None,

@@ -64,6 +64,11 @@ class TotalScore:
         self.characters += len(surprisals.nats)
         self.nats += math.fsum(surprisals.nats)
 
+    def include(self, other: "TotalScore") -> None:
+        """Add another text."""
+        self.characters += other.characters
+        self.nats += other.nats
+
     @property
     def nats_per_character(self) -> float | None:
         """The cross-entropy in nats, which training reports as the loss; None without a position."""

@@ -11,6 +11,7 @@ from charseq.events import SCHEMA, End, Event
 from charseq.render.base import LineRenderer, PlainLines, Renderer, View
 from charseq.render.quantities import count
 from charseq.render.training_summary import length_text, optimizer_text, text_size
+from charseq.render.visible import visible
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.units import Unit
 
@@ -98,8 +99,13 @@ def settings_of_all(trials: Sequence[Trial]) -> TrainSettings:
     return next((trial for trial in trials if not trial.is_ngram), trials[0]).settings
 
 
-def conditions(trials: Sequence[Trial], characters: int, distinct: int, unit: Unit) -> str:
-    """Return the text, the networks and the settings that all runs share, line by line."""
+def conditions(
+    trials: Sequence[Trial], characters: int, distinct: int, unit: Unit, validation: str = ""
+) -> str:
+    """Return the text, the networks and the settings that all runs share, line by line.
+
+    `validation` describes a validation text of its own.
+    """
     settings = settings_of_all(trials)
     networks = [trial.settings for trial in trials if not trial.is_ngram]
     seeds = sorted({trial.settings.seed for trial in trials})
@@ -107,6 +113,7 @@ def conditions(trials: Sequence[Trial], characters: int, distinct: int, unit: Un
     if settings.validation:
         where = "at the end" if settings.validation_split == "tail" else "spread over the text"
         text += f", {settings.validation:.0%} held out for validation ({where})"
+    text += f", validated on {visible(validation)}" if validation else ""
     text += ", to memorize" if settings.whole else ""
     lines = [f"text: {text}"]
     seed = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"

@@ -81,7 +81,7 @@ class ComparisonTable(Renderer[TrialEvent]):
 
     def _table(self) -> RenderableType:
         settings = settings_of_all(self._trials)
-        loss = "validation_loss" if settings.validation else "loss"
+        loss = "validation_loss" if settings.validates else "loss"
         memorized = ["first_right_epoch"] if settings.whole else []
         measures = (loss, "accuracy", *memorized, "characters_per_second", "seconds")
         results = by_cell(self._results)

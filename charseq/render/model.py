@@ -78,6 +78,7 @@ def _record(path: Path, description: Description, verified: bool) -> dict[str, A
         "can_go_on": description.progress is not None,
         "text_sha256": text.get("sha256"),
         "text_files": text.get("files", []),
+        "validation_files": text.get("validation_files", []),
         "lineage": [asdict(ancestor) for ancestor in description.lineage],
         **training,
         "settings": settings,

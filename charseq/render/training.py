@@ -27,7 +27,7 @@ class _PlainLines(LineRenderer[Event]):
         """Write an epoch; the other events are summarized on standard error."""
         if isinstance(event, Start):
             self._start = event
-            validation = ["validation_loss"] if event.settings.validation else []
+            validation = ["validation_loss"] if event.settings.validates else []
             alone = ["network_validation_loss", "ngram_validation_loss"] if event.ngrams else []
             self._write_row(["epoch", "loss", "accuracy", *validation, "prediction", "target", *alone])
         elif isinstance(event, Epoch):

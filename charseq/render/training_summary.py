@@ -8,6 +8,7 @@ from charseq.render.quantities import count, duration, passes_text, percent, siz
 from charseq.render.visible import visible
 from charseq.settings.defaults import FEWEST_HELD_OUT, UNLIMITED_EPOCHS
 from charseq.settings.train_settings import TrainSettings
+from charseq.text.sources import TextSource, description
 
 MAX_FOLLOWING_SHOWN = 3
 """The number of symbols shown that follow a conflicting context."""
@@ -19,6 +20,7 @@ def summary(start: Start) -> str:
     device = f"{start.device} ({start.path}, {start.kernel})"
     lines = [
         f"text: {_text(start)}",
+        *_validation_text(start),
         f"network: {network_text(settings)}, {count(start.parameters, 'parameter')}",
         *_ngram(start),
         f"optimizer: {optimizer_text(settings)}",
@@ -37,7 +39,14 @@ def summary(start: Start) -> str:
 def warnings(start: Start) -> list[str]:
     """Return warnings about the text, one line each."""
     left_out = left_out_lines(start.empty_lines, start.dropped_lines)
-    return [*left_out, *_conflict(start), *_repeated_lines(start), *_shift(start), *_short_validation(start)]
+    return [
+        *left_out,
+        *_conflict(start),
+        *_repeated_lines(start),
+        *_overlap(start),
+        *_shift(start),
+        *_short_validation(start),
+    ]
 
 
 def left_out_lines(empty: int, dropped: int) -> Iterator[str]:
@@ -87,7 +96,10 @@ def length_text(settings: TrainSettings) -> str:
 def _text(start: Start) -> str:
     settings = start.settings
     distinct = sum(symbol != "" for symbol in start.symbols)  # the boundary of lines is no character
-    text = text_size(start.characters, start.unit, distinct - len(start.labels))
+    distinct -= len(start.labels)
+    text = text_size(start.characters, start.unit, distinct)
+    if settings.separate_validation or start.lineage:  # other texts have symbols of the vocabulary, too
+        text = f"{count(start.characters, start.unit)}, vocabulary of {distinct:,}"
     if start.sequences > 1:
         text += f", {count(start.sequences, 'line' if start.lines else 'string')}"
     if start.labels:
@@ -96,7 +108,18 @@ def _text(start: Start) -> str:
         return text + f", in windows of {_window_length(start)} with a stride of {settings.stride}"
     if settings.whole:
         return text + ", to memorize"
-    return f"{text}, {_held_out(start)}"
+    return text if settings.separate_validation else f"{text}, {_held_out(start)}"
+
+
+def _validation_text(start: Start) -> Iterator[str]:
+    """Describe the validation text, if it is one of its own."""
+    if not start.settings.separate_validation:
+        return
+    sequences = start.validation_sequences
+    characters = start.validation_characters + (-sequences if start.lines else sequences)
+    lines = f", {count(sequences, 'line')}" if start.lines else ""
+    names = visible(description(TextSource(files=start.validation_files)))
+    yield f"validation text: {names}, {count(characters, start.unit)}{lines}"
 
 
 def _ngram(start: Start) -> Iterator[str]:
@@ -162,7 +185,9 @@ def _repeated_lines(start: Start) -> Iterator[str]:
     repeated, lines = start.repeated_lines, start.sequences
     if not repeated:
         return
-    if start.validation_sequences:
+    if start.settings.separate_validation:
+        yield f"{repeated:,} of {count(lines, 'line')} are duplicates (--unique drops them)"
+    elif start.validation_sequences:
         yield (
             f"{repeated:,} of {count(lines, 'line')} repeat the text of an earlier line; "
             "equal lines are either all trained on or all held out"
@@ -181,11 +206,27 @@ def _repeated_lines(start: Start) -> Iterator[str]:
         )
 
 
+def _overlap(start: Start) -> Iterator[str]:
+    """Warn of a validation text that is part of the training text."""
+    if start.validation_overlap:
+        about = "" if start.lines else "about "
+        yield (
+            f"{about}{start.validation_overlap:.0%} of the validation text is also in the training text: "
+            "the validation loss does not measure unseen text"
+        )
+
+
 def _shift(start: Start) -> Iterator[str]:
     """Warn of text whose symbol frequencies differ from the rest."""
     if not start.shift:
         return
     unit = start.unit
+    if start.settings.separate_validation:
+        yield (
+            f"the validation text differs clearly from the training text (relative entropy of {unit} "
+            f"frequencies: {start.shift['nats']:.2f} nats), which raises the validation loss"
+        )
+        return
     first, last = int(start.shift["first"]) + 1, int(start.shift["last"])
     differ = f"(relative entropy of {unit} frequencies: {start.shift['nats']:.2f} nats)"
     if start.settings.validation_split == "spread" and not start.lines:
@@ -202,7 +243,8 @@ def _shift(start: Start) -> Iterator[str]:
 
 def _short_validation(start: Start) -> Iterator[str]:
     if start.validation_sequences and not start.validation_chooses:
-        symbols = count(start.validation_characters, f"held-out {start.unit}")
+        kind = "validation" if start.settings.separate_validation else "held-out"
+        symbols = count(start.validation_characters, f"{kind} {start.unit}")
         yield (
             f"{symbols} are too few to choose the best epoch (at least {FEWEST_HELD_OUT} are needed), "
             "so the last epoch is saved, without an n-gram model"

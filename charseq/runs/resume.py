@@ -1,7 +1,7 @@
 """Load a saved run to resume it, with changed settings or a new source of its text where that is allowed."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from charseq.text.sources import STANDARD_INPUT, TextSource
 
 MAX_SAVED_CHARACTERS = 100_000
 """Characters of --text up to which the text itself is saved with a run; of files only the names are saved."""
+DIGESTS = ("sha256", "validation_sha256")
+"""The names of the digests in the record of a text."""
 CHANGEABLE_SETTINGS = ("device", "epochs", "patience", "time_limit")
 """Settings that may change when a run is resumed."""
 
@@ -84,20 +86,35 @@ class SavedRun:
                 option = {"normalization": "normalize", "extra": "vocabulary"}.get(name, name)
                 asked = f"--{option}" if value is True else f"--{option} {value}"
                 raise _cannot_change(asked, f"{saved}" if saved else "", self.folder)
+        if source.validation_files and not self.source.validation_files:
+            raise _cannot_change(f"--validation-file {quoted(source.validation_files[0])}", "", self.folder)
+        saved = self.source
         if source.texts or source.files:
-            return replace(self, source=replace(self.source, texts=source.texts, files=source.files))
+            saved = replace(saved, texts=source.texts, files=source.files)
+        elif saved.texts or saved.files:
+            self._require_found(saved.files, "text", "--file")
+        else:
+            raise TextError(
+                f"the text of {quoted(self.folder)} was not saved",
+                hint="give it again with --text or --file",
+            )
+        if source.validation_files:
+            saved = replace(saved, validation_files=source.validation_files)
+        else:
+            self._require_found(saved.validation_files, "validation text", "--validation-file")
+        return replace(self, source=saved)
+
+    def _require_found(self, files: Sequence[str], kind: str, option: str) -> None:
+        """Raise TextError for saved files that are gone, or that were standard input."""
         name = quoted(self.folder)
-        if not self.source.texts and not self.source.files:
-            raise TextError(f"the text of {name} was not saved", hint="give it again with --text or --file")
-        if STANDARD_INPUT in self.source.files:
-            raise TextError(f"the text of {name} was standard input", hint="give it again with --file -")
-        for file in self.source.files:
+        if STANDARD_INPUT in files:
+            raise TextError(f"the {kind} of {name} was standard input", hint=f"give it again with {option} -")
+        for file in files:
             if not Path(file).is_file() and not Path(file).is_dir():
                 raise TextError(
-                    f"the text of {name} is not found at {quoted(file)}",
-                    hint="change to the folder in which it was trained (cd), or give the text with --file",
+                    f"the {kind} of {name} is not found at {quoted(file)}",
+                    hint=f"change to the folder in which it was trained (cd), or use {option}",
                 )
-        return self
 
 
 def load_run(path: Path) -> SavedRun:
@@ -106,7 +123,7 @@ def load_run(path: Path) -> SavedRun:
     try:
         settings = parse_dataclass(TrainSettings, model.training["settings"])
         text = parse_object(state.progress["text"], "text")
-        source = parse_dataclass(TextSource, {name: text[name] for name in text if name != "sha256"})
+        source = parse_source(text)
         if Network.of(settings, len(model.vocabulary)) != model.network:
             raise ValueError("its settings are those of another network")
     except (KeyError, TypeError, ValueError, UsageError) as error:
@@ -134,12 +151,18 @@ def model_to_resume(run: str) -> Path:
     return path
 
 
-def text_record(source: TextSource | None, digest: str) -> dict[str, Any]:
-    """Return what a run saves about its text: the SHA-256 of its ids, and its source unless it is long."""
+def text_record(source: TextSource | None, digests: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a run saves about its text: `digests` of its ids, and its source unless it is long."""
     source = source or TextSource()
     if sum(map(len, source.texts)) > MAX_SAVED_CHARACTERS:
         source = replace(source, texts=(), files=())
-    record = {**asdict(source), "sha256": digest}
-    if not source.labels:
-        del record["labels"]  # as files of earlier versions are
+    record = {**asdict(source), **digests}
+    for name in ("labels", "validation_files"):
+        if not record[name]:
+            del record[name]  # as files of earlier versions are
     return record
+
+
+def parse_source(text: Mapping[str, Any]) -> TextSource:
+    """Return the source of a text from its record.  Raises ValueError."""
+    return parse_dataclass(TextSource, {name: text[name] for name in text if name not in DIGESTS})

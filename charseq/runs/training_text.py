@@ -1,11 +1,13 @@
 """Find the text that a model was trained on, and verify it: a model file has its source and its SHA-256."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from charseq.errors import TextError, quoted
-from charseq.model.json_types import parse_dataclass, parse_object
+from charseq.model.json_types import parse_object
 from charseq.model.model_file import describe
+from charseq.runs.resume import parse_source
 from charseq.text.encoding import EncodedCorpus
 from charseq.text.files import open_file
 from charseq.text.sources import STANDARD_INPUT, TextSource
@@ -49,7 +51,6 @@ def _saved_source(path: Path) -> tuple[TextSource, object]:
     try:
         text = parse_object(progress.get("text") or {}, "text")
         digest = text.get("sha256")
-        fields = {field: value for field, value in text.items() if field != "sha256"}
-        return parse_dataclass(TextSource, fields) if fields else TextSource(), digest
+        return replace(parse_source(text), validation_files=()), digest
     except (KeyError, TypeError, ValueError):
         return TextSource(), None

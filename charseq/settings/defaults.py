@@ -100,7 +100,10 @@ def choose_settings(
         hint = did_you_mean(min(unknown), names)
         raise UsageError(f"no such setting: {', '.join(sorted(unknown))}", hint=hint)
     TrainSettings(**explicit)  # raises UsageError for an invalid value
-    unbroken = not explicit.get("validation") and not explicit.get("sequence_length")
+    if corpus.validation and explicit.get("validation"):
+        raise cannot_combine("--validation-file", ["--validation"], "it holds out other text")
+    validates = bool(explicit.get("validation")) or corpus.validation is not None
+    unbroken = not validates and not explicit.get("sequence_length")
     short = corpus if isinstance(corpus, Corpus) and _is_short(corpus) and unbroken else None
     labeled = bool(corpus.labels) and corpus.characters < LONG_LINE * corpus.strings
     long_text_cell = LABELED_CELL if labeled else LONG_TEXT_CELL
@@ -148,7 +151,7 @@ def _require_effect(settings: TrainSettings, given: Mapping[str, Any], *, fine_t
         raise cannot_combine("--layer-norm", ["--head none"], "the only layer's output is the logits")
     if given.get("dropout") and settings.head == "none" and settings.layers == 1:
         raise cannot_combine("--dropout", ["--head none"], "the only layer's output is the logits")
-    if given.get("ngram") and (settings.whole or not settings.validation):
+    if given.get("ngram") and (settings.whole or not settings.validates):
         if settings.stride:
             raise cannot_combine("--ngram", ["--stride"])
         why = "this short text is memorized" if settings.whole else "nothing is held out"
@@ -189,9 +192,13 @@ def _for_short_text(corpus: Corpus, given: Mapping[str, Any]) -> TrainSettings:
 
 def _for_overlapping_windows(corpus: AnyCorpus, given: Mapping[str, Any]) -> TrainSettings:
     """Return defaults for overlapping windows: all in one batch if there are few."""
-    if corpus.lines or given.get("validation"):
-        other = "--lines" if corpus.lines else "--validation"
-        raise cannot_combine("--stride", [other])
+    excluded = {
+        "--lines": corpus.lines,
+        "--validation": given.get("validation"),
+        "--validation-file": corpus.validation,
+    }
+    if others := [option for option, value in excluded.items() if value]:
+        raise cannot_combine("--stride", others[:1])
     if isinstance(corpus, LargeCorpus):
         raise UsageError(
             f"--stride needs the whole text in memory, and {corpus.characters:,} characters are too many",
@@ -216,17 +223,20 @@ def _for_long_text(
     sequence_length = given.get("sequence_length", default_length)
     positions = characters + (corpus.strings if corpus.lines else 0)
     enough_to_split = VALIDATION * positions >= FEWEST_HELD_OUT
-    validation = given.get("validation", VALIDATION if enough_to_split else 0.0)
+    separate = corpus.validation is not None
+    validation = given.get("validation", VALIDATION if enough_to_split and not separate else 0.0)
+    validates = separate or validation > 0
     settings = TrainSettings(
         hidden_size=256 if characters > 50_000 else 128,
         epochs=min(100, max(1, 6_000_000 // characters)),
         batch_size=min(32, max(4, characters // (16 * sequence_length))),
         sequence_length=default_length,
         validation=validation,
-        patience=5 if validation else 0,
+        separate_validation=separate,
+        patience=5 if validates else 0,
         recoveries=0 if "learning_rate" in given else 5,
         whole=False,
-        ngram=None if validation else 0,
+        ngram=None if validates else 0,
     )
     seconds = given.get("time_limit")
     if corpus.labels and short_lines and given["cell"] == LABELED_CELL:
@@ -261,6 +271,11 @@ def _ensure_updates(settings: TrainSettings, updates: int) -> TrainSettings:
 def _require_something_to_learn(corpus: AnyCorpus) -> None:
     if not corpus.strings or (isinstance(corpus, LargeCorpus) and not corpus.characters):
         raise TextError("the text contains only empty lines", hint="give a text with at least one character")
+    if corpus.validation and not _has_positions(corpus.validation):
+        raise TextError(
+            "the validation text has no string of 2 characters or more; validation requires at least 2",
+            hint="give a longer text with --validation-file",
+        )
     if isinstance(corpus, LargeCorpus):
         return
     shortest = min(corpus.sequences, key=len)
@@ -270,3 +285,10 @@ def _require_something_to_learn(corpus: AnyCorpus) -> None:
             "training requires at least 2",
             hint="give a longer text with --text or --file",
         )
+
+
+def _has_positions(corpus: AnyCorpus) -> bool:
+    """Return whether a text has a symbol to predict."""
+    if isinstance(corpus, LargeCorpus):
+        return corpus.characters > (0 if corpus.lines else corpus.strings)
+    return any(len(sequence) >= (1 if corpus.lines else 2) for sequence in corpus.sequences)

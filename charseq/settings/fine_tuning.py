@@ -60,7 +60,8 @@ def choose_fine_tuning(
     initial_state = explicit.get("initial_state", parent.initial_state)
     own = {name: getattr(parent, name) for name in NETWORK}
     inherited = {name: getattr(parent, name) for name in INHERITED}
-    if inherited["stride"] and not explicit.get("validation") and not corpus.lines:
+    validates = explicit.get("validation") or corpus.validation
+    if inherited["stride"] and not validates and not corpus.lines:
         inherited["sequence_length"] = parent.sequence_length
     else:
         inherited["stride"] = 0

@@ -192,6 +192,8 @@ class TrainSettings:
     """Whether each string is trained on as one unbroken sequence."""
     recoveries: int = setting(0, bounds=COUNT_OR_ZERO)
     """How many times training that diverges restores good weights and halves the learning rate."""
+    separate_validation: bool = setting(False)
+    """Whether the validation text is not held out of the text, but one of its own."""
     until_learned: bool = setting(False)
     """Whether to stop after several epochs in which all characters are correct."""
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -200,6 +202,11 @@ class TrainSettings:
     def __post_init__(self) -> None:
         """Raise UsageError for an invalid value."""
         check_settings(self)
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is validation text."""
+        return self.validation > 0 or self.separate_validation
 
     @property
     def window(self) -> Window | None:

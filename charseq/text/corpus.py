@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -32,6 +33,12 @@ class Corpus:
     """The number of empty lines that are left out."""
     dropped_lines: int = 0
     """The number of lines that are left out because they repeat an earlier one."""
+    validation: "AnyCorpus | None" = None
+    """The validation text, if it is not held out of this one."""
+
+    def with_validation(self, validation: "AnyCorpus") -> "Corpus":
+        """Return this text with a validation text of its own."""
+        return replace(self, validation=validation)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -99,6 +106,14 @@ class LargeCorpus:
         self._kept: Mask | None = None
         self.empty_lines = self.dropped_lines = 0
         """Numbers of lines that are left out, known once the text was read."""
+        self.validation: AnyCorpus | None = None
+        """The validation text, if it is not held out of this one."""
+
+    def with_validation(self, validation: "AnyCorpus") -> "LargeCorpus":
+        """Return this text with a validation text of its own."""
+        text = copy(self)
+        text.validation = validation
+        return text
 
     @property
     def characters(self) -> int:

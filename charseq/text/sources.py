@@ -57,6 +57,8 @@ class TextSource:
     """The encoding of files and standard input, by Python's name."""
     unique: bool = False
     """Whether lines that repeat an earlier one, after normalization, are dropped."""
+    validation_files: tuple[str, ...] = ()
+    """Files of the validation text, read in the same way; without them it is held out of the text."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for an encoding that cannot be read, or beside the unit byte."""
@@ -71,7 +73,7 @@ class TextSource:
         may_be_empty: bool = False,
         report: Report = lambda message: None,
     ) -> Iterator[AnyCorpus]:
-        """Open the sources and return the text, read in chunks if it is large.
+        """Open the sources and return the text with its validation text, read in chunks if it is large.
 
         A file may be a folder.  Skips and reports a byte-order mark at the beginning of a file or standard
         input, except with the unit byte.  Raises TextError, also for no text or an empty file, unless the
@@ -79,23 +81,40 @@ class TextSource:
         """
         if self.unique and not self.lines:
             raise UsageError("--unique drops repeated lines, and requires --lines", hint="add --lines")
+        _require_one_standard_input([*self.files, *self.validation_files])
         with ExitStack() as opened:
-            sources = _sources(
-                self.texts, self.files, self.unit, self.encoding, standard_input, opened, report
-            )
-            if not may_be_empty:
-                _require_content(sources, self.lines)
-            unique = self.normalization if self.unique else None
-            if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
-                yield _read(sources, self.lines, self.unit, unique, labeled=self.labels)
-            else:
-                at_lines = self.unit == "grapheme" or self.normalization != "none"
-                yield LargeCorpus(tuple(sources), self.lines, self.unit, at_lines, self.labels, unique)
+
+            def read(texts: Sequence[str], files: Sequence[str]) -> AnyCorpus:
+                sources = _sources(texts, files, self.unit, self.encoding, standard_input, opened, report)
+                if not may_be_empty:
+                    _require_content(sources, self.lines)
+                return self._read(sources)
+
+            corpus = read(self.texts, self.files)
+            if self.validation_files:
+                corpus = corpus.with_validation(read((), self.validation_files))
+            yield corpus
+
+    def _read(self, sources: Sequence[ByteSource]) -> AnyCorpus:
+        """Return the text of sources, in memory or read in chunks."""
+        unique = self.normalization if self.unique else None
+        if sum(map(_size, sources)) <= MAX_BYTES_IN_MEMORY:
+            return _read(sources, self.lines, self.unit, unique, labeled=self.labels)
+        at_lines = self.unit == "grapheme" or self.normalization != "none"
+        return LargeCorpus(tuple(sources), self.lines, self.unit, at_lines, self.labels, unique)
 
     def vocabulary(self, corpus: AnyCorpus) -> Vocabulary:
-        """Return the symbols of the text and the extra ones.  Raises TextError."""
+        """Return the symbols of the text, of its validation text, and the extra ones.
+
+        Raises TextError, also for a label that only the validation text has.
+        """
         extra = check_utf8(self.extra, f"--vocabulary {quoted(self.extra)}", self.unit)
-        texts = chain(corpus.chunks(), [extra])
+        texts = chain(corpus.chunks(), corpus.validation.chunks() if corpus.validation else [], [extra])
+        if corpus.validation and (unknown := {*corpus.validation.labels} - {*corpus.labels}):
+            raise TextError(
+                f"the training text has no line with the label {quoted(min(unknown))} of the validation text",
+                hint="correct the label, or add lines of this label to the training text",
+            )
         return Vocabulary.of(
             texts,
             unit=self.unit,
@@ -128,6 +147,7 @@ def read_corpus(
 
     Raises TextError, also for no text or an empty file, unless the text `may_be_empty`.
     """
+    _require_one_standard_input(files)
     with ExitStack() as opened:
         sources = _sources(texts, files, unit, encoding, standard_input, opened, report)
         if not may_be_empty:
@@ -153,6 +173,12 @@ def check_utf8(text: str, source: str, unit: Unit, remedy: str = ANY_BYTES) -> s
     except UnicodeDecodeError as error:
         byte = f"byte 0x{data[error.start]:02X} at byte offset {error.start}"
         raise TextError(f"{source} is not UTF-8: {byte}", hint=remedy) from error
+
+
+def _require_one_standard_input(files: Sequence[str]) -> None:
+    """Raise TextError if more than one file is standard input."""
+    if files.count(STANDARD_INPUT) > 1:
+        raise TextError("standard input can be read only once", hint="use - only once")
 
 
 def _require_content(sources: Sequence[ByteSource], lines: bool) -> None:
@@ -212,8 +238,6 @@ def _sources(
     report: Report,
 ) -> list[ByteSource]:
     """Open texts and files."""
-    if files.count(STANDARD_INPUT) > 1:
-        raise TextError("standard input can be read only once", hint="use - only once")
     checked = [check_utf8(text, f"--text {quoted(text)}", unit) for text in texts]
     sources = [ByteSource(ARGUMENT, io.BytesIO(encode_utf8(text))) for text in checked]
     for name in expand_folders(files, unit, encoding, report):

@@ -70,6 +70,8 @@ class Split:
     """The number of lines that repeat an earlier line; all copies of a line are in one set."""
     lines: bool = False
     """Whether whole lines are held out, not pieces of running text."""
+    separate: bool = False
+    """Whether the validation text is one of its own."""
 
     def shift(self, vocabulary_size: int) -> Shift | None:
         """Return the held-out text that clearly differs from the training text, None if there is none.
@@ -81,7 +83,7 @@ class Split:
         frequencies = _counts(self.training.cut(1 << 12).subsample(COUNTED), vocabulary_size) + 0.5
         log_p = np.log(frequencies / frequencies.sum())
         whole = _relative_entropy(_counts(self.validation.subsample(COUNTED), vocabulary_size), log_p)
-        if self.lines:
+        if self.lines or self.separate:
             first, last = int(self.validation.starts.min()), int(self.validation.ends.max())
             return Shift(first, last, 0, whole) if whole > SHIFT else None
         pieces = [self.validation[i : i + 1] for i in range(len(self.validation))]

@@ -231,11 +231,12 @@ def _initial_weights(
 def _restore(resumed: SavedRun, plan: RunPlan, data: TrainingData, state: TrainingState) -> float:
     """Restore the state of an earlier part of the run.  Returns the seconds that it took."""
     saved = resumed.state.progress
-    if saved["text"].get("sha256") != data.digest or resumed.model.vocabulary != plan.vocabulary:
-        raise TextError(
-            f"{str(resumed.folder)!r} was trained on a different text (SHA-256 differs)",
-            hint="give the same text, or train again without --resume",
-        )
+    for name, kind in (("sha256", "trained"), ("validation_sha256", "validated")):
+        if saved["text"].get(name) != data.digests.get(name) or resumed.model.vocabulary != plan.vocabulary:
+            raise TextError(
+                f"{quoted(resumed.folder)} was {kind} on a different text (SHA-256 differs)",
+                hint="give the same text, or train again without --resume",
+            )
     checkpoint.restore(state, resumed.model, resumed.state)
     checkpoint.require_batch(state, data.windows)
     if data.validation and state.evaluated_positions:

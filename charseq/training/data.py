@@ -13,6 +13,7 @@ from charseq.text.batches import Buckets, Windows
 from charseq.text.conflicts import Predictability, predictability
 from charseq.text.corpus import AnyCorpus
 from charseq.text.encoding import EncodedCorpus
+from charseq.text.overlap import overlap
 from charseq.text.validation_split import EXACT_DRAW, Split, split
 from charseq.text.vocabulary import Ids, Vocabulary
 from charseq.training.evaluation import ValidationSet
@@ -37,9 +38,13 @@ class TrainingData:
         exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
         self.characters = corpus.characters if exact else self._encoded.size(lines=corpus.lines)
         """The length of the text, in symbols."""
-        self.split = _split(self._encoded, settings, lines=corpus.lines, labels=bool(vocabulary.labels))
+        self._encoded_validation = EncodedCorpus(corpus.validation, vocabulary) if corpus.validation else None
+        if self._encoded_validation:
+            own = self._encoded_validation.sequences
+            self.split = Split(self._encoded.sequences, own, self._repeated(), corpus.lines, separate=True)
+        else:
+            self.split = _split(self._encoded, settings, lines=corpus.lines, labels=bool(vocabulary.labels))
         self.strings = self.split.training
-        self.digest = self._encoded.digest
         self.sequences: Sequence[Ids] = self.strings
         self.windows: Windows | Buckets
         self._window = settings.window
@@ -63,15 +68,29 @@ class TrainingData:
             "validation_characters": held_out.total,
             "validation_sequences": len(held_out),
             "validation_chooses": self.validation is not None and self.validation.chooses,
-            "repeated_lines": self.split.repeated if self._settings.validation else self._repeated(),
+            "repeated_lines": self.split.repeated if self._settings.validates else self._repeated(),
             "shift": shift._asdict() if shift else None,
+            "validation_overlap": self._overlap(),
         }
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of the text and of a separate validation text, by their names in a model file."""
+        own = self._encoded_validation
+        return {"sha256": self._encoded.digest, **({"validation_sha256": own.digest} if own else {})}
+
     def _repeated(self) -> int:
-        """Return the number of lines that repeat an earlier one, where nothing is to be held out."""
-        if not self._is_lines or len(self.strings) > EXACT_DRAW:
+        """Return the number of lines that repeat an earlier one, where none of them is held out."""
+        lines = self._encoded.sequences
+        if not self._is_lines or len(lines) > EXACT_DRAW:
             return 0
-        return len(self.strings) - len(np.unique(self.strings.hashes()))
+        return len(lines) - len(np.unique(lines.hashes()))
+
+    def _overlap(self) -> float | None:
+        """Return the fraction of a validation text of its own that the training text contains."""
+        if not self._encoded_validation:
+            return None
+        return overlap(self.strings, self.split.validation, lines=self._is_lines)
 
     def predictability(self, *, memory: bool) -> Predictability | None:
         """Return how well a network can predict a memorized text; None for longer text."""
@@ -91,6 +110,8 @@ class TrainingData:
     def release(self) -> None:
         """Release the memory of a large text that has been read."""
         self._encoded.release()
+        if self._encoded_validation:
+            self._encoded_validation.release()
 
     @property
     def label_counts(self) -> tuple[int, ...]:

@@ -210,7 +210,7 @@ def _save(run: TrainingRun, folder: Run, status: EndStatus | None = None) -> Non
             seconds["seconds"] = run.budget.seconds
         saved = captured(
             state,
-            text=text_record(plan.source, run.data.digest),
+            text=text_record(plan.source, run.data.digests),
             logged=folder.lines,
             finished=status == "completed",
             **seconds,

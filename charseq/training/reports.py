@@ -53,6 +53,7 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         lineage=tuple(asdict(ancestor) for ancestor in run.plan.lineage),
         resumed=run.passes if run.plan.resumed else None,
         text=(description(run.plan.source) or None) if run.plan.source else None,
+        validation_files=run.plan.source.validation_files if run.plan.source else (),
     )
 
 

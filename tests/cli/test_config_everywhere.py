@@ -33,6 +33,7 @@ def test_every_option_is_known_to_the_file_and_to_the_environment(path: str) -> 
             "file",
             "until",
             "against",
+            "validation_file",
         )  # read by the command itself, uncut
         assert is_listed or variable in parameter.envvar, parameter.opts
 

@@ -102,6 +102,17 @@ LinesOption = Annotated[
         panel=TEXT,
     ),
 ]
+ValidationFileOption = Annotated[
+    list[str] | None,
+    option(
+        "--validation-file",
+        metavar="PATH",
+        help="File or folder with the validation text, which is not trained on; - is standard input. "
+        "May be repeated. Nothing is held out of the text.",
+        panel=ADVANCED,
+        listed=True,
+    ),
+]
 UniqueOption = Annotated[
     bool, option("--unique", help="Drop lines that repeat an earlier one (requires --lines).", panel=ADVANCED)
 ]
