@@ -145,8 +145,7 @@ def score(
     with renderer_for(form, view, sys.stdout) as renderer:
         count, above, total = _show(scores, renderer, threshold, lines=lines)
     source.report(count, files)
-    if lines and threshold is None and form != "json":
-        _report_total(count, total)
+    _report_total(count if lines and threshold is None and form != "json" else 0, total)
     if search:
         search.report(form, only_hint=form == "plain" or not lines)
     _require_none_above(threshold, above, count, lines=lines)
