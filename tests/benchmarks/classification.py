@@ -26,59 +26,11 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
 import charseq
+from tests.benchmarks.names import LAST_NAMES, Labeled, faker_names, markov_words
 
-Labeled = list[tuple[str, str]]
-"""Labels and texts."""
-
-LOCALES = (
-    "cs_CZ", "da_DK", "de_DE", "es_ES", "et_EE", "fi_FI", "fr_FR", "hr_HR", "hu_HU", "it_IT", "nl_NL",
-    "no_NO", "pt_PT", "sv_SE", "tr_TR",
-)  # fmt: skip
-"""The locales whose last names are classified: all in Latin letters."""
-MOST_NAMES = 1_500
-FEWEST_NAMES = 50
 LEARNING_RATES = (0.001, 0.003)
 BATCH_SIZE = 64
 HIDDEN_SIZE = 128
-
-
-def faker_names() -> Labeled:
-    """Return last names with their locales, as the package faker has them; nothing without the package."""
-    try:
-        from faker import Faker  # type: ignore[import-not-found]
-    except ModuleNotFoundError:
-        return []
-    labeled: Labeled = []
-    for locale in LOCALES:
-        names: set[str] = set()
-        for provider in Faker(locale).providers:
-            for kind in ("last_names", "last_names_male", "last_names_female"):
-                names.update(getattr(provider, kind, ()))
-        if len(names) >= FEWEST_NAMES:
-            chosen = random.Random(0).sample(sorted(names), min(len(names), MOST_NAMES))
-            labeled += [(locale, name) for name in chosen]
-    return labeled
-
-
-def markov_words(languages: int = 10, most: int = MOST_NAMES) -> Labeled:
-    """Return distinct words of random languages, each a Markov chain of second order over its letters."""
-    labeled: Labeled = []
-    common = random.Random(0)
-    shared = {a + b: common.choices("abcdefghijklmnopqrstuvwxyz", k=4) for a in ALPHABET for b in ALPHABET}
-    for number in range(languages):
-        r = random.Random(number)
-        chain = {pair: [*letters, *r.choices(ALPHABET[1:], k=2)] for pair, letters in shared.items()}
-        words: set[str] = set()
-        while len(words) < most // (1 + number):  # imbalanced
-            word = "  "
-            for _ in range(r.randint(3, 9)):
-                word += r.choice(chain[word[-2:]])
-            words.add(word.strip())
-        labeled += [(f"language {number}", word) for word in sorted(words)]
-    return labeled
-
-
-ALPHABET = " abcdefghijklmnopqrstuvwxyz"
 
 
 def split(labeled: Labeled, seed: int, fraction: float = 0.2) -> tuple[Labeled, Labeled]:
@@ -191,7 +143,7 @@ def main() -> None:
         lines = Path(asked.file).read_text(encoding="utf-8").splitlines()
         labeled: Labeled = [(line.split("\t", 1)[0], line.split("\t", 1)[1]) for line in lines if line]
     else:
-        labeled = faker_names() or markov_words()
+        labeled = faker_names(LAST_NAMES) or markov_words()
     labeled = random.Random(0).sample(labeled, min(asked.names or len(labeled), len(labeled)))
     counts = Counter(label for label, _ in labeled)
     sizes = f"{min(counts.values())} to {max(counts.values())} each"
