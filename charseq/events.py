@@ -86,6 +86,12 @@ class Start:
     """
     lineage: tuple[dict[str, str], ...] = ()
     """The models that training started from, nearest first: the `model` file and its `sha256`."""
+    new_characters: float | None = None
+    """The fraction of the training text in characters that the model of `lineage` does not know; None without
+    one.
+    """
+    held_out_was_trained_on: bool = False
+    """Whether the model of `lineage` was trained on the same text with another split."""
     resumed: float | None = None
     """Passes over the text before the run was resumed; None for a new run."""
     empty_lines: int = 0
@@ -211,8 +217,10 @@ class End:
 Event = Start | Progress | Epoch | Report | End
 
 
-_UNLOGGED_FIELDS = {"seconds", "characters_per_second", "resumed", "reason"}
-"""Fields that logs omit: measured times, whether the run was resumed, and the reason of its end.
+_UNLOGGED_FIELDS = {
+    "seconds", "characters_per_second", "resumed", "new_characters", "held_out_was_trained_on", "reason"
+}  # fmt: skip
+"""Fields that logs omit: measured times, what a resumed run does not know, and the reason of the end.
 
 The former differ between equal runs; the last would differ from the logs of earlier versions.
 """

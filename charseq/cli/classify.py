@@ -16,6 +16,7 @@ from charseq.cli.options.shared import (
     FormatOption,
     JSONOption,
     ModelOption,
+    QuietOption,
     TextOption,
     UnknownOption,
     chosen_format,
@@ -72,6 +73,7 @@ def classify(
     model: ModelOption = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
+    quiet: QuietOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:

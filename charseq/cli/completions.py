@@ -1,4 +1,6 @@
-"""Shell completions for the names of cells and runs.  Imports neither torch nor NumPy."""
+"""Shell completions for the names of cells, runs and labels.  Only labels import NumPy, and none torch."""
+
+import typer
 
 
 def cells(incomplete: str) -> list[str]:
@@ -51,3 +53,16 @@ def models(incomplete: str) -> list[str]:
     paths = [str(run) for run in trained if str(run).startswith(incomplete)]
     names = (str(run.relative_to(root)) for run in trained)
     return paths or [name for name in names if name.startswith(incomplete)]
+
+
+def labels(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the labels of the model of a command line, by default of the newest run."""
+    from charseq.errors import CharseqError
+    from charseq.model.model_file import describe
+    from charseq.runs.model_paths import model_path
+
+    try:
+        names = describe(model_path(ctx.params.get("model"))).vocabulary.label_names
+    except CharseqError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]

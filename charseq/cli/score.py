@@ -26,7 +26,7 @@ from charseq.cli.options.shared import (
     option,
 )
 from charseq.cli.trained_model import trained_model
-from charseq.errors import RequirementNotMet
+from charseq.errors import RequirementNotMet, cannot_combine
 from charseq.render.base import renderer_for
 from charseq.render.visible import visible
 from charseq.settings.setting import ADVANCED, TEXT, Bounds
@@ -62,6 +62,14 @@ def score(
     lines: Annotated[
         bool,
         option("--lines", help="Score each line separately, as a model of lines always does.", panel=TEXT),
+    ] = False,
+    labels: Annotated[
+        bool,
+        option(
+            "--labels",
+            help="Each line is a label, a tab and a text, for a model trained with --labels.",
+            panel=TEXT,
+        ),
     ] = False,
     label: LabelOption = None,
     encoding: EncodingOption = "utf-8",
@@ -131,7 +139,7 @@ def score(
     if not text_input.names_text(positional, text, file):
         raise text_input.missing_text(EXAMPLES[0], " to score")
     path, trained = trained_model(model)
-    trained.vocabulary.check_label(label, required=True)
+    _check_labels(trained, label, labels=labels)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     strings, files = text_input.texts_and_files(positional, text, file, trained.vocabulary.unit, encoding)
     lines = lines or trained.vocabulary.boundary
@@ -139,7 +147,7 @@ def score(
         streams.report(visible(str(path)), "dim")
     search = copy_search(context, "--copies", files, path, trained)
     scorer = _scorer(trained, batch_size, adapt=adapt)
-    source = ScoreInput(trained, path, unknown, scorer, adapt, label, search, encoding)
+    source = ScoreInput(trained, path, unknown, scorer, adapt, label, labels, search, encoding)
     scores = source.scores(strings, files, lines=lines, order=sort)
     view = score_view(trained, lines=lines, per_character=per_character, unknown=unknown, copies=copies)
     with renderer_for(form, view, sys.stdout) as renderer:
@@ -149,6 +157,18 @@ def score(
     if search:
         search.report(form, only_hint=form == "plain" or not lines)
     _require_none_above(threshold, above, count, lines=lines)
+
+
+def _check_labels(model: "Model", label: str | None, *, labels: bool) -> None:
+    """Raise UsageError for options that do not suit the labels of a model."""
+    from charseq.text.labels import no_labels
+
+    if labels and label is not None:
+        raise cannot_combine("--labels", ["--label"], "every line has its label")
+    if labels and not model.vocabulary.labels:
+        raise no_labels("--labels")
+    if not labels:
+        model.vocabulary.check_label(label, required=True)
 
 
 def _require_none_above(threshold: float | None, above: int, count: int, *, lines: bool) -> None:

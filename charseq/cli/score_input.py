@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from charseq.cli import input_notes, streams, text_input
 from charseq.cli.arriving_lines import arriving_lines
 from charseq.cli.copies import CopySearch
-from charseq.errors import UnknownCharacter, UsageError
+from charseq.errors import CharseqError, UnknownCharacter, UsageError, quoted
 from charseq.inference.scoring import ScoredText, Scorer, Surprisals
 from charseq.model.model_file import Model
 from charseq.text.corpus import AnyCorpus, split_lines
+from charseq.text.labels import parse_line
 from charseq.text.sources import STANDARD_INPUT, TextSource
 from charseq.text.unknown import PROMPT, TEXT_FILE, line_ending_note
 from charseq.text.vocabulary import EncodedText, Ids
@@ -36,6 +37,8 @@ class ScoreInput:
     """Whether a score depends on the lines before, so that it cannot be computed again."""
     label: str | None = None
     """The label of all texts, for a model with labels."""
+    labeled: bool = False
+    """Whether every line is its label, a tab and a text."""
     search: CopySearch | None = None
     """Finds the copies in every text; None if they are not asked for."""
     encoding: str = "utf-8"
@@ -132,9 +135,9 @@ class ScoreInput:
     def without_surprisals(self, scored: ScoredText) -> ScoredText:
         """Return a text with its total alone; its surprisals are computed again if they are read."""
         (text,) = scored.pieces()
-        surprisals = partial(self._score_again, text)
-        smaller = ScoredText(scored.source, scored.number, scored.pieces, surprisals, scored.unknown)
-        smaller.total, smaller.copies = scored.total, scored.copies
+        surprisals = partial(self._score_again, text, scored.label)
+        smaller = replace(scored, surprisals=surprisals)
+        smaller.total = scored.total
         return smaller
 
     def _with_copies(self, scored: ScoredText) -> ScoredText:
@@ -143,12 +146,22 @@ class ScoreInput:
             scored.copies = self.search.copies("".join(scored.pieces()))
         return scored
 
-    def _score_again(self, text: str) -> Iterator[Surprisals]:
-        return self.scorer.texts([self._encode(text).targets])
+    def _score_again(self, text: str, label: str | None) -> Iterator[Surprisals]:
+        return self.scorer.texts([self._encode(text, label).targets])
 
-    def _encode(self, text: str) -> EncodedText:
+    def _encode(self, text: str, label: str | None) -> EncodedText:
         vocabulary = self.model.vocabulary
-        return vocabulary.encode_text(text, unknown=self.unknown, begin=True, end=True, label=self.label)
+        return vocabulary.encode_text(text, unknown=self.unknown, begin=True, end=True, label=label)
+
+    def _parse(self, name: str, number: int, line: str) -> tuple[str | None, str]:
+        """Return the label and the text of a line.  Raises TextError, UsageError for an unknown label."""
+        if not self.labeled:
+            return self.label, line
+        source = "standard input" if name == STANDARD_INPUT else quoted(name)
+        where = f"line {number:,} of {source}" if name else "a text"
+        label, text = parse_line(line, where)
+        self.model.vocabulary.label_id(label, where=f"{where}: ")
+        return label, text
 
     def _batch(
         self,
@@ -157,21 +170,25 @@ class ScoreInput:
         score: Callable[[Iterator[Ids]], Iterator[Surprisals]],
     ) -> Iterator[ScoredText]:
         """Score texts in batches; before an UnknownCharacter is raised, yield the texts before it."""
-        texts: list[tuple[int, str, EncodedText]] = []
-        error = None
-        for number, text in numbered:
-            self._note_line_ends(text)
+        texts: list[tuple[int, str, str | None, EncodedText]] = []
+        error: CharseqError | None = None
+        for number, line in numbered:
+            self._note_line_ends(line)
             try:
-                texts.append((number, text, self._encode(text)))
+                label, text = self._parse(name, number, line)
+                texts.append((number, text, label, self._encode(text, label)))
             except UnknownCharacter as unknown:
                 where = f"line {number}: " if name else ""
                 error = PROMPT.explain(unknown, model=str(self.path), where=where)
                 break
-            self.unknown_characters += texts[-1][2].unknown
+            except UsageError as raised:
+                error = raised
+                break
+            self.unknown_characters += texts[-1][3].unknown
         scores = score(encoded.targets for *_, encoded in texts)
-        for (number, text, encoded), surprisals in zip(texts, scores, strict=True):
+        for (number, text, label, encoded), surprisals in zip(texts, scores, strict=True):
             yield ScoredText(
-                name, number, partial(list, [text]), partial(list, [surprisals]), encoded.unknown
+                name, number, partial(list, [text]), partial(list, [surprisals]), encoded.unknown, label=label
             )
         if error:
             raise error
@@ -192,7 +209,7 @@ class ScoreInput:
         def pieces() -> Iterator[Ids]:
             for piece in scored.pieces():
                 self._note_line_ends(piece)
-                encoded = self._encode(piece)
+                encoded = self._encode(piece, self.label)
                 scored.unknown += encoded.unknown
                 self.unknown_characters += encoded.unknown
                 yield encoded.targets

@@ -103,6 +103,8 @@ class ScoredText:
     """Number of unknown symbols that were skipped or replaced."""
     copies: Copies | None = None
     """The copies in the text; None if they were not searched for."""
+    label: str | None = None
+    """The label of the text, for a model with labels."""
 
     @cached_property
     def total(self) -> TotalScore:

@@ -73,6 +73,8 @@ class _JSONLines(LineRenderer[ScoredText]):
                 write(separator + json.dumps(character, allow_nan=False))
                 separator = ", "
         measures = {**_measures(total), "unknown": event.unknown}
+        if event.label is not None:
+            measures["label"] = event.label
         if event.copies is not None:
             measures["copies"] = copies_record(event.copies)
         write("], " + json.dumps(measures, allow_nan=False)[1:] + "\n")

@@ -10,6 +10,8 @@ from charseq.settings.defaults import FEWEST_HELD_OUT, UNLIMITED_EPOCHS
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.sources import TextSource, description
 
+MANY_NEW_CHARACTERS = 0.5
+"""The fraction of new characters above which fine-tuning may not help: from English to Korean, it did not."""
 MAX_FOLLOWING_SHOWN = 3
 """The number of symbols shown that follow a conflicting context."""
 
@@ -44,6 +46,7 @@ def warnings(start: Start) -> list[str]:
         *_conflict(start),
         *_repeated_lines(start),
         *_overlap(start),
+        *_fine_tuning(start),
         *_shift(start),
         *_short_validation(start),
     ]
@@ -213,6 +216,20 @@ def _overlap(start: Start) -> Iterator[str]:
         yield (
             f"{about}{start.validation_overlap:.0%} of the validation text is also in the training text: "
             "the validation loss does not measure unseen text"
+        )
+
+
+def _fine_tuning(start: Start) -> Iterator[str]:
+    """Warn of a text that the model to start from does not suit, or that it was trained on."""
+    if start.new_characters is not None and start.new_characters > MANY_NEW_CHARACTERS:
+        yield (
+            f"{start.new_characters:.0%} of the text are characters that the model of --from does not know: "
+            "training without --from may be better"
+        )
+    if start.held_out_was_trained_on:
+        yield (
+            "the model of --from was trained on this text with another split, also on text that is now held "
+            "out: the validation loss does not measure unseen text"
         )
 
 

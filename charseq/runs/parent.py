@@ -8,6 +8,7 @@ from charseq.errors import UsageError, quoted
 from charseq.model.description import Ancestor
 from charseq.model.model_file import Model, read
 from charseq.runs.model_paths import model_path
+from charseq.runs.training_text import saved_text
 from charseq.settings.fine_tuning import INHERITED, NETWORK
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.sources import TextSource
@@ -15,6 +16,8 @@ from charseq.text.vocabulary import Vocabulary
 
 SAVED = {*INHERITED, "sequence_length"}
 """Settings of a parent, beside those of its network, that are read from its file."""
+SPLIT = ("seed", "validation", "validation_split", "separate_validation")
+"""Settings that determine which parts of a text are held out."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Parent:
     model: Model
     sha256: str
     """The SHA-256 of its file."""
+    text_sha256: object = None
+    """The SHA-256 of the text that it was trained on; None if unknown."""
 
     @property
     def name(self) -> str:
@@ -38,6 +43,11 @@ class Parent:
         saved = self.model.training.get("settings", {})
         inherited = {name: saved[name] for name in SAVED & saved.keys()}
         return TrainSettings(**{**inherited, **network, "cell": self.model.network.cell_name})
+
+    def holds_out_otherwise(self, settings: TrainSettings) -> bool:
+        """Return whether a run with these settings would hold out other parts of the same text."""
+        saved, default = self.model.training.get("settings", {}), TrainSettings()
+        return any(saved.get(name, getattr(default, name)) != getattr(settings, name) for name in SPLIT)
 
     @property
     def lineage(self) -> tuple[Ancestor, ...]:
@@ -98,4 +108,4 @@ def load_parent(name: str) -> Parent:
     model = read(path)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Parent(path, model, sha256)
+    return Parent(path, model, sha256, saved_text(path)[1])

@@ -21,18 +21,19 @@ def training_text(path: Path, vocabulary: Vocabulary, option: str = "--against")
     with an `option`.  Raises ModelFileError.
     """
     name, hint = quoted(path), f"name its file with {option}"
-    source, digest = _saved_source(path)
+    source, digest = saved_text(path)
     if not source.texts and not source.files:
         raise TextError(f"{name} does not know where its training text is", hint=hint)
     if STANDARD_INPUT in source.files:
         raise TextError(f"the training text of {name} was standard input", hint=hint)
     for file in source.files:
-        if not Path(file).is_file():
+        if not Path(file).is_file() and not Path(file).is_dir():
             raise TextError(
                 f"the training text of {name} is not found at {quoted(file)}",
                 hint=f"{hint}, or change to the folder in which the model was trained (cd)",
             )
-        open_file(file).close()
+        if Path(file).is_file():
+            open_file(file).close()
     try:
         with source.opened(io.BytesIO()) as corpus:
             is_same = EncodedCorpus(corpus, vocabulary).digest == digest
@@ -45,8 +46,8 @@ def training_text(path: Path, vocabulary: Vocabulary, option: str = "--against")
     return source
 
 
-def _saved_source(path: Path) -> tuple[TextSource, object]:
-    """Return the source of the text, empty if there is none, and its SHA-256."""
+def saved_text(path: Path) -> tuple[TextSource, object]:
+    """Return the source of the text of a model file, empty if there is none, and its SHA-256, or None."""
     progress = describe(path).progress or {}
     try:
         text = parse_object(progress.get("text") or {}, "text")

@@ -51,10 +51,26 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         highest_accuracy=predictability and predictability.accuracy,
         conflict=_conflict(run),
         lineage=tuple(asdict(ancestor) for ancestor in run.plan.lineage),
+        **_fine_tuning_facts(run),
         resumed=run.passes if run.plan.resumed else None,
         text=(description(run.plan.source) or None) if run.plan.source else None,
         validation_files=run.plan.source.validation_files if run.plan.source else (),
     )
+
+
+def _fine_tuning_facts(run: TrainingRun) -> dict[str, Any]:
+    """Return the fields of the start event that compare the text with that of the model to start from."""
+    parent, data, plan = run.plan.parent, run.data, run.plan
+    if parent is None:
+        return {}
+    counts = data.counts(len(plan.vocabulary))
+    is_same_text = parent.text_sha256 == data.digests["sha256"]
+    return {
+        "new_characters": float(counts[len(parent.model.vocabulary) :].sum() / counts.sum()),
+        "held_out_was_trained_on": data.validation is not None
+        and is_same_text
+        and parent.holds_out_otherwise(plan.settings),
+    }
 
 
 def epoch_event(run: TrainingRun, kind: type[Epoch]) -> Epoch:

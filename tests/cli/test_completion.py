@@ -11,8 +11,11 @@ from charseq.cells import CELLS
 from tests.support.command import Command
 
 
-def completed(line: str, shell: str = "bash") -> list[str]:
-    """What the last word of a line may become, in a process that the shell starts."""
+def completed(line: str, shell: str = "bash", absent: str = "torch numpy safetensors") -> list[str]:
+    """What the last word of a line may become, in a process that the shell starts.
+
+    The process does not import the `absent` packages.
+    """
     words = line.split(" ")
     variables = {
         "_CHARSEQ_COMPLETE": f"complete_{shell}",
@@ -24,10 +27,10 @@ def completed(line: str, shell: str = "bash") -> list[str]:
     code = (
         "import sys; from charseq.cli.app import main\n"
         "try: main()\n"
-        "finally: assert not {'torch', 'numpy', 'safetensors'} & set(sys.modules), sys.modules\n"
+        "finally: assert not set(sys.argv[1:]) & set(sys.modules), sys.modules\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *absent.split()],
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
@@ -60,6 +63,18 @@ def test_runs_that_have_a_model_are_completed_the_newest_first(charseq: Command,
     Path("runs/0003-lstm").mkdir()
     assert completed(f"charseq {command} --model ") == ["runs/0002-gru", "runs/0001-rnn"]
     assert completed(f"charseq {command} --model runs/0001") == ["runs/0001-rnn"]
+
+
+@pytest.mark.parametrize("command", ["predict", "score"])
+def test_the_labels_of_a_model_are_completed(charseq: Command, command: str) -> None:
+    assert completed(f"charseq {command} --label ", absent="torch") == [""]
+    Path("labeled.tsv").write_text("Dutch\tjan\nDanish\tbo\nKorean\tmin\n")
+    charseq.train(
+        "--file", "labeled.tsv", "--labels", "--epochs", "1", "--hidden-size", "3", "--out", "names"
+    )
+    charseq.train("--text", "hihello", "--epochs", "1")
+    assert completed(f"charseq {command} --label D", absent="torch") == [""]
+    assert completed(f"charseq {command} --model names --label D", absent="torch") == ["Danish", "Dutch"]
 
 
 def test_commands_options_and_choices_are_completed() -> None:

@@ -273,3 +273,13 @@ def test_python_finds_copies_as_the_command_line_does(poem: Command) -> None:
 def test_a_minimum_length_below_1_is_refused_in_python(poem: Command, least: int) -> None:
     with pytest.raises(library.errors.UsageError, match="min_length"):
         library.load().reference(min_length=least)
+
+
+def test_the_training_text_may_be_a_folder(charseq: Command) -> None:
+    Path("books").mkdir()
+    Path("books/poem.txt").write_text(POEM)
+    charseq.train("--file", "books", "--epochs", "1", "--hidden-size", "5", "--ngram", "0")
+    (record,) = charseq("score", PASSAGE, "--copies", "--json").records
+    assert record["copies"]["spans"][0]["source"] == "books/poem.txt"
+    Path("books/more.txt").write_text("more")
+    assert "'books' changed since" in charseq("score", PASSAGE, "--copies").errors

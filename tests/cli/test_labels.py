@@ -159,3 +159,34 @@ def test_compare_takes_labels(charseq: Command) -> None:
     options = ("--cells", "ngram,gru", "--epochs", "1", "--hidden-size", "5", "--json")
     results = charseq("compare", "--file", "words.tsv", "--labels", *options)
     assert results.status == 0, results.errors
+
+
+def test_score_reads_the_labels_of_lines(labeled: Command) -> None:
+    Path("some.tsv").write_text(labeled_lines(17))
+    records = labeled("score", "--file", "some.tsv", "--labels", "--model", "labeled", "--json").records
+    for (label, word), record in zip(labeled_words(17), records, strict=True):
+        assert (record["label"], record["text"]) == (label, word)
+        (alone,) = labeled("score", word, "--label", label, "--model", "labeled", "--json").records
+        assert record["per_character"] == alone["per_character"]
+    by_rank = labeled("score", "--file", "some.tsv", "--labels", "--model", "labeled", "--sort", "likely")
+    rows = [float(line.split("\t")[0]) for line in by_rank.output.splitlines()[1:]]
+    assert rows == sorted(rows)
+    assert "all 17 lines: " in by_rank.errors
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--labels", "--label", "one", "one\tword"), "--labels cannot be combined with --label"),
+        (("--labels", "word"), "a text has no label: 'word' has no tab"),
+        (("--labels", "three\tword"), "unknown label 'three'"),
+    ],
+)
+def test_score_refuses_lines_without_a_known_label(
+    labeled: Command, options: tuple[str, ...], message: str
+) -> None:
+    result = labeled("score", "--model", "labeled", *options)
+    assert result.status == 2
+    assert message in result.errors
+    labeled.train("--text", "hihello", "--epochs", "1")
+    assert "this one has no labels" in labeled("score", "--labels", "a\tb").errors

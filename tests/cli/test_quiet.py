@@ -45,6 +45,9 @@ def test_quiet_commands_print_their_results_alone(charseq: Command) -> None:
         assert (quiet.status, quiet.errors) == (0, ""), command
         assert len(quiet.output.splitlines()) == len(loud.output.splitlines()) >= 1, command
     assert charseq("score", "--file", "empty.txt", "--quiet").errors == ""
+    charseq("train", "--file", "-", "--labels", *FAST, stdin=b"x\tab\ny\tba\n")
+    quiet = charseq("classify", "ab", "az", "--unknown", "skip", "--quiet")
+    assert (quiet.status, quiet.errors, len(quiet.output.splitlines())) == (0, "", 2)
 
 
 def test_quiet_commands_print_errors(charseq: Command) -> None:

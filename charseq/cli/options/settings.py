@@ -16,7 +16,10 @@ from charseq.settings.setting import Setting, option_name, settings_of
 T = TypeVar("T")
 
 METAVARS: Mapping[Any, str] = {int: "N", float: "FLOAT", str: "STRING"}
-COMPLETIONS: Mapping[str, Callable[[str], list[str]]] = {"cell": completions.cells}
+COMPLETIONS: Mapping[str, Callable[..., list[str]]] = {
+    "cell": completions.cells,
+    "label": completions.labels,
+}
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,7 @@ LabelOption = Annotated[
         parser=filled,
         metavar="LABEL",
         help="Label of the texts, for a model trained with --labels.",
+        autocompletion=completions.labels,
         panel=TEXT,
     ),
 ]

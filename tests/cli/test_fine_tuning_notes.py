@@ -1,0 +1,37 @@
+"""What `charseq train --from` reports about a text that does not suit the model."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command
+
+TINY = ("--cell", "gru", "--hidden-size", "8", "--epochs", "1")
+STORY = "".join(f"Chapter {i}: {i} hens laid {3 * i} eggs. " for i in range(60))
+UNSEEN = "the validation loss does not measure unseen text"
+
+
+@pytest.fixture(autouse=True)
+def model(charseq: Command) -> None:
+    Path("story.txt").write_text(STORY)
+    charseq.train("--file", "story.txt", *TINY, "--out", "story")
+
+
+def test_the_share_of_new_characters_is_reported_where_it_is_large(charseq: Command) -> None:
+    tune = ("train", "--from", "story", "--epochs", "1", "--validation", "0", "--json", "--text")
+    for text, share in (("hex" * 500, 1 / 3), ("가나a 다" * 500, 3 / 5), (STORY, 0)):
+        start, *_ = charseq(*tune, text).records
+        assert start["new_characters"] == pytest.approx(share, abs=0.01)
+        screen = charseq(*tune[:-2], "--text", text, "--format", "plain").errors
+        assert ("training without --from may be better" in screen) == (share > 0.5)
+    assert "60% of the text are characters" in charseq(*tune[:-2], "--text", "가나a 다" * 500).errors
+
+
+def test_held_out_text_that_the_model_was_trained_on_is_reported(charseq: Command) -> None:
+    tune = ("train", "--file", "story.txt", "--from", "story", "--epochs", "1")
+    assert UNSEEN not in charseq(*tune).errors
+    for option in (("--seed", "1"), ("--validation", "0.2"), ("--validation-split", "tail")):
+        assert UNSEEN in charseq(*tune, *option).errors, option
+    Path("other.txt").write_text(STORY[:-5])
+    assert UNSEEN not in charseq("train", "--file", "other.txt", "--from", "story", "--seed", "1").errors
+    assert UNSEEN not in charseq(*tune, "--seed", "1", "--validation", "0").errors
