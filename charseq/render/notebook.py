@@ -105,7 +105,9 @@ class TrainingHTML:
             numbers = [passes(row), f"{row.loss:.4f}", *loss, percent(row.accuracy)]
             yield "<tr>" + "".join(f"<td>{escape(number)}</td>" for number in numbers)
             yield f'<td style="text-align: left; {TEXT_STYLE}">{_prediction(row, symbols)}</td></tr>'
-        yield "</tbody></table>"
+        target = _prediction(rows[-1], symbols, is_target=True)
+        yield f"<tr><th colspan={len(names) - 1}>target</th>"
+        yield f'<td style="text-align: left; {TEXT_STYLE}">{target}</td></tr></tbody></table>'
         if self._rows.count > len(rows):
             yield f"<small>{count(self._rows.count - len(rows), 'row')} not shown</small>"
 
@@ -127,9 +129,10 @@ def _title(start: Start) -> str:
     return f"{start.settings.cell}, {count(start.parameters, 'parameter')}, {visible(start.run)}"
 
 
-def _prediction(row: Epoch, symbols: Sequence[str]) -> str:
-    """Return the predicted symbols, the wrong ones tinted and underlined, with the true ones as titles."""
-    pairs = list(zip(row.predicted_ids, row.target_ids, strict=True))
+def _prediction(row: Epoch, symbols: Sequence[str], *, is_target: bool = False) -> str:
+    """Return the predicted symbols, the wrong ones tinted and underlined; or those of the target."""
+    predicted_ids = row.target_ids if is_target else row.predicted_ids
+    pairs = list(zip(predicted_ids, row.target_ids, strict=True))
     lines = []
     for predicted, target in pairs[:MAX_STRINGS]:
         ids = list(zip(predicted, target, strict=True))
