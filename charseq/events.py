@@ -90,8 +90,10 @@ class Start:
     """The fraction of the training text in characters that the model of `lineage` does not know; None without
     one.
     """
-    held_out_was_trained_on: bool = False
-    """Whether the model of `lineage` was trained on the same text with another split."""
+    parent_overlap: float | None = None
+    """The fraction of the validation text that the text of the model of `lineage` contains, held-out parts
+    included; None if that text is not found.
+    """
     resumed: float | None = None
     """Passes over the text before the run was resumed; None for a new run."""
     empty_lines: int = 0
@@ -103,9 +105,11 @@ class Start:
     validation_files: tuple[str, ...] = ()
     """The files of the validation text; empty if it is held out of the text."""
     validation_overlap: float | None = None
-    """The fraction of the text of these files that the training text contains, too: of all lines, or of
-    pieces of running text.
+    """The fraction of the validation text that the training text contains, too: of all lines, or of pieces of
+    running text; None without validation text.
     """
+    validation_only: tuple[str, ...] = ()
+    """The symbols that only the text of these files has."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +222,7 @@ Event = Start | Progress | Epoch | Report | End
 
 
 _UNLOGGED_FIELDS = {
-    "seconds", "characters_per_second", "resumed", "new_characters", "held_out_was_trained_on", "reason"
+    "seconds", "characters_per_second", "resumed", "new_characters", "parent_overlap", "reason"
 }  # fmt: skip
 """Fields that logs omit: measured times, what a resumed run does not know, and the reason of the end.
 

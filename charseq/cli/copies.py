@@ -89,7 +89,7 @@ def copy_search(
     if [*inputs, *files].count(STANDARD_INPUT) > 1:
         raise UsageError("standard input can be read only once", hint="use - only once")
     text_input.report_typing(files)
-    with streams.immediate_interrupt():  # a large text takes seconds
+    with streams.immediate_interrupt(), text_input.advising_to_train():  # a large text takes seconds
         reference = reference_of(
             path,
             model.vocabulary,

@@ -72,7 +72,8 @@ def read_prompts(
         if form.lines or form.json_input:
             yield from _read_lines(name, form)
         else:
-            text = text_input.file_text(name, unit=form.unit, encoding=form.encoding)
+            with text_input.advising_to_train():
+                text = text_input.file_text(name, unit=form.unit, encoding=form.encoding)
             if not text:
                 if name == STANDARD_INPUT:
                     continue

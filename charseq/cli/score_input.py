@@ -1,7 +1,8 @@
 """The input of score: whole texts, or lines as they arrive, each with its surprisals."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -120,7 +121,10 @@ class ScoreInput:
                 encoding=self.encoding,
             )
             text_input.report_typing(source.files)
-            with source.opened(sys.stdin.buffer, may_be_empty=True, report=input_notes.report_note) as corpus:
+            with (
+                text_input.advising_to_train(),
+                source.opened(sys.stdin.buffer, may_be_empty=True, report=input_notes.report_note) as corpus,
+            ):
                 if not any(corpus.chunks()):
                     self.empty.append(name)
                     if name == STANDARD_INPUT:
@@ -128,6 +132,8 @@ class ScoreInput:
                 pieces = corpus.chunks
                 if not vocabulary.knows_line_ends:
                     pieces = partial(_without_last_line_end, corpus)
+                if self.unknown == "error":  # found before a part of the score is shown
+                    deque(self._encoded(pieces(), ScoredText(name, 1, pieces, list)), maxlen=0)
                 scored = ScoredText(name, 1, pieces, lambda: iter(()))
                 scored.surprisals = partial(self._score_pieces, scored)
                 yield scored
@@ -205,17 +211,20 @@ class ScoreInput:
         """Score one text, carrying the state through all its pieces."""
         self.unknown_characters -= scored.unknown  # in case it is read again
         scored.unknown = 0
+        yield from self.scorer.stream(self._encoded(scored.pieces(), scored))
 
-        def pieces() -> Iterator[Ids]:
-            for piece in scored.pieces():
+    def _encoded(self, pieces: Iterable[str], scored: ScoredText) -> Iterator[Ids]:
+        """Yield the ids of the pieces of a text, and count its unknown characters.
+
+        Raises UnknownCharacter.
+        """
+        with TEXT_FILE.explaining(model=str(self.path)):
+            for piece in pieces:
                 self._note_line_ends(piece)
                 encoded = self._encode(piece, self.label)
                 scored.unknown += encoded.unknown
                 self.unknown_characters += encoded.unknown
                 yield encoded.targets
-
-        with TEXT_FILE.explaining(model=str(self.path)):
-            yield from self.scorer.stream(pieces())
 
 
 def _rank(order: Order, scored: ScoredText) -> float:

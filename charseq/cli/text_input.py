@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from charseq.cli import input_notes, streams
@@ -13,10 +14,25 @@ BYTES_REMEDY = "train on it with --unit byte, which accepts any bytes"
 """The hint of commands that use a model, for text that is not UTF-8."""
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from charseq.errors import TextError
     from charseq.model.model_file import Model
     from charseq.text.sources import TextSource
     from charseq.text.units import Unit
+
+
+@contextmanager
+def advising_to_train() -> "Iterator[None]":
+    """Let errors about bytes that are not UTF-8 advise to train with --unit byte: a model has its unit."""
+    from charseq.errors import TextError
+    from charseq.text.utf8 import ANY_BYTES
+
+    try:
+        yield
+    except TextError as error:
+        error.hint = error.hint.replace(ANY_BYTES, BYTES_REMEDY)
+        raise
 
 
 def from_environment(values: Sequence[str] | None, name: str) -> list[str]:

@@ -40,6 +40,8 @@ def _hardly_trained(model: "Model", *, newest: bool) -> str:
         return f"its training diverged; it has {weights}"
     if training.get("epoch") != 0:
         return ""
+    if training.get("measured") and model.lineage:
+        return "no epoch improved on the model that training started from; it has the weights of that model"
     if training.get("measured"):
         if model.mixture:
             return "no epoch beat symbol frequencies and n-grams without a network; it has initial weights"

@@ -9,6 +9,11 @@ from charseq.events import LIMITS, End
 from charseq.render.quantities import count, duration, passes_text, percent
 from charseq.render.visible import visible
 
+SMALL_GAP = 0.03
+"""The gap of validation to training loss, relative to the latter, up to which a larger network may help."""
+LARGE_GAP = 0.15
+"""The gap from which it is reported."""
+
 
 def outcome(end: End) -> str:
     """Return the results of a run and the next step, in a few lines."""
@@ -30,21 +35,33 @@ def _fit(end: End) -> Iterator[str]:
     """Say in one line how the network fits its text, and what to try."""
     if end.validation_loss is None or end.status == "diverged" or end.loss is None:
         return
+    alone = end.validation_loss if end.network_validation_loss is None else end.network_validation_loss
+    gap = alone - end.loss
     if end.fit == "overfits":
         yield (
             "the network overfits: its validation loss rose while its training loss fell; "
             f"epoch {end.epoch}, the best, is saved. Try more text, or a higher --dropout"
         )
     elif end.fit == "underfits":
-        longer = "a longer --time-limit" if end.reason == "time_limit" else "more --epochs"
+        larger = end.reason == "epochs" and end.parent_validation_loss is None and gap < SMALL_GAP * end.loss
+        advice = _longer(end) + (", or a larger --hidden-size" if larger else "")
+        yield f"the network underfits: its validation loss was still falling. Try {advice}"
+    elif end.fit == "fits" and gap > LARGE_GAP * end.loss:
         yield (
-            "the network underfits: its training and validation losses were still falling, and are nearly "
-            f"equal. Try {longer}, or a larger --hidden-size"
+            "the network neither underfits nor overfits, but its training loss is "
+            f"{gap:.2f} nats below its validation loss: more text, or a higher --dropout, may help"
         )
     elif end.fit == "fits":
-        yield "the network neither underfits nor overfits. More text would help"
+        yield "the network neither underfits nor overfits"
     else:
         yield "too few evaluations, or too little held-out text, to tell whether the network overfits"
+
+
+def _longer(end: End) -> str:
+    """Return what lets a run train longer."""
+    if end.status == "interrupted":
+        return "to resume the run"
+    return "a longer --time-limit" if end.reason == "time_limit" else "more --epochs"
 
 
 def _measures(end: End) -> str:
@@ -53,7 +70,7 @@ def _measures(end: End) -> str:
             return ""
         if end.parent_validation_loss is not None:
             loss = f"({end.parent_validation_loss:.4f} nats per character)"
-            return f"; no epoch was better than the model that training started from {loss}"
+            return f"; no epoch improved on the model that training started from {loss}"
         loss = f"({end.validation_loss:.4f} nats per character)"
         if end.ngram_validation_loss is not None:
             return f"; no epoch beat predicting by symbol frequencies and n-grams without a network {loss}"
@@ -102,13 +119,14 @@ def _next_step(end: End) -> str:
     """Return the model file and what to do next; recommend only a model that has learned something."""
     if end.model is None:
         next_step = "try a smaller --learning-rate" if end.status == "diverged" else "train longer"
-        return f"the earlier model remains: none was better than the initial weights   next: {next_step}"
+        return f"the earlier model is kept: no epoch improved on the initial weights   next: {next_step}"
     model = f"model: {visible(end.model)}"
     if end.status == "diverged":
         weights = "the last good weights" if end.epoch else "initial weights"
         return f"{model} ({weights})   next: try a smaller --learning-rate"
     if end.epoch == 0 and end.validation_loss is not None:
-        return f"{model} (initial weights)   next: more text, or more time"
+        weights = "initial weights" if end.parent_validation_loss is None else "those of the model of --from"
+        return f"{model} ({weights})   next: try more text, or more time"
     if end.epoch == 0:
         return f"{model}   no epoch was evaluated, so it may have learned little"
     run = end.model.rpartition("/")[0] or "."

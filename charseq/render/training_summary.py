@@ -6,12 +6,14 @@ from charseq.cells import cell_named
 from charseq.events import Start
 from charseq.render.quantities import count, duration, passes_text, percent, size
 from charseq.render.visible import visible
-from charseq.settings.defaults import FEWEST_HELD_OUT, UNLIMITED_EPOCHS
+from charseq.settings.defaults import FEWEST_HELD_OUT, MOST_POSITIONS, UNLIMITED_EPOCHS
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.sources import TextSource, description
 
 MANY_NEW_CHARACTERS = 0.5
 """The fraction of new characters above which fine-tuning may not help: from English to Korean, it did not."""
+REPEATED_TEXT = 0.05
+"""The fraction of held-out text above which it is reported to occur in the training text."""
 MAX_FOLLOWING_SHOWN = 3
 """The number of symbols shown that follow a conflicting context."""
 
@@ -30,7 +32,8 @@ def summary(start: Start) -> str:
     ]
     if start.lineage:
         parent = start.lineage[0]
-        lines.insert(1, f"from: {visible(parent['model'])} (SHA-256 {parent['sha256'][:12]}...)")
+        frozen = "" if settings.freeze == "none" else f", frozen: {settings.freeze.replace('-', ' ')}"
+        lines.insert(1, f"from: {visible(parent['model'])} (SHA-256 {parent['sha256'][:12]}...){frozen}")
     if start.resumed is not None:
         lines.insert(0, f"resuming {visible(start.run)} after {passes_text(start.resumed)}")
     if settings.reasons:
@@ -122,7 +125,8 @@ def _validation_text(start: Start) -> Iterator[str]:
     characters = start.validation_characters + (-sequences if start.lines else sequences)
     lines = f", {count(sequences, 'line')}" if start.lines else ""
     names = visible(description(TextSource(files=start.validation_files)))
-    yield f"validation text: {names}, {count(characters, start.unit)}{lines}"
+    used = f"; {MOST_POSITIONS:,} of them are used" if characters > MOST_POSITIONS else ""
+    yield f"validation text: {names}, {count(characters, start.unit)}{lines}{used}"
 
 
 def _ngram(start: Start) -> Iterator[str]:
@@ -210,13 +214,18 @@ def _repeated_lines(start: Start) -> Iterator[str]:
 
 
 def _overlap(start: Start) -> Iterator[str]:
-    """Warn of a validation text that is part of the training text."""
-    if start.validation_overlap:
-        about = "" if start.lines else "about "
+    """Warn of a validation text that is part of the training text, or has characters of its own."""
+    separate = start.settings.separate_validation
+    share = start.validation_overlap or 0.0
+    if share > (0.0 if separate else REPEATED_TEXT):
+        about, kind = "" if start.lines else "about ", "validation" if separate else "held-out"
         yield (
-            f"{about}{start.validation_overlap:.0%} of the validation text is also in the training text: "
-            "the validation loss does not measure unseen text"
+            f"{about}{share:.0%} of the {kind} text also occurs in the training text, so the validation loss "
+            "is lower than that of unseen text"
         )
+    if only := start.validation_only:
+        number = count(len(only), "character")
+        yield f"{number} of the validation text not in the training text, such as '{visible(only[0])}'"
 
 
 def _fine_tuning(start: Start) -> Iterator[str]:
@@ -226,10 +235,11 @@ def _fine_tuning(start: Start) -> Iterator[str]:
             f"{start.new_characters:.0%} of the text are characters that the model of --from does not know: "
             "training without --from may be better"
         )
-    if start.held_out_was_trained_on:
+    if start.parent_overlap:
+        about = "" if start.lines else "about "
         yield (
-            "the model of --from was trained on this text with another split, also on text that is now held "
-            "out: the validation loss does not measure unseen text"
+            f"{about}{start.parent_overlap:.0%} of the validation text occurs in the text that the model of "
+            "--from was trained on, so the validation loss is lower than that of unseen text"
         )
 
 
@@ -248,8 +258,8 @@ def _shift(start: Start) -> Iterator[str]:
     differ = f"(relative entropy of {unit} frequencies: {start.shift['nats']:.2f} nats)"
     if start.settings.validation_split == "spread" and not start.lines:
         yield (
-            f"the text from about {unit} {first:,} to {last:,} differs clearly from the rest {differ}; "
-            f"it has {int(start.shift['pieces']):,} of {count(start.validation_sequences, 'held-out piece')}"
+            f"{int(start.shift['pieces']):,} of {count(start.validation_sequences, 'held-out piece')}, from "
+            f"{unit} {first:,} to {last:,}, differ clearly from the rest of the text {differ}"
         )
     else:
         yield (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from charseq import native
-from charseq.errors import UsageError, cannot_combine
+from charseq.errors import UsageError, cannot_combine, quoted
 from charseq.model.description import Ancestor
 from charseq.model.line_digests import Digests
 from charseq.model.network import Network
@@ -101,6 +101,8 @@ def prepare(
     native.share_cores()
     resumed = None
     if resume is not None:
+        if parent is not None:
+            raise cannot_combine("--resume", ["--from"], "a resumed run continues from its own weights")
         if out is not None or force:
             raise cannot_combine("--resume", ["--force" if out is None else "--out"])
         resumed = load_run(model_to_resume(resume)).with_changes(asked).with_text(source)
@@ -113,9 +115,12 @@ def prepare(
         runs_folder()
     ancestor = None
     if parent is not None:
-        if resume is not None:
-            raise cannot_combine("--resume", ["--from"], "a resumed run continues from its own weights")
         ancestor = load_parent(parent)
+        if out is not None and ancestor.path.parent.resolve() == out.resolve():
+            raise UsageError(
+                f"--out {quoted(out)} would replace the model that training starts from",
+                hint="choose another --out",
+            )
         source = ancestor.with_its_units(source)
     began = running_time()
     with source.opened(standard_input or io.BytesIO(), report=report) as corpus:

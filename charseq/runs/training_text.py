@@ -4,12 +4,14 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from charseq.errors import TextError, quoted
+from charseq.errors import CharseqError, TextError, quoted
 from charseq.model.json_types import parse_object
 from charseq.model.model_file import describe
 from charseq.runs.resume import parse_source
+from charseq.text.corpus import LargeCorpus
 from charseq.text.encoding import EncodedCorpus
 from charseq.text.files import open_file
+from charseq.text.sequences import Sequences
 from charseq.text.sources import STANDARD_INPUT, TextSource
 from charseq.text.vocabulary import Vocabulary
 
@@ -44,6 +46,21 @@ def training_text(path: Path, vocabulary: Vocabulary, option: str = "--against")
         changed = f"{files} changed since {name} was trained" if files else f"the text of {name} is damaged"
         raise TextError(f"{changed} (SHA-256 differs)", hint=hint)
     return source
+
+
+def known_sequences(path: Path, vocabulary: Vocabulary) -> Sequences | None:
+    """Return the text of a model as ids; None if it is large, was not saved, is not found, or has changed."""
+    source, digest = saved_text(path)
+    if (not source.texts and not source.files) or STANDARD_INPUT in source.files:
+        return None
+    try:
+        with source.opened(io.BytesIO()) as corpus:
+            if isinstance(corpus, LargeCorpus):
+                return None
+            encoded = EncodedCorpus(corpus, vocabulary)
+    except CharseqError:
+        return None
+    return encoded.sequences if encoded.digest == digest else None
 
 
 def saved_text(path: Path) -> tuple[TextSource, object]:

@@ -38,6 +38,8 @@ FEWEST_HELD_OUT = 100
 
 If the default fraction would hold out fewer, nothing is held out.
 """
+MOST_POSITIONS = 1 << 17
+"""Maximum validation positions, sampled evenly from a larger held-out text."""
 UNLIMITED_EPOCHS = 1_000_000
 """The epochs of a run that only its time limit ends."""
 LONG_LINE = 256
@@ -247,8 +249,7 @@ def _for_long_text(
     speed = flops() if seconds else TWO_CORES_FLOPS  # without a time limit, the same on every machine
     if short_lines:  # short sequences need a smaller network and less dropout
         settings = replace(settings, batch_size=min(128, max(4, corpus.strings // 32)))
-        settings = size_network(settings, characters // 3, vocabulary_size, given, speed)
-        settings = replace(settings, dropout=round(max(0.0, settings.dropout - 0.2), 1))
+        settings = size_network(settings, characters // 3, vocabulary_size, given, speed, less_dropout=0.2)
         updates = max(corpus.strings, characters // sequence_length) // settings.batch_size
     else:
         settings = size_network(settings, characters, vocabulary_size, given, speed)

@@ -34,12 +34,18 @@ SMALL_TEXT = 50_000
 
 
 def size_network(
-    settings: TrainSettings, characters: int, vocabulary_size: int, explicit: Mapping[str, Any], flops: float
+    settings: TrainSettings,
+    characters: int,
+    vocabulary_size: int,
+    explicit: Mapping[str, Any],
+    flops: float,
+    *,
+    less_dropout: float = 0.0,
 ) -> TrainSettings:
     """Return settings with the best network size, epochs and dropout for a text.
 
     They depend on the `explicit` sizes, epochs and time limit.  `flops` is the speed of the device, in
-    floating-point operations per second.
+    floating-point operations per second.  `less_dropout` is subtracted from the dropout of running text.
     """
     characters = max(1, characters)  # keeps sizes above 0 and finite
     seconds = explicit.get("time_limit", DEFAULT_SECONDS)
@@ -50,7 +56,7 @@ def size_network(
     epochs = math.ceil(max_passes)
     in_time = affordable / _weights(layers, hidden_size, vocabulary_size) / characters
     passes = min(max_passes, in_time, explicit.get("epochs", max_passes))
-    dropout = dropout_for(characters, passes)
+    dropout = round(max(0.0, dropout_for(characters, passes) - less_dropout), 2)
     fits_text = _recurrent(layers, hidden_size) > 0.8 * useful_weights(characters)
     time = "the time limit" if "time_limit" in explicit else "about five minutes on two cores"
     reasons = {"hidden_size": f"hidden size to fit {'the text' if fits_text else time}"}

@@ -19,7 +19,7 @@ def open_file(name: str) -> io.BufferedReader:
     try:
         return Path(name).open("rb")
     except FileNotFoundError:
-        raise TextError(f"file {quoted(name)} not found", hint="check the path, or use --text") from None
+        raise TextError(f"file {quoted(name)} not found", hint="check the path") from None
     except IsADirectoryError:
         raise TextError(f"{quoted(name)} is a folder", hint="give a text file") from None
     except (OSError, ValueError) as error:

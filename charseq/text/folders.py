@@ -11,16 +11,19 @@ from charseq.text.file_types import file_type
 from charseq.text.units import Unit
 from charseq.text.utf8 import SAMPLE_BYTES, bom_encoding, unmarked_encoding
 
+RUN_LOG = b'{"event": "start", "schema": '
+"""How the log of a run begins: it is no text to learn."""
+
 
 def text_files(
     folder: str, unit: Unit, report: Callable[[str], None], *, has_nuls: bool = False
 ) -> list[str]:
     """Return the names of all text files below a folder, in the order of the bytes of their paths.
 
-    Hidden and empty files, links to folders, and what is no regular file are left out.  So are binary files,
-    which are reported, unless the unit is byte.  Files with NUL bytes are binary unless text `has_nuls`, as
-    in UTF-16.  Raises TextError if there is no text file, or if a folder or
-    file cannot be read.
+    Hidden and empty files, links to folders, and what is no regular file are left out.  So are binary files
+    and the logs of runs, which are reported, unless the unit is byte.  Files with NUL bytes are binary unless
+    text `has_nuls`, as in UTF-16.  Raises TextError if there is no text file, or if a folder or file cannot
+    be read.
     """
     names = sorted(_regular_files(folder), key=os.fsencode)
     kinds = {} if unit == "byte" else {name: kind for name in names if (kind := _binary_type(name, has_nuls))}
@@ -105,5 +108,7 @@ def _binary_type(name: str, has_nuls: bool) -> str:
         raise TextError(f"cannot read {quoted(name)}: {reason(error)}", hint=remedy(error)) from None
     if kind := file_type(data):
         return kind.name
+    if data.startswith(RUN_LOG):
+        return "the log of a charseq run"
     has_nuls = has_nuls or bool(bom_encoding(data) or unmarked_encoding(data))
     return "binary: it has NUL bytes" if 0 in data and not has_nuls else ""

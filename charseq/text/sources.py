@@ -32,6 +32,7 @@ ARGUMENT = "--text"
 """The name, in messages, of a text that is an argument."""
 INPUT_HINT = "give a text with --text STRING, --file PATH, or --file - for standard input"
 """The hint of errors about missing text."""
+EMPTY_HINT = "name a file with text, or pipe text into standard input"
 Report = Callable[[str], None]
 """Called with a message about a source: a byte-order mark that is skipped, files that are left out."""
 DESCRIBED_CHARACTERS = 40
@@ -188,7 +189,7 @@ def _require_content(sources: Sequence[ByteSource], lines: bool) -> None:
     empty = [source.name for source in sources if not _size(source) and source.name != ARGUMENT]
     if empty and (not lines or len(empty) == len(sources)):
         names = " and ".join(dict.fromkeys(empty))
-        raise TextError(f"{names} {'is' if len(set(empty)) == 1 else 'are'} empty", hint=INPUT_HINT)
+        raise TextError(f"{names} {'is' if len(set(empty)) == 1 else 'are'} empty", hint=EMPTY_HINT)
 
 
 def _size(source: ByteSource) -> int:

@@ -1,5 +1,6 @@
 """Hold out text for validation, and detect where it differs from the training text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -76,7 +77,8 @@ class Split:
     def shift(self, vocabulary_size: int) -> Shift | None:
         """Return the held-out text that clearly differs from the training text, None if there is none.
 
-        If most held-out pieces differ from the average, the whole text varies: that is not a shift.
+        If most held-out pieces differ from the average, or those that do are scattered over the text, the
+        whole text varies: that is not a shift.
         """
         if not len(self.validation):
             return None
@@ -90,12 +92,15 @@ class Split:
         nats = [
             _relative_entropy(_counts(piece.subsample(COUNTED), vocabulary_size), log_p) for piece in pieces
         ]
-        shifted = [piece for piece, n in zip(pieces, nats, strict=True) if n > SHIFT]
-        if not shifted or (whole <= SHIFT and 2 * len(shifted) > len(pieces)):
+        shifted = [n > SHIFT for n in nats]
+        if not any(shifted) or (whole <= SHIFT and 2 * sum(shifted) > len(pieces)):
             return None
-        first = min(int(piece.starts[0]) for piece in shifted)
-        last = max(int(piece.ends[0]) for piece in shifted)
-        return Shift(first, last, len(shifted), max(whole, max(nats)))
+        first, end = _densest(shifted)
+        if 2 * sum(shifted[first:end]) < sum(shifted):
+            return None
+        region = self.validation[first:end]
+        entropy = _relative_entropy(_counts(region.subsample(COUNTED), vocabulary_size), log_p)
+        return Shift(int(region.starts.min()), int(region.ends.max()), sum(shifted[first:end]), entropy)
 
 
 def split(
@@ -244,6 +249,18 @@ def _draw_pieces(symbols: int, fraction: float, random: np.random.Generator) -> 
 def _spans(sequences: Sequences, bounds: list[tuple[int, int]]) -> Sequences:
     array = np.array(bounds, sequences.starts.dtype).reshape(-1, 2)
     return Sequences(sequences.ids, array[:, 0], array[:, 1]).with_targets()
+
+
+def _densest(shifted: Sequence[bool]) -> tuple[int, int]:
+    """Return the bounds of the run of pieces in which the shifted ones outnumber the others most."""
+    best, first, end, start, excess = 0, 0, 0, 0, 0
+    for number, is_shifted in enumerate(shifted):
+        if excess <= 0:
+            start, excess = number, 0
+        excess += 1 if is_shifted else -1
+        if excess > best:
+            best, first, end = excess, start, number + 1
+    return first, end
 
 
 def _counts(sequences: Sequences, vocabulary_size: int) -> npt.NDArray[np.int64]:

@@ -71,6 +71,7 @@ class TrainingData:
             "repeated_lines": self.split.repeated if self._settings.validates else self._repeated(),
             "shift": shift._asdict() if shift else None,
             "validation_overlap": self._overlap(),
+            "validation_only": self._only_in_validation(),
         }
 
     @property
@@ -87,10 +88,21 @@ class TrainingData:
         return len(lines) - len(np.unique(lines.hashes()))
 
     def _overlap(self) -> float | None:
-        """Return the fraction of a validation text of its own that the training text contains."""
-        if not self._encoded_validation:
+        """Return the fraction of the validation text that the training text contains; None without one."""
+        if self.validation is None:
             return None
+        if self._is_lines and not self._encoded_validation:
+            return 0.0  # equal lines are in one set
         return overlap(self.strings, self.split.validation, lines=self._is_lines)
+
+    def _only_in_validation(self) -> tuple[str, ...]:
+        """Return the symbols that only a validation text of its own has; none if the text is too large."""
+        if not self._encoded_validation or self.strings.total > COUNTED:
+            return ()
+        known = np.zeros(len(self._vocabulary), np.bool_)
+        known[np.unique(self._encoded.sequences.ids)] = True
+        found = np.unique(self.split.validation.subsample(COUNTED).targets())
+        return tuple(self._vocabulary.symbols[symbol] for symbol in found[~known[found]].tolist())
 
     def predictability(self, *, memory: bool) -> Predictability | None:
         """Return how well a network can predict a memorized text; None for longer text."""

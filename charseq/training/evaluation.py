@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.model.numpy_ops import log_softmax
-from charseq.settings.defaults import FEWEST_HELD_OUT
+from charseq.settings.defaults import FEWEST_HELD_OUT, MOST_POSITIONS
 from charseq.text.batches import Batch, row_batches
 from charseq.text.sequences import Sequences
 
 if TYPE_CHECKING:
     from charseq.training.learner import Learner
 
-MOST_POSITIONS = 1 << 17
-"""Maximum validation positions, sampled evenly from a larger held-out text."""
 LONGEST_SEQUENCE = 1 << 11
 """Longest validation sequence, in positions; a longer one is cut."""
 SHORTEST_SEQUENCE = 64

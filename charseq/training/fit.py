@@ -7,10 +7,13 @@ from charseq.events import Event, Fit, Report
 
 WORSE = 0.003
 """The relative rise of the validation loss above its minimum that shows overfitting."""
-STILL_FALLING = 0.01
-"""The relative fall of the validation loss in the last quarter of a run that shows underfitting."""
-GAP = 0.03
-"""The relative gap between validation and training loss up to which a network can still underfit."""
+STILL_FALLING = 0.008
+"""The relative fall of the validation loss in the last quarter of a run that shows underfitting.
+
+tests/benchmarks/README.md has the measurements for both.
+"""
+NEGLIGIBLE = 0.02
+"""The validation loss in nats per position below which nothing is left to learn."""
 
 EVALUATIONS = {"epoch", Report.event}
 """The names of events that follow an evaluation."""
@@ -24,23 +27,24 @@ class Point(NamedTuple):
     validation_loss: float
 
 
-def judge(curve: Sequence[Point]) -> Fit | None:
+def judge(curve: Sequence[Point], *, stopped_improving: bool = False) -> Fit | None:
     """Return how a network fits its text; None for fewer than two evaluations.
 
     It overfits if the validation loss rose after its minimum while the training loss fell further.  It
-    underfits if both losses were still falling in the last quarter, and are nearly equal.
+    underfits if the validation loss was lowest at the end and still falling in the last quarter, unless the
+    run ended because that of the whole model had `stopped_improving`.
     """
     if len(curve) < 2:
         return None
     last, best = curve[-1], min(curve, key=lambda point: point.validation_loss)
     if last.validation_loss > (1 + WORSE) * best.validation_loss and last.loss < best.loss:
         return "overfits"
+    if stopped_improving or last.validation_loss < NEGLIGIBLE or last is not best:
+        return "fits"
     earlier = [point for point in curve if point.passes <= 0.75 * last.passes]
     before = earlier[-1] if earlier else curve[0]
-    falling = before.validation_loss > (1 + STILL_FALLING) * last.validation_loss and before.loss > last.loss
-    if falling and last.validation_loss <= (1 + GAP) * last.loss:
-        return "underfits"
-    return "fits"
+    falling = before.validation_loss > (1 + STILL_FALLING) * last.validation_loss
+    return "underfits" if falling else "fits"
 
 
 def points(events: Iterable[Event | Mapping[str, Any]]) -> list[Point]:

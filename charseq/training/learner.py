@@ -73,13 +73,15 @@ class Learner:
         dropout = self._drop if self._dropout else _no_dropout
         _, logits, states = self._forward(inputs, self._carried(states, batch), dropout)
         loss = sequence_loss(logits, targets, weights)
-        self.parameters.zero_gradients()
-        loss.backward()  # type: ignore[no-untyped-call]
+        if loss.requires_grad:  # not if only the initial state is trained, and no sequence begins here
+            self.parameters.zero_gradients()
+            loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            if self._clip:
-                self.parameters.clip_gradients(self._clip)
-            self.optimizer.update(self.parameters.gradients, learning_rate)
-            self._update_average()
+            if loss.requires_grad:
+                if self._clip:
+                    self.parameters.clip_gradients(self._clip)
+                self.optimizer.update(self.parameters.gradients, learning_rate)
+                self._update_average()
             correct = ((logits.argmax(-1) == targets) & (weights > 0)).sum()
         return loss.detach(), correct, tuple(type(s)(*(f.detach() for f in s)) for s in states)
 

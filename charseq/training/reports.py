@@ -8,7 +8,9 @@ from charseq.events import End, EndStatus, Epoch, Progress, Start
 from charseq.model.ngram_tensors import tensors_of
 from charseq.model.sliding_stepper import batch_reader
 from charseq.runs.folder import Run
+from charseq.runs.training_text import known_sequences
 from charseq.system.suspension import running_time
+from charseq.text.overlap import overlap
 from charseq.text.sources import description
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.best_model import Measurement
@@ -64,12 +66,14 @@ def _fine_tuning_facts(run: TrainingRun) -> dict[str, Any]:
     if parent is None:
         return {}
     counts = data.counts(len(plan.vocabulary))
-    is_same_text = parent.text_sha256 == data.digests["sha256"]
+    known = None
+    if parent.text_sha256 == data.digests["sha256"]:
+        known = float(parent.holds_out_otherwise(plan.settings))
+    elif data.validation and (sequences := known_sequences(parent.path, parent.model.vocabulary)):
+        known = overlap(sequences, data.split.validation, lines=plan.corpus.lines)
     return {
         "new_characters": float(counts[len(parent.model.vocabulary) :].sum() / counts.sum()),
-        "held_out_was_trained_on": data.validation is not None
-        and is_same_text
-        and parent.holds_out_otherwise(plan.settings),
+        "parent_overlap": known if data.validation else None,
     }
 
 
@@ -137,6 +141,8 @@ def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
     """Return the last event: the measurement of the saved model, and how much was trained."""
     state = run.state
     best = state.best.measurement if state.best.measurement.measured else Measurement()
+    reason = (run.reason_to_stop() or "time_limit") if status == "completed" else None
+    is_judged = run.data.validation is not None and run.data.validation.chooses
     return End(
         status=status,
         model=str(folder.model) if state.best.saved else None,
@@ -148,7 +154,7 @@ def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
         cross_validation_loss=best.cross_validation_loss,
         network_validation_loss=best.network_validation_loss,
         ngram_validation_loss=best.ngram_validation_loss,
-        fit=judge(run.curve) if run.data.validation and run.data.validation.chooses else None,
+        fit=judge(run.curve, stopped_improving=reason == "patience") if is_judged else None,
         parent_validation_loss=state.parent_loss or None,
         recoveries=state.guard.recoveries,
         seconds=run.budget.seconds,
@@ -157,7 +163,7 @@ def end_event(run: TrainingRun, folder: Run, status: EndStatus) -> End:
         total_passes=run.passes,
         highest_accuracy=run.predictability and run.predictability.accuracy,
         outliers=run.outliers,
-        reason=(run.reason_to_stop() or "time_limit") if status == "completed" else None,
+        reason=reason,
     )
 
 

@@ -8,7 +8,7 @@ from tests.support.command import Command
 
 TINY = ("--cell", "gru", "--hidden-size", "8", "--epochs", "1")
 STORY = "".join(f"Chapter {i}: {i} hens laid {3 * i} eggs. " for i in range(60))
-UNSEEN = "the validation loss does not measure unseen text"
+UNSEEN = "of the validation text occurs in the text that the model of --from was trained on"
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +32,16 @@ def test_held_out_text_that_the_model_was_trained_on_is_reported(charseq: Comman
     assert UNSEEN not in charseq(*tune).errors
     for option in (("--seed", "1"), ("--validation", "0.2"), ("--validation-split", "tail")):
         assert UNSEEN in charseq(*tune, *option).errors, option
-    Path("other.txt").write_text(STORY[:-5])
-    assert UNSEEN not in charseq("train", "--file", "other.txt", "--from", "story", "--seed", "1").errors
+    Path("more.txt").write_text(STORY + STORY.upper())
+    Path("other.txt").write_text(STORY.swapcase())
+    part = charseq(
+        "train", "--file", "more.txt", "--from", "story", "--epochs", "1", "--validation-split", "tail"
+    )
+    assert UNSEEN not in part.errors  # the end is not in the story
+    whole = charseq(
+        "train", "--file", "other.txt", "--from", "story", "--epochs", "1", "--validation-file", "story.txt"
+    )
+    assert f"about 100% {UNSEEN}" in whole.errors
+    Path("story.txt").write_text(STORY + "!")  # no longer the text of the model
+    assert UNSEEN not in charseq("train", "--file", "other.txt", *tune).errors
     assert UNSEEN not in charseq(*tune, "--seed", "1", "--validation", "0").errors

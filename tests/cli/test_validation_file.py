@@ -97,6 +97,8 @@ def test_characters_of_the_validation_text_are_in_the_vocabulary(charseq: Comman
     Path("other.txt").write_text(OTHER_STORY + "Zürich")
     start, *_ = charseq.train("--file", "story.txt", "--validation-file", "other.txt", *TINY)
     assert {"Z", "ü"} <= {*start["symbols"]}
+    screen = charseq("train", "--file", "story.txt", "--validation-file", "other.txt", *TINY).errors
+    assert f"{len({*OTHER_STORY + 'Zürich'} - {*STORY})} characters of the validation text not in" in screen
     assert f"vocabulary of {len(start['symbols'])}" in charseq("train", "--resume", "--epochs", "3").errors
 
 
@@ -170,7 +172,7 @@ def test_a_validation_text_without_a_character_to_predict_is_refused(
 
 def test_validation_text_that_is_trained_on_is_reported(charseq: Command) -> None:
     screen = charseq("train", "--file", "story.txt", "--validation-file", "story.txt", *TINY).errors
-    assert "about 100% of the validation text is also in the training text" in screen
+    assert "about 100% of the validation text also occurs in the training text" in screen
     Path("both.txt").write_text(OTHERS[: len(OTHERS) // 2 // 8 * 8] + NAMES)
     start, *_ = charseq.train("--file", "names.txt", "--lines", "--validation-file", "both.txt", *TINY)
     assert start["validation_overlap"] == pytest.approx(
@@ -178,7 +180,16 @@ def test_validation_text_that_is_trained_on_is_reported(charseq: Command) -> Non
     )
     start, *_ = charseq.train("--file", "story.txt", "--validation-file", "other.txt", *TINY)
     assert start["validation_overlap"] == 0
-    assert charseq.train("--file", "story.txt", *TINY)[0]["validation_overlap"] is None
+    assert charseq.train("--file", "story.txt", *TINY)[0]["validation_overlap"] == 0
+    assert charseq.train("--text", "hihello", *TINY)[0]["validation_overlap"] is None
+
+
+def test_held_out_text_that_is_repeated_in_the_training_text_is_reported(charseq: Command) -> None:
+    Path("drafts.txt").write_text(STORY + "A second draft. " + STORY)
+    start, *_ = charseq.train("--file", "drafts.txt", *TINY)
+    assert start["validation_overlap"] > 0.8
+    screen = charseq("train", "--file", "drafts.txt", *TINY).errors
+    assert "of the held-out text also occurs in the training text" in screen
 
 
 def test_validation_text_that_differs_clearly_is_reported(charseq: Command) -> None:

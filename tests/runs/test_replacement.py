@@ -60,7 +60,7 @@ def test_a_diverged_run_never_replaces_it(charseq: Command) -> None:
         assert result.status == 1
         assert (result.records[-1]["status"], result.records[-1]["model"]) == ("diverged", None)
         assert contents() == before
-    assert "the earlier model remains" in charseq("train", "--text", "goodbye", *options).errors
+    assert "the earlier model is kept" in charseq("train", "--text", "goodbye", *options).errors
     assert charseq("predict", "h", "--model", "keep").output == "hihello\n"
 
 

@@ -1,5 +1,6 @@
 """Whether a network underfits or overfits, from the losses of its run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ CURVES: dict[str, tuple[list[tuple[float, float]], Fit | None]] = {
     "validation rises while training falls": ([(2.0, 2.1), (1.7, 1.9), (1.3, 2.0), (1.0, 2.2)], "overfits"),
     "both rise": ([(2.0, 2.1), (1.7, 1.9), (1.8, 2.0), (1.9, 2.1)], "fits"),
     "both fall and are near": ([(3.0, 3.0), (2.6, 2.6), (2.3, 2.3), (2.0, 2.01)], "underfits"),
-    "both fall, far apart": ([(3.0, 3.0), (2.4, 2.6), (1.9, 2.3), (1.5, 2.1)], "fits"),
+    "both fall, far apart": ([(3.0, 3.0), (2.4, 2.6), (1.9, 2.3), (1.5, 2.1)], "underfits"),
+    "nothing is left to learn": ([(3.0, 3.0), (0.5, 0.4), (0.1, 0.05), (0.01, 0.01)], "fits"),
     "flat at the end": ([(3.0, 3.0), (2.1, 2.1), (2.0, 2.05), (1.99, 2.04)], "fits"),
     "a rise within the noise": ([(2.0, 2.1), (1.7, 1.9), (1.6, 1.901)], "fits"),
 }
@@ -27,6 +29,31 @@ CURVES: dict[str, tuple[list[tuple[float, float]], Fit | None]] = {
 def test_a_curve_is_judged_by_both_losses(name: str) -> None:
     losses, fit = CURVES[name]
     assert judge([Point(float(n), *pair) for n, pair in enumerate(losses, 1)]) == fit
+
+
+def test_a_run_that_stopped_improving_does_not_underfit() -> None:
+    losses, _ = CURVES["both fall and are near"]
+    curve = [Point(float(n), *pair) for n, pair in enumerate(losses, 1)]
+    assert judge(curve, stopped_improving=True) == "fits"
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({}, "Try more --epochs, or a larger --hidden-size"),
+        ({"reason": "time_limit"}, "Try a longer --time-limit"),
+        ({"loss": 1.5}, "Try more --epochs"),
+        ({"parent_validation_loss": 3.0}, "Try more --epochs"),
+        ({"status": "interrupted", "reason": None}, "Try to resume the run"),
+        ({"fit": "fits"}, "neither underfits nor overfits"),
+        ({"fit": "fits", "loss": 1.5}, "its training loss is 0.50 nats below its validation loss"),
+    ],
+)
+def test_the_advice_can_be_followed(changes: dict[str, Any], advice: str) -> None:
+    end = End("completed", "m/model.safetensors", 3, 3, 2.0, 0.5, 2.0, 1.0, fit="underfits", reason="epochs")
+    (line,) = [line for line in outcome(replace(end, **changes)).splitlines() if "the network" in line]
+    assert line.partition(". ")[2] == advice or advice in line
+    assert ("--hidden-size" in line) == ("--hidden-size" in advice)
 
 
 def test_records_without_finite_losses_are_left_out() -> None:
