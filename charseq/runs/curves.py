@@ -4,7 +4,7 @@ import json
 import math
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,11 +114,11 @@ class Curve:
     """Lines of the log that were skipped."""
     best: int | None
     """The index of the saved measurement, or of the best so far; None without measurements."""
-    epochs: array[float] = field(default_factory=lambda: array("d"))
+    epochs: Sequence[float]
     """The number of the epoch after a complete epoch; NaN within epochs."""
-    passes: array[float] = field(default_factory=lambda: array("d"))
-    seconds: array[float] = field(default_factory=lambda: array("d"))
-    measures: dict[str, array[float]] = field(default_factory=dict)
+    passes: Sequence[float]
+    seconds: Sequence[float]
+    measures: dict[str, Sequence[float]]
     """The columns by the names of MEASURES; those without any value are left out."""
 
     def __len__(self) -> int:
@@ -130,14 +130,16 @@ def read_curve(folder: Path, name: str) -> Curve:
     """Read the measurements of a run.  Raises ModelFileError if its log is missing or cannot be read."""
     reader = LogReader(folder)
     epochs, passes, seconds = array("d"), array("d"), array("d")
-    measures = {measure: array("d") for measure in MEASURES}
+    columns = {measure: array("d") for measure in MEASURES}
     for measurement in reader:
         epochs.append(measurement.epoch if measurement.complete else math.nan)
         passes.append(measurement.passes)
         seconds.append(measurement.seconds)
-        for measure, column in measures.items():
+        for measure, column in columns.items():
             column.append(measurement.values.get(measure, math.nan))
-    measures = {name: column for name, column in measures.items() if not all(map(math.isnan, column))}
+    measures: dict[str, Sequence[float]] = {
+        name: column for name, column in columns.items() if not all(map(math.isnan, column))
+    }
     unit, text = reader.start.get("unit"), reader.start.get("text")
     return Curve(
         name=name,
@@ -146,7 +148,7 @@ def read_curve(folder: Path, name: str) -> Curve:
         unit=unit if isinstance(unit, str) else "character",
         text=text if isinstance(text, str) else None,
         damaged=reader.damaged,
-        best=_best(reader.end, passes, measures),
+        best=_best(reader, passes, measures),
         epochs=epochs,
         passes=passes,
         seconds=seconds,
@@ -163,7 +165,7 @@ def runs_named(names: Sequence[str]) -> list[Path]:
         return list(dict.fromkeys(chain.from_iterable(map(_named, names))))
     folders = numbered_runs(runs_folder())
     for folder in reversed(folders):
-        if runs := [run for run in (comparison_runs(folder) or [folder]) if (run / LOG).is_file()]:
+        if runs := _logged(comparison_runs(folder) or [folder]):
             return runs
     if folders:
         raise _no_log(folders[-1])
@@ -186,7 +188,7 @@ def _named(name: str) -> list[Path]:
     if path.name in (MODEL, LOG) and not path.is_dir() and path.parent.is_dir():
         path = path.parent
     if runs := comparison_runs(path):
-        return runs
+        return _logged(runs) or runs
     if not path.exists():
         raise ModelFileError(
             f"there is no run {quoted(name)}", hint=f"'charseq runs' lists the runs in {quoted(runs_path())}"
@@ -194,6 +196,11 @@ def _named(name: str) -> list[Path]:
     if not path.is_dir():
         raise UsageError(f"{quoted(path)} is a file, not a run's folder", hint="name the folder")
     return [path]
+
+
+def _logged(runs: Sequence[Path]) -> list[Path]:
+    """Return the runs that have a log: others were killed at their start."""
+    return [run for run in runs if (run / LOG).is_file()]
 
 
 def _no_log(folder: Path) -> ModelFileError:
@@ -233,13 +240,24 @@ def _measurement(event: dict[str, Any], line: int, timed: _Times) -> Measurement
     return Measurement(int(epoch), passes, timed.of(line, passes), complete, values)
 
 
-def _best(end: dict[str, Any], passes: array[float], measures: dict[str, array[float]]) -> int | None:
-    """Return the index of the saved measurement; of a run that has not ended, that of the lowest loss."""
-    saved = _number(end.get("passes", end.get("epoch")))
+def _best(reader: LogReader, passes: Sequence[float], measures: dict[str, Sequence[float]]) -> int | None:
+    """Return the index of the saved measurement; of a run that has not ended, that of the best so far.
+
+    charseq saves the lowest robust validation loss, the most accurate weights of a memorized text, and
+    otherwise the last weights.
+    """
+    indices = range(len(passes))
+    saved = _number(reader.end.get("passes", reader.end.get("epoch")))
     if saved is not None:
-        return next((i for i in reversed(range(len(passes))) if passes[i] == saved), None)
-    for name in ("selection_loss", "validation_loss", "loss"):
-        if name in measures:
-            known = [i for i, value in enumerate(measures[name]) if not math.isnan(value)]
-            return min(known, key=measures[name].__getitem__)
-    return None
+        return next((i for i in reversed(indices) if passes[i] == saved), None)
+    selection, loss, accuracy = (measures.get(name) for name in ("selection_loss", "loss", "accuracy"))
+    if selection and reader.start.get("validation_chooses") is not False:
+        return min(indices, key=lambda i: _lowest(selection[i]))
+    if loss and accuracy and reader.start.get("highest_accuracy") is not None:
+        return min(indices, key=lambda i: (_lowest(-accuracy[i]), _lowest(loss[i])))
+    return indices[-1] if indices else None
+
+
+def _lowest(value: float) -> float:
+    """Return a sort key that puts NaN last."""
+    return math.inf if math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""The times of a run's measurements, in a file beside its log: equal runs have equal logs, not equal times."""
+"""The times of measurements, in a file beside the log: equal runs have equal logs, but not equal times."""
 
 import contextlib
 import json
