@@ -48,7 +48,7 @@ def place(labels: Sequence[str], columns: Sequence[int], width: int) -> str:
     """Return labels in a line, each centered at its column; those without room are left out."""
     line = ""
     for label, column in zip(labels, columns, strict=True):
-        start = max(0, column - len(label) // 2)
-        if start >= len(line) + (2 if line else 0) and start + len(label) <= width:
+        start = max(0, min(column - len(label) // 2, width - len(label)))
+        if start >= len(line) + (2 if line else 0):
             line = line.ljust(start) + label
     return line

@@ -60,23 +60,18 @@ class _Chart:
             for row, line in enumerate(self._canvas(panel, columns)):
                 text = at.get(self._rows - 1 - row, "")
                 yield Text(f"{text:>{margin}} {'│' if self._is_unicode else '|'}", "dim").append_text(line)
-        yield Text(
-            " " * (margin + 1) + ("└" + "─" * columns if self._is_unicode else "+" + "-" * columns), "dim"
-        )
-        yield Text(" " * (margin + 2) + self._x_axis(columns), "dim")
+        corner, bar = "└─" if self._is_unicode else "+-"
+        axis = f" {self._plot.x_label} ".center(columns, bar)
+        yield Text(" " * (margin + 1) + corner + axis, "dim")
+        yield Text(" " * (margin + 2) + self._x_ticks(columns), "dim")
         yield from self._legend
 
-    def _x_axis(self, columns: int) -> str:
-        """Return the labels of the horizontal axis, with its own at the end of the line."""
+    def _x_ticks(self, columns: int) -> str:
+        """Return the labels of the horizontal axis."""
         low, high = self._plot.x_limits
-        label = f"  {self._plot.x_label}"
-        room = columns - len(label)
         values = ticks(low, high, max(2, columns // 10), whole=self._plot.is_whole)
         at = [round((value - low) / (high - low) * (columns - 1)) for value in values]
-        shown = [
-            (text, column) for text, column in zip(tick_labels(values), at, strict=True) if column < room
-        ]
-        return place([text for text, _ in shown], [column for _, column in shown], room).ljust(room) + label
+        return place(tick_labels(values), at, columns)
 
     def _row(self, panel: Panel, value: float) -> int:
         """Return the row of a value, from the bottom."""
@@ -135,9 +130,8 @@ class _Chart:
                 row = Text()
             row = row.append("   ").append_text(item) if row else item
         yield row
-        if best := {line.best.x for line in lines if line.best}:
-            which = f"{self._plot.best_at} {min(best):.4g}" if len(best) == 1 else "measurement of each run"
-            yield Text(f"{BEST} best {which}; the values above are those there", "dim")
+        if best_at := self._plot.best_at:
+            yield Text(f"{BEST} best {best_at}, with the values above", "dim")
 
 
 def _vertical_ticks(panel: Panel, rows: int) -> list[float]:

@@ -98,7 +98,7 @@ def _draw(panel: Panel, axes: "Axes", plot: Plot) -> None:
         axes.set_ylim(*panel.limits)
     axes.set_ylabel(panel.label + (", log scale" if panel.is_log else ""))
     if any(line.best for line in panel.lines):
-        axes.plot([], [], "*", color="black", markersize=11, label=_best_text(plot))
+        axes.plot([], [], "*", color="black", markersize=11, label=f"best {plot.best_at}")
     if len(panel.lines) <= MAX_LEGEND_INSIDE:
         axes.legend(loc="best")
     else:
@@ -122,14 +122,6 @@ def _draw_line(panel: Panel, axes: "Axes", line: Line, *, several: bool) -> None
     if line.best and panel.shows(line.best.y):
         color = COLORS[number % len(COLORS)]
         axes.plot(*line.best, "*", color=color, markersize=14, markeredgecolor="black", zorder=5)
-
-
-def _best_text(plot: Plot) -> str:
-    """Return the label of the stars."""
-    best = {line.best.x for panel in plot.panels for line in panel.lines if line.best}
-    if len(best) > 1:
-        return "best of each run"
-    return f"best, {plot.best_at} {min(best):.4g}"
 
 
 def _label_positions(axes: "Axes", plot: Plot) -> None:
