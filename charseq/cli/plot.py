@@ -72,14 +72,15 @@ def plot(
     if csv and (json or format != "auto"):
         raise cannot_combine("--csv", ["--json" if json else f"--format {format}"])
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    measures = options.measures_of(measure)
     folders = runs_named(run or ())
     if save is not None:
-        _draw(folders, x, measure or (), log, save=save)
+        _draw(folders, x, measures, log, save=save)
     if csv or form != "table":
         if csv or json or format != "auto" or save is None:
             _print_rows(folders, "csv" if csv else form)
     elif save is None or format == "table":
-        _draw(folders, x, measure or (), log)
+        _draw(folders, x, measures, log)
 
 
 def _print_rows(folders: Sequence[Path], form: str) -> None:

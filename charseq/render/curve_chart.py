@@ -41,8 +41,9 @@ class _Chart:
         self._plot, self._width = plot, console.width
         self._is_unicode = can_encode("│└─⣿", console.encoding)
         lines = [line for panel in plot.panels for line in panel.lines]
-        self._marks = {id(line): MARKS[i % len(MARKS)] for i, line in enumerate(lines)}
-        self._legend = list(self._legend_lines(lines))
+        labels = dict.fromkeys(line.label for line in lines)  # a run has the same letter in every panel
+        self._marks = {label: MARKS[i % len(MARKS)] for i, label in enumerate(labels)}
+        self._legend = list(self._legend_lines())
         others = 1 + len(plot.panels) + 2 + len(self._legend) + 1  # the last is the prompt of the shell
         self._rows = (console.height - others) // len(plot.panels)
         self._rows = max(MIN_ROWS, min(MAX_ROWS, self._rows))
@@ -92,7 +93,7 @@ class _Chart:
                         dots[row][column] |= ord(character) - FIRST_BRAILLE
                         styles[row][column] = self._style(line)
             for column, row in _marked(pieces, columns, self._rows, number, everywhere=drawn is None):
-                marks[row][column], styles[row][column] = self._marks[id(line)], self._style(line)
+                marks[row][column], styles[row][column] = self._marks[line.label], self._style(line)
         for line in panel.lines:
             if line.best and panel.shows(line.best.y):
                 column, row = _cell(self._place(panel, line.best), columns, self._rows)
@@ -117,14 +118,14 @@ class _Chart:
     def _style(self, line: Line) -> str:
         return COLORS[(line.run if self._plot.several_runs else line.measure) % len(COLORS)]
 
-    def _legend_lines(self, lines: Sequence[Line]) -> Iterator[Text]:
+    def _legend_lines(self) -> Iterator[Text]:
         """Yield the letters and the names of the curves, with the best measurement of each."""
         row = Text()
-        for line in lines:
-            item = Text(self._marks[id(line)], f"bold {self._style(line)}")
-            item.append(f" {line.label}", "not bold default")
-            if line.best:
-                item.append(f" {line.best.y:.4g}", "not bold default")
+        for label, mark in self._marks.items():
+            lines = [(p, line) for p in self._plot.panels for line in p.lines if line.label == label]
+            values = [_value(panel, line.best, several=len(lines) > 1) for panel, line in lines if line.best]
+            item = Text(mark, f"bold {self._style(lines[0][1])}")
+            item.append(f" {label} {', '.join(values)}".rstrip(), "not bold default")
             if row and row.cell_len + 3 + item.cell_len > self._width:
                 yield row
                 row = Text()
@@ -132,6 +133,11 @@ class _Chart:
         yield row
         if best_at := self._plot.best_at:
             yield Text(f"{BEST} best {best_at}, with the values above", "dim")
+
+
+def _value(panel: Panel, point: Point, *, several: bool) -> str:
+    """Return a measurement for the legend, with its measure where `several` share an entry."""
+    return f"accuracy {point.y:.4g}" if several and panel.is_fraction else f"{point.y:.4g}"
 
 
 def _vertical_ticks(panel: Panel, rows: int) -> list[float]:

@@ -18,6 +18,10 @@ DASHES: Sequence[Any] = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (6, 2, 1.2, 2)))
 MARKERS = "os^Dv"
 FEW_POINTS = 40
 """Measurements up to which each has a marker."""
+MARKERS_PER_CURVE = 10
+"""Markers of a curve with more measurements."""
+MAX_LABEL = 36
+"""Characters of the label of a vertical axis in one line."""
 DRAWN_COLUMNS = 2000
 INCHES, ROW_INCHES = 8.0, 4.2
 DOTS_PER_INCH = 150
@@ -96,8 +100,12 @@ def _draw(panel: Panel, axes: "Axes", plot: Plot) -> None:
         axes.set_ylim(-0.03, 1.03)
     else:
         axes.set_ylim(*panel.limits)
-    axes.set_ylabel(panel.label + (", log scale" if panel.is_log else ""))
-    if any(line.best for line in panel.lines):
+    label = panel.label + (", log scale" if panel.is_log else "")
+    axes.set_ylabel(label.replace(" (", "\n(") if len(label) > MAX_LABEL else label)
+    is_first = panel is plot.panels[0]
+    if not is_first and plot.several_runs:
+        return  # the curves have the labels of the first panel
+    if is_first and any(line.best for line in panel.lines):
         axes.plot([], [], "*", color="black", markersize=11, label=f"best {plot.best_at}")
     if len(panel.lines) <= MAX_LEGEND_INSIDE:
         axes.legend(loc="best")
@@ -110,18 +118,22 @@ def _draw_line(panel: Panel, axes: "Axes", line: Line, *, several: bool) -> None
     number = line.run if several else line.measure
     dashes = line.measure or (line.run // len(COLORS) if several else 0)
     points = thinned(line.points, DRAWN_COLUMNS)
+    every = 1 if len(points) <= FEW_POINTS else len(points) // MARKERS_PER_CURVE
     axes.plot(
         [point.x for point in points],
         [point.y for point in points],
         color=COLORS[number % len(COLORS)],
         linestyle=DASHES[dashes % len(DASHES)],
-        marker=MARKERS[number % len(MARKERS)] if len(points) <= FEW_POINTS else "",
-        markersize=4,
+        marker=MARKERS[number % len(MARKERS)],
+        markevery=(number % every, every),
+        markersize=4.5,
         label=f"\u200b{line.label}" if line.label.startswith("_") else line.label,  # _names would be hidden
     )
     if line.best and panel.shows(line.best.y):
         color = COLORS[number % len(COLORS)]
-        axes.plot(*line.best, "*", color=color, markersize=14, markeredgecolor="black", zorder=5)
+        axes.plot(
+            *line.best, "*", color=color, markersize=14, markeredgecolor="black", zorder=5, clip_on=False
+        )
 
 
 def _label_positions(axes: "Axes", plot: Plot) -> None:
@@ -131,7 +143,9 @@ def _label_positions(axes: "Axes", plot: Plot) -> None:
     axes.set_xlabel(plot.x_label)
     low, high = plot.x_limits
     axes.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins="auto", integer=plot.is_whole))
+    axes.xaxis.set_major_locator(
+        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=plot.is_whole, min_n_ticks=1)
+    )
 
 
 def _missing(caught: Sequence[warnings.WarningMessage]) -> str:

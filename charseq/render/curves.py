@@ -27,7 +27,9 @@ NAMES = {
 }
 """The measures in words."""
 LONGEST_TEXT = 40
-"""Characters of the training text in a title."""
+"""Characters of a name or of a training text in a drawing."""
+NEAR_ZERO = 0.15
+"""The ratio of the lowest to the highest value below which an axis begins at zero."""
 
 
 class Point(NamedTuple):
@@ -79,7 +81,7 @@ class Panel:
         low, high = min(self.values, default=1.0), max(self.values, default=1.0)
         if self.is_log:
             return (low, high) if high > 1.001 * low else (low / 2, high * 2)
-        if 0 < low < 0.3 * high:
+        if 0 < low < NEAR_ZERO * high:
             low = 0.0
         margin = 0.05 * (high - low) or 0.1 * abs(high) or 0.1
         return (low if low == 0 else low - margin), high + margin
@@ -255,7 +257,7 @@ def _panel(
 def _line_label(curve: Curve, measure: str, *, several: bool, alone: bool) -> str:
     if not several:
         return NAMES[measure]
-    return visible(curve.name) if alone else f"{visible(curve.name)}, {NAMES[measure]}"
+    return _short(curve.name) if alone else f"{_short(curve.name)}, {NAMES[measure]}"
 
 
 def _time_unit(longest: float) -> tuple[float, str]:
@@ -268,8 +270,12 @@ def _time_unit(longest: float) -> tuple[float, str]:
 def _title(curves: Sequence[Curve]) -> str:
     """Return the name of a single run and the text that it learned; of several runs their common text."""
     texts = Counter(curve.text for curve in curves)
-    text = visible(curves[0].text or "") if len(texts) == 1 else ""
-    if len(text) > LONGEST_TEXT:
-        text = text[: LONGEST_TEXT - 3] + "..."
-    name = visible(curves[0].name) if len(curves) == 1 else count(len(curves), "run")
+    text = _short(curves[0].text or "") if len(texts) == 1 else ""
+    name = _short(curves[0].name) if len(curves) == 1 else count(len(curves), "run")
     return f"{name}: {text}" if text else name
+
+
+def _short(text: str) -> str:
+    """Return a text without its middle if it is long; control characters are visible."""
+    shown, half = visible(text), (LONGEST_TEXT - 3) // 2
+    return shown if len(shown) <= LONGEST_TEXT else f"{shown[:half]}...{shown[-half:]}"

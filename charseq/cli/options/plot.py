@@ -8,7 +8,7 @@ import typer
 from charseq.cli import completions
 from charseq.cli.options.parsers import filled
 from charseq.cli.options.shared import option
-from charseq.errors import quoted
+from charseq.errors import UsageError, quoted
 from charseq.suggestions import did_you_mean
 
 X = Literal["epochs", "passes", "seconds"]
@@ -16,20 +16,24 @@ PICTURES = (".png", ".svg", ".pdf")
 """The endings of pictures."""
 
 
-def _measures(text: str) -> list[str]:
-    """Return the measures that a list names, each once."""
+def measures_of(names: str | None) -> list[str]:
+    """Return the measures that --measure names, each once; none without the option.  Raises UsageError."""
     from charseq.runs.curves import MEASURES
 
-    names = list(dict.fromkeys(name.strip().replace("-", "_") for name in text.split(",") if name.strip()))
-    if not names:
-        raise typer.BadParameter(f"{quoted(text)} names no measure; write loss,accuracy")
-    for name in names:
+    if names is None:
+        return []
+    measures = list(
+        dict.fromkeys(name.strip().replace("-", "_") for name in names.split(",") if name.strip())
+    )
+    if not measures:
+        raise UsageError(f"--measure {quoted(names)} names no measure", hint="write --measure loss,accuracy")
+    for name in measures:
         if name not in MEASURES:
             meant = did_you_mean(name, [each.replace("_", "-") for each in MEASURES]).replace("-", "_")
-            raise typer.BadParameter(
-                f"{quoted(name)} is no measure; {meant or 'the measures are ' + ', '.join(MEASURES)}"
+            raise UsageError(
+                f"there is no measure {quoted(name)}", hint=meant or f"the measures are {', '.join(MEASURES)}"
             )
-    return names
+    return measures
 
 
 def _picture(text: str) -> Path:
@@ -43,10 +47,9 @@ def _picture(text: str) -> Path:
 
 
 MeasureOption = Annotated[
-    list[str] | None,
+    str | None,
     option(
         "--measure",
-        parser=_measures,
         metavar="NAMES",
         help="What to draw, separated by commas: loss, validation_loss, accuracy, learning_rate and others.",
         autocompletion=completions.measures,
