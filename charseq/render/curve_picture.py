@@ -85,17 +85,10 @@ def picture(plot: Plot, form: str) -> tuple[bytes, str]:
 
 def _draw(panel: Panel, axes: "Axes", plot: Plot) -> None:
     """Draw a panel, its curves, its best measurements and its legend."""
-    from matplotlib.ticker import LogFormatter, NullFormatter
-
     for line in panel.lines:
         _draw_line(panel, axes, line, several=plot.several_runs)
     if panel.is_log:
-        axes.set_yscale("log")
-        low, high = panel.limits
-        axes.yaxis.set_major_formatter(LogFormatter())
-        axes.yaxis.set_minor_formatter(
-            LogFormatter(minor_thresholds=(2, 1)) if high < 100 * low else NullFormatter()
-        )
+        _use_log_scale(axes, *panel.limits)
     elif panel.is_fraction:
         axes.set_ylim(-0.03, 1.03)
     else:
@@ -131,9 +124,22 @@ def _draw_line(panel: Panel, axes: "Axes", line: Line, *, several: bool) -> None
     )
     if line.best and panel.shows(line.best.y):
         color = COLORS[number % len(COLORS)]
-        axes.plot(
-            *line.best, "*", color=color, markersize=14, markeredgecolor="black", zorder=5, clip_on=False
-        )
+        edge: dict[str, Any] = {"markeredgecolor": "black", "zorder": 5, "clip_on": False}
+        axes.plot(line.best.x, line.best.y, "*", color=color, markersize=14, **edge)
+
+
+def _use_log_scale(axes: "Axes", low: float, high: float) -> None:
+    """Give the vertical axis a log scale, with labels as people write numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    if high < 3 * low:
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_minor_locator(NullLocator())
+    elif high < 100 * low:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 
 
 def _label_positions(axes: "Axes", plot: Plot) -> None:
