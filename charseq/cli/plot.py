@@ -122,14 +122,16 @@ def _draw(
     if not measured:
         raise _nothing_measured(folders)
     drawing = plot_of(measured, x=x, measures=measures, log=log)
+    messages = [] if streams.is_quiet() else notes(measured, drawing)
     if save is not None:
         _save(drawing, save)
     else:
         from charseq.render.curve_chart import print_chart
 
-        print_chart(drawing, sys.stdout)
-    for note in notes(measured, drawing):
-        streams.report(note, "yellow")
+        print_chart(drawing, sys.stdout, rows_below=len(messages))
+        sys.stdout.flush()
+    for message in messages:
+        streams.report(message, "yellow")
 
 
 def _save(drawing: "Plot", path: Path) -> None:

@@ -26,30 +26,35 @@ LABEL_WIDTH = 8
 """Columns of the labels of the vertical axis, at most."""
 
 
-def print_chart(plot: Plot, output: TextIO) -> None:
-    """Print a drawing that fits the screen."""
+def print_chart(plot: Plot, output: TextIO, *, rows_below: int = 0) -> None:
+    """Print a drawing that fits the screen with some rows below it."""
     console = Console(file=output, highlight=False)
-    chart = _Chart(plot, console)
+    chart = _Chart(plot, console, rows_below)
     for line in chart.lines():
         console.print(line, no_wrap=True, crop=False, overflow="ignore")
+    for line in chart.legend:
+        console.print(line)
 
 
 class _Chart:
     """The layout of a drawing."""
 
-    def __init__(self, plot: Plot, console: Console) -> None:
+    def __init__(self, plot: Plot, console: Console, rows_below: int) -> None:
         self._plot, self._width = plot, console.width
         self._is_unicode = can_encode("│└─⣿", console.encoding)
         lines = [line for panel in plot.panels for line in panel.lines]
         labels = dict.fromkeys(line.label for line in lines)  # a run has the same letter in every panel
         self._marks = {label: MARKS[i % len(MARKS)] for i, label in enumerate(labels)}
-        self._legend = list(self._legend_lines())
-        others = 1 + len(plot.panels) + 2 + len(self._legend) + 1  # the last is the prompt of the shell
+        self.legend = list(self._legend_lines())
+        """The lines below the drawing."""
+        others = (
+            1 + len(plot.panels) + 2 + len(self.legend) + rows_below + 1
+        )  # the last is the shell's prompt
         self._rows = (console.height - others) // len(plot.panels)
         self._rows = max(MIN_ROWS, min(MAX_ROWS, self._rows))
 
     def lines(self) -> Iterator[Text]:
-        """Yield the drawing from the top to the bottom."""
+        """Yield the drawing from the top to the bottom, without its legend."""
         yield Text(set_cell_size(self._plot.title, min(cell_len(self._plot.title), self._width)), "bold")
         ticks_of = [_vertical_ticks(panel, self._rows) for panel in self._plot.panels]
         labels = [tick_labels(values) for values in ticks_of]
@@ -65,7 +70,6 @@ class _Chart:
         axis = f" {self._plot.x_label} ".center(columns, bar)
         yield Text(" " * (margin + 1) + corner + axis, "dim")
         yield Text(" " * (margin + 2) + self._x_ticks(columns), "dim")
-        yield from self._legend
 
     def _x_ticks(self, columns: int) -> str:
         """Return the labels of the horizontal axis."""
