@@ -47,9 +47,7 @@ class _Chart:
         self._marks = {label: MARKS[i % len(MARKS)] for i, label in enumerate(labels)}
         self.legend = list(self._legend_lines())
         """The lines below the drawing."""
-        others = (
-            1 + len(plot.panels) + 2 + len(self.legend) + rows_below + 1
-        )  # the last is the shell's prompt
+        others = 1 + len(plot.panels) + 2 + len(self.legend) + rows_below + 1  # 1: the shell's prompt
         self._rows = (console.height - others) // len(plot.panels)
         self._rows = max(MIN_ROWS, min(MAX_ROWS, self._rows))
 

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from charseq.errors import UsageError
@@ -64,7 +65,7 @@ class Panel:
     is_log: bool
     is_fraction: bool
 
-    @property
+    @cached_property
     def values(self) -> list[float]:
         """The values that the panel shows."""
         return [y for line in self.lines for _, y in line.points if self.shows(y)]
@@ -73,7 +74,7 @@ class Panel:
         """Return whether a value can be drawn: it is known and, on a log scale, above zero."""
         return not math.isnan(y) and (y > 0 or not self.is_log)
 
-    @property
+    @cached_property
     def limits(self) -> tuple[float, float]:
         """The values at the lower and the upper end of the axis, which is not empty."""
         if self.is_fraction:
@@ -106,7 +107,7 @@ class Plot:
             return "of each run" if best else ""
         return f"epoch {min(best):g}" if self.unit == "epochs" else f"after {min(best):.4g} {self.unit}"
 
-    @property
+    @cached_property
     def x_limits(self) -> tuple[float, float]:
         """The first and the last position, which differ."""
         xs = [x for panel in self.panels for line in panel.lines for x, _ in line.points]
