@@ -1,9 +1,10 @@
 """The measurements of a training run as event files for TensorBoard, beside another output."""
 
+import contextlib
 import hashlib
 import math
 import os
-import socket
+import platform
 import time
 from dataclasses import asdict
 from io import BufferedWriter
@@ -102,6 +103,9 @@ class WithTensorBoard(Renderer[Event]):
         self._renderer.finish(failed=failed)
 
     def _give_up(self, error: OSError) -> None:
+        with contextlib.suppress(OSError):
+            if self._file:
+                self._file.close()
         self._file = None
         self.error = CharseqError(
             f"cannot write events for TensorBoard in {quoted(self._folder)}: {reason(error)}",
@@ -114,7 +118,7 @@ class WithTensorBoard(Renderer[Event]):
         identity = hashlib.sha256(os.fsencode(Path(start.run).absolute())).hexdigest()[:8]
         folder = _folder_of_run(self._folder, Path(start.run).absolute().name, identity)
         folder.mkdir(parents=True, exist_ok=True)
-        host = socket.gethostname().replace("/", "_")
+        host = platform.node().replace("/", "_")
         name = f"events.out.tfevents.{time.time():.6f}.{host}.{os.getpid()}.{identity}"
         self._file = (folder / name).open("xb")
         self._write(0, file_version="brain.Event:2")
