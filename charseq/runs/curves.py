@@ -184,7 +184,10 @@ def display_names(folders: Sequence[Path]) -> list[str]:
 
 
 def _named(name: str) -> list[Path]:
-    path = resolve_name(name)
+    try:
+        path = resolve_name(name)
+    except ModelFileError as error:  # it has suggestions
+        raise ModelFileError(f"there is no run {quoted(name)}", hint=error.hint) from None
     if path.name in (MODEL, LOG) and not path.is_dir() and path.parent.is_dir():
         path = path.parent
     if runs := comparison_runs(path):
