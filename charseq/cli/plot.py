@@ -141,6 +141,8 @@ def _save(drawing: "Plot", path: Path) -> None:
 
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise UsageError(f"{quoted(path)} is not a regular file", hint="choose another name for --save")
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {quoted(path.parent)}", hint="create it, or save elsewhere")
     data, missing = picture(drawing, path.suffix[1:].lower())
     replace(path, data)
     streams.report(f"saved {visible(str(path))}")

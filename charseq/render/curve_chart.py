@@ -86,7 +86,7 @@ class _Chart:
         marks: list[list[str]] = [[""] * columns for _ in range(self._rows)]
         styles = [[""] * columns for _ in range(self._rows)]
         for number, line in enumerate(panel.lines):
-            points = thinned(line.points, 2 * columns)
+            points = thinned(line.points, 2 * columns, self._plot.x_limits)
             pieces = [piece for piece in self._pieces(panel, points) if piece]
             drawn = _braille(pieces, columns, self._rows) if self._is_unicode else None
             for row, characters in enumerate(drawn or ()):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from charseq.errors import UsageError
-from charseq.render.curves import Line, Panel, Plot, thinned
+from charseq.render.curves import Line, Panel, Plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,6 @@ MARKERS_PER_CURVE = 10
 """Markers of a curve with more measurements."""
 MAX_LABEL = 36
 """Characters of the label of a vertical axis in one line."""
-DRAWN_COLUMNS = 2000
 INCHES, ROW_INCHES = 8.0, 4.2
 DOTS_PER_INCH = 150
 MAX_LEGEND_INSIDE = 4
@@ -110,7 +109,7 @@ def _draw_line(panel: Panel, axes: "Axes", line: Line, *, several: bool) -> None
     """Draw a curve; the color stands for the run, or for the measure of a single run."""
     number = line.run if several else line.measure
     dashes = line.measure or (line.run // len(COLORS) if several else 0)
-    points = thinned(line.points, DRAWN_COLUMNS)
+    points = line.points
     every = 1 if len(points) <= FEW_POINTS else len(points) // MARKERS_PER_CURVE
     axes.plot(
         [point.x for point in points],

@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Literal, NamedTuple
 
-from charseq.errors import UsageError
+from charseq.errors import UsageError, quoted
 from charseq.render.quantities import count
 from charseq.render.visible import visible
 from charseq.runs.curves import ACCURACIES, LOSSES, Curve
@@ -29,6 +30,8 @@ NAMES = {
 """The measures in words."""
 LONGEST_TEXT = 40
 """Characters of a name or of a training text in a drawing."""
+FINEST_COLUMNS = 2000
+"""Columns that a picture can show."""
 NEAR_ZERO = 0.15
 """The ratio of the lowest to the highest value below which an axis begins at zero."""
 
@@ -50,9 +53,11 @@ class Line:
     measure: int
     """The position of its measure in the panel."""
     points: list[Point]
-    """Those with a known position; the y of a missing value is NaN."""
+    """Those with a known position, thinned; the y of a missing value is NaN."""
     best: Point | None
     """The measurement of the saved weights, or the best so far."""
+    zeros: int
+    """The number of values that a log scale cannot show."""
 
 
 @dataclass(frozen=True)
@@ -142,21 +147,15 @@ def plot_of(curves: Sequence[Curve], *, x: X | None, measures: Sequence[str], lo
     return Plot(_title(curves), x_label, panels, len(curves) > 1, unit)
 
 
-def thinned(points: Sequence[Point], columns: int) -> list[Point]:
-    """Return points that look the same in a drawing of some columns: the extremes of each, in order."""
-    if len(points) <= 4 * columns:
-        return list(points)
-    low, high = points[0].x, points[-1].x
-    kept: list[Point] = []
-    column: list[Point] = []
-    current = 0
-    for point in points:
-        number = int(columns * (point.x - low) / (high - low)) if high > low else 0
-        if number != current:
-            kept += _extremes(column)
-            column, current = [], number
-        column.append(point)
-    return kept + _extremes(column)
+def thinned(points: Iterable[Point], columns: int, limits: tuple[float, float]) -> list[Point]:
+    """Return points that look the same in a drawing of some columns: the extremes of each, in order.
+
+    `limits` are the positions of the first and the last column.
+    """
+    low, high = limits
+    scale = columns / (high - low) if high > low else 0.0
+    groups = groupby(points, key=lambda point: int(scale * (point.x - low)))
+    return [kept for _, column in groups for kept in _extremes(list(column))]
 
 
 def notes(curves: Sequence[Curve], plot: Plot) -> list[str]:
@@ -172,9 +171,7 @@ def notes(curves: Sequence[Curve], plot: Plot) -> list[str]:
             messages.append(
                 f"{visible(curve.name)}: {curve.status}, after {count(len(curve), 'measurement')}"
             )
-    hidden = sum(
-        y <= 0 for panel in plot.panels if panel.is_log for line in panel.lines for _, y in line.points
-    )
+    hidden = sum(line.zeros for panel in plot.panels if panel.is_log for line in panel.lines)
     if hidden:
         messages.append(f"{count(hidden, 'value')} of 0 cannot be drawn on a log scale")
     return messages
@@ -182,6 +179,8 @@ def notes(curves: Sequence[Curve], plot: Plot) -> list[str]:
 
 def _extremes(points: Sequence[Point]) -> list[Point]:
     """Return the first, lowest, highest and last of neighboring points, in order; a missing value stays."""
+    if len(points) <= 4:
+        return list(points)
     known = [i for i, point in enumerate(points) if not math.isnan(point.y)]
     if not known:
         return list(points[:1])
@@ -195,9 +194,9 @@ def _positions(curve: Curve, x: X) -> Sequence[float]:
     positions = {"epochs": curve.epochs, "passes": curve.passes, "seconds": curve.seconds}[x]
     if all(map(math.isnan, positions)):
         if x == "epochs":
-            raise UsageError(f"'{curve.name}' has not completed an epoch", hint="use --x passes")
+            raise UsageError(f"{quoted(curve.name)} has not completed an epoch", hint="use --x passes")
         raise UsageError(
-            f"'{curve.name}' has no file timing.ndjson with the times of its measurements",
+            f"{quoted(curve.name)} has no file timing.ndjson with the times of its measurements",
             hint="use --x passes or --x epochs; new and resumed runs record times",
         )
     return positions
@@ -221,7 +220,9 @@ def _require_measures(curves: Sequence[Curve], names: Sequence[str]) -> None:
         for name in names or ["loss"]:
             if name not in curve.measures:
                 has = ", ".join(curve.measures) or "none"
-                raise UsageError(f"'{curve.name}' has no {name}", hint=f"its measures: {has} (--measure)")
+                raise UsageError(
+                    f"{quoted(curve.name)} has no {name}", hint=f"its measures: {has} (--measure)"
+                )
 
 
 def _panel(
@@ -240,19 +241,23 @@ def _panel(
     lines = []
     for run, (curve, xs) in enumerate(zip(curves, positions, strict=True)):
         for number, name in enumerate(names):
-            points = [Point(x / scale, y) for x, y in zip(xs, curve.measures[name], strict=True)]
-            best = None if curve.best is None else points[curve.best]
-            lines.append(
-                Line(
-                    _line_label(curve, name, several=len(curves) > 1, alone=len(names) == 1),
-                    run,
-                    number,
-                    [point for point in points if not math.isnan(point.x)],
-                    None if best is None or math.isnan(best.x) or math.isnan(best.y) else best,
-                )
-            )
+            ys = curve.measures[name]
+            label_of_line = _line_label(curve, name, several=len(curves) > 1, alone=len(names) == 1)
+            points = _points(xs, ys, scale)
+            best = None
+            if curve.best is not None and not math.isnan(xs[curve.best] + ys[curve.best]):
+                best = Point(xs[curve.best] / scale, ys[curve.best])
+            zeros = sum(y <= 0 for y in ys)
+            lines.append(Line(label_of_line, run, number, points, best, zeros))
     label = f"{label} (fraction correct)" if is_accuracy else label
     return Panel(label, lines, log and not is_accuracy, is_accuracy)
+
+
+def _points(xs: Sequence[float], ys: Sequence[float], scale: float) -> list[Point]:
+    """Return the points with a known position, thinned to what the finest drawing shows."""
+    known = [x for x in xs if not math.isnan(x)]
+    points = (Point(x / scale, y) for x, y in zip(xs, ys, strict=True) if not math.isnan(x))
+    return thinned(points, FINEST_COLUMNS, (min(known) / scale, max(known) / scale))
 
 
 def _line_label(curve: Curve, measure: str, *, several: bool, alone: bool) -> str:
