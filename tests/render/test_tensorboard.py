@@ -110,6 +110,7 @@ def test_steps_after_the_resumed_state_are_replaced() -> None:
     write(start(), epoch(1.0, 5.0), epoch(2.0, 4.0), epoch(3.0, 3.0))
     write(start(resumed=1.5), epoch(2.0, 2.0))
     assert scalars("tb/0001-gru", "loss/training") == {100: 5.0, 200: 2.0}
+    assert [event.step for event in read("tb/0001-gru").Tensors("hyperparameters")] == [0, 151]
 
 
 def test_steps_that_are_trained_again_after_divergence_are_replaced() -> None:
