@@ -261,9 +261,12 @@ def _points(xs: Sequence[float], ys: Sequence[float], scale: float) -> list[Poin
 
 
 def _line_label(curve: Curve, measure: str, *, several: bool, alone: bool) -> str:
+    name = NAMES[measure]
+    if measure == "validation_loss" and "ngram_validation_loss" in curve.measures:
+        name += ", with n-grams"  # the training loss beside it is that of the network alone
     if not several:
-        return NAMES[measure]
-    return _short(curve.name) if alone else f"{_short(curve.name)}, {NAMES[measure]}"
+        return name
+    return _short(curve.name) if alone else f"{_short(curve.name)}, {name}"
 
 
 def _time_unit(longest: float) -> tuple[float, str]:

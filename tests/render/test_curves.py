@@ -53,7 +53,9 @@ def test_a_memorized_text_shows_loss_and_accuracy_and_longer_text_both_losses() 
     (panel,) = drawn(long).panels
     assert panel.label == "loss (nats per character)"
     assert [line.label for line in panel.lines] == ["training loss", "validation loss"]
-    assert [line.label for line in drawn(mixed).panels[0].lines][2:] == ["validation loss, network alone"]
+    assert [line.label for line in drawn(mixed).panels[0].lines] == [
+        "training loss", "validation loss, with n-grams", "validation loss, network alone"
+    ]  # fmt: skip
     assert [line.label for line in drawn(long, mixed).panels[0].lines] == ["b", "c"]
     assert drawn(long, mixed).panels[0].label == "validation loss (nats per character)"
     assert drawn(long, memorized).panels[0].label == "training loss (nats per character)"
