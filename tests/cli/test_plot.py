@@ -12,7 +12,7 @@ import pytest
 from charseq.runs.curves import MEASURES
 from tests.support.command import Command, in_process
 from tests.support.forks import Forked, exit_code, fork_on_a_terminal, run_charseq
-from tests.support.logs import falling, write_log
+from tests.support.learning_logs import falling, write_log
 
 
 @pytest.fixture

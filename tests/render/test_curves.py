@@ -17,7 +17,7 @@ from charseq.render.curve_chart import print_chart
 from charseq.render.curve_picture import picture
 from charseq.render.curves import Plot, Point, X, notes, plot_of, thinned
 from charseq.runs.curves import Curve, display_names, read_curve
-from tests.support.logs import falling, write_log
+from tests.support.learning_logs import falling, write_log
 
 HOSTILE = "$b_{c}$ [red] \x1b[31m <b>"
 

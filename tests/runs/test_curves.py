@@ -9,7 +9,7 @@ from charseq.errors import ModelFileError, UsageError
 from charseq.runs.curves import LogReader, display_names, read_curve, runs_named
 from charseq.runs.lock import Lock
 from tests.support.command import Command
-from tests.support.logs import falling, write_log
+from tests.support.learning_logs import falling, write_log
 
 RUN = Path("runs/0001-gru")
 
