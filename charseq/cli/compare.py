@@ -219,7 +219,9 @@ def _compare(
     if form != "json" and any(result.end and result.end.model for result in results):
         best = visible(str(model_path(str(folder())).parent))
         which = "best network" if any(trial.is_ngram for trial in planned) else "best"
-        streams.report(f"{which}: {best}   next: charseq predict")
+        several = any(result.end and result.end.epochs > 1 for result in results)
+        curves = "\ncurves: charseq plot" if several else ""
+        streams.report(f"{which}: {best}   next: charseq predict{curves}")
     if stop():
         raise typer.Exit(stop.exit_code)
     networks = [result for result in results if not result.trial.is_ngram]

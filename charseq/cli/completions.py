@@ -24,6 +24,14 @@ def compared_cells(incomplete: str) -> list[str]:
     return [*several_cells(incomplete), *([before + comma + NGRAM] if NGRAM.startswith(last) else [])]
 
 
+def measures(incomplete: str) -> list[str]:
+    """Return the lists of measures that continue a list, such as "loss,acc"."""
+    from charseq.runs.curves import MEASURES
+
+    before, comma, last = incomplete.rpartition(",")
+    return [before + comma + name for name in MEASURES if name.startswith(last)]
+
+
 def runs(incomplete: str) -> list[str]:
     """Return the runs and comparisons, newest first: matching folders, otherwise names in runs/."""
     from charseq.errors import CharseqError

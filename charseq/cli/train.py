@@ -85,6 +85,7 @@ def train(
     out: options.OutOption = None,
     force: options.ForceOption = False,
     require_accuracy: options.RequireAccuracyOption = None,
+    tensorboard: options.TensorBoardOption = None,
     format: FormatOption = "auto",
     json: JSONOption = False,
     quiet: options.QuietTrainingOption = False,
@@ -95,13 +96,15 @@ def train(
     from charseq import native
 
     native.share_cores()
-    from charseq.cli.training_run import follow
+    from charseq.cli.training_run import Output, follow
     from charseq.runs.prepare import prepare
     from charseq.training.torch_requirement import flops_of_device
 
     refuse_split_of_nothing(context)
     refuse_encoding_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    output = Output(form, quiet and not json and format == "auto", tensorboard)
+    output.prepare()
     source = text_input.text_source(context.params)
     run = prepare(
         source,
@@ -117,5 +120,4 @@ def train(
     with handle_signals() as stop, run as plan:
         if form != "json" and not plan.resumed and not plan.settings.stride:
             input_notes.suggest_lines(plan.corpus)
-        silent = quiet and not json and format == "auto"
-        follow(plan, form, require_accuracy, stop, save_every=save_every, silent=silent)
+        follow(plan, output, require_accuracy, stop, save_every=save_every)

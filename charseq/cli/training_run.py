@@ -4,16 +4,17 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import typer
 
 from charseq.cli import streams
 from charseq.cli.signals import Stop
 from charseq.errors import ExitCode, RequirementNotMet
-from charseq.events import End, Event, Start
+from charseq.events import End, Epoch, Event, Start
 from charseq.render.base import Form, NoOutput, Renderer, renderer_for
 from charseq.render.progress_bar import Position, WithProgressBar, training_position
+from charseq.render.tensorboard import WithTensorBoard, prepare_folder
 from charseq.render.training import TRAINING
 from charseq.render.training_outcome import outcome
 from charseq.render.training_summary import summary, warnings
@@ -26,16 +27,29 @@ T = TypeVar("T")
 OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
 
 
+class Output(NamedTuple):
+    """Where the events of a run go."""
+
+    form: Form
+    silent: bool = False
+    """Whether standard output receives nothing."""
+    tensorboard: Path | None = None
+    """The folder of event files for TensorBoard, if they are written."""
+
+    def prepare(self) -> None:
+        """Check before training that the events can be written."""
+        if self.tensorboard is not None:
+            prepare_folder(self.tensorboard)
+
+    def renderer(self) -> Renderer[Event]:
+        """Return the renderer of standard output."""
+        return NoOutput[Event]() if self.silent else renderer_for(self.form, TRAINING, sys.stdout)
+
+
 def follow(
-    plan: RunPlan,
-    form: Form,
-    require_accuracy: float | None,
-    stop: Stop,
-    *,
-    save_every: float,
-    silent: bool = False,
+    plan: RunPlan, output: Output, require_accuracy: float | None, stop: Stop, *, save_every: float
 ) -> None:
-    """Train as planned, and show every event in the given format, or none if `silent`.
+    """Train as planned, and show every event.
 
     Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
     """
@@ -44,14 +58,19 @@ def follow(
     require_torch()
     from charseq.training.loop import train
 
-    live = form == "table" and sys.stdout.isatty() and not silent
-    renderer = NoOutput[Event]() if silent else renderer_for(form, TRAINING, sys.stdout)
-    renderer = with_progress_bar(renderer, training_position)
-    last = _show(train(plan, stop=stop, live=live, save_every=save_every), form, renderer, stop)
+    form = output.form
+    live = form == "table" and sys.stdout.isatty() and not output.silent
+    renderer = with_progress_bar(output.renderer(), training_position)
+    events = None if output.tensorboard is None else WithTensorBoard(renderer, output.tensorboard)
+    training = train(plan, stop=stop, live=live, save_every=save_every)
+    last, measurements = _show(training, form, events or renderer, stop)
+    if events and events.error:
+        streams.report(f"{events.error.message}\n  {events.error.hint}", "yellow", error=True)
     if isinstance(last, End):
         if form != "json":
             error = last.status == "diverged"
-            streams.report(outcome(last), OUTCOME_STYLES[last.status], error=error)
+            several = max(measurements, last.epochs) > 1
+            streams.report(outcome(last, has_curves=several), OUTCOME_STYLES[last.status], error=error)
         if last.status == "interrupted" and last.model is not None and plan.source is not None:
             streams.report("interrupted; to resume:" if form == "json" else "to resume:")
             streams.report(_resuming(last.model, plan.source), in_one_line=True)
@@ -71,20 +90,26 @@ def with_progress_bar(renderer: Renderer[T], position: Callable[[T], Position | 
     return WithProgressBar(renderer, sys.stderr, position)
 
 
-def _show(events: Iterator[Event], form: Form, renderer: Renderer[Event], stop: Stop) -> Event | None:
-    """Show every event, and return the last one; a closed pipe stops and saves the run."""
-    event = None
+def _show(
+    events: Iterator[Event], form: Form, renderer: Renderer[Event], stop: Stop
+) -> tuple[Event | None, int]:
+    """Show every event; return the last one and the number of measurements.
+
+    A closed pipe stops and saves the run.
+    """
+    event, measurements = None, 0
     with renderer:
         stop.screen = renderer.screen
         for event in events:
             stop.training_started = True
+            measurements += isinstance(event, Epoch)
             if isinstance(event, Start) and form != "json":
                 streams.report(summary(event))
                 for warning in warnings(event):
                     streams.report(warning, "yellow")
             with streams.stop_on_broken_pipe(stop):
                 renderer.show(event)
-    return event
+    return event, measurements
 
 
 def _finish(end: End, stop: Stop, require_accuracy: float | None) -> None:

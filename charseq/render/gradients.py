@@ -11,7 +11,7 @@ from rich.text import Text
 from charseq.inspection.gradient_flow import GradientFlow
 from charseq.render.base import JSONLines, PlainLines, TableAtEnd, View
 from charseq.render.symbols import symbol_text
-from charseq.render.visible import visible
+from charseq.render.visible import can_encode, visible
 
 COLUMNS = ("cell", "step", "character", "norm")
 CHART_ROWS = 5
@@ -45,7 +45,7 @@ def _rows(flow: GradientFlow) -> Iterator[list[str]]:
 
 def _print_charts(flows: Sequence[GradientFlow], output: TextIO) -> None:
     console = Console(file=output)
-    charts = _Charts(flows, console.width, ascii_only=not _can_encode(BLOCKS, console.encoding))
+    charts = _Charts(flows, console.width, ascii_only=not can_encode(BLOCKS, console.encoding))
     console.print(Text(f"{flows[0].description}; gradient norms, log scale", "dim"))
     for flow in flows:
         title = Text(flow.cell, "bold")
@@ -133,11 +133,3 @@ def _column(symbol: str, width: int) -> str:
     """Return a symbol as wide as its bar; a dot for one that is wider than a column."""
     text = symbol_text(symbol)
     return text.ljust(width) if cell_len(text) == 1 else "·".ljust(width)
-
-
-def _can_encode(characters: str, encoding: str) -> bool:
-    try:
-        characters.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

@@ -15,8 +15,8 @@ LARGE_GAP = 0.15
 """The gap from which it is reported."""
 
 
-def outcome(end: End) -> str:
-    """Return the results of a run and the next step, in a few lines."""
+def outcome(end: End, *, has_curves: bool = False) -> str:
+    """Return the results of a run and the next step, in a few lines; `has_curves` if they can be plotted."""
     status = {"completed": "done"}.get(end.status, str(end.status))
     status = "memorized" if end.reason == "memorized" else status
     text = f"{status} after {passes_text(end.total_passes)} in {duration(end.seconds)}"
@@ -28,7 +28,7 @@ def outcome(end: End) -> str:
     if end.recoveries:
         times = "once" if end.recoveries == 1 else f"{end.recoveries} times"
         text += f"; training diverged {times}, and the learning rate was halved"
-    return "\n".join([text, *map(_outlier, end.outliers), *_fit(end), _next_step(end)])
+    return "\n".join([text, *map(_outlier, end.outliers), *_fit(end), _next_step(end, has_curves)])
 
 
 def _fit(end: End) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _outlier(outlier: Mapping[str, Any]) -> str:
     )
 
 
-def _next_step(end: End) -> str:
+def _next_step(end: End, has_curves: bool) -> str:
     """Return the model file and what to do next; recommend only a model that has learned something."""
     if end.model is None:
         next_step = "try a smaller --learning-rate" if end.status == "diverged" else "train longer"
@@ -131,5 +131,6 @@ def _next_step(end: End) -> str:
         return f"{model}   no epoch was evaluated, so it may have learned little"
     run = end.model.rpartition("/")[0] or "."
     is_newest = re.fullmatch(r"runs/\d{4,}-[^/]+", run)  # predict uses the newest numbered run by default
-    option = "" if is_newest else f" --model {visible(shlex.quote(run))}"
-    return f"{model}   next: charseq predict{option}"
+    name = "" if is_newest else visible(shlex.quote(run))
+    curves = f"\ncurves: charseq plot {name}".rstrip() if has_curves else ""
+    return f"{model}   next: charseq predict{f' --model {name}' if name else ''}{curves}"

@@ -14,6 +14,7 @@ from charseq.errors import CharseqError, UsageError, quoted
 from charseq.model.atomic_write import replace
 from charseq.runs.lock import Lock, require_free
 from charseq.runs.numbers import RUN_NAME, next_folder, numbered_runs
+from charseq.runs.timing import Timing
 from charseq.system.file_errors import reason, remedy
 
 MODEL = "model.safetensors"
@@ -75,10 +76,12 @@ class Run:
         *,
         replaces: bool = False,
         created: bool = False,
+        clock_restarts: bool = False,
     ) -> None:
         """Open a run; the log of a resumed run keeps lines 2 to `logged_lines`.
 
-        A folder `created` for the run is removed again if its log cannot be written.
+        A folder `created` for the run is removed again if its log cannot be written.  `clock_restarts`: the
+        seconds of its measurements do not include those before it was resumed.
         """
         self.folder = folder
         self.model = folder / MODEL
@@ -91,6 +94,7 @@ class Run:
         """Whether creating the log has failed."""
         self._earlier_lines = _read_lines(folder / LOG, logged_lines)[1:]
         self._log: TextIO | None = None
+        self._timing = Timing(folder, logged_lines, clock_restarts=clock_restarts)
 
     def log(self, record: dict[str, Any]) -> None:
         """Append an event to the log, without delay.  Raises CharseqError if it cannot be written."""
@@ -103,6 +107,8 @@ class Run:
                 self._log = path.open("a", encoding="utf-8")
                 self.lines += len(self._earlier_lines)
                 self._unwritable = False
+                if not self.replaces:
+                    self._timing.begin()
             else:
                 self._log.write(line)
                 self._log.flush()
@@ -111,6 +117,10 @@ class Run:
             raise CharseqError(
                 f"cannot write {quoted(self.folder / LOG)}: {reason(error)}", hint=remedy(error)
             ) from error
+
+    def log_time(self, passes: float, seconds: float) -> None:
+        """Add the time of the measurement that was logged last to the times beside the log."""
+        self._timing.add(self.lines, passes, seconds)
 
     def earlier_records(self) -> Iterator[dict[str, Any]]:
         """Yield the events that a resumed run has logged before, without the first."""
@@ -126,6 +136,7 @@ class Run:
             self.replaces = False
             with contextlib.suppress(OSError):
                 (self.folder / PENDING_LOG).replace(self.folder / LOG)
+            self._timing.begin()
 
     def restore(self) -> None:
         """Create the folder again if it was removed during training.  Raises CharseqError."""
@@ -145,6 +156,7 @@ class Run:
                 self._log.close()
             if self.replaces:
                 _remove(self.folder / PENDING_LOG)
+        self._timing.close()
         self._lock.release()
         if self._created and self._unwritable:
             with contextlib.suppress(OSError):
@@ -236,13 +248,15 @@ def _require_empty(out: Path, *, force: bool) -> None:
         raise UsageError(f"{quoted(out)} already contains a run", hint="choose another --out, or add --force")
 
 
-def reopen_run(folder: Path, logged_lines: int) -> Run:
+def reopen_run(folder: Path, logged_lines: int, *, clock_restarts: bool = False) -> Run:
     """Open a run's folder to resume it; its log is cut after `logged_lines` lines.
 
     Raises CharseqError if another process trains in it, or it cannot be written.
     """
     try:
-        return _open_locked(folder, lambda lock: Run(folder, lock, logged_lines))
+        return _open_locked(
+            folder, lambda lock: Run(folder, lock, logged_lines, clock_restarts=clock_restarts)
+        )
     except OSError as error:
         raise CharseqError(
             f"cannot resume in {quoted(folder)}: {reason(error)}", hint=remedy(error)

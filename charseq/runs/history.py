@@ -59,7 +59,7 @@ def summary(folder: Path) -> Summary:
         layers=_value(start, "layers", int),
         parameters=_value(start, "parameters", int),
         characters=_value(start, "characters", int),
-        status=(_value(last, "status", str) if ended else None) or _status_without_end(folder),
+        status=status_of(last, folder),
         epochs=_value(last, "epochs", int) if ended else _completed_epochs(last),
         best_epoch=_value(last, "epoch", int) if ended else None,
         loss=_value(last, "loss", float),
@@ -77,8 +77,10 @@ def _completed_epochs(last: dict[str, Any]) -> int | None:
     return _value(last, "epoch", int) if passes is None else int(passes)
 
 
-def _status_without_end(folder: Path) -> str:
-    return "running" if lock_holder(folder) else "unfinished"
+def status_of(last: dict[str, Any], folder: Path) -> str:
+    """Return how a run ended by the last event of its log; "running" or "unfinished" if it has not ended."""
+    status = _value(last, "status", str) if last.get("event") == "end" else None
+    return status or ("running" if lock_holder(folder) else "unfinished")
 
 
 def _event(line: bytes) -> dict[str, Any]:

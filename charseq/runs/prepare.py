@@ -132,7 +132,12 @@ def prepare(
                 corpus,
                 vocabulary,
                 resumed.settings,
-                open_folder=partial(reopen_run, resumed.folder, resumed.logged_lines),
+                open_folder=partial(
+                    reopen_run,
+                    resumed.folder,
+                    resumed.logged_lines,
+                    clock_restarts=resumed.clock_restarts,
+                ),
                 source=source,
                 resumed=resumed,
                 began=began,

@@ -15,11 +15,12 @@ from charseq.runs.lock import NAME as LOCK
 from charseq.runs.lock import Lock, lock_holder
 from charseq.runs.model_paths import resolve_name
 from charseq.runs.numbers import RECORD, RUN_NAME, keep_number
+from charseq.runs.timing import TIMING
 from charseq.system.file_errors import reason, remedy
 
 _OWN_FILE = re.compile(
-    rf"{re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)}|{re.escape(LOCK)}"
-    rf"|\.({re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)})\.\d+\.tmp"
+    rf"{re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)}|{re.escape(TIMING)}|{re.escape(LOCK)}"
+    rf"|\.({re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)}|{re.escape(TIMING)})\.\d+\.tmp"
 )
 """The names of the files that charseq makes in a run's folder, unfinished ones included."""
 LARGEST_START = 1 << 24

@@ -52,6 +52,11 @@ class SavedRun:
         return bool(self.state.progress.get("finished"))
 
     @property
+    def clock_restarts(self) -> bool:
+        """Whether its elapsed seconds were not saved, so that those of the resumed run begin at 0."""
+        return "seconds" not in self.state.progress
+
+    @property
     def logged_lines(self) -> int:
         """The number of lines in its log when it was saved."""
         lines = self.state.progress.get("logged")

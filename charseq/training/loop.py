@@ -135,6 +135,8 @@ def train(
 def _logged(folder: Run, event: AnyEvent) -> AnyEvent:
     """Write an event to the log, without what differs between two equal runs, and return it."""
     folder.log(record(event, timed=False))
+    if isinstance(event, Epoch):
+        folder.log_time(event.passes, event.seconds)
     return event
 
 

@@ -77,6 +77,13 @@ def test_the_labels_of_a_model_are_completed(charseq: Command, command: str) -> 
     assert completed(f"charseq {command} --model names --label D", absent="torch") == ["Danish", "Dutch"]
 
 
+def test_the_runs_comparisons_and_measures_of_a_plot_are_completed(charseq: Command) -> None:
+    charseq("compare", "--text", "hihello", "--cells", "gru", "--epochs", "1")
+    names = ["runs/0001-compare", "runs/0001-compare/0001-gru"]
+    assert completed("charseq plot ", absent="numpy") == names
+    assert completed("charseq plot --measure loss,acc", absent="numpy") == ["loss,accuracy"]
+
+
 def test_commands_options_and_choices_are_completed() -> None:
     assert completed("charseq sc") == ["score"]
     assert completed("charseq predict --unk") == ["--unknown"]

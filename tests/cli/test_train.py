@@ -50,8 +50,10 @@ def test_every_run_gets_a_folder_of_its_own_with_a_log(charseq: Command) -> None
     assert sorted(str(path) for path in Path("runs").rglob("[!.]*.*")) == [
         "runs/0001-lstm/log.ndjson",
         "runs/0001-lstm/model.safetensors",
+        "runs/0001-lstm/timing.ndjson",
         "runs/0002-rnn/log.ndjson",
         "runs/0002-rnn/model.safetensors",
+        "runs/0002-rnn/timing.ndjson",
     ]
     events = [json.loads(line)["event"] for line in Path("runs/0002-rnn/log.ndjson").read_text().splitlines()]
     assert events == ["start", "epoch", "epoch", "end"]

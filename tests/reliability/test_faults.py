@@ -76,7 +76,7 @@ def test_a_run_that_exceeds_the_limit_on_the_size_of_files_ends_with_a_message_o
     assert done.returncode == 1
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr
-    assert sorted(path.name for path in MODEL.parent.iterdir()) == ["log.ndjson"]
+    assert sorted(path.name for path in MODEL.parent.iterdir()) == ["log.ndjson", "timing.ndjson"]
 
 
 def rounds_of(few: int, many: int) -> pytest.MarkDecorator:
@@ -106,7 +106,11 @@ def test_a_signal_at_any_moment_saves_the_model_and_ends_the_run_within_two_seco
         assert errors.splitlines()[-1].decode() == f"charseq train --resume {out}"
         assert json.loads(output.splitlines()[-1])["status"] == "interrupted"
         read(out / "model.safetensors")
-        assert sorted(path.name for path in out.iterdir()) == ["log.ndjson", "model.safetensors"]
+        assert sorted(path.name for path in out.iterdir()) == [
+            "log.ndjson",
+            "model.safetensors",
+            "timing.ndjson",
+        ]
 
 
 @rounds_of(2, 200)
@@ -131,7 +135,11 @@ def test_a_training_killed_at_any_moment_leaves_a_model_that_loads_and_resumes(c
     wait_for_lines(process, 3)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
-    assert sorted(path.name for path in Path("run").iterdir()) == ["log.ndjson", "model.safetensors"]
+    assert sorted(path.name for path in Path("run").iterdir()) == [
+        "log.ndjson",
+        "model.safetensors",
+        "timing.ndjson",
+    ]
 
 
 @rounds_of(1, 30)

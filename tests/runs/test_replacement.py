@@ -13,6 +13,7 @@ import pytest
 from charseq import api
 from charseq.events import End, Event
 from charseq.runs.folder import LOG, MODEL, PENDING_LOG
+from charseq.runs.timing import TIMING
 from tests.support.command import Command
 
 KEEP = Path("keep")
@@ -49,7 +50,7 @@ def test_a_run_that_is_interrupted_later_replaces_it() -> None:
     assert (end.status, end.model) == ("interrupted", str(KEEP / MODEL))
     assert set("goodbye") == set(api.load("keep").vocabulary.symbols)
     assert json.loads((KEEP / LOG).read_text().splitlines()[-1])["status"] == "interrupted"
-    assert set(contents()) == {MODEL, LOG}
+    assert set(contents()) == {MODEL, LOG, TIMING}
 
 
 def test_a_diverged_run_never_replaces_it(charseq: Command) -> None:
@@ -83,7 +84,7 @@ def test_a_run_that_is_killed_at_once_leaves_it_usable_and_the_next_one_sweeps_u
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
     left = contents()
-    assert {name: left[name] for name in (MODEL, LOG)} == before
+    assert {name: left[name] for name in (MODEL, LOG, TIMING)} == before
     assert charseq("predict", "h", "--model", "keep").output == "hihello\n"
     charseq.train("--text", "abc", "--out", "keep", "--force")
     assert PENDING_LOG not in contents()

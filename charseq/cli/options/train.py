@@ -51,6 +51,17 @@ SaveEveryOption = Annotated[
         panel=ADVANCED,
     ),
 ]
+TensorBoardOption = Annotated[
+    Path | None,
+    option(
+        "--tensorboard",
+        parser=folder,
+        metavar="FOLDER",
+        help="Write event files for TensorBoard, in a folder for each run; a step is a character read. "
+        "Requires the package tensorboard.",
+        panel=ADVANCED,
+    ),
+]
 ForceOption = Annotated[bool, option("--force", help="Replace an existing run in --out.", panel=ADVANCED)]
 QuietTrainingOption = Annotated[
     bool,

@@ -1,0 +1,266 @@
+"""Learning curves: the measurements of runs, read line by line from their logs."""
+
+import json
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from charseq.errors import ModelFileError, UsageError, quoted
+from charseq.runs.folder import LOG, MODEL, comparison_runs, runs_folder, runs_path
+from charseq.runs.history import status_of
+from charseq.runs.lock import lock_holder
+from charseq.runs.model_paths import resolve_name
+from charseq.runs.numbers import numbered_runs
+from charseq.runs.timing import Time, times
+from charseq.system.file_errors import reason, remedy
+
+LOSSES = (
+    "loss", "validation_loss", "network_validation_loss", "ngram_validation_loss", "cross_validation_loss",
+    "selection_loss",
+)  # fmt: skip
+"""The measures in nats per symbol."""
+ACCURACIES = ("accuracy", "validation_accuracy")
+MEASURES = (*LOSSES[:2], *ACCURACIES, *LOSSES[2:], "learning_rate")
+"""All measures, in the order of the columns of a table."""
+EVENTS = ("epoch", "report")
+"""The names of the events that have measurements."""
+
+
+class Measurement(NamedTuple):
+    """One line of measurements in a log."""
+
+    epoch: int
+    passes: float
+    seconds: float
+    """NaN if the time is unknown."""
+    complete: bool
+    """Whether it was made after a complete epoch."""
+    values: dict[str, float]
+    """The finite measures by name."""
+
+
+class LogReader:
+    """Iterates over the measurements of a run; the other facts of the log are complete afterwards."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.start: dict[str, Any] = {}
+        self.end: dict[str, Any] = {}
+        """The event that ended the run; empty if it has not ended."""
+        self.damaged = 0
+        """The number of lines that are no events, without the last of a run that is being written."""
+
+    def __iter__(self) -> Iterator[Measurement]:
+        """Yield the measurements.  Raises ModelFileError if the log cannot be read."""
+        log = self.folder / LOG
+        if not log.is_file():
+            raise _no_log(self.folder)
+        try:
+            with log.open("rb") as file:
+                yield from self._measurements(file)
+        except OSError as error:
+            raise ModelFileError(f"cannot read {quoted(log)}: {reason(error)}", hint=remedy(error)) from None
+
+    def _measurements(self, lines: Iterator[bytes]) -> Iterator[Measurement]:
+        timed = _Times(times(self.folder))
+        for number, line in enumerate(lines, 1):
+            event = _event(line)
+            if event is None:
+                self.damaged += line.endswith(b"\n") or not lock_holder(self.folder)
+            elif event["event"] == "start":
+                self.start = event
+            elif event["event"] == "end":
+                self.end = event
+            elif event["event"] in EVENTS:
+                self.end = {}
+                if measurement := _measurement(event, number, timed):
+                    yield measurement
+                else:
+                    self.damaged += 1
+
+
+class _Times:
+    """Finds the time of each line of a log; both are in order."""
+
+    def __init__(self, times: Iterator[Time]) -> None:
+        self._times = times
+        self._next = next(times, None)
+
+    def of(self, line: int, passes: float) -> float:
+        """Return the seconds of the measurement in a line; NaN if they are unknown."""
+        while self._next and self._next.line < line:
+            self._next = next(self._times, None)
+        known = self._next and self._next.line == line and self._next.passes == passes
+        return self._next.seconds if self._next and known else math.nan
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The measurements of a run, in columns.  Missing values are NaN."""
+
+    name: str
+    """The name of the run, unique among those that are drawn together."""
+    folder: Path
+    status: str
+    unit: str
+    """The unit of text: a character, a grapheme or a byte."""
+    text: str | None
+    """What it learned, in a few words; None if unknown."""
+    damaged: int
+    """Lines of the log that were skipped."""
+    best: int | None
+    """The index of the saved measurement, or of the best so far; None without measurements."""
+    epochs: Sequence[float]
+    """The number of the epoch after a complete epoch; NaN within epochs."""
+    passes: Sequence[float]
+    seconds: Sequence[float]
+    measures: dict[str, Sequence[float]]
+    """The columns by the names of MEASURES; those without any value are left out."""
+
+    def __len__(self) -> int:
+        """Return the number of measurements."""
+        return len(self.passes)
+
+
+def read_curve(folder: Path, name: str) -> Curve:
+    """Read the measurements of a run.  Raises ModelFileError if its log is missing or cannot be read."""
+    reader = LogReader(folder)
+    epochs, passes, seconds = array("d"), array("d"), array("d")
+    columns = {measure: array("d") for measure in MEASURES}
+    for measurement in reader:
+        epochs.append(measurement.epoch if measurement.complete else math.nan)
+        passes.append(measurement.passes)
+        seconds.append(measurement.seconds)
+        for measure, column in columns.items():
+            column.append(measurement.values.get(measure, math.nan))
+    measures: dict[str, Sequence[float]] = {
+        name: column for name, column in columns.items() if not all(map(math.isnan, column))
+    }
+    unit, text = reader.start.get("unit"), reader.start.get("text")
+    return Curve(
+        name=name,
+        folder=folder,
+        status=status_of(reader.end, folder),
+        unit=unit if isinstance(unit, str) else "character",
+        text=text if isinstance(text, str) else None,
+        damaged=reader.damaged,
+        best=_best(reader, passes, measures),
+        epochs=epochs,
+        passes=passes,
+        seconds=seconds,
+        measures=measures,
+    )
+
+
+def runs_named(names: Sequence[str]) -> list[Path]:
+    """Return the folders of runs that names select, each once; a comparison selects its runs.
+
+    Without names: the newest run or comparison that has a log.  Raises ModelFileError or UsageError.
+    """
+    if names:
+        return list(dict.fromkeys(chain.from_iterable(map(_named, names))))
+    folders = numbered_runs(runs_folder())
+    for folder in reversed(folders):
+        if runs := _logged(comparison_runs(folder) or [folder]):
+            return runs
+    if folders:
+        raise _no_log(folders[-1])
+    raise ModelFileError(
+        f"there are no runs in {quoted(runs_folder())}", hint="train one: charseq train --text hihello"
+    )
+
+
+def display_names(folders: Sequence[Path]) -> list[str]:
+    """Return short names of runs: those of their folders, with their parents where these are equal."""
+    for parts in (1, 2):
+        names = ["/".join(folder.absolute().parts[-parts:]) for folder in folders]
+        if len(set(names)) == len(names):
+            return names
+    return [str(folder) for folder in folders]
+
+
+def _named(name: str) -> list[Path]:
+    try:
+        path = resolve_name(name)
+    except ModelFileError as error:  # it has suggestions
+        raise ModelFileError(f"there is no run {quoted(name)}", hint=error.hint) from None
+    if path.name in (MODEL, LOG) and not path.is_dir() and path.parent.is_dir():
+        path = path.parent
+    if runs := comparison_runs(path):
+        return _logged(runs) or runs
+    if not path.exists():
+        raise ModelFileError(
+            f"there is no run {quoted(name)}", hint=f"'charseq runs' lists the runs in {quoted(runs_path())}"
+        )
+    if not path.is_dir():
+        raise UsageError(f"{quoted(path)} is a file, not a run's folder", hint="name the folder")
+    return [path]
+
+
+def _logged(runs: Sequence[Path]) -> list[Path]:
+    """Return the runs that have a log: others were killed at their start."""
+    return [run for run in runs if (run / LOG).is_file()]
+
+
+def _no_log(folder: Path) -> ModelFileError:
+    """Return the error for a folder without a log."""
+    missing = "log" if (folder / MODEL).is_file() else "run"
+    return ModelFileError(
+        f"there is no {missing} in {quoted(folder)}, so there is nothing to plot",
+        hint="'charseq runs' lists the runs; each has its measurements in log.ndjson",
+    )
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    """Return the event of a log's line; None if it is not one."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
+def _number(value: object) -> float | None:
+    """Return a finite number as a float; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < math.inf and abs(value) <= 1e308 else None
+
+
+def _measurement(event: dict[str, Any], line: int, timed: _Times) -> Measurement | None:
+    """Return the measurement of an event; None without the position in the run.  Early logs lack passes."""
+    epoch = _number(event.get("epoch"))
+    if epoch is None or not epoch.is_integer():
+        return None
+    passes = _number(event.get("passes"))
+    passes = epoch if passes is None else passes
+    values = {name: number for name in MEASURES if (number := _number(event.get(name))) is not None}
+    complete = event["event"] == "epoch" and passes == epoch
+    return Measurement(int(epoch), passes, timed.of(line, passes), complete, values)
+
+
+def _best(reader: LogReader, passes: Sequence[float], measures: dict[str, Sequence[float]]) -> int | None:
+    """Return the index of the saved measurement; of a run that has not ended, that of the best so far.
+
+    charseq saves the lowest robust validation loss, the most accurate weights of a memorized text, and
+    otherwise the last weights.
+    """
+    indices = range(len(passes))
+    saved = _number(reader.end.get("passes", reader.end.get("epoch")))
+    if saved is not None:
+        return next((i for i in reversed(indices) if passes[i] == saved), None)
+    selection, loss, accuracy = (measures.get(name) for name in ("selection_loss", "loss", "accuracy"))
+    if selection and reader.start.get("validation_chooses") is not False:
+        return min(indices, key=lambda i: _lowest(selection[i]))
+    if loss and accuracy and reader.start.get("highest_accuracy") is not None:
+        return min(indices, key=lambda i: (_lowest(-accuracy[i]), _lowest(loss[i])))
+    return indices[-1] if indices else None
+
+
+def _lowest(value: float) -> float:
+    """Return a sort key that puts NaN last."""
+    return math.inf if math.isnan(value) else value
