@@ -257,9 +257,10 @@ def _shift(start: Start) -> Iterator[str]:
     first, last = int(start.shift["first"]) + 1, int(start.shift["last"])
     differ = f"(relative entropy of {unit} frequencies: {start.shift['nats']:.2f} nats)"
     if start.settings.validation_split == "spread" and not start.lines:
+        pieces, differs = int(start.shift["pieces"]), "differs" if start.shift["pieces"] == 1 else "differ"
         yield (
-            f"{int(start.shift['pieces']):,} of {count(start.validation_sequences, 'held-out piece')}, from "
-            f"{unit} {first:,} to {last:,}, differ clearly from the rest of the text {differ}"
+            f"{pieces:,} of {count(start.validation_sequences, 'held-out piece')}, from {unit} {first:,} to "
+            f"{last:,}, {differs} clearly from the rest of the text {differ}"
         )
     else:
         yield (

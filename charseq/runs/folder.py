@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from charseq.errors import CharseqError, UsageError, quoted
 from charseq.model.atomic_write import replace
 from charseq.runs.lock import Lock, require_free
-from charseq.runs.numbers import RUN_NAME, next_folder, numbered_runs
+from charseq.runs.numbers import RUN_NAME, next_folder, numbered_runs, unnumbered_runs
 from charseq.runs.timing import Timing
 from charseq.system.file_errors import reason, remedy
 
@@ -264,11 +264,13 @@ def reopen_run(folder: Path, logged_lines: int, *, clock_restarts: bool = False)
 
 
 def all_runs() -> list[Path]:
-    """Return every run in the folder of runs, oldest first, including those of comparisons.
+    """Return every run in the folder of runs, numbered ones first, oldest first, with those of comparisons.
 
     Raises as `runs_folder` does.
     """
-    return [run for folder in numbered_runs(runs_folder()) for run in (comparison_runs(folder) or [folder])]
+    root = runs_folder()
+    numbered = [run for folder in numbered_runs(root) for run in (comparison_runs(folder) or [folder])]
+    return [*numbered, *unnumbered_runs(root, LOG)]
 
 
 def comparison_runs(folder: Path) -> list[Path]:

@@ -22,6 +22,14 @@ def numbered_runs(root: Path) -> list[Path]:
     return [path for _, _, path in sorted(runs)]
 
 
+def unnumbered_runs(root: Path, log: str) -> list[Path]:
+    """Return the other folders in a folder that have a file with the name of a log, by their names."""
+    if not root.is_dir():
+        return []
+    others = (path for path in root.iterdir() if not RUN_NAME.fullmatch(path.name))
+    return sorted(path for path in others if (path / log).is_file())
+
+
 def next_folder(root: Path, cell: str) -> Path:
     """Create the folder of the next run.  Raises OSError if that fails."""
     root.mkdir(parents=True, exist_ok=True)

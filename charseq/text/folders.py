@@ -11,8 +11,8 @@ from charseq.text.file_types import file_type
 from charseq.text.units import Unit
 from charseq.text.utf8 import SAMPLE_BYTES, bom_encoding, unmarked_encoding
 
-RUN_LOG = b'{"event": "start", "schema": '
-"""How the log of a run begins: it is no text to learn."""
+RUN_FILES = (b'{"event": "start", "schema": ', b'{"line": 2, "passes": ')
+"""How the log and the times of a run begin: they are no text to learn."""
 
 
 def text_files(
@@ -108,7 +108,7 @@ def _binary_type(name: str, has_nuls: bool) -> str:
         raise TextError(f"cannot read {quoted(name)}: {reason(error)}", hint=remedy(error)) from None
     if kind := file_type(data):
         return kind.name
-    if data.startswith(RUN_LOG):
-        return "the log of a charseq run"
+    if data.startswith(RUN_FILES):
+        return "a file of a charseq run"
     has_nuls = has_nuls or bool(bom_encoding(data) or unmarked_encoding(data))
     return "binary: it has NUL bytes" if 0 in data and not has_nuls else ""

@@ -100,6 +100,8 @@ class Split:
             return None
         region = self.validation[first:end]
         entropy = _relative_entropy(_counts(region.subsample(COUNTED), vocabulary_size), log_p)
+        if len(pieces) > SHORT_TEXT_PIECES and entropy * sum(shifted[first:end]) < 2 * SHIFT:
+            return None  # one of many pieces differs by chance
         return Shift(int(region.starts.min()), int(region.ends.max()), sum(shifted[first:end]), entropy)
 
 

@@ -45,3 +45,28 @@ def test_held_out_text_that_the_model_was_trained_on_is_reported(charseq: Comman
     Path("story.txt").write_text(STORY + "!")  # no longer the text of the model
     assert UNSEEN not in charseq("train", "--file", "other.txt", *tune).errors
     assert UNSEEN not in charseq(*tune, "--seed", "1", "--validation", "0").errors
+
+
+def test_the_model_to_start_from_is_not_replaced(charseq: Command) -> None:
+    before = Path("story/model.safetensors").read_bytes()
+    tune = ("train", "--file", "story.txt", "--from", "story", "--epochs", "1", "--force", "--out")
+    for out in ("story", "./story/"):
+        refused = charseq(*tune, out)
+        assert refused.status == 2
+        assert "would replace the model that training starts from" in refused.errors
+    assert Path("story/model.safetensors").read_bytes() == before
+    both = charseq("train", "--from", "story", "--resume")
+    assert "--resume cannot be combined with --from" in both.errors
+
+
+def test_frozen_weights_are_named_on_the_screen(charseq: Command) -> None:
+    tune = ("train", "--file", "story.txt", "--from", "story", "--epochs", "1")
+    assert "frozen: all but head" in charseq(*tune, "--freeze", "all-but-head").errors
+    assert "frozen" not in charseq(*tune).errors
+
+
+def test_a_model_with_the_weights_of_its_parent_is_reported_as_such(charseq: Command) -> None:
+    tune = ("--file", "story.txt", "--from", "story", "--epochs", "1", "--ngram", "0", "--validation", "0.3")
+    *_, end = charseq.train(*tune, "--learning-rate", "50")
+    assert end["epoch"] == 0
+    assert "it has the weights of that model" in charseq("predict").errors

@@ -159,3 +159,12 @@ def test_a_file_that_is_not_a_model_is_reported(charseq: Command, content: bytes
 def test_a_missing_run_is_reported(charseq: Command) -> None:
     assert charseq("runs", "show", "none").status == 2
     assert charseq("runs", "show").status == 2
+
+
+def test_runs_with_names_of_their_own_are_listed_after_the_numbered_ones(charseq: Command) -> None:
+    for out in ("runs/mine", "runs/also"):
+        charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "3", "--out", out)
+    charseq.train("--text", "hihello", "--epochs", "1", "--hidden-size", "3")
+    Path("runs/empty").mkdir()
+    listed = [run["run"] for run in charseq("runs", "--json").records]
+    assert listed == ["runs/0001-gru", "runs/also", "runs/mine"]

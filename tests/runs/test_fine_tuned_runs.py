@@ -271,3 +271,17 @@ def test_the_log_of_a_fine_tuned_run_is_json_with_its_lineage() -> None:
     start = json.loads(Path("child/log.ndjson").read_text().splitlines()[0])
     assert start["lineage"][0]["model"] == "parent/model.safetensors"
     assert start["freeze"] == "none"
+
+
+def test_only_the_initial_state_is_trained_where_few_windows_begin_a_sequence() -> None:
+    parent("a stream")
+    options: dict[str, Any] = {"initial_state": "learned", "freeze": "all-but-initial-state"}
+    child("a stream", **options, epochs=2)
+    before = read(Path("parent/model.safetensors")).arrays
+    after = child_model().arrays
+    starts = {name for name in after if name.endswith("start.h")}
+    assert len(starts) == 2
+    assert any(array.any() for name, array in after.items() if name in starts)
+    for name in after.keys() - starts:
+        kept = tuple(slice(size) for size in before[name].shape)
+        assert np.array_equal(after[name][kept], before[name]), name

@@ -170,3 +170,11 @@ def test_a_run_of_a_folder_is_resumed_only_with_the_same_text(charseq: Command) 
     result = charseq("train", "--resume", "--epochs", "3")
     assert result.status == 2
     assert "different text" in result.errors
+
+
+def test_the_files_of_runs_are_no_text(charseq: Command) -> None:
+    Path("story.txt").write_text("once upon a time")
+    start, *_ = charseq.train("--file", ".", "--epochs", "2")
+    again, *_ = charseq.train("--file", ".", "--epochs", "2")
+    assert start["characters"] == again["characters"] == 16
+    assert "is a file of a charseq run" in charseq("train", "--file", ".", "--epochs", "1").errors
