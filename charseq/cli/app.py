@@ -26,6 +26,7 @@ COMMANDS = {
     "score": "charseq.cli.score",
     "classify": "charseq.cli.classify",
     "inspect-shapes": "charseq.cli.inspect_shapes",
+    "inspect-loss": "charseq.cli.inspect_loss",
     "inspect-gradients": "charseq.cli.inspect_gradients",
     "compare": "charseq.cli.compare",
     "cells": "charseq.cli.cells",
