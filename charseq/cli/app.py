@@ -28,6 +28,7 @@ COMMANDS = {
     "inspect-shapes": "charseq.cli.inspect_shapes",
     "inspect-loss": "charseq.cli.inspect_loss",
     "inspect-gradients": "charseq.cli.inspect_gradients",
+    "inspect-neurons": "charseq.cli.inspect_neurons",
     "compare": "charseq.cli.compare",
     "cells": "charseq.cli.cells",
     "runs": "charseq.cli.runs",

@@ -1,6 +1,6 @@
 """The text that units are inspected over: the symbols that a network reads, and their characters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -92,6 +92,25 @@ class UnitText:
         is_first = np.zeros(len(self), np.bool_)
         is_first[np.cumsum(lengths) - lengths] = True
         return is_first
+
+    def glyphs(self, begin: int, end: int) -> Iterator[tuple[str, int]]:
+        """Yield the characters of symbols, each with the position of its last symbol.
+
+        Of bytes, several are one character.  A boundary is empty, a label is its name.
+        """
+        symbols, ids = self.vocabulary.symbols, self.ids
+        if self.vocabulary.unit != "byte":
+            yield from ((symbols[ids[position]], position) for position in range(begin, end))
+            return
+        text, lengths = self._decoded
+        edges = np.cumsum(lengths)
+        first = int(np.searchsorted(edges, begin, "right"))
+        for character, edge in zip(text[first:], edges[first:].tolist(), strict=True):
+            if edge - 1 >= end:
+                return
+            symbol = symbols[ids[edge - 1]]
+            is_special = not symbol or self.vocabulary.is_label[ids[edge - 1]]
+            yield symbol if is_special else character, edge - 1
 
     def searched(self) -> "list[tuple[str, npt.NDArray[np.int64]]]":
         """Return the text of each sequence, and the position before each of its characters and after it."""
