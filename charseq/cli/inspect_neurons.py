@@ -23,6 +23,7 @@ from charseq.cli.options.shared import (
     chosen_format,
 )
 from charseq.cli.trained_model import report_network_alone, trained_model
+from charseq.render.visible import visible
 
 if TYPE_CHECKING:
     from charseq.cli.neuron_views import NeuronInput
@@ -93,7 +94,7 @@ def inspect_neurons(
     source = NeuronInput(trained, unit_text(positional, text, file, model=trained, path=path, **read_as))
     report_network_alone(path, trained)
     if model is None and sys.stderr.isatty():
-        streams.report(str(path), "dim")
+        streams.report(visible(str(path)), "dim")
     _show(source, form, context.params)
 
 
