@@ -74,17 +74,17 @@ def inspect_neurons(
 ) -> None:
     """Show what neurons and gates do over a text, and which of them track something.
 
-    A ranking has, for each feature of the text, the units with the largest |r|: r is Pearson's correlation of
-    the unit's value v and the feature f after each symbol, cov(v, f) / (sd(v) sd(f)).  For a feature that is
-    true or false, it is the point-biserial correlation (Tate 1954).  The unit is higher (r > 0) or lower where
-    the feature is.
+    A ranking has, for each feature of the text, the units with the largest |r|: r is Pearson's correlation
+    of the unit's value v and the feature f after each symbol, cov(v, f) / (sd(v) sd(f)).  For a feature that
+    is true or false, it is the point-biserial correlation (Tate 1954).  The unit is higher (r > 0) or lower
+    where the feature is.
 
     Features: position in line (symbols since the last line end), inside quotes (from the opening mark up to
     the closing one or a blank line), bracket depth (open ( [ {), after a space, upper case, vowel, digit,
     letter, line end, and --track.
 
     With --unit, the text is colored by a unit: blue below 0, orange above (of a gate: 0.5).  A text of 8,192
-    symbols or more is read in up to 128 segments side by side; the 256 symbols before a segment set its state.
+    symbols or more is read in up to 128 segments side by side; the 256 symbols before each set its state.
     """
     from charseq import native
 
