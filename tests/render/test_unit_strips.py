@@ -33,9 +33,7 @@ def console(colors: Literal["standard", "256"] | None) -> Console:
 
 
 @pytest.mark.parametrize(("colors", "styles"), [("256", STYLES), ("standard", FEW_STYLES)])
-def test_each_character_has_the_color_of_its_level(
-    colors: Literal["standard", "256"], styles: tuple[str, ...]
-) -> None:
+def test_each_character_has_the_color_of_its_level(colors: Colors, styles: tuple[str, ...]) -> None:
     shown = shown_strips("abcdefg", [level / 1.5 for level in LEVELS])
     legend, line = strips(shown, console(colors))
     assert line.plain == "abcdefg"
