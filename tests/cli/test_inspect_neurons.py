@@ -215,6 +215,20 @@ def test_a_missing_run_a_cell_without_gates_and_a_text_without_variation_are_nam
     assert "give a longer one" not in charseq("inspect-neurons", "a", "--model", MODEL, "--quiet").errors
 
 
+def test_the_unit_of_text_in_the_environment_is_no_hidden_unit(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_planted()
+    monkeypatch.setenv("CHARSEQ_UNIT", "byte")
+    ranking = charseq("inspect-neurons", TEXT, "--model", MODEL)
+    assert ranking.output.startswith("feature\t")
+    monkeypatch.setenv("CHARSEQ_UNIT", "3")
+    assert charseq("inspect-neurons", TEXT, "--model", MODEL).output.startswith("position\tsymbol\t0.h.3\n")
+    refused = charseq("inspect-neurons", TEXT, "--model", MODEL, "--unit", "byte")
+    assert refused.status == 2
+    assert "the unit of text is that of the model" in refused.errors
+
+
 def test_a_network_beside_an_n_gram_model_is_read_alone(charseq: Command) -> None:
     Path("corpus.txt").write_text("one (two) three\n" * 80)
     charseq.train("--file", "corpus.txt", "--epochs", "1", "--hidden-size", "5", "--ngram", "3")
