@@ -50,8 +50,8 @@ def inspect_neurons(
         str | None,
         typer.Argument(
             metavar="[TEXT]",
-            help="Text to read; - is the lines of standard input. By default, what the model memorized, or its "
-            "training text (the first 1,000,000 symbols).",
+            help="Text to read; - is the lines of standard input. By default, what the model memorized, or "
+            "its training text (the first 1,000,000 symbols).",
             show_default=False,
         ),
     ] = None,
