@@ -34,6 +34,9 @@ class Renderer(ABC, Generic[T]):
     def begin(self) -> None:
         """Prepare for the first event."""
 
+    def note_message(self, text: str) -> None:
+        """Take note of a message that was printed above the output on a terminal."""
+
     @abstractmethod
     def show(self, event: T) -> None:
         """Show one event."""
