@@ -14,15 +14,13 @@ from charseq.errors import ExitCode, RequirementNotMet
 from charseq.events import End, Event, Start
 from charseq.render.base import Form, NoOutput, Renderer, View, renderer_for
 from charseq.render.progress_bar import Position, WithProgressBar, training_position
-from charseq.render.training_outcome import outcome
+from charseq.render.training_outcome import OUTCOME_STYLES, outcome
 from charseq.render.training_summary import summary, warnings
 from charseq.render.visible import visible
 from charseq.runs.prepare import RunPlan
 from charseq.text.sources import STANDARD_INPUT, TextSource
 
 T = TypeVar("T")
-
-OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
 
 
 def follow(

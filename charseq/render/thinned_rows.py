@@ -22,9 +22,9 @@ Height = Callable[[Epoch, bool], int]
 class Landmarks:
     """The numbers of the epochs that always have a row: first, first with all correct, best, and last."""
 
-    def __init__(self, start: Start | None = None) -> None:
+    def __init__(self, start: Start | None = None, count: int = 0) -> None:
         self._start = start
-        self.count = 0
+        self.count = count
         self.first_correct = self.best = 0
         """Their numbers, from 1; 0 if there is none yet."""
         self._best_rank: tuple[float, ...] = ()
@@ -44,6 +44,20 @@ class Landmarks:
         numbers = (self.count, min(self.count, 1), self.best, self.first_correct)
         return [*dict.fromkeys(number for number in numbers if number)]
 
+    def stored(self) -> list[int]:
+        """Return the numbers of the epochs to store, in order."""
+        if self.count <= MOST_ROWS:
+            return [*range(1, self.count + 1)]
+        newest = range(self.count - NEWEST_ROWS + 1, self.count + 1)
+        return sorted({*stored_numbers(self.count), *newest, *self.numbers})
+
+    def at(self, count: int, best: int) -> "Landmarks":
+        """Return the landmarks that there were after `count` epochs, when `best` was the best."""
+        earlier = Landmarks(self._start, count)
+        earlier.best = best
+        earlier.first_correct = self.first_correct if self.first_correct <= count else 0
+        return earlier
+
     def _rank(self, row: Epoch) -> tuple[float, ...]:
         """Return a sort key by which training chooses the epoch to save; lower is better."""
         if self._start is None or self._start.settings.whole:
@@ -60,6 +74,15 @@ class ThinnedRows:
         self._rows: dict[int, Epoch] = {}
         self._landmarks = Landmarks(start)
 
+    @classmethod
+    def of(cls, landmarks: Landmarks, row: Callable[[int], Epoch]) -> "ThinnedRows":
+        """Return the rows of a run so far; `row` returns the epoch of a number."""
+        rows = cls()
+        rows._landmarks = landmarks
+        numbers = landmarks.stored()
+        rows._rows = {number: row(number) for number in numbers}
+        return rows
+
     @property
     def count(self) -> int:
         """The number of epochs and reports that were added."""
@@ -70,9 +93,8 @@ class ThinnedRows:
         self._landmarks.add(row)
         self._rows[self.count] = row
         if len(self._rows) > MOST_ROWS:
-            newest = range(self.count - NEWEST_ROWS + 1, self.count + 1)
-            kept = {*stored_numbers(self.count), *newest, *self._landmarks.numbers}
-            self._rows = {number: row for number, row in self._rows.items() if number in kept}
+            stored = set(self._landmarks.stored())
+            self._rows = {number: row for number, row in self._rows.items() if number in stored}
 
     def fitting(
         self, lines: int, height: Height, *, spread: bool = False, saved: float | None = None

@@ -7,19 +7,13 @@ from rich.text import Text
 
 from charseq.events import End, Epoch, Event, Progress, Start
 from charseq.render.base import Renderer
+from charseq.render.epoch_table import MAX_STRINGS, arranged
 from charseq.render.live_screen import LiveScreen
-from charseq.render.quantities import count
 from charseq.render.thinned_rows import ThinnedRows
 from charseq.render.training_drawing import Detail, TrainingDrawing
 from charseq.render.training_outcome import outcome
 
 SECONDS_BETWEEN_REFRESHES = 0.08
-MAX_STRINGS = 3
-"""The number of strings whose predictions are shown."""
-LIVE_DETAILS = [Detail(4, MAX_STRINGS), Detail(2, 2), Detail(1, 1)]
-"""How much of the last prediction is shown while the run trains: the most that fits."""
-FINAL_DETAILS = [Detail(lines, MAX_STRINGS) for lines in (24, 16, 12, 8, 6)] + LIVE_DETAILS
-"""The same, at the end."""
 LINES_IN_A_PIPE = 100
 LINES_BELOW = 4
 """The number of lines of the outcome and the shell's next prompt, while the run trains."""
@@ -100,26 +94,11 @@ class TrainingTable(Renderer[Event]):
             self._console.print(rows)
 
     def _table(self, drawing: TrainingDrawing, *, final: bool) -> RenderableType:
-        sample = drawing.sample(self._sample) if self._sample is not None else []
+        sample = self._sample
         if self._every_epoch or not self._rows.count:
-            return Group(*sample)
-        landmarks, lines = self._rows.landmarks(), self._lines(final=final) - len(sample)
-        for detail in FINAL_DETAILS if final else LIVE_DETAILS:
-            heights = [drawing.height(row, row is landmarks[0], detail) for row in landmarks]
-            free = lines - drawing.header_lines(landmarks[0], detail)
-            if sum(heights) < free and heights[0] <= max(free // 2, 2):
-                break
-
-        def height(row: Epoch, is_last: bool) -> int:
-            return drawing.height(row, is_last, detail)
-
+            return Group(*(drawing.sample(sample) if sample is not None else []))
         saved = self._end.passes if self._end and self._end.epoch else None
-        rows = self._rows.fitting(free, height, spread=final, saved=saved)
-        note: list[Text] = []
-        if self._rows.count > len(rows):  # one more line, for the note
-            rows = self._rows.fitting(free - 1, height, spread=final, saved=saved)
-            note.append(Text(f"({count(self._rows.count - len(rows), 'row')} not shown)", "dim"))
-        return Group(drawing.table(rows, detail), *note, *sample)
+        return arranged(drawing, self._rows, sample, self._lines(final=final), final=final, saved=saved)
 
     def _lines(self, *, final: bool) -> int:
         """Return the number of lines for the table and the sample, beside the messages around them."""

@@ -98,7 +98,8 @@ def test_a_pipe_gets_plain_lines(charseq: Command) -> None:
     ids = ["predicted_ids", "target_ids"]
     assert header.split("\t") == ["epoch", "loss", "accuracy", "prediction", "target", *ids]
     assert [row.split("\t")[0] for row in rows] == ["1", "2"]
-    assert rows[0].split("\t")[-1] == "ihello"
+    assert rows[0].split("\t")[4] == "ihello"
+    assert rows[0].split("\t")[-1] == "2 1 0 3 3 4"
     assert "seed 0" in result.errors
     assert "\x1b" not in result.output + result.errors
 
