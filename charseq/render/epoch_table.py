@@ -36,6 +36,10 @@ def arranged(
         free = lines - len(sample_lines) - drawing.header_lines(landmarks[0], detail)
         if sum(heights) < free and heights[0] <= max(free // 2, 2):
             break
+    else:
+        room = lines - drawing.header_lines(landmarks[0], detail) - sum(heights) - 1  # for the note
+        sample_lines = sample_lines[: room if room > 1 else 0]
+        free = room + 1 + sum(heights) - len(sample_lines)
 
     def height(row: Epoch, is_last: bool) -> int:
         return drawing.height(row, is_last, detail)

@@ -9,7 +9,7 @@ from charseq.render.live_screen import LiveScreen
 from charseq.render.recording import Recording
 from charseq.render.training_drawing import TrainingDrawing
 
-KEYS = ("space: {pause}", "{left}/{right}: previous, next epoch", "+/-: faster, slower", "q: quit")
+KEYS = "space: {pause}  {left}/{right}: previous, next  +/-: pace  q: quit"
 LINES_BELOW = 1
 """The shell's next prompt."""
 
@@ -53,5 +53,5 @@ def legend(*, paused: bool, delay: float, has_keys: bool, ascii_only: bool = Fal
     if not has_keys:
         return state
     left, right = ("Left", "Right") if ascii_only else ("←", "→")
-    keys = "  ".join(KEYS).format(pause="continue" if paused else "pause", left=left, right=right)
-    return f"{keys}  ({state})"
+    keys = KEYS.format(pause="continue" if paused else "pause", left=left, right=right)
+    return f"{state}  {keys}"

@@ -141,7 +141,7 @@ class TrainingDrawing:
     def _texts(self, row: Epoch, width: int, lines: int, strings: int) -> tuple[Text, Text]:
         """Return the prediction with its errors marked, and the target beside it, line by line."""
         predictions, targets = [], []
-        shows_target = lines > 1  # in other rows, it is above them or beside
+        shows_target = lines > 1 and not self._fits_ids(row)  # else it is above or beside
         for predicted, target in self._strings(row)[:strings]:
             if self._fits_beside(row):
                 for line in marked_lines(predicted, target, width=width, lines=1):

@@ -156,7 +156,8 @@ def _start(record: Mapping[str, Any], folder: Path) -> Start:
 
 def _settings(record: Mapping[str, Any]) -> TrainSettings:
     """Return the settings in a record; the default of each one that this version does not accept."""
-    known = {each.name for each in fields(TrainSettings)}
+    # Start has two fields of the same names: the device and the kernel that were used.
+    known = {each.name for each in fields(TrainSettings)} - {each.name for each in fields(Start)}
     given = {name: value for name, value in record.items() if name in known}
     try:
         return _built(TrainSettings, given, {})
