@@ -17,6 +17,7 @@ from charseq.render.progress_bar import Position, WithProgressBar, training_posi
 from charseq.render.training_outcome import OUTCOME_STYLES, outcome
 from charseq.render.training_summary import summary, warnings
 from charseq.render.visible import visible
+from charseq.runs.log import Log
 from charseq.runs.prepare import RunPlan
 from charseq.text.sources import STANDARD_INPUT, TextSource
 
@@ -82,6 +83,10 @@ def _show(events: Iterator[Event], form: Form, renderer: Renderer[Event], stop: 
                         renderer.note_message(message)
             with streams.stop_on_broken_pipe(stop):
                 renderer.show(event)
+                if isinstance(event, Start) and event.resumed and form == "table":
+                    for entry in Log(Path(event.run)):
+                        if entry.event is not None:
+                            renderer.add_earlier(entry.event)
     return event
 
 

@@ -12,6 +12,8 @@ DIGITS = 5
 """The binary digits that a stored number may have before its zeros, in a longer run."""
 NEWEST_ROWS = 100
 """The number of newest epochs that are always stored."""
+MOST_IMPROVEMENTS = 12
+"""The number of epochs with more characters correct than before up to which they come before others."""
 MOST_MISSED = 50
 """The number of rows too tall for the last lines after which no others are tried."""
 
@@ -28,12 +30,17 @@ class Landmarks:
         self.first_correct = self.best = 0
         """Their numbers, from 1; 0 if there is none yet."""
         self._best_rank: tuple[float, ...] = ()
+        self._improvements: list[int] = []
+        self._accuracy = 0.0
 
     def add(self, row: Epoch) -> None:
         """Add the next epoch, or a report within one."""
         self.count += 1
         if row.accuracy == 1 and not self.first_correct:
             self.first_correct = self.count
+        if row.accuracy > self._accuracy and len(self._improvements) <= MOST_IMPROVEMENTS:
+            self._improvements.append(self.count)
+            self._accuracy = row.accuracy
         rank = self._rank(row)
         if not self.best or rank < self._best_rank:
             self.best, self._best_rank = self.count, rank
@@ -44,18 +51,24 @@ class Landmarks:
         numbers = (self.count, min(self.count, 1), self.best, self.first_correct)
         return [*dict.fromkeys(number for number in numbers if number)]
 
+    @property
+    def improvements(self) -> list[int]:
+        """The numbers of the epochs with more characters correct than before; none if there are many."""
+        return self._improvements if len(self._improvements) <= MOST_IMPROVEMENTS else []
+
     def stored(self) -> list[int]:
         """Return the numbers of the epochs to store, in order."""
         if self.count <= MOST_ROWS:
             return [*range(1, self.count + 1)]
         newest = range(self.count - NEWEST_ROWS + 1, self.count + 1)
-        return sorted({*stored_numbers(self.count), *newest, *self.numbers})
+        return sorted({*stored_numbers(self.count), *newest, *self.numbers, *self.improvements})
 
     def at(self, count: int, best: int) -> "Landmarks":
         """Return the landmarks that there were after `count` epochs, when `best` was the best."""
         earlier = Landmarks(self._start, count)
         earlier.best = best
         earlier.first_correct = self.first_correct if self.first_correct <= count else 0
+        earlier._improvements = [number for number in self._improvements if number <= count]
         return earlier
 
     def _rank(self, row: Epoch) -> tuple[float, ...]:
@@ -106,7 +119,26 @@ class ThinnedRows:
         required = self._landmarks.numbers
         if saved is not None:
             required += [number for number, row in self._rows.items() if row.passes == saved]
-        return fitting(self._rows, required, lines, height, spread=spread)
+        order = self._spread(required) if spread else self._newest()
+        return fitting(self._rows, required, order, lines, height)
+
+    def _newest(self) -> list[int]:
+        """Return round numbers, then the others from the newest."""
+        return [*filter(is_round, self._rows), *reversed(self._rows)]
+
+    def _spread(self, required: Iterable[int]) -> Iterator[int]:
+        """Yield improvements and round numbers, then what is farthest from those before, by its ratio."""
+        taken = sorted(set(required))
+        for number in (*self._landmarks.improvements, *filter(is_round, self._rows)):
+            if number not in taken:
+                insort(taken, number)
+                yield number
+        rest = [number for number in self._rows if number not in taken]
+        while rest:
+            farthest = max(rest, key=lambda number: _distance(number, taken))
+            rest.remove(farthest)
+            insort(taken, farthest)
+            yield farthest
 
     def landmarks(self) -> list[Epoch]:
         """Return the rows that are always shown, the last one first."""
@@ -114,20 +146,20 @@ class ThinnedRows:
 
 
 def fitting(
-    rows: Mapping[int, Epoch], required: Iterable[int], lines: int, height: Height, *, spread: bool
+    rows: Mapping[int, Epoch], required: Iterable[int], order: Iterable[int], lines: int, height: Height
 ) -> list[Epoch]:
-    """Return the required rows and as many others as fit into `lines`, in order."""
+    """Return the required rows and as many others, by their order, as fit into `lines`."""
     last = max(rows, default=0)
     chosen: dict[int, Epoch] = {}
     for number in dict.fromkeys(required):
         chosen[number] = rows[number]
         lines -= height(rows[number], number == last)
-    others = [number for number in rows if number not in chosen]
-    order = _by_distance(others, chosen) if spread else _by_age(others)
     missed = 0
     for number in order:
         if lines < 1 or missed == MOST_MISSED:
             break
+        if number in chosen:
+            continue
         needed = height(rows[number], False)
         if needed > lines:
             missed += 1
@@ -150,25 +182,6 @@ def stored_numbers(count: int) -> Iterator[int]:
 def is_round(number: int) -> bool:
     """Return whether a number is 1, 2, 5, 10, 20, 50 and so on."""
     return str(number).rstrip("0") in ("1", "2", "5")
-
-
-def _by_age(numbers: list[int]) -> list[int]:
-    """Return round numbers, then the others from the newest."""
-    return [*filter(is_round, numbers), *(n for n in reversed(numbers) if not is_round(n))]
-
-
-def _by_distance(numbers: list[int], chosen: Iterable[int]) -> Iterator[int]:
-    """Yield round numbers, then always the number that is farthest from those before, by their ratio."""
-    taken = sorted(chosen)
-    rest = [number for number in numbers if not is_round(number)]
-    for number in filter(is_round, numbers):
-        insort(taken, number)
-        yield number
-    while rest:
-        farthest = max(rest, key=lambda number: _distance(number, taken))
-        rest.remove(farthest)
-        insort(taken, farthest)
-        yield farthest
 
 
 def _distance(number: int, taken: list[int]) -> float:

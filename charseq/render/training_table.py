@@ -52,7 +52,9 @@ class TrainingTable(Renderer[Event]):
         if isinstance(event, End):
             self._end = event
         if isinstance(event, Epoch):
-            self.add(event)
+            self._rows.add(event)
+            if self._every_epoch:
+                self._new_rows.append(event)
         if self._drawing is None or not isinstance(event, Epoch | Progress):
             return
         self._sample = event.sample or self._sample
@@ -65,11 +67,10 @@ class TrainingTable(Renderer[Event]):
             self.screen.draw(Group(table, self._drawing.progress(event)))
         self._drawn_at = time.monotonic()
 
-    def add(self, row: Epoch) -> None:
-        """Add a row without drawing it."""
-        self._rows.add(row)
-        if self._every_epoch:
-            self._new_rows.append(row)
+    def add_earlier(self, event: Event) -> None:
+        """Add a row of an earlier part of the run."""
+        if isinstance(event, Epoch):
+            self._rows.add(event)
 
     def finish(self, *, failed: bool) -> None:
         """Leave the whole table on the screen, without the bar."""

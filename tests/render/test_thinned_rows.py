@@ -44,6 +44,14 @@ def test_at_the_end_the_rows_are_spread_over_the_run() -> None:
     assert {10, 20, 50} < set(numbers)
 
 
+def test_at_the_end_each_epoch_with_more_characters_correct_has_a_row() -> None:
+    rows = ThinnedRows()
+    for number in range(1, 201):
+        correct = (number >= 13) + (number >= 61) + (number >= 127)
+        rows.add(epoch(number, [0] * (3 - correct) + [1] * correct, [1] * 3, ("a", "b")))
+    assert shown(rows, 6, spread=True) == [1, 2, 13, 61, 127, 200]
+
+
 def test_the_first_epoch_with_all_characters_correct_keeps_its_row() -> None:
     assert shown(rows_of(200, correct_from=43), 3) == [1, 43, 200]
 
