@@ -40,11 +40,16 @@ def mark_errors(
 ) -> Text:
     """Return the predicted symbols in at most `lines` lines of `width` columns, with carets below errors.
 
-    A line without errors has no line of carets.  An ellipsis ends a text that is cut.  `with_target`: below
-    carets, the target has a line, too, in columns with the prediction.
+    A line without errors has no line of carets.  An ellipsis ends a text that is cut.  `with_target`: in a
+    text of several lines, the target has a line below carets, too, in columns with the prediction.
     """
+    rows = marked_lines(predicted, target, width=width, lines=lines)
+    if len(rows) == 1:
+        with_target = False
+    if with_target:
+        rows = marked_lines(predicted, target, width=width, lines=lines, in_columns=True)
     shown = []
-    for line in marked_lines(predicted, target, width=width, lines=lines, in_columns=with_target):
+    for line in rows:
         shown.append(line.prediction)
         if line.marks:
             shown += [Text(line.marks, WRONG), *([line.target] if with_target else [])]

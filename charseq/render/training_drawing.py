@@ -62,7 +62,7 @@ class TrainingDrawing:
             width = max(len(name), longest_epoch if name == "epoch" else LOSS_WIDTH) * (not self._is_narrow)
             table.add_column(name, justify="right", no_wrap=True, min_width=width)
         for name in ("predicted ids", "target ids") if has_ids else ():
-            table.add_column(name, no_wrap=True)
+            table.add_column(name, no_wrap=True, min_width=len(name))
         target_width = self._target_width(rows[0]) if is_beside else 0
         width = self._width - (target_width + GAP if is_beside else 0)
         table.add_column("prediction", no_wrap=True, min_width=target_width or None)

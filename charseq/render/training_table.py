@@ -27,7 +27,7 @@ class TrainingTable(Renderer[Event]):
         self.screen: LiveScreen = LiveScreen(console, overflow="crop")
         self._rows = ThinnedRows()
         self._new_rows: list[Epoch] = []
-        """With every epoch, the rows that were not yet printed."""
+        """With every epoch, the rows that were not yet printed; the newest is part of the drawing."""
         self._has_header = False
         self._sample: str | None = None
         self._drawing: TrainingDrawing | None = None
@@ -60,7 +60,7 @@ class TrainingTable(Renderer[Event]):
         self._sample = event.sample or self._sample
         if time.monotonic() - self._drawn_at < SECONDS_BETWEEN_REFRESHES:
             return
-        if self._every_epoch:
+        if self._every_epoch and self._new_rows:
             self._print_new_rows(self._drawing)
         if self._console.is_terminal:
             table = self._table(self._drawing, final=False)
@@ -74,7 +74,7 @@ class TrainingTable(Renderer[Event]):
 
     def finish(self, *, failed: bool) -> None:
         """Leave the whole table on the screen, without the bar."""
-        if self._drawing and self._every_epoch:
+        if self._drawing and self._new_rows:
             self._print_new_rows(self._drawing)
         table = self._table(self._drawing, final=True) if self._drawing else Text()
         if self._console.is_terminal:
@@ -83,23 +83,29 @@ class TrainingTable(Renderer[Event]):
             self._console.print(table)
 
     def _print_new_rows(self, drawing: TrainingDrawing) -> None:
-        """Print the newest rows above the drawing, for good."""
-        if not self._new_rows:
+        """Print the newest rows but the last one above the drawing, for good."""
+        *rows, last = self._new_rows
+        if not rows:
             return
-        detail = Detail(1, MAX_STRINGS)
-        rows = drawing.table(self._new_rows, detail, header=not self._has_header, ends=False)
-        self._has_header, self._new_rows = True, []
         if self._console.is_terminal:
-            self.screen.print_above(rows)
+            self.screen.print_above(self._rows_as_they_come(drawing, rows))
         else:
-            self._console.print(rows)
+            self._console.print(self._rows_as_they_come(drawing, rows))
+        self._has_header, self._new_rows = True, [last]
+
+    def _rows_as_they_come(self, drawing: TrainingDrawing, rows: list[Epoch]) -> RenderableType:
+        """Return rows, with a header if they are the first."""
+        return drawing.table(rows, Detail(1, MAX_STRINGS), header=not self._has_header, ends=False)
 
     def _table(self, drawing: TrainingDrawing, *, final: bool) -> RenderableType:
-        sample = self._sample
+        sample = drawing.sample(self._sample) if self._sample is not None else []
+        if self._every_epoch and self._new_rows:
+            return Group(self._rows_as_they_come(drawing, self._new_rows), *sample)
         if self._every_epoch or not self._rows.count:
-            return Group(*(drawing.sample(sample) if sample is not None else []))
+            return Group(*sample)
         saved = self._end.passes if self._end and self._end.epoch else None
-        return arranged(drawing, self._rows, sample, self._lines(final=final), final=final, saved=saved)
+        lines = self._lines(final=final)
+        return arranged(drawing, self._rows, self._sample, lines, final=final, saved=saved)
 
     def _lines(self, *, final: bool) -> int:
         """Return the number of lines for the table and the sample, beside the messages around them."""

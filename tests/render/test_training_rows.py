@@ -141,4 +141,17 @@ def test_with_every_epoch_each_has_a_row_above_the_drawing() -> None:
     assert [int(line[:5]) for line in lines if line[:5].strip().isdecimal()] == [*range(1, 101)]
     assert sum(line.startswith("epoch") for line in lines) == 1
     assert lines.count("generated sample:") == 1
+    assert not any(not line for line in lines[: lines.index("sample 100")])
     assert "sample 100" in lines
+
+
+def test_with_every_epoch_the_columns_stay_in_place() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=80, height=24, _environ={})
+    with TrainingTable(console, every_epoch=True) as table:
+        table.show(START)
+        for number in range(1, 4):
+            table._drawn_at = 0.0  # a refresh is due
+            table.show(epoch(number, [2, 1, 0, 3, 3, 4], [2, 1, 0, 3, 3, 4], START.symbols))
+    header, *rows = output.getvalue().splitlines()
+    assert [row.index("ihello") for row in rows] == [header.index("prediction")] * 3
