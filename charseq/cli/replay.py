@@ -9,7 +9,7 @@ import typer
 from charseq.cli import completions
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.parsers import seconds_or_zero
+from charseq.cli.options.parsers import filled, seconds_or_zero
 from charseq.cli.options.shared import (
     DebugOption,
     FormatOption,
@@ -42,6 +42,7 @@ def replay(
     run: Annotated[
         str | None,
         typer.Argument(
+            parser=filled,
             metavar="[RUN]",
             envvar="CHARSEQ_MODEL",
             show_envvar=False,
@@ -96,10 +97,15 @@ def _print_records(log: "Log", delay: float) -> None:
     for entry in log:
         if not entry.record:
             continue
+        try:
+            line = json_line(entry.record)
+        except ValueError:  # a number that is too large for JSON
+            log.damaged += 1
+            continue
         if isinstance(entry.event, Epoch):
             _wait(delay if epochs else 0.0)
             epochs += 1
-        sys.stdout.write(json_line(entry.record) + "\n")
+        sys.stdout.write(line + "\n")
         records += 1
     sys.stdout.flush()
     require_events(log, records)

@@ -3,6 +3,7 @@
 import types
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -48,14 +49,24 @@ def _fits_list(value: Any, hint: Any) -> bool:
     return any(get_origin(each) is list and _fits(value, each) for each in hints)
 
 
+@cache
+def _structure(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return the generic type of an annotation and its arguments."""
+    return get_origin(hint), get_args(hint)
+
+
 def _fits(value: Any, hint: Any) -> bool:
-    origin, arguments = get_origin(hint), get_args(hint)
+    if type(value) is hint and hint is not int:
+        return True
+    origin, arguments = _structure(hint)
     if origin in (Union, types.UnionType):
         return any(_fits(value, argument) for argument in arguments)
     if origin is Literal:
         return isinstance(value, str) and value in arguments
     if hint is Any:
         return True
+    if origin in (tuple, list) and arguments[0] is int:  # many ids
+        return isinstance(value, list) and all(type(n) is int and abs(n) <= LARGEST_INTEGER for n in value)
     if origin in (tuple, list):
         return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
     if origin is not None and issubclass(origin, Mapping):

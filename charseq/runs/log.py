@@ -87,7 +87,7 @@ class Log:
                 self._start = event
             elif self._start is None and event is not None:
                 self.is_start_known = False
-                self._start = Start(settings=TrainSettings(), **self._start_values())
+                self._start = self._made_start()
                 yield Entry(0, {}, self._start)
             yield Entry(offset, record, event)
 
@@ -118,7 +118,7 @@ class Log:
         if kind == Start.event and self._start is None:
             return _start(record, self.folder)
         if kind == Epoch.event or kind == Report.event:
-            symbols = self._start.symbols if self._start else self._start_values()["symbols"]
+            symbols = (self._start or self._made_start()).symbols
             return _epoch(Epoch if kind == Epoch.event else Report, record, symbols)
         if kind == End.event:
             return _built(End, record, END_DEFAULTS)
@@ -126,24 +126,33 @@ class Log:
             raise ValueError("no event")
         return None
 
-    def _start_values(self) -> dict[str, Any]:
-        """Return the values of a Start event for a log without one; the epochs tell the symbols."""
+    def _made_start(self) -> Start:
+        """Return a Start event for a log without one, from its epochs: they have symbols and losses."""
         symbols: dict[int, str] = {}
+        validates = has_ngrams = False
         for _, line in self._lines():
             record = record_of(line)
+            validates |= record.get("validation_loss") is not None
+            has_ngrams |= record.get("ngram_validation_loss") is not None
             for text, ids in (("prediction", "predicted_ids"), ("target", "target_ids")):
                 texts = record.get(text)
                 texts = [texts] if isinstance(texts, str) else _list(texts)
                 for string, numbers in zip(texts, map(_list, _list(record.get(ids))), strict=False):
                     is_known = isinstance(string, str) and len(string) == len(numbers)
-                    for number, symbol in zip(
-                        numbers, string if is_known else repeat(UNKNOWN_SYMBOL), strict=False
-                    ):
+                    known = string if is_known else repeat(UNKNOWN_SYMBOL, len(numbers))
+                    for number, symbol in zip(numbers, known, strict=True):
                         if type(number) is int and 0 <= number < MOST_SYMBOLS:
                             symbols.setdefault(number, symbol)
         size = max(symbols, default=-1) + 1
-        found = tuple(symbols.get(number, UNKNOWN_SYMBOL) for number in range(size))
-        return {**START_DEFAULTS, "run": str(self.folder), "symbols": found, "vocabulary_size": size}
+        values: dict[str, Any] = {
+            **START_DEFAULTS,
+            "run": str(self.folder),
+            "symbols": tuple(symbols.get(number, UNKNOWN_SYMBOL) for number in range(size)),
+            "vocabulary_size": size,
+            "ngrams": int(has_ngrams),
+        }
+        settings = TrainSettings(whole=not validates, validation=0.1 if validates else 0.0)
+        return Start(settings=settings, **values)
 
 
 def _start(record: Mapping[str, Any], folder: Path) -> Start:

@@ -90,6 +90,7 @@ def test_the_environment_can_name_the_run(charseq: Command, monkeypatch: pytest.
         (["empty"], "'empty/log.ndjson' has no event that charseq can read"),
         (["empty", "--json"], "'empty/log.ndjson' has no event that charseq can read"),
         (["--delay", "soon"], "invalid value for --delay: 'soon' is not a duration"),
+        ([""], "the value is empty"),
         (["\x1b[2J"], "there is no run '\\x1b[2J'"),
     ],
 )
@@ -120,6 +121,23 @@ def test_a_log_without_its_first_line_is_replayed(charseq: Command) -> None:
     assert result.output.splitlines()[-1].split("\t")[3:5] == ["ihello", "ihello"]
     assert "the settings of the run are unknown" in result.errors
     assert len(charseq("replay", "one", "--json").records) == 8
+
+
+def test_a_log_of_longer_text_without_its_first_line_has_its_validation_losses(charseq: Command) -> None:
+    Path("long.txt").write_text("".join(f"{i} and {i + 1}.\n" for i in range(150)))
+    trained = charseq("train", "--file", "long.txt", "--ngram", "2", *FEW).output
+    log = Path("runs/0001-rnn-norm/log.ndjson")
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[1:]))
+    assert charseq("replay").output == trained
+
+
+def test_a_number_that_is_too_large_is_damage(charseq: Command) -> None:
+    lines = write_log("one", *hihello_events(3))
+    write_log("one", *lines[:2], lines[2].replace('"loss": 0.5', '"loss": 1e999'), *lines[3:])
+    result = charseq("replay", "one", "--json")
+    assert len(result.records) == 4
+    assert result.errors == "1 damaged line of the log is left out\n"
+    assert charseq("replay", "one").status == 0
 
 
 def test_a_run_that_has_not_ended_is_replayed_as_far_as_it_is(charseq: Command) -> None:
