@@ -84,7 +84,8 @@ class LiveScreen:
             if self._is_live:
                 self._leave(drawing)
             else:
-                self._console.print(*self._above, drawing, sep="")
+                for text in (*self._above, drawing):
+                    self._console.print(text)
                 self._above.clear()
             self._is_live = self._released = False
 
