@@ -59,9 +59,8 @@ def _damage(log: Log) -> list[Message]:
 def _result(log: Log, end: End | None, epochs: int) -> Message:
     if end is not None:
         return results(end), OUTCOME_STYLES[end.status]
-    so_far = "has no epoch yet" if not epochs else "continues"
     if process := lock_holder(log.folder):
-        return f"the run {so_far}: it is still training ({process})", "yellow"
+        return f"the run is still training ({process})" + ("" if epochs else "; no epoch has ended"), "yellow"
     if not epochs:
         return "the run stopped before its first epoch ended", "yellow"
-    return "the run has not ended: its log stops here", "yellow"
+    return "the log has no end: the run was killed, or its last line is lost", "yellow"

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charseq.events import Epoch, Progress, Start
-from charseq.render.error_marks import mark_errors, marked_lines, target_text
+from charseq.render.error_marks import TARGET, WRONG, mark_errors, marked_lines, target_text
 from charseq.render.progress_line import progress_line
 from charseq.render.quantities import duration, percent
 from charseq.render.symbols import symbol_text
@@ -69,7 +69,7 @@ class TrainingDrawing:
         if is_beside:
             table.add_column("target", no_wrap=True)
         if header and self.header_lines(rows[0], detail) > 1:
-            table.add_row(*[""] * (len(numbers) - 1), Text("target", "dim"), self._targets(rows[0], detail))
+            table.add_row(*[""] * (len(numbers) - 1), Text("target", TARGET), self._targets(rows[0], detail))
         for row in rows:
             lines = detail.last_lines if ends and row is rows[-1] else 1
             ids = [_ids(row.predicted_ids[0]), _ids(row.target_ids[0])] if has_ids else []
@@ -145,7 +145,7 @@ class TrainingDrawing:
         for predicted, target in self._strings(row)[:strings]:
             if self._fits_beside(row):
                 for line in marked_lines(predicted, target, width=width, lines=1):
-                    predictions += [line.prediction, *([Text(line.marks, "bold red")] if line.marks else [])]
+                    predictions += [line.prediction, *([Text(line.marks, WRONG)] if line.marks else [])]
                     targets += [line.target, *([Text()] if line.marks else [])]
             else:
                 predictions.append(

@@ -142,9 +142,11 @@ def test_a_number_that_is_too_large_is_damage(charseq: Command) -> None:
 
 def test_a_run_that_has_not_ended_is_replayed_as_far_as_it_is(charseq: Command) -> None:
     write_log("one", *hihello_events()[:-1])
-    assert charseq("replay", "one").errors.endswith("the run has not ended: its log stops here\n")
+    assert charseq("replay", "one").errors.endswith(
+        "the log has no end: the run was killed, or its last line is lost\n"
+    )
     lock = Lock(Path("one"))
-    message = f"the run continues: it is still training (process {os.getpid()})\n"
+    message = f"the run is still training (process {os.getpid()})\n"
     assert charseq("replay", "one").errors.endswith(message)
     lock.release()
     write_log("two", hihello_events()[0])

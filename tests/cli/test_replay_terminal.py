@@ -43,7 +43,6 @@ def test_arrows_step_and_space_continues() -> None:
     terminal.press(RIGHT * 2 + b"x\x1b[A")
     assert predictions(terminal.wait_for("ihelll"))[-2:] == ["ihllll", "ihelll"]
     terminal.press(LEFT)
-    terminal.wait_for_output(b"")
     terminal.press(b" ")
     lines = terminal.wait_for("60 s per epoch  space: pause")
     assert predictions(lines) == ["llllll", "illlll", "ihllll"]

@@ -46,7 +46,7 @@ def numbers_on(screen: pyte.Screen) -> set[int]:
     return {int(start[0]) for start in starts}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(40, 130),
     st.integers(20, 60),
