@@ -8,7 +8,7 @@ from typing import Any
 from charseq.events import End, Event
 from charseq.render.base import renderer_for
 from charseq.render.notebook import TrainingHTML
-from charseq.render.training import TRAINING
+from charseq.render.training import training_view
 from charseq.render.training_outcome import outcome
 
 SECONDS_BETWEEN_UPDATES = 0.2
@@ -48,7 +48,7 @@ def _in_notebook(events: Iterable[Event]) -> End | None:
 
 def _on_stream(events: Iterable[Event]) -> End | None:
     event = None
-    with renderer_for("table" if sys.stdout.isatty() else "plain", TRAINING, sys.stdout) as renderer:
+    with renderer_for("table" if sys.stdout.isatty() else "plain", training_view(), sys.stdout) as renderer:
         for event in events:
             renderer.show(event)
     if not isinstance(event, End):

@@ -31,6 +31,7 @@ COMMANDS = {
     "inspect-neurons": "charseq.cli.inspect_neurons",
     "compare": "charseq.cli.compare",
     "plot": "charseq.cli.plot",
+    "replay": "charseq.cli.replay",
     "cells": "charseq.cli.cells",
     "runs": "charseq.cli.runs",
     "config": "charseq.cli.config_show",

@@ -86,6 +86,7 @@ def train(
     force: options.ForceOption = False,
     require_accuracy: options.RequireAccuracyOption = None,
     tensorboard: options.TensorBoardOption = None,
+    every_epoch: options.EveryEpochOption = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
     quiet: options.QuietTrainingOption = False,
@@ -97,13 +98,15 @@ def train(
 
     native.share_cores()
     from charseq.cli.training_run import Output, follow
+    from charseq.render.training import training_view
     from charseq.runs.prepare import prepare
     from charseq.training.torch_requirement import flops_of_device
 
     refuse_split_of_nothing(context)
     refuse_encoding_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    output = Output(form, quiet and not json and format == "auto", tensorboard)
+    silent = quiet and not json and format == "auto"
+    output = Output(form, None if silent else training_view(every_epoch=every_epoch), tensorboard)
     output.prepare()
     source = text_input.text_source(context.params)
     run = prepare(

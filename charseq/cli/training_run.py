@@ -12,27 +12,25 @@ from charseq.cli import streams
 from charseq.cli.signals import Stop
 from charseq.errors import ExitCode, RequirementNotMet
 from charseq.events import End, Epoch, Event, Start
-from charseq.render.base import Form, NoOutput, Renderer, renderer_for
+from charseq.render.base import Form, NoOutput, Renderer, View, renderer_for
 from charseq.render.progress_bar import Position, WithProgressBar, training_position
 from charseq.render.tensorboard import WithTensorBoard, prepare_folder
-from charseq.render.training import TRAINING
-from charseq.render.training_outcome import outcome
+from charseq.render.training_outcome import OUTCOME_STYLES, outcome
 from charseq.render.training_summary import summary, warnings
 from charseq.render.visible import visible
+from charseq.runs.log import Log
 from charseq.runs.prepare import RunPlan
 from charseq.text.sources import STANDARD_INPUT, TextSource
 
 T = TypeVar("T")
-
-OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
 
 
 class Output(NamedTuple):
     """Where the events of a run go."""
 
     form: Form
-    silent: bool = False
-    """Whether standard output receives nothing."""
+    view: View[Event] | None = None
+    """The renderers of standard output, which receives nothing without them."""
     tensorboard: Path | None = None
     """The folder of event files for TensorBoard, if they are written."""
 
@@ -43,7 +41,7 @@ class Output(NamedTuple):
 
     def renderer(self) -> Renderer[Event]:
         """Return the renderer of standard output."""
-        return NoOutput[Event]() if self.silent else renderer_for(self.form, TRAINING, sys.stdout)
+        return renderer_for(self.form, self.view, sys.stdout) if self.view else NoOutput[Event]()
 
 
 def follow(
@@ -59,7 +57,7 @@ def follow(
     from charseq.training.loop import train
 
     form = output.form
-    live = form == "table" and sys.stdout.isatty() and not output.silent
+    live = form == "table" and sys.stdout.isatty() and output.view is not None
     renderer = with_progress_bar(output.renderer(), training_position)
     events = None if output.tensorboard is None else WithTensorBoard(renderer, output.tensorboard)
     training = train(plan, stop=stop, live=live, save_every=save_every)
@@ -104,11 +102,16 @@ def _show(
             stop.training_started = True
             measurements += isinstance(event, Epoch)
             if isinstance(event, Start) and form != "json":
-                streams.report(summary(event))
-                for warning in warnings(event):
-                    streams.report(warning, "yellow")
+                for number, message in enumerate([summary(event), *warnings(event)]):
+                    streams.report(message, "yellow" if number else "")
+                    if not streams.is_quiet():
+                        renderer.note_message(message)
             with streams.stop_on_broken_pipe(stop):
                 renderer.show(event)
+                if isinstance(event, Start) and event.resumed and form == "table":
+                    for entry in Log(Path(event.run)):
+                        if entry.event is not None:
+                            renderer.add_earlier(entry.event)
     return event, measurements
 
 

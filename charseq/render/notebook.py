@@ -71,7 +71,7 @@ class TrainingHTML:
     def add(self, event: Event) -> None:
         """Add an event."""
         if isinstance(event, Start):
-            self._start = event
+            self._start, self._rows = event, ThinnedRows(event)
         elif isinstance(event, Epoch):
             self._rows.add(event)
         if isinstance(event, Epoch | Progress):
@@ -91,7 +91,9 @@ class TrainingHTML:
             yield f"<div>\N{WARNING SIGN} {escape(warning)}</div>"
 
     def _table(self, start: Start) -> Iterator[str]:
-        rows = self._rows.fitting(ROWS, lambda row, is_last: 1)
+        end = self._last if isinstance(self._last, End) else None
+        saved = end.passes if end and end.epoch else None
+        rows = self._rows.fitting(ROWS, lambda row, is_last: 1, spread=end is not None, saved=saved)
         if not rows:
             return
         validates = rows[0].validation_loss is not None

@@ -82,6 +82,14 @@ class WithTensorBoard(Renderer[Event]):
         """Begin the other output."""
         self._renderer.begin()
 
+    def note_message(self, text: str) -> None:
+        """Let the other output take note of a message."""
+        self._renderer.note_message(text)
+
+    def add_earlier(self, event: Event) -> None:
+        """Add an earlier event to the other output; its files have it already."""
+        self._renderer.add_earlier(event)
+
     def show(self, event: Event) -> None:
         """Write an event, and show it."""
         try:

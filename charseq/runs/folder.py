@@ -2,17 +2,16 @@
 
 import contextlib
 import errno
-import json
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 from charseq.errors import CharseqError, UsageError, quoted
 from charseq.model.atomic_write import replace
 from charseq.runs.lock import Lock, require_free
+from charseq.runs.log_lines import first_lines, json_line, record_of
 from charseq.runs.numbers import RUN_NAME, next_folder, numbered_runs, unnumbered_runs
 from charseq.runs.timing import Timing
 from charseq.system.file_errors import reason, remedy
@@ -92,7 +91,7 @@ class Run:
         self._lock, self._created = lock, created
         self._unwritable = False
         """Whether creating the log has failed."""
-        self._earlier_lines = _read_lines(folder / LOG, logged_lines)[1:]
+        self._earlier_lines = first_lines(folder / LOG, logged_lines)[1:]
         self._log: TextIO | None = None
         self._timing = Timing(folder, logged_lines, clock_restarts=clock_restarts)
 
@@ -123,12 +122,8 @@ class Run:
         self._timing.add(self.lines, passes, seconds)
 
     def earlier_records(self) -> Iterator[dict[str, Any]]:
-        """Yield the events that a resumed run has logged before, without the first."""
-        for line in self._earlier_lines:
-            with contextlib.suppress(ValueError, RecursionError):
-                record = json.loads(line)
-                if isinstance(record, dict):
-                    yield record
+        """Return the events that a resumed run has logged before, without the first."""
+        return filter(None, map(record_of, self._earlier_lines))
 
     def replace_log(self) -> None:
         """Replace the log of the earlier run, after its model has been replaced."""
@@ -279,20 +274,7 @@ def comparison_runs(folder: Path) -> list[Path]:
     return [] if is_run or not RUN_NAME.fullmatch(folder.name) else numbered_runs(folder)
 
 
-def json_line(record: dict[str, Any]) -> str:
-    """Return a JSON object in ASCII, which is safe for every terminal and encoding."""
-    return json.dumps(record, allow_nan=False)
-
-
 def _remove(path: Path) -> None:
     """Remove a regular file; anything else stays, and writing to it is refused later."""
     if path.is_file() and not path.is_symlink():
         path.unlink()
-
-
-def _read_lines(log: Path, count: int) -> list[bytes]:
-    """Return at most `count` complete lines from the beginning of a log."""
-    if not count or not log.is_file():
-        return []
-    with log.open("rb") as file:
-        return [line for line in islice(file, count) if line.endswith(b"\n")]
