@@ -28,6 +28,7 @@ COMMANDS = {
     "inspect-shapes": "charseq.cli.inspect_shapes",
     "inspect-gradients": "charseq.cli.inspect_gradients",
     "compare": "charseq.cli.compare",
+    "report": "charseq.cli.report",
     "cells": "charseq.cli.cells",
     "runs": "charseq.cli.runs",
     "config": "charseq.cli.config_show",

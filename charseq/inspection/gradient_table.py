@@ -16,7 +16,7 @@ from charseq.text.vocabulary import Ids
 
 MAX_POSITIONS = 40
 """The most positions of a text."""
-MAX_PRODUCTS = 6e9
+MAX_PRODUCTS = 1.5e9
 """Products of a parameter and a position that a table may take: a few seconds on one core."""
 MAX_BYTES = 200e6
 """Memory of the recorded operations at once."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charseq.errors import CharseqError, ModelFileError, UsageError, quoted
-from charseq.runs.folder import COMPARISON, LOG, MODEL, PENDING_LOG, comparison_runs, runs_folder
+from charseq.runs.folder import COMPARISON, LOG, MODEL, PENDING_LOG, REPORT, comparison_runs, runs_folder
 from charseq.runs.history import Summary, summary
 from charseq.runs.lock import NAME as LOCK
 from charseq.runs.lock import Lock, lock_holder
@@ -18,8 +18,8 @@ from charseq.runs.numbers import RECORD, RUN_NAME, keep_number
 from charseq.system.file_errors import reason, remedy
 
 _OWN_FILE = re.compile(
-    rf"{re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)}|{re.escape(LOCK)}"
-    rf"|\.({re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)})\.\d+\.tmp"
+    rf"{re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)}|{re.escape(LOCK)}|{re.escape(REPORT)}"
+    rf"|\.({re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)}|{re.escape(REPORT)})\.\d+\.tmp"
 )
 """The names of the files that charseq makes in a run's folder, unfinished ones included."""
 LARGEST_START = 1 << 24
