@@ -32,11 +32,8 @@ def best_loss(run: ReportedRun) -> tuple[float | None, str]:
     records = [run.log.end, training]
     for name, words in (("validation_loss", "validation loss"), ("loss", "loss")):
         known = [value for record in records if (value := number(record, name)) is not None]
-        known += [
-            min(values)
-            for values in [[v for event in run.log.evaluations if (v := number(event, name)) is not None]]
-            if values
-        ]
+        measured = [value for event in run.log.evaluations if (value := number(event, name)) is not None]
+        known += [min(measured)] if measured else []
         if known:
             return known[0], words
     return None, "loss"

@@ -33,6 +33,8 @@ def units(run: ReportedRun, texts: Sequence[ReadText]) -> Section:
     kept = max(1, MAX_VALUES // (len(ids) * len(values)))
     hidden = run.model.network.hidden_size
     return {
+        "heading": "What single units do",
+        "tracked": [],
         "origin": chosen.origin,
         "ids": ids.tolist(),
         "shortened": len(chosen.ids) > len(ids),

@@ -100,4 +100,11 @@
     const unknown = segments.filter((_, i) => found[i] === undefined);
     return { ids: found.filter((id) => id !== undefined), unknown };
   };
+
+  // Ids -> text for the field; bytes are decoded as UTF-8, and an incomplete character becomes U+FFFD.
+  page.decode = function (ids, vocabulary) {
+    const text = ids.map((id) => vocabulary.raw[id]).join("");
+    if (vocabulary.unit !== "byte") return text;
+    return new TextDecoder().decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0)));
+  };
 })(globalThis.charseqPage ??= {});
