@@ -1,7 +1,5 @@
 """charseq report: one self-contained HTML page about a run.  Never imports torch."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer

@@ -37,7 +37,9 @@ def destination(output: str | None, folder: Path, *, force: bool) -> Path | None
             hint="create it, or choose another -o",
         )
     if os.path.lexists(path) and not force:
-        raise UsageError(f"{quoted(path)} already exists", hint="add --force to replace it, or choose another -o")
+        raise UsageError(
+            f"{quoted(path)} already exists", hint="add --force to replace it, or choose another -o"
+        )
     return path
 
 

@@ -43,7 +43,9 @@ def positions_within_limits(network: Network) -> int:
     return max(0, min(MAX_POSITIONS, by_time, by_memory))
 
 
-def gradient_table(network: Network, arrays: Mapping[str, Floats], ids: Ids) -> Iterator[float | GradientTable]:
+def gradient_table(
+    network: Network, arrays: Mapping[str, Floats], ids: Ids
+) -> Iterator[float | GradientTable]:
     """Compute the table of a text of T + 1 ids, in float64.
 
     Yields the finished share, 0 to 1, and at last the table.  All rows of a batch read the same text, and the

@@ -90,10 +90,7 @@ def load(named: str | None) -> ReportedRun:
 
 def _folder_without_model(named: str | None) -> Path | None:
     """Return the folder of a run that has a log and no model; None if there is none."""
-    if named is not None:
-        folders = [resolve_name(named)]
-    else:
-        folders = numbered_runs(runs_folder())[::-1]
+    folders = [resolve_name(named)] if named is not None else numbered_runs(runs_folder())[::-1]
     folders = [run for folder in folders for run in (comparison_runs(folder)[::-1] or [folder])]
     return next((folder for folder in folders if (folder / LOG).is_file()), None)
 
@@ -156,14 +153,12 @@ def _logged_ids(run: ReportedRun) -> list[int]:
     """Return the ids of the held-out text whose predictions the log shows; empty if there is none."""
     targets = next((event.get("target_ids") for event in reversed(run.log.epochs)), None)
     first = targets[0] if isinstance(targets, list) and targets else []
-    is_valid = isinstance(first, list) and all(
-        type(i) is int and 0 <= i < len(run.symbols) for i in first
-    )
+    is_valid = isinstance(first, list) and all(type(i) is int and 0 <= i < len(run.symbols) for i in first)
     return list(first) if is_valid else []
 
 
 def _sampled(model: Model, sample: str) -> list[Ids]:
-    """Return the ids of a generated sample: one text, or lines; characters that are only shown are skipped."""
+    """Return the ids of a generated sample: one text, or lines; unknown characters are skipped."""
     vocabulary = model.vocabulary
     if not vocabulary.boundary:
         return [vocabulary.encode_text(sample, unknown="skip").ids] if sample else []

@@ -27,7 +27,8 @@ class Tape:
 
     def leaf(self, value: Any) -> "Tracked":
         """Return a tracked array equal to another, which may be tracked: its gradient can be read."""
-        return self._record(_value(value), [(value, lambda gradient: gradient)])
+        leaf: Tracked = self._record(_value(value), [(value, lambda gradient: gradient)])
+        return leaf
 
     def gradients(self, output: "Tracked", seed: Floats) -> dict[int, Floats]:
         """Return the gradients with respect to every tracked array, by its `number`.
@@ -75,7 +76,8 @@ class Tape:
         a, b = _value(x), _value(y)
         share = np.where(a == b, 0.5, a > b)
         return self._record(
-            np.maximum(a, b), [(x, lambda g: _sum_to(g * share, a)), (y, lambda g: _sum_to(g * (1 - share), b))]
+            np.maximum(a, b),
+            [(x, lambda g: _sum_to(g * share, a)), (y, lambda g: _sum_to(g * (1 - share), b))],
         )
 
     def split(self, x: Any, parts: int) -> Sequence[Any]:
@@ -85,10 +87,12 @@ class Tape:
 
     def stack(self, arrays: Sequence[Any], axis: int) -> Any:
         """Stack arrays along a new axis."""
+
+        def backward(index: int) -> Backward:
+            return lambda g: np.take(g, index, axis)
+
         values = np.stack([_value(array) for array in arrays], axis)
-        return self._record(
-            values, [(array, lambda g, i=i: np.take(g, i, axis)) for i, array in enumerate(arrays)]
-        )
+        return self._record(values, [(array, backward(i)) for i, array in enumerate(arrays)])
 
     def where(self, condition: Any, yes: Any, no: Any) -> Any:
         """Select element-wise."""
@@ -230,9 +234,7 @@ class Tracked:
     def sum(self, axis: int) -> Any:
         """The sum over an axis."""
         a = self.value
-        return self._of(
-            a.sum(axis), (self, lambda g: np.broadcast_to(np.expand_dims(g, axis), a.shape))
-        )
+        return self._of(a.sum(axis), (self, lambda g: np.broadcast_to(np.expand_dims(g, axis), a.shape)))
 
     def reshape(self, *shape: Any) -> Any:
         """The same values in another shape."""

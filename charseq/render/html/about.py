@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from charseq.cells import CELLS
-from charseq.errors import UsageError
 from charseq.inspection.reported_run import ReportedRun
+from charseq.model.network import Network
 from charseq.render.quantities import count, duration, floored, size
 from charseq.render.visible import visible
 from charseq.runs.folder import LOG
@@ -22,6 +22,8 @@ VERDICTS = {
     "overfits": "overfits: the validation loss rose again",
 }
 """The verdicts of the end event, in words."""
+NGRAM = "n\u2011gram"
+"""With a hyphen at which no line ends."""
 MAX_TEXT = 60
 """Characters of the name of a text in the title."""
 
@@ -42,7 +44,9 @@ def best_loss(run: ReportedRun) -> tuple[float | None, str]:
 def title(run: ReportedRun) -> str:
     """Return one line: what was trained on what, with its best loss in bits and nats."""
     learned = _text_name(run)
-    head = f"{_network(run)} trained on {learned}" if learned else _network(run)
+    if run.model and run.model.memorized:
+        learned = f"“{learned}”"
+    head = f"{_network(run)}, trained on {learned}" if learned else _network(run)
     loss, name = best_loss(run)
     if loss is None:
         return head
@@ -61,13 +65,19 @@ def facts(run: ReportedRun) -> list[dict[str, str]]:
     labels = len(run.model.vocabulary.labels) if run.model else len(start.get("labels") or [])
     facts = [
         ("Text", _text_name(run) or "not recorded", length),
-        ("Symbols", f"{len(symbols) - labels:,}", f"unit: {run.unit}" + (f", {count(labels, 'label')}" * bool(labels))),
+        (
+            "Symbols",
+            f"{len(symbols) - labels:,}",
+            f"unit: {run.unit}" + (f", {count(labels, 'label')}" * bool(labels)),
+        ),
         ("Cell", _value(run, "cell", "unknown"), _size(run)),
         ("Parameters", f"{int(parameters):,}" if parameters is not None else "unknown", _file(run)),
         ("Training", _trained(run), _ended(run)),
         ("Verdict", *_verdict(run)),
     ]
-    return [{"name": name, "value": visible(value), "detail": visible(detail)} for name, value, detail in facts]
+    return [
+        {"name": name, "value": visible(value), "detail": visible(detail)} for name, value, detail in facts
+    ]
 
 
 def equations(run: ReportedRun) -> list[list[str]]:
@@ -118,7 +128,7 @@ def _value(run: ReportedRun, name: str, otherwise: str) -> str:
 
 def _network(run: ReportedRun) -> str:
     cell = _value(run, "cell", "a network")
-    return visible(f"{cell} of {_size(run)}" if _size(run) else cell)
+    return visible(f"{cell}, {_size(run)}" if _size(run) else cell)
 
 
 def _size(run: ReportedRun) -> str:
@@ -142,13 +152,15 @@ def _file(run: ReportedRun) -> str:
         return "no model was saved"
     ngram = run.model.mixture.ngram if run.model.mixture else None
     stored = f"{size(run.model_bytes)} in the model file"
-    return stored + (f", with {count(ngram.size, 'n-gram')}" if ngram else "")
+    return stored + (f", with {count(ngram.size, NGRAM)}" if ngram else "")
 
 
 def _trained(run: ReportedRun) -> str:
     passes = number(run.log.end, "total_passes")
     if passes is None:
-        passes = max((number(e, "passes") or number(e, "epoch") or 0.0 for e in run.log.evaluations), default=None)
+        passes = max(
+            (number(e, "passes") or number(e, "epoch") or 0.0 for e in run.log.evaluations), default=None
+        )
     if passes is None:
         return "not recorded"
     number_text = floored(passes)
@@ -157,7 +169,9 @@ def _trained(run: ReportedRun) -> str:
 
 def _ended(run: ReportedRun) -> str:
     """Return how and when the run ended.  Logs have no times but that of their last change."""
-    status = text(run.log.end, "status") or ("still training" if run.is_training else "ended without a last event")
+    status = text(run.log.end, "status") or (
+        "still training" if run.is_training else "ended without a last event"
+    )
     if not run.log.start and not run.log.end:
         return "there is no log"
     try:
@@ -185,9 +199,6 @@ def _verdict(run: ReportedRun) -> tuple[str, str]:
     return "not judged", "too few evaluations, or too little held-out text"
 
 
-def model_cell_known(run: ReportedRun) -> bool:
-    """Return whether the cell of the model is one of charseq's own."""
-    try:
-        return run.model is not None and run.model.network.cell is CELLS.get(run.model.network.cell_name)
-    except UsageError:
-        return False
+def is_own_cell(network: Network) -> bool:
+    """Return whether the cell of a network is one of charseq's own, which a page can run."""
+    return network.cell is CELLS.get(network.cell_name)

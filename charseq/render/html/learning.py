@@ -1,4 +1,4 @@
-"""The sections about training: loss and accuracy over epochs with samples, and the evolution of predictions."""
+"""The sections about training: loss and accuracy over epochs, samples, and the evolution of predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -117,7 +117,8 @@ def _saved_passes(run: ReportedRun) -> float | None:
 def _curves(names: Sequence[tuple[str, str]], events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the curves that have any value."""
     curves = [
-        {"name": name, "values": [_rounded(number(event, field)) for event in events]} for field, name in names
+        {"name": name, "values": [_rounded(number(event, field)) for event in events]}
+        for field, name in names
     ]
     return [curve for curve in curves if any(value is not None for value in curve["values"])]
 
@@ -155,7 +156,9 @@ def _ids(run: ReportedRun, event: Mapping[str, Any], name: str) -> list[list[int
         if not isinstance(texts, list) or run.unit != "character":
             return []
         known = {symbol: i for i, symbol in enumerate(run.symbols)}
-        strings = [[known.get(symbol) for symbol in string] if isinstance(string, str) else None for string in texts]
+        strings = [
+            [known.get(symbol) for symbol in string] if isinstance(string, str) else None for string in texts
+        ]
     if not isinstance(strings, list) or not strings:
         return []
     for string in strings:
@@ -174,7 +177,8 @@ def _last_learned(
         return "Predictions over the epochs"
     target = targets[0]
     since = [
-        max((e + 1 for e, ids in enumerate(epochs) if ids[0][t] != target[t]), default=0) for t in range(len(target))
+        max((e + 1 for e, ids in enumerate(epochs) if ids[0][t] != target[t]), default=0)
+        for t in range(len(target))
     ]
     latest = max(since)
     if latest == 0 or since.count(latest) > 1:

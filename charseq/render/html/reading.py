@@ -10,33 +10,36 @@ import numpy.typing as npt
 
 from charseq.errors import CharseqError
 from charseq.inspection.gradient_table import GradientTable, gradient_table, positions_within_limits
-from charseq.inspection.reported_run import ReadText, ReportedRun
+from charseq.inspection.reported_run import ReadText
 from charseq.inspection.text_predictions import TextPredictions, predict_text
+from charseq.model.model_file import Model
 from charseq.render.html.symbols import symbol_sign
 from charseq.render.quantities import size
+from charseq.text.vocabulary import Ids
 
 Section = dict[str, Any]
 MAX_WEIGHTS = 2_000_000
 """Bytes of weights up to which a page contains the network."""
-NO_MODEL = "The run has no model: its training ended before one was saved."
+MAX_TYPED = 40
+"""Symbols of the text that the network reads at first."""
 NO_TEXT = (
-    "No text is known: the log shows none, and the model file names files only. Add --text STRING or --file PATH."
+    "No text is known: the log shows none, and the model file has only names of files. "
+    "Add --text STRING or --file PATH."
 )
 
 
-def network(run: ReportedRun, *, known_cell: bool) -> Section:
+def network(model: Model, texts: Sequence[ReadText], *, known_cell: bool) -> Section:
     """Return the network with its weights, for the page to run it."""
-    if run.model is None:
-        return {"left_out": NO_MODEL}
-    model = run.model
     if not known_cell:
-        return {"left_out": f"The page cannot run the cell {model.network.cell_name}, which another package adds."}
+        return {
+            "left_out": f"The page cannot run the cell {model.network.cell_name}, which another package adds."
+        }
     names = list(model.network.parameter_specs())
     stored = 4 * sum(model.arrays[name].size for name in names)
     if stored > MAX_WEIGHTS:
         return {
-            "left_out": f"The weights have {size(stored)}, and a page contains at most {size(MAX_WEIGHTS)}. A "
-            "network of fewer hidden units fits (train with --hidden-size 256 or less); 'charseq predict "
+            "left_out": f"The weights have {size(stored)}, and a page contains at most {size(MAX_WEIGHTS)}. "
+            "A network of fewer hidden units would fit, such as --hidden-size 256. 'charseq predict "
             "--interactive' runs this one in the terminal."
         }
     architecture = model.network
@@ -55,42 +58,38 @@ def network(run: ReportedRun, *, known_cell: bool) -> Section:
         "has_ngram": model.mixture is not None,
         "window": list(model.window) if model.window else None,
         "memorized": bool(model.memorized),
-        "text": _typed_first(run),
+        "text": _typed_first(model, texts),
     }
 
 
-def _typed_first(run: ReportedRun) -> str:
-    """Return the text that stands in the field at first: the beginning of the text, without control characters."""
-    assert run.model is not None
-    string = run.model.memorized[0][:60] if run.model.memorized else run.model.opening
-    return string if string.isprintable() else ""
+def _typed_first(model: Model, texts: Sequence[ReadText]) -> str:
+    """Return the text that the field has at first: the beginning of the first text, if people can type it."""
+    string = model.vocabulary.decode(texts[0].ids[:MAX_TYPED]) if texts else model.opening
+    return string if string.replace("\n", "").isprintable() else ""
 
 
-def predictions(run: ReportedRun, texts: Sequence[ReadText]) -> Iterator[float | list[TextPredictions]]:
+def predictions(model: Model, texts: Sequence[ReadText]) -> Iterator[float | list[TextPredictions]]:
     """Read the texts; yield the finished share, 0 to 1, and at last what the model predicts."""
     found = []
     total = sum(len(each.ids) for each in texts)
     done = 0
     for each in texts:
-        assert run.model is not None
-        found.append(predict_text(run.model, each.ids))
+        found.append(predict_text(model, each.ids))
         done += len(each.ids)
         yield done / total
     yield found
 
 
 def surprisal(
-    run: ReportedRun, texts: Sequence[ReadText], read: Sequence[TextPredictions], *, shortened: bool
+    model: Model, texts: Sequence[ReadText], read: Sequence[TextPredictions], *, shortened: bool
 ) -> Section:
     """Return the surprisal of every symbol of the texts, with the most probable symbols."""
-    if run.model is None:
-        return {"left_out": NO_MODEL}
     if not read:
         return {"left_out": NO_TEXT}
     return {
-        "heading": _surprisal_heading(run, read),
+        "heading": _surprisal_heading(model, texts, read),
         "shortened": shortened,
-        "has_ngram": run.model.mixture is not None,
+        "has_ngram": model.mixture is not None,
         "texts": [
             {
                 "origin": text.origin,
@@ -107,58 +106,55 @@ def surprisal(
     }
 
 
-def _surprisal_heading(run: ReportedRun, read: Sequence[TextPredictions]) -> str:
+def _surprisal_heading(model: Model, texts: Sequence[ReadText], read: Sequence[TextPredictions]) -> str:
     """Return a sentence that names the most surprising symbol."""
-    number = max(range(len(read)), key=lambda i: float(read[i].surprisals.nats.max()))
+    same = [i for i, text in enumerate(texts) if text.origin == texts[0].origin]  # generated text is no test
+    number = max(same, key=lambda i: float(read[i].surprisals.nats.max()))
     nats = read[number].surprisals.nats
     at = int(nats.argmax())
     bits = float(nats[at]) / math.log(2)
     if bits < 1:
-        return "Nothing in this text surprises it"
-    sign = symbol_sign(run.symbols[int(read[number].ids[at + 1])], run.unit)
-    return f"Its greatest surprise is ‘{sign}’, with {bits:.1f} bits"
+        return "No symbol of this text surprises it"
+    sign = symbol_sign(model.vocabulary.symbols[int(read[number].ids[at + 1])], model.vocabulary.unit)
+    return f"The most surprising symbol is ‘{sign}’, with {bits:.1f} bits"
 
 
 def _bits(nats: npt.NDArray[np.float64]) -> list[float]:
     return np.round(nats / math.log(2), 3).tolist()  # type: ignore[no-any-return]
 
 
-def gradients(run: ReportedRun, texts: Sequence[ReadText]) -> Iterator[float | Section]:
-    """Yield the finished share, 0 to 1, and at last the gradient norms of every position of the first text."""
-    if run.model is None:
-        yield {"left_out": NO_MODEL}
-        return
+def gradients(model: Model, texts: Sequence[ReadText]) -> Iterator[float | Section]:
+    """Yield the finished share, 0 to 1, and at last the gradient norms of every position of a text."""
     if not texts:
         yield {"left_out": NO_TEXT}
         return
-    model = run.model
     count = positions_within_limits(model.network)
     longest = max(texts[:1] if model.memorized else texts, key=lambda each: min(len(each.ids), count + 1))
     ids = longest.ids[: count + 1]
     if count < 2 or len(ids) < 3:
-        reason = "its text is too short" if count >= 2 else "computing them for this network would take too long"
+        reason = (
+            "its text is too short" if count >= 2 else "computing them for this network would take too long"
+        )
         yield {"left_out": f"There are no gradients over several steps: {reason}."}
         return
-    table: GradientTable | None = None
     try:
         for step in gradient_table(model.network, model.arrays, ids):
-            if isinstance(step, GradientTable):
-                table = step
-            else:
-                yield step
+            yield _gradient_section(model, longest, ids, step) if isinstance(step, GradientTable) else step
     except CharseqError as error:
         yield {"left_out": f"The gradients cannot be computed: {error.message}."}
-        return
-    assert table is not None
+
+
+def _gradient_section(model: Model, text: ReadText, ids: Ids, table: GradientTable) -> Section:
     last = table.norms[-1]
     share = float(last[0] / last[-1]) if last[-1] else 0.0
-    yield {
+    norms = [[float(f"{norm:.3g}") for norm in row[: t + 1]] for t, row in enumerate(table.norms.tolist())]
+    return {
         "heading": _gradient_heading(share, len(last), memory=model.network.cell.memory),
-        "origin": longest.origin,
+        "origin": text.origin,
         "ids": ids.tolist(),
         "losses": [float(f"{loss:.5g}") for loss in table.losses],
-        "norms": [[float(f"{norm:.3g}") for norm in row[: t + 1]] for t, row in enumerate(table.norms.tolist())],
-        "shortened": len(longest.ids) > len(ids),
+        "norms": norms,
+        "shortened": len(text.ids) > len(ids),
     }
 
 

@@ -1,8 +1,8 @@
 """A run as one self-contained HTML page.
 
-Nothing in the page comes from the network, and no text can become markup or script: the data is JSON in a block
-that is not executed, in ASCII without `<`, `>` and `&`; the scripts set text by textContent only; and the content
-security policy allows exactly the styles and scripts of this file, by their SHA-256, and nothing else.
+Nothing in the page comes from the network, and no text can become markup or script.  The data is JSON in a
+block that is not executed, in ASCII without `<`, `>` and `&`.  The scripts set text by textContent only.  The
+content security policy allows exactly the styles and scripts of this file, by their SHA-256.
 """
 
 import base64
@@ -16,8 +16,10 @@ from typing import Any
 from charseq._version import __version__
 from charseq.inspection.reported_run import ReportedRun, texts_of
 from charseq.inspection.text_predictions import TextPredictions
+from charseq.model.model_file import Model
 from charseq.render.html import about, learning, reading, units
 from charseq.render.html.symbols import symbol_sign
+from charseq.render.visible import visible
 
 STYLES = ("uPlot-1.6.32.min.css", "style.css")
 SCRIPTS = (
@@ -25,8 +27,9 @@ SCRIPTS = (
     "learning.js", "evolution.js", "surprisal.js", "units.js", "gradients.js", "main.js",
 )  # fmt: skip
 """The scripts, in the order of execution."""
-SHARES = {"texts": 0.3, "units": 0.1, "gradients": 0.6}
-"""The parts of the work that take time, each with its usual share."""
+READING = 0.3
+"""The usual share of the work up to the gradients."""
+NO_MODEL = "The run has no model: its training ended before one was saved."
 
 Progress = tuple[float, str]
 """The finished share, 0 to 1, and what is done now."""
@@ -48,25 +51,19 @@ def page(run: ReportedRun, given: Sequence[str] = ()) -> Iterator[Progress | str
 
 def page_data(run: ReportedRun, given: Sequence[str] = ()) -> Iterator[Progress | dict[str, Any]]:
     """Yield the progress, and at last the data of all sections, as JSON values."""
-    texts, shortened = texts_of(run, given)
-    read: list[TextPredictions] = []
-    for part in reading.predictions(run, texts) if texts else ():
-        if isinstance(part, list):
-            read = part
-        else:
-            yield SHARES["texts"] * part, "reading texts"
-    surprisal = reading.surprisal(run, texts, read, shortened=shortened)
-    unit_values = units.units(run, texts)
-    gradients: dict[str, Any] = {}
-    for step in reading.gradients(run, texts):
-        if isinstance(step, dict):
-            gradients = step
-        else:
-            yield 1 - SHARES["gradients"] * (1 - step), "computing gradients"
-    model = run.model
+    sections: dict[str, Any] = {}
+    if run.model is None:
+        sections = dict.fromkeys(("network", "surprisal", "units", "gradients"), {"left_out": NO_MODEL})
+    else:
+        for step in _sections_of(run, run.model, given):
+            if isinstance(step, dict):
+                sections = step
+            else:
+                yield step
+    vocabulary = run.model.vocabulary if run.model else None
     yield {
         "title": about.title(run),
-        "run": about.visible(run.name),
+        "run": visible(run.name),
         "charseq": __version__,
         "facts": about.facts(run),
         "equations": about.equations(run),
@@ -75,17 +72,36 @@ def page_data(run: ReportedRun, given: Sequence[str] = ()) -> Iterator[Progress 
         "vocabulary": {
             "raw": list(run.symbols),
             "unit": run.unit,
-            "normalization": model.vocabulary.normalization if model else "none",
-            "labels": list(model.vocabulary.labels) if model else [],
-            "boundary": bool(model and model.vocabulary.boundary),
+            "normalization": vocabulary.normalization if vocabulary else "none",
+            "labels": list(vocabulary.labels) if vocabulary else [],
+            "boundary": bool(vocabulary and vocabulary.boundary),
         },
-        "network": reading.network(run, known_cell=about.model_cell_known(run)),
         "learning": learning.learning(run),
         "evolution": learning.evolution(run),
-        "surprisal": surprisal,
-        "units": unit_values,
-        "gradients": gradients,
+        **sections,
     }
+
+
+def _sections_of(run: ReportedRun, model: Model, given: Sequence[str]) -> Iterator[Progress | dict[str, Any]]:
+    """Yield the progress, and at last the data of the sections about the model, by name."""
+    texts, shortened = texts_of(run, given)
+    read: list[TextPredictions] = []
+    for part in reading.predictions(model, texts):
+        if isinstance(part, list):
+            read = part
+        else:
+            yield READING * part, "reading texts"
+    sections = {
+        "network": reading.network(model, texts, known_cell=about.is_own_cell(model.network)),
+        "surprisal": reading.surprisal(model, texts, read, shortened=shortened),
+        "units": units.units(model, texts),
+    }
+    for step in reading.gradients(model, texts):
+        if isinstance(step, dict):
+            sections["gradients"] = step
+        else:
+            yield READING + (1 - READING) * step, "computing gradients"
+    yield sections
 
 
 def assembled(data: dict[str, Any]) -> str:

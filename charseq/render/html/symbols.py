@@ -9,10 +9,40 @@ from charseq.text.vocabulary import BOUNDARY
 SPACE = "·"
 SIGNS = {" ": SPACE, "\n": END_OF_LINE, BOUNDARY: END_OF_LINE, "\t": "⇥", "\r": "␍", "\r\n": END_OF_LINE}
 """The signs of symbols that are no visible characters."""
-CONTROL_NAMES = (
-    "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC "
-    "FS GS RS US"
-).split()
+CONTROL_NAMES = [
+    "NUL",
+    "SOH",
+    "STX",
+    "ETX",
+    "EOT",
+    "ENQ",
+    "ACK",
+    "BEL",
+    "BS",
+    "HT",
+    "LF",
+    "VT",
+    "FF",
+    "CR",
+    "SO",
+    "SI",
+    "DLE",
+    "DC1",
+    "DC2",
+    "DC3",
+    "DC4",
+    "NAK",
+    "SYN",
+    "ETB",
+    "CAN",
+    "EM",
+    "SUB",
+    "ESC",
+    "FS",
+    "GS",
+    "RS",
+    "US",
+]
 """The names of U+0000 to U+001F."""
 DOTTED_CIRCLE = "◌"
 """What a combining mark without a base is shown on."""
@@ -28,12 +58,14 @@ def symbol_sign(symbol: str, unit: Unit | str) -> str:
     if unicodedata.category(shown[0]).startswith("M"):
         shown = DOTTED_CIRCLE + shown
     if len(shown) > 1:  # a grapheme cluster: format characters within it, such as joiners, belong to it
-        return "".join(c if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp") else _name(c) for c in shown)
+        return "".join(
+            c if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp") else _name(c) for c in shown
+        )
     return _name(shown) if unicodedata.category(shown) in HIDDEN else shown
 
 
 def _name(character: str) -> str:
-    """Return the name of an invisible character: ESC, \\xff, or U+202E."""
+    r"""Return the name of an invisible character: ESC, \xff, or U+202E."""
     code = ord(character)
     if code < len(CONTROL_NAMES):
         return CONTROL_NAMES[code]

@@ -1,4 +1,4 @@
-"""The section about single units: the values of every tensor [H] of a step over a text, and its statistics."""
+"""The section about single units: the values of every tensor [H] over texts, and its statistics."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from charseq.inspection.reported_run import ReadText, ReportedRun
+from charseq.inspection.reported_run import ReadText
 from charseq.inspection.tracing import TraceInput, trace
-from charseq.render.html.reading import NO_MODEL, NO_TEXT, Section, base64_of
+from charseq.model.model_file import Model
+from charseq.render.html.reading import NO_TEXT, Section, base64_of
 
 Values = dict[tuple[int, str], npt.NDArray[np.float32]]
 MAX_TEXT = 600
@@ -21,33 +22,42 @@ INPUTS = ("x_gates", "h_gates", "x_proj", "h_proj", "gates")
 """Tensors that are sums before an activation, or that hold several gates."""
 
 
-def units(run: ReportedRun, texts: Sequence[ReadText]) -> Section:
-    """Return the values of the units of every layer over the longest text, and the statistics of gates."""
-    if run.model is None:
-        return {"left_out": NO_MODEL}
+def units(model: Model, texts: Sequence[ReadText]) -> Section:
+    """Return the values of the units of every layer over the texts, and the statistics of gates."""
     if not texts:
         return {"left_out": NO_TEXT}
-    chosen = max(texts[:1] if run.model.memorized else texts, key=lambda each: min(len(each.ids), MAX_TEXT))
-    ids = chosen.ids[:MAX_TEXT]
-    values = _values(run, ids)
+    read = _shortened(texts)
+    parts = [_values(model, ids) for ids in read]
+    values = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    ids = np.concatenate(read)
     kept = max(1, MAX_VALUES // (len(ids) * len(values)))
-    hidden = run.model.network.hidden_size
+    hidden = model.network.hidden_size
+    origins = list(dict.fromkeys(each.origin for each in texts[: len(read)]))
     return {
         "heading": "What single units do",
         "tracked": [],
-        "origin": chosen.origin,
+        "origin": " and ".join(origins),
         "ids": ids.tolist(),
-        "shortened": len(chosen.ids) > len(ids),
+        "starts": np.cumsum([0, *(len(part) for part in read[:-1])]).tolist(),
+        "shortened": sum(len(each.ids) for each in texts) > len(ids),
         "hidden": hidden,
         "kept": min(kept, hidden),
         "tensors": [_tensor(layer, name, array, kept) for (layer, name), array in values.items()],
     }
 
 
-def _values(run: ReportedRun, ids: npt.NDArray[Any]) -> Values:
+def _shortened(texts: Sequence[ReadText]) -> list[npt.NDArray[Any]]:
+    """Return the ids of texts, MAX_TEXT symbols in all."""
+    read: list[npt.NDArray[Any]] = []
+    for each in texts:
+        left = MAX_TEXT - sum(map(len, read))
+        if left > 1:
+            read.append(each.ids[:left])
+    return read
+
+
+def _values(model: Model, ids: npt.NDArray[Any]) -> Values:
     """Return every tensor [T H] of the steps, by layer and name; the output h of each layer is first."""
-    assert run.model is not None
-    model = run.model
     read = ids.astype(np.int64)
     inputs = TraceInput(model.network, model.vocabulary, model.arrays, (read,), (read[1:],))
     steps: dict[tuple[int, str], list[Any]] = {}
@@ -60,7 +70,7 @@ def _values(run: ReportedRun, ids: npt.NDArray[Any]) -> Values:
 
 
 def _tensor(layer: int, name: str, values: npt.NDArray[np.float32], kept: int) -> dict[str, Any]:
-    """Return the values of the units that vary most, in one byte each, relative to the unit's largest value."""
+    """Return the values of the units that vary most, in one byte each, relative to the unit's largest."""
     order = np.argsort(-values.std(0), kind="stable")[:kept]
     is_gate = bool(values.min() >= 0 and values.max() <= 1 and name not in ("h", "s"))
     middle = 0.5 if is_gate else 0.0

@@ -18,7 +18,10 @@
     const grid = page.el("div", { class: "evolution", role: "group", "aria-label": "Predicted symbols, epochs down and positions across" });
     const output = page.el("span", { class: "output", role: "status" });
     const slider = page.slider("Epoch", rows.length - 1, now, (value) => { stop(); show(value); });
-    const play = page.button("Play", () => (timer === null ? start() : stop()), { id: "play" });
+    const still = matchMedia("(prefers-reduced-motion: reduce)");
+    const play = page.button("Play", () => (still.matches ? show((now + 1) % rows.length) : timer === null ? start() : stop()), { id: "play" });
+    const rest = () => { play.textContent = still.matches ? "Next epoch" : "Play"; };
+    still.addEventListener("change", () => stop());
 
     function build() {
       const target = targets[string];
@@ -76,7 +79,7 @@
     function stop() {
       clearInterval(timer);
       timer = null;
-      play.textContent = "Play";
+      rest();
       play.setAttribute("aria-pressed", "false");
     }
 
@@ -90,6 +93,7 @@
       page.el("span", { class: "correct", text: "correct" }), page.el("span", {}, page.el("span", { class: "symbol wrong", text: "wrong" })),
       section.saved ? page.el("span", { text: "★ the saved weights" }) : null);
     figure.append(controls, grid, legend);
+    rest();
     build();
   };
 })(globalThis.charseqPage ??= {});

@@ -54,16 +54,19 @@
     const few = section.passes.length < 30;
     const only = curves.length === 1 ? { stroke: page.color("model"), width: 2.5, dash: undefined } : {};
     const series = curves.map((curve) => ({
-      label: `${curve.name} ${name}`, spanGaps: true, points: { show: few, size: 5 }, ...style(curve.name), ...only,
+      label: curve.name.startsWith("validation, ") ? curve.name.slice(12) : `${curve.name} ${name}`, spanGaps: true, points: { show: few, size: 5 }, ...style(curve.name), ...only,
       value: (_, value) => (value === null || value === undefined ? "–" : name === "accuracy" ? page.percent(value) : `${page.number(value, 4)} ${suffix}`),
     }));
     const axis = { stroke: page.color("muted"), grid: { stroke: page.color("line"), width: 1 }, ticks: { stroke: page.color("line"), width: 1 }, font: "13px system-ui" };
+    const whole = section.passes.every(Number.isInteger) ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] } : {};
+    const dash = (u, i) => (u.series[i].dash ? (u.series[i].dash[0] > 3 ? "dashed" : "dotted") : "solid");
     const single = section.passes.length === 1;
     const u = new uPlot({
       width: parent.clientWidth, height, padding: [12, 12, 0, 0],
       scales: { x: { time: false, ...(single ? { range: [section.passes[0] - 1, section.passes[0] + 1] } : {}) }, y: name === "accuracy" ? { range: [0, 1] } : {} },
       series: [{ label: "epochs", value: (_, value) => (value === null || value === undefined ? "–" : page.number(value, 4)) }, ...series],
-      axes: [{ ...axis, label: name === "accuracy" ? "epochs" : undefined, labelSize: 20, labelFont: "13px system-ui" },
+      legend: { markers: { width: 2, dash, fill: () => "transparent" } },
+      axes: [{ ...axis, ...whole, label: name === "accuracy" ? "epochs" : undefined, labelSize: 20, labelFont: "13px system-ui" },
         { ...axis, size: 60, label: name === "accuracy" ? "accuracy" : `loss in ${suffix} per symbol`, labelSize: 20, labelFont: "13px system-ui" }],
       cursor: { sync: { key: "charseq" }, drag: { x: true, y: false }, points: { size: 7 } },
       hooks: { draw: [(chart) => markSaved(chart, section.best)], setCursor: [(chart) => follow(chart.cursor.idx === null || chart.cursor.idx === undefined ? null : section.passes[chart.cursor.idx])] },

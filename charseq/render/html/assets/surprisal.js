@@ -10,7 +10,7 @@
     const cut = section.shortened ? " Longer texts are cut." : "";
     const figure = page.section("surprisal", section.heading,
       `The darker the orange, the less the model expected the symbol. Point at one to see what it expected instead.${cut}`
-        + " charseq report --file PATH shows another text.");
+        + " ‘charseq report --file PATH’ shows another text.");
     const kinds = section.has_ngram
       ? [["the model (network and n-grams)", "bits"], ["the network alone", "network"], ["the n-gram model alone", "ngram"]]
       : [["the model", "bits"]];
@@ -26,14 +26,17 @@
     function draw() {
       const scale = page.surprisalScale();
       swatches.forEach((swatch, i) => { swatch.style.backgroundColor = scale([0, 1, 2, 4, 6, 8][i]); });
-      const blocks = section.texts.map((text) => block(text, scale));
-      box.replaceChildren(...blocks.flat());
+      const origins = [...new Set(section.texts.map((text) => text.origin))];
+      box.replaceChildren(...origins.flatMap((origin) => {
+        const texts = section.texts.filter((text) => text.origin === origin), values = texts.flatMap((text) => text[kind]);
+        const mean = values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+        return [page.el("p", { class: "note", text: `${origin}: ${page.number(mean)} bits per symbol` }), ...texts.map((text) => block(text, scale))];
+      }));
     }
 
     function block(text, scale) {
       const values = text[kind];
-      const mean = values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
-      const holder = page.el("div", { class: "text", role: "group", "aria-label": `Surprisal of ${text.origin}: ${page.number(mean)} bits per symbol` });
+      const holder = page.el("div", { class: "text line", role: "group", "aria-label": `Surprisal of ${text.origin}` });
       const cells = text.ids.map((id, i) => {
         const isLabel = page.data.vocabulary.labels.includes(id);
         const cell = page.symbol(id, i ? (isLabel ? "label-symbol" : "") : `unread${isLabel ? " label-symbol" : ""}`);
@@ -43,7 +46,7 @@
         return cell;
       });
       page.reachable(holder, cells, (i) => describe(text, i));
-      return [page.el("p", { class: "note", text: `${text.origin}: ${page.number(mean)} bits per symbol` }), holder];
+      return holder;
     }
 
     function describe(text, i) {

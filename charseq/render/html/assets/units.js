@@ -21,10 +21,13 @@
       return middle + decoded[k][r * length + t] / 127 * scales[r];
     };
     const holder = page.el("div", { class: "text", role: "group" });
+    const starts = new Set(section.starts);
     const cells = section.ids.map((id) => page.symbol(id, page.data.vocabulary.labels.includes(id) ? "label-symbol" : ""));
     cells.forEach((cell, i) => {
+      if (i && starts.has(i)) holder.append(page.el("br"));
       holder.append(cell);
-      if (page.isLineEnd(section.ids[i]) && i && i + 1 < length) holder.append(page.el("br"));
+      const ends = page.isLineEnd(section.ids[i]) && !starts.has(i) && !starts.has(i + 1) && i + 1 < length;
+      if (ends) holder.append(page.el("br"));
     });
     page.reachable(holder, cells, (t) => [`${page.data.symbols[section.ids[t]]}, step ${t + 1}`,
       `${name(section.tensors[tensor])}, unit ${section.tensors[tensor].units[row]}: ${page.number(value(tensor, row, t))}`]);
