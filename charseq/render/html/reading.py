@@ -161,7 +161,7 @@ def _gradient_section(model: Model, text: ReadText, ids: Ids, table: GradientTab
 def _gradient_heading(share: float, steps: int, *, memory: bool) -> str:
     if not memory:
         return "No gradient reaches back: the cell has no memory"
-    shown = f"{100 * share:.2g}%" if share >= 1e-4 else "less than 0.01%"
+    shown = f"{100 * share:.2g}%" if share >= 1e-4 else "Less than 0.01%"
     return f"{shown} of the last gradient reaches back {steps - 1} steps"
 
 

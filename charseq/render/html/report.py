@@ -53,7 +53,7 @@ def page_data(run: ReportedRun, given: Sequence[str] = ()) -> Iterator[Progress 
     """Yield the progress, and at last the data of all sections, as JSON values."""
     sections: dict[str, Any] = {}
     if run.model is None:
-        sections = dict.fromkeys(("network", "surprisal", "units", "gradients"), {"left_out": NO_MODEL})
+        sections = {name: {"left_out": NO_MODEL} for name in ("network", "surprisal", "units", "gradients")}
     else:
         for step in _sections_of(run, run.model, given):
             if isinstance(step, dict):

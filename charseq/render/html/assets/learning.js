@@ -122,7 +122,7 @@
     const follow = (passes) => {
       const near = passes === null ? samples[samples.length - 1]
         : samples.reduce((best, each) => (Math.abs(each[0] - passes) < Math.abs(best[0] - passes) ? each : best));
-      heading.textContent = `A sample after ${page.number(near[0])} epochs`;
+      heading.textContent = `A sample after ${page.number(near[0])} ${near[0] === 1 ? "epoch" : "epochs"}`;
       text.textContent = near[1];
     };
     follow(null);

@@ -74,7 +74,7 @@
       });
       const fresh = strip.cloneNode(false);
       fresh.append(...cells);
-      strip.replaceWith(fresh);
+      stripNow.replaceWith(fresh);
       stripNow = fresh;
       page.reachable(fresh, cells, describe, { choose: (i) => { chosen = i; drawStep(); } });
       drawStep();
