@@ -34,7 +34,8 @@ const network = new page.Network(description, page.bytes(description.weights));
 let states = network.start();
 return ids.map((id) => {
   const tensors = {};
-  const after = network.step(id, states, (layer, name, vector) => { tensors[`${layer} ${name}`] = Array.from(vector); });
+  const tap = (layer, name, vector) => { tensors[`${layer} ${name}`] = Array.from(vector); };
+  const after = network.step(id, states, tap);
   states = after.states;
   return { logits: Array.from(after.logits), tensors };
 });
@@ -43,7 +44,9 @@ return ids.map((id) => {
 
 def model(cell: str, variant: dict[str, Any]) -> Model:
     """Return a network with large weights, so that gates are not all alike."""
-    learned = {"initial_state": "learned"} if cell != "none" and variant.get("residual") else {}
+    learned: dict[str, Any] = (
+        {"initial_state": "learned"} if cell != "none" and variant.get("residual") else {}
+    )
     architecture = Network(cell, len(SYMBOLS), **variant, **learned)
     draw = np.random.default_rng(3)
     arrays = architecture.draw(SeededDraw(3))

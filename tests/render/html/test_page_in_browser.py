@@ -170,7 +170,7 @@ def test_bytes_that_are_not_utf8_are_shown_by_their_numbers(web_page: Page, fold
 def test_a_mixture_shows_the_surprisal_of_its_parts(web_page: Page, folder: Path) -> None:
     run = trained(folder / "stream", STREAM, cell="rnn-norm", epochs=1, ngram=3)
     web_page.open(written(run))
-    colors = "return [...document.querySelectorAll('#surprisal .symbol')].map((each) => each.style.backgroundColor)"
+    colors = "return [...document.querySelectorAll('#surprisal .symbol')].map((s) => s.style.backgroundColor)"
     mixture = web_page.run(colors)
     web_page.set_value("#surprisal select", 2)
     assert mixture != web_page.run(colors)
