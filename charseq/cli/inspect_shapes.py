@@ -41,6 +41,7 @@ EXAMPLES = [
     "charseq inspect-shapes hello --cell lstm --step 1 --explain --values",
     "charseq inspect-shapes hi --cell rnn --weights --values",
     "charseq inspect-shapes hihello --head linear --json",
+    "charseq inspect-shapes hihello --head linear --step 2 --values",
     "charseq inspect-shapes hello --layers 3 --bidirectional",
 ]
 DEFAULTS = {
@@ -129,9 +130,8 @@ def inspect_shapes(
 def _refuse_unused(context: typer.Context, asked: Asked[TrainSettings]) -> None:
     """Refuse options that have no effect beside others.  Raises UsageError."""
     values = context.params
-    if values["head"] and (values["step"] is not None or values["layer"] is not None):
-        part = "--step" if values["layer"] is None else "--layer"
-        raise cannot_combine(part, ["--head"], "the head follows all steps and layers")
+    if values["head"] and values["layer"] is not None:
+        raise cannot_combine("--layer", ["--head"], "the head follows all layers")
     if values["model"] is not None:
         others = {name: values[name] or None for name in ("bidirectional", "vocabulary")}
         refuse_beside_a_model({**_network(asked), **others})

@@ -27,7 +27,7 @@ def equation_of(tensor: TracedTensor, inputs: TraceInput) -> str:
     """Return the equation of a tensor; empty if it has none."""
     network = inputs.network
     kind, _, field = tensor.name.partition(".")
-    if tensor.step is not None:
+    if tensor.step is not None and tensor.layer is not None:
         return network.cell.equations().get(tensor.name, "")
     if tensor.name in network.parameter_specs():
         part = f"layer {tensor.layer}" if kind == "layers" else kind
@@ -44,6 +44,8 @@ def equation_of(tensor: TracedTensor, inputs: TraceInput) -> str:
     if tensor.name == "output":
         return "both, concatenated" if tensor.symbolic_axes.endswith("2H") else _output(network)
     if tensor.name == "logits":
+        if tensor.step is not None and network.head == "linear":
+            return "W output[t] + b"
         return "flat_logits, batch and sequence split" if network.head == "linear" else "output"
     return NETWORK_EQUATIONS.get(tensor.name, "")
 

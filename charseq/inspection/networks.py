@@ -5,10 +5,13 @@ from typing import Any, NamedTuple
 
 from charseq.cells import cell_named
 from charseq.errors import TextError, UsageError, cannot_combine
+from charseq.inspection.sequence_loss import SequenceLoss
 from charseq.inspection.tracing import (
     TracedTensor,
     TraceInput,
+    at_step,
     parameter_tensors,
+    text_loss,
     trace,
     trace_bidirectional,
 )
@@ -27,6 +30,8 @@ class Trace(NamedTuple):
     def select(self, step: int | None, layer: int | None) -> list[TracedTensor]:
         """Return the tensors of a step and a layer; None selects all, and parameters belong to every step.
 
+        Of the tensors that follow the layers, from the logits on, a step has its own part.
+
         Raises UsageError if there is no such step or layer.
         """
         for name, number in (("step", step), ("layer", layer)):
@@ -41,7 +46,7 @@ class Trace(NamedTuple):
         parameters: Collection[str] = self.inputs.arrays
         return [
             tensor
-            for tensor in self.tensors
+            for tensor in (self.tensors if step is None else [at_step(each, step) for each in self.tensors])
             if (step in (None, tensor.step) or tensor.name in parameters) and layer in (None, tensor.layer)
         ]
 
@@ -61,17 +66,12 @@ def trace_initial(
     Raises UsageError, TextError.
     """
     _require_characters(strings)
-    details = dict(sizes)
-    cell, head = cell_named(details.pop("cell", "gru")), details.get("head")
+    head = sizes.get("head")
     if bidirectional and head:
         raise cannot_combine(
             "--bidirectional", [f"--head {head}"], "the backward network has already read the next character"
         )
-    hidden_size = details.pop("hidden_size", len(vocabulary) if head == "none" else 2)
-    network = Network(cell.name, len(vocabulary), hidden_size, **details)
-    if network.layer_norm:
-        network.require_layer_norm()
-    draw = SeededDraw(seed)
+    network, draw = _initial_network(vocabulary, sizes), SeededDraw(seed)
     inputs = TraceInput.of(network, vocabulary, network.draw(draw), strings)
     if not bidirectional:
         parameters = parameter_tensors(inputs, head=head is not None) if weights else ()
@@ -95,6 +95,49 @@ def trace_model(
     inputs = TraceInput.of(model.network, model.vocabulary, model.arrays, strings, label)
     parameters = parameter_tensors(inputs, head=True) if weights else ()
     return Trace(inputs, (*parameters, *trace(inputs, read_out=True)))
+
+
+def initial_loss(
+    strings: Sequence[str], vocabulary: Vocabulary, sizes: Mapping[str, Any], *, seed: int
+) -> tuple[TraceInput, SequenceLoss]:
+    """Return the loss of a network with initial weights, as `trace_initial` has it, and its batch of texts.
+
+    Raises UsageError, and TextError if no text has a second symbol.
+    """
+    _require_characters(strings)
+    network = _initial_network(vocabulary, sizes)
+    return _loss(TraceInput.of(network, vocabulary, network.draw(SeededDraw(seed)), strings))
+
+
+def model_loss(
+    model: Model, strings: Sequence[str], *, label: str | None = None
+) -> tuple[TraceInput, SequenceLoss]:
+    """Return the loss of a trained model, and its batch of texts.
+
+    Raises UnknownCharacter, and TextError if no text has a second symbol.
+    """
+    _require_characters(strings)
+    return _loss(TraceInput.of(model.network, model.vocabulary, model.arrays, strings, label))
+
+
+def _loss(inputs: TraceInput) -> tuple[TraceInput, SequenceLoss]:
+    if not any(map(len, inputs.targets)):
+        raise TextError(
+            f"the text has 1 {inputs.vocabulary.unit}, and none after it to predict",
+            hint=f"give a text of at least 2 {inputs.vocabulary.unit}s",
+        )
+    return inputs, text_loss(inputs)
+
+
+def _initial_network(vocabulary: Vocabulary, sizes: Mapping[str, Any]) -> Network:
+    """Return the network that `sizes` describe, by default a gru of 2 units.  Raises UsageError."""
+    details = dict(sizes)
+    cell = cell_named(details.pop("cell", "gru"))
+    hidden_size = details.pop("hidden_size", len(vocabulary) if details.get("head") == "none" else 2)
+    network = Network(cell.name, len(vocabulary), hidden_size, **details)
+    if network.layer_norm:
+        network.require_layer_norm()
+    return network
 
 
 def _require_characters(strings: Sequence[str]) -> None:

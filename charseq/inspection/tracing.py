@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charseq.cells.cell import factors, shape_of
-from charseq.cells.ops import Array
+from charseq.cells.ops import UNTAPPED, Array, Tap
+from charseq.inspection.sequence_loss import SequenceLoss
 from charseq.model.network import Network, Weights
-from charseq.model.numpy_ops import NUMPY, Floats, ignore_overflow, log_softmax, require_finite
+from charseq.model.numpy_ops import NUMPY, Floats, ignore_overflow, require_finite
 from charseq.text.batches import padded
 from charseq.text.vocabulary import Ids, Vocabulary
 
@@ -19,6 +20,8 @@ Direction = Literal["forward", "backward"]
 
 AXES = {"B": "batch", "T": "sequence", "I": "input", "H": "hidden", "V": "vocabulary", "E": "embedding"}
 """The names of axes: the letter in the code and the name on the screen."""
+PER_STEP = ("logits", "probabilities", "targets", "weights", "losses")
+"""The tensors [B T ...] after the layers that have a part for each step."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +169,8 @@ def trace(inputs: TraceInput, *, read_out: bool = False) -> tuple[TracedTensor, 
     Raises CharseqError for NaN or infinite values.
     """
     with ignore_overflow():
-        recorder, hs, states = _run(inputs)
-        summary = Recorder(inputs.sizes)
+        recorder, summary = Recorder(inputs.sizes), Recorder(inputs.sizes)
+        hs, states = _run(inputs, recorder)
         summary("output", hs, "B T H")
         tensors = [*recorder.tensors, *summary.tensors, *_final_states(inputs, states)]
         tensors += _read_out(inputs, hs) if read_out else []
@@ -189,7 +192,8 @@ def trace_bidirectional(inputs: TraceInput, backward: Mapping[str, Floats]) -> t
     runs: tuple[tuple[Direction, TraceInput], ...]
     runs = (("forward", inputs), ("backward", inputs.reversed(backward)))
     for direction, run_inputs in runs:
-        recorder, hs, states = _run(run_inputs, direction)
+        recorder = Recorder(run_inputs.sizes, direction)
+        hs, states = _run(run_inputs, recorder)
         tensors += recorder.tensors[1 if tensors else 0 :]
         final_states += _final_states(run_inputs, states, direction)
         outputs.append(hs if direction == "forward" else _reverse_texts(hs, inputs.lengths))
@@ -200,24 +204,33 @@ def trace_bidirectional(inputs: TraceInput, backward: Mapping[str, Floats]) -> t
     return (replace(tensors[0], direction=None), *tensors[1:], *summary.tensors, *final_states)
 
 
-def _run(
-    inputs: TraceInput, direction: Direction | None = None
-) -> tuple[Recorder, Floats, tuple[Array, ...]]:
-    """Run the layers; return the recorder, the outputs [B T H] and the final states."""
+def text_loss(inputs: TraceInput) -> SequenceLoss:
+    """Run a network over a batch of texts, and return its loss; positions without a target have weight 0.
+
+    Raises CharseqError for NaN or infinite logits.
+    """
+    with ignore_overflow():
+        hs, _ = _run(inputs, UNTAPPED)
+        logits = inputs.network.read_out(inputs.weights, hs)
+    require_finite(logits)
+    return SequenceLoss(logits, *_padded_targets(inputs))
+
+
+def _run(inputs: TraceInput, tap: Tap) -> tuple[Floats, tuple[Array, ...]]:
+    """Run the layers; return the outputs [B T H] and the final states."""
     network, weights, mask = inputs.network, inputs.weights, inputs.mask[:, :, None]
-    recorder = Recorder(inputs.sizes, direction)
     ids, lengths = padded(inputs.sequences)
     xs = network.embed(NUMPY, weights, ids) * mask.astype(np.float32)
-    recorder("input", xs, "B T I")
+    tap("input", xs, "B T I")
     hs, states = network.forward(
         NUMPY,
         weights,
         xs,
         network.initial_states(NUMPY, weights, len(ids)),
         lengths=None if mask.all() else lengths,
-        tap=recorder,
+        tap=tap,
     )
-    return recorder, np.where(mask, hs, 0), states
+    return np.where(mask, hs, 0), states
 
 
 def _final_states(
@@ -239,16 +252,22 @@ def _read_out(inputs: TraceInput, hs: Floats) -> list[TracedTensor]:
         flat = recorder("flattened", hs.reshape(-1, hs.shape[-1]), "BT H")
         flat = recorder("flat_logits", inputs.network.read_out(inputs.weights, flat), "BT V")
         logits = flat.reshape(*hs.shape[:2], -1)
-    log_p = log_softmax(recorder("logits", logits, "B T V"))
-    recorder("probabilities", np.exp(log_p), "B T V")
-    targets, weights = _padded_targets(inputs)
-    recorder("targets", targets, "B T")
-    recorder("weights", weights, "B T")
-    losses = -np.take_along_axis(log_p, targets[:, :, None], -1)[:, :, 0] * weights
-    recorder("losses", losses, "B T")
-    if weights.any():
-        recorder("loss", losses.sum() / weights.sum(), "")
+    loss = SequenceLoss(recorder("logits", logits, "B T V"), *_padded_targets(inputs))
+    recorder("probabilities", loss.probabilities, "B T V")
+    recorder("targets", loss.targets, "B T")
+    recorder("weights", loss.weights, "B T")
+    recorder("losses", loss.weighted, "B T")
+    if loss.mean is not None:
+        recorder("loss", loss.mean, "")
     return recorder.tensors
+
+
+def at_step(tensor: TracedTensor, step: int) -> TracedTensor:
+    """Return the part of a tensor that belongs to a step, if it is one of `PER_STEP`; else the tensor."""
+    if tensor.name not in PER_STEP or tensor.step is not None:
+        return tensor
+    axes = tensor.symbolic_axes.replace("B T", "B")
+    return replace(tensor, step=step, symbolic_axes=axes, values=tensor.values[:, step])
 
 
 def _padded_targets(inputs: TraceInput) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:

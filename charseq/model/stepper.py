@@ -92,6 +92,26 @@ class Reader:
         with self._overflow():
             return self._read_layers(ids, lambda layer, x: layer.read_sequence(x))
 
+    @property
+    def state_fields(self) -> tuple[str, ...]:
+        """The fields of the state that `advance_states` returns; none if a layer has no kernel for them."""
+        has_kernels = all(isinstance(layer, Layer) for layer in self._layers)
+        return tuple(self._network.cell.state._fields) if has_kernels else ()
+
+    def advance_states(self, ids: Ids) -> list[list[Floats]]:
+        """Read several symbols of each row [T B] -> the fields of every layer's state [T B H] each."""
+        states: list[list[Floats]] = []
+
+        def read(layer: "_Layer", x: Any) -> Floats:
+            if not isinstance(layer, Layer):
+                raise TypeError("a layer without a kernel does not return its states")
+            states.append(layer.read_states(x))
+            return states[-1][0]
+
+        with self._overflow():
+            self._read_layers(ids, read)
+        return states
+
     def _read_layers(self, ids: Ids, read: "Callable[[_Layer, Any], Floats]") -> Floats:
         """Read ids [... B] through all layers -> the inputs of the head [... B H]."""
         network, weights = self._network, self._weights

@@ -76,6 +76,10 @@ class Layer:
 
     def read_sequence(self, x: npt.NDArray[Any]) -> Floats:
         """Ids [T B], or vectors [T B I] -> hs [T B H], the same as `read` step by step."""
+        return self.read_states(x)[0]
+
+    def read_states(self, x: npt.NDArray[Any]) -> list[Floats]:
+        """Ids [T B], or vectors [T B I] -> every field of the state after each step, [T B H] each."""
         steps, rows = x.shape[:2]
         call, ids = self._call, np.ascontiguousarray(x, np.int64) if self._linear is None else None
         if self._linear:
@@ -90,7 +94,7 @@ class Layer:
         call.T = steps
         self._forward()
         self.state = [field[-1] for field in fields]
-        return fields[0][1:]
+        return [field[1:] for field in fields]
 
     def _forward(self) -> None:
         if threads.forked:

@@ -10,10 +10,11 @@ from rich.text import Text
 from charseq.inspection.equations import equation_of, parameter_count
 from charseq.inspection.tracing import AXES, TracedTensor, TraceInput
 from charseq.render.columns import joined
+from charseq.render.diverging import Palette
 from charseq.render.quantities import count
 from charseq.render.shapes import shape_text
 from charseq.render.symbols import symbol_name
-from charseq.render.tensor_values import PAST_THE_END, symbols_at, values_text
+from charseq.render.tensor_values import PAST_THE_END, is_heat_map, symbols_at, values_text
 from charseq.text.units import displayable
 
 MAX_SYMBOLS = 40
@@ -34,6 +35,8 @@ class ShapesTable:
     ) -> None:
         self._console, self._inputs, self._about = console, inputs, about
         self._values, self._explain, self._has_head = values, explain, has_head
+        self._palette = Palette.of(console)
+        self._has_heat_map = False
         self._symbols = symbols = displayable(inputs.vocabulary.symbols, inputs.vocabulary.unit)
         self._is_bidirectional = False
         self._has_details = values or explain
@@ -58,6 +61,9 @@ class ShapesTable:
             self._console.print(self._group(heading, list(group)))
         if len(set(self._inputs.lengths)) > 1:
             note = f"{PAST_THE_END} marks positions past the end of a text, which affect no result"
+            self._console.print(Text(note, "dim"))
+        if self._has_heat_map:
+            note = f"heat maps: {self._palette.sides} 0; (1x4): a cell is the largest of 1x4 values"
             self._console.print(Text(note, "dim"))
 
     def _caption(self) -> RenderableType:
@@ -122,7 +128,10 @@ class ShapesTable:
         if self._explain:
             yield Text(equation_of(row, self._inputs), "italic")
         if self._values:
-            yield values_text(row, self._texts_of(row), self._symbols, self._values_width())
+            width = self._values_width()
+            text = values_text(row, self._texts_of(row), self._symbols, width, self._palette)
+            self._has_heat_map |= is_heat_map(text)
+            yield text
 
     def _values_width(self) -> int:
         used = self._name_width + self._axes_width + self._shape_width + 3 * GAP

@@ -9,13 +9,18 @@ from rich.text import Text
 
 from charseq.inspection.tracing import TracedTensor
 from charseq.model.numpy_ops import Floats
+from charseq.render.diverging import Palette, Scale
 from charseq.render.symbols import symbol_name
 
 PAST_THE_END = "∅"
 """The sign for a position past the end of a text in a batch."""
 MAX_LINES = 16
 MAX_VALUES = 128
-"""The size of a tensor from which only a summary is shown."""
+"""The size of a tensor from which a heat map is shown instead of numbers."""
+MAX_MAP_ROWS = 8
+"""The number of lines of a heat map."""
+VALUES_FROM = " values from "
+"""The words between the number and the range of the values of a heat map."""
 GAP = "  "
 MAX_LABEL = 8
 """The number of columns of a text that labels its row of a batch."""
@@ -24,9 +29,9 @@ Strings = np.ndarray[tuple[int, ...], np.dtype[np.str_]]
 
 
 def values_text(
-    row: TracedTensor, texts: Sequence[Sequence[str]], symbols: Sequence[str], width: int
+    row: TracedTensor, texts: Sequence[Sequence[str]], symbols: Sequence[str], width: int, palette: Palette
 ) -> Text:
-    """Return the values of a tensor in at most `width` columns; a large tensor as a summary in one line.
+    """Return the values of a tensor in at most `width` columns; those of a large tensor as a heat map.
 
     A line has the values of one position, after the symbol at that position of `texts`.  Blank lines separate
     texts.  Values over a vocabulary are below its symbols.  Zeros are dim.
@@ -39,7 +44,7 @@ def values_text(
     size, number_width = values.shape[-1], len(numbers.flat[0])
     per_line = max(1, (width - label_width + len(GAP)) // (number_width + len(GAP)))
     if values.size > MAX_VALUES or len(labels) * math.ceil(size / per_line) > MAX_LINES:
-        return _statistics(values)
+        return _heat_map(values, labels, width, palette)
     shown = Text()
     if size == len(symbols) <= per_line and (row.symbolic_axes.endswith("V") or row.name == "input"):
         heads = GAP.join(symbol_name(symbol).rjust(number_width) for symbol in symbols)
@@ -68,7 +73,7 @@ def _targets(row: TracedTensor, texts: Sequence[Sequence[str]], symbols: Sequenc
     shown = [
         f"{int(i)} {symbol_name(symbols[int(i)])}" if t < len(text) - (not has_boundary) else "-"
         for text, ids in zip(texts, row.values, strict=True)
-        for t, i in enumerate(ids)
+        for t, i in (enumerate(ids) if row.step is None else [(row.step, ids)])
     ]
     return np.array(shown)[:, None]
 
@@ -102,10 +107,38 @@ def _labels(row: TracedTensor, texts: Sequence[Sequence[str]], lines: int) -> li
     return [label + " " * (width - cell_len(label)) + GAP for label in labels]
 
 
-def _statistics(values: Floats) -> Text:
+def is_heat_map(text: Text) -> bool:
+    """Return whether `values_text` has drawn a heat map."""
+    return VALUES_FROM in text.plain
+
+
+def _heat_map(values: Floats, labels: Sequence[str], width: int, palette: Palette) -> Text:
+    """Return the range of values [... N], and below it a cell for each value, or for each block of values."""
+    size = f"{values.size:,}"
     if np.issubdtype(values.dtype, np.integer):
-        return Text(f"{values.size:,} ids from {values.min()} to {values.max()}", "dim")
-    return Text(
-        f"{values.size:,} values from {values.min():.4f} to {values.max():.4f}, mean {values.mean():.4f}",
-        "dim",
-    )
+        return Text(f"{size} ids from {values.min()} to {values.max()}", "dim")
+    shown = Text(f"{size}{VALUES_FROM}{values.min():.4f} to {values.max():.4f}", "dim")
+    matrix = values.reshape(-1, values.shape[-1])
+    height = math.ceil(len(matrix) / MAX_MAP_ROWS)
+    labels = labels if height == 1 else [""] * len(labels)
+    columns = max(1, width - cell_len(labels[0]))
+    block = math.ceil(matrix.shape[1] / columns)
+    if height * block > 1:
+        shown.append(f" ({height}x{block})")
+    levels = Scale.of(matrix).levels(_pooled(matrix, height, block)).tolist()
+    for label, line in zip(labels, levels, strict=False):
+        shown.append("\n").append(label, "not dim bold")
+        for level in line:
+            cell, style = palette.cell(level)
+            shown.append(cell, f"not dim {style}")
+    return shown
+
+
+def _pooled(matrix: Floats, height: int, width: int) -> Floats:
+    """Return the value of the largest magnitude in each block of a matrix [R C] -> [R/height C/width]."""
+    rows, columns = math.ceil(matrix.shape[0] / height), math.ceil(matrix.shape[1] / width)
+    padded = np.zeros((rows * height, columns * width), matrix.dtype)
+    padded[: matrix.shape[0], : matrix.shape[1]] = matrix
+    blocks = padded.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(rows, columns, -1)
+    largest = np.abs(blocks).argmax(-1)[..., None]
+    return np.asarray(np.take_along_axis(blocks, largest, -1)[..., 0])

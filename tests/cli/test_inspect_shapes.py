@@ -203,13 +203,6 @@ def test_beside_a_model_no_other_network_can_be_chosen(charseq: Command) -> None
     assert "--model cannot be combined with --hidden-size and --layers" in result.errors
 
 
-def test_a_big_tensor_is_summarized_in_the_table_and_complete_in_json(charseq: Command) -> None:
-    arguments = ("inspect-shapes", "hello", "--hidden-size", "100", "--values", "--cell", "rnn")
-    assert "500 values from " in charseq(*arguments, "--format", "table").output
-    output = next(r for r in charseq(*arguments, "--json").records if r["name"] == "output")
-    assert len(output["values"][0][4]) == 100
-
-
 @pytest.mark.parametrize("width", ["20", "40", "80", "160"])
 def test_the_table_fits_the_screen(charseq: Command, monkeypatch: pytest.MonkeyPatch, width: str) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -278,7 +271,7 @@ def test_logits_are_below_their_symbols_and_targets_beside_theirs(charseq: Comma
     [
         ["--model", "runs/0001-gru", "--cell", "gru"],
         ["--model", "runs/0001-gru", "--vocabulary", "z"],
-        ["--head", "linear", "--step", "1"],
+        ["--head", "linear", "--layer", "0"],
         ["--json", "--format", "table"],
     ],
 )

@@ -1,0 +1,125 @@
+"""charseq inspect-neurons: what units do over a text, and what they track.  Never imports torch."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charseq.cli import streams
+from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_unused
+from charseq.cli.command import add_command
+from charseq.cli.config import ConfigOption
+from charseq.cli.options import neurons as options
+from charseq.cli.options.shared import (
+    DebugOption,
+    EncodingOption,
+    FileOption,
+    FormatOption,
+    JSONOption,
+    LabelOption,
+    ModelOption,
+    QuietOption,
+    TextOption,
+    chosen_format,
+)
+from charseq.cli.trained_model import report_network_alone, trained_model
+
+if TYPE_CHECKING:
+    from charseq.cli.neuron_views import NeuronInput
+
+EXAMPLES = [
+    "charseq inspect-neurons",
+    "charseq inspect-neurons 'hihello' --unit 0,2",
+    "charseq inspect-neurons --track 'l+' --top 1 --json",
+    "charseq inspect-neurons --select 3:5",
+    "charseq inspect-neurons --gates",
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    add_command(app, "inspect-neurons", inspect_neurons, EXAMPLES)
+
+
+def inspect_neurons(
+    context: typer.Context,
+    positional: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TEXT]",
+            help="Text to read; by default, what the model memorized, or its training text.",
+            show_default=False,
+        ),
+    ] = None,
+    text: TextOption = None,
+    file: FileOption = None,
+    label: LabelOption = None,
+    encoding: EncodingOption = "utf-8",
+    model: ModelOption = None,
+    unit: options.UnitNumbersOption = None,
+    layer: options.UnitLayerOption = None,
+    tensor: options.TensorOption = None,
+    track: options.TrackOption = None,
+    top: options.TopOption = 2,
+    select: options.SelectOption = None,
+    threshold: options.ThresholdOption = 0.3,
+    gates: options.GatesOption = False,
+    values: options.UnitValuesOption = False,
+    format: FormatOption = "auto",
+    json: JSONOption = False,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Show what neurons and gates do over a text, and which of them track something.
+
+    Units are ranked by the correlation (Pearson; for yes-or-no features, point-biserial) of their value and a
+    feature after each symbol: position in the line, inside quotes, bracket depth, after a space, upper case,
+    vowel, digit, letter, line end.  With --unit, the text is colored by a unit: blue below, orange above 0
+    (of a gate: 0.5).  Texts of 8,192 symbols or more are read in up to 128 segments side by side, each with
+    256 symbols before it to reach a state.
+    """
+    from charseq import native
+
+    if tensor is None and not gates:
+        native.share_cores()
+    from charseq.cli.neuron_text import unit_text
+    from charseq.cli.neuron_views import NeuronInput
+
+    _refuse_unused(context)
+    path, trained = trained_model(model)
+    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+    read_as: dict[str, Any] = {"encoding": encoding, "label": label, "example": EXAMPLES[1]}
+    source = NeuronInput(trained, unit_text(positional, text, file, model=trained, path=path, **read_as))
+    report_network_alone(path, trained)
+    if model is None and sys.stderr.isatty():
+        streams.report(str(path), "dim")
+    _show(source, form, context.params)
+
+
+def _show(source: "NeuronInput", form: Any, options: dict[str, Any]) -> None:
+    layer, tensor, top = options["layer"], options["tensor"], options["top"]
+    if options["gates"]:
+        source.show_gates(form, layer)
+    elif options["select"]:
+        source.show_selected(form, options["select"], options["threshold"], tensor, layer, top)
+    elif options["unit"]:
+        source.show_units(form, options["unit"], tensor, layer, values=options["values"])
+    else:
+        source.show_ranking(form, options["track"], tensor, layer, top, values=options["values"])
+
+
+def _refuse_unused(context: typer.Context) -> None:
+    """Refuse options that have no effect beside others.  Raises UsageError."""
+    refuse_encoding_of_nothing(context)
+    values = context.params
+    ranking = {"track", "top"}
+    if values["gates"]:
+        why = "gates are shown by themselves"
+        refuse_unused(context, "--gates", {"unit", "tensor", "select", "threshold", "values", *ranking}, why)
+    elif values["select"]:
+        refuse_unused(context, "--select", {"unit", "track", "values"}, "it finds units by their values")
+    elif values["unit"]:
+        refuse_unused(context, "--unit", {"threshold", *ranking}, "the units are given")
+    else:
+        refuse_unused(context, "a ranking", {"threshold"}, "it applies to --select")
