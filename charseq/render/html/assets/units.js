@@ -10,7 +10,7 @@
     }
     const less = section.kept < section.hidden ? ` Of the ${section.hidden} units of each tensor, the ${section.kept} that vary most are here.` : "";
     const figure = page.section("units", section.heading,
-      `Blue is below, orange above the middle; the color of a symbol is the unit's value after the network has read it.${less}`);
+      `The color of a symbol is the unit's value after the network has read it: blue below the middle, orange above.${less}`);
     const decoded = section.tensors.map((tensor) => new Int8Array(page.bytes(tensor.values).buffer));
     const length = section.ids.length;
     const name = ({ layer, name }) => (page.data.network.layers > 1 || section.tensors.some((t) => t.layer) ? `layer ${layer}, ${name}` : name);
@@ -54,7 +54,7 @@
       sort();
       draw();
     }, { "data-tracked": `${each.tensor} ${each.unit}` }));
-    if (tracked.length) figure.append(page.el("p", { class: "note", text: "Units that follow something in the text, the closest first:" }), page.el("div", { class: "controls tracked" }, ...tracked));
+    if (tracked.length) figure.append(page.el("p", { class: "note", text: `Units whose values correlate with a feature of the text, over ${length} symbols (layer.tensor.unit). ‘charseq inspect-neurons’ ranks them over any text.` }), page.el("div", { class: "controls tracked" }, ...tracked));
     figure.append(page.el("div", { class: "controls" }, choice, page.el("label", { class: "control" }, page.el("span", { text: "Unit" }), unit),
       page.button("Previous", () => step(-1)), page.button("Next", () => step(1))), holder, output, statistics(section.tensors, name));
 
