@@ -12,6 +12,7 @@ from charseq.render.quantities import count, duration, floored, size
 from charseq.render.visible import visible
 from charseq.runs.folder import LOG
 from charseq.runs.run_log import number, text
+from charseq.settings.defaults import UNLIMITED_EPOCHS
 from charseq.settings.setting import option_name, settings_of
 from charseq.settings.train_settings import TrainSettings
 
@@ -96,7 +97,7 @@ def settings(run: ReportedRun) -> list[dict[str, str]]:
     return [
         {
             "name": option_name(name) if setting.help else name.replace("_", " "),
-            "value": visible(_setting_text(start[name])),
+            "value": visible(_setting_text(name, start[name])),
             "reason": visible(str(reasons.get(name, ""))),
             "help": setting.help,
         }
@@ -105,7 +106,11 @@ def settings(run: ReportedRun) -> list[dict[str, str]]:
     ]
 
 
-def _setting_text(value: object) -> str:
+def _setting_text(name: str, value: object) -> str:
+    if name == "epochs" and value == UNLIMITED_EPOCHS:
+        return "unlimited"
+    if name == "time_limit" and isinstance(value, int | float):
+        return duration(value)
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -7,7 +7,7 @@ from charseq.text.units import Unit, displayable
 from charseq.text.vocabulary import BOUNDARY
 
 SPACE = "·"
-SIGNS = {" ": SPACE, "\n": END_OF_LINE, BOUNDARY: END_OF_LINE, "\t": "⇥", "\r": "␍", "\r\n": END_OF_LINE}
+SIGNS = {" ": SPACE, "\n": END_OF_LINE, BOUNDARY: END_OF_LINE, "\t": "TAB", "\r\n": END_OF_LINE}
 """The signs of symbols that are no visible characters."""
 CONTROL_NAMES = [
     "NUL",

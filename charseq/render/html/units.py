@@ -25,7 +25,7 @@ MIN_RANKED = 100
 """The fewest symbols over which units are ranked: over fewer, many a unit follows a feature by chance."""
 CLEAR = 0.5
 """The smallest magnitude of a correlation that is shown."""
-TOP = 3
+TOP = 2
 """Units of each feature."""
 
 
@@ -97,7 +97,7 @@ def _heading(tracked: Sequence[Tracked]) -> str:
     if not tracked:
         return "What single units do"
     best = tracked[0]
-    return f"Unit {best.unit.unit} of {best.unit.tensor} is {best.direction} where this is: {best.feature}"
+    return f"Unit {best.unit.name} tracks ‘{best.feature}’ (r = {best.correlation:.2f})"
 
 
 def _tracked(row: Tracked, sources: Sequence[Source]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_the_slider_and_the_play_button_move_through_the_epochs(page: Page) -> N
 
 
 def test_pointing_shows_values_with_their_units(page: Page) -> None:
-    assert "bits, probability" in page.point_at("#surprisal .symbol", 2)
+    assert "probability" in page.point_at("#surprisal .symbol", 2)
     assert "position 2: " in page.point_at("#evolution .row:last-child .symbol", 1)
     assert "norm" in page.point_at("#gradients .column", 3)
     assert "unit" in page.point_at("#units .symbol", 2)
@@ -95,7 +95,7 @@ def test_the_arrow_keys_move_through_a_figure(page: Page) -> None:
 
     page.run("document.querySelector('#surprisal .symbol').focus()")
     page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    assert page.text("#tooltip").startswith("h: ")
+    assert page.text("#tooltip").startswith("‘h’: ")
     page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert page.run("return document.querySelector('#tooltip').hidden")
 

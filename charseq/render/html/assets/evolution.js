@@ -25,6 +25,8 @@
 
     function build() {
       const target = targets[string];
+      const shown = [target, ...rows.map((row) => row.predicted[string])].flat().filter((id) => !page.data.vocabulary.labels.includes(id));
+      grid.style.setProperty("--cell", page.cellWidth(shown.length ? shown : [0], "2.1ch"));
       const head = page.el("div", { class: "row head" }, page.el("span", { class: "epoch", text: "epoch" }), ...target.map((id) => symbol(id, "")));
       [...head.querySelectorAll(".symbol")].forEach((cell) => cell.removeAttribute("data-cell"));
       grid.replaceChildren(head);
@@ -46,9 +48,9 @@
 
     function describe(i) {
       const columns = targets[string].length, row = rows[Math.floor(i / columns)], t = i % columns;
-      const predicted = row.predicted[string][t], target = targets[string][t], signs = page.data.symbols;
-      const lines = [`epoch ${row.epoch}, position ${t + 1}: ${signs[predicted]}`,
-        predicted === target ? "correct" : `wrong: ${signs[target]} is correct`];
+      const predicted = row.predicted[string][t], target = targets[string][t];
+      const lines = [`epoch ${row.epoch}, position ${t + 1}: ${page.quoted(predicted)}`,
+        predicted === target ? "correct" : `wrong: ${page.quoted(target)} is correct`];
       if (section.probabilities && row.epoch === section.saved) lines.push(`probability ${page.percent(section.probabilities[string][t])}`);
       return lines;
     }

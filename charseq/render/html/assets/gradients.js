@@ -17,11 +17,13 @@
     const slider = page.slider("Position", section.norms.length - 1, position, show);
     const cells = section.ids.map((id) => page.symbol(id));
     under.append(...cells);
-    page.reachable(under, cells, (i) => (i ? [`${page.data.symbols[section.ids[i]]}, position ${i}`, `loss ${page.number(section.losses[i - 1])} nats`] : ["the first symbol: nothing predicts it"]),
+    page.reachable(under, cells, (i) => (i ? [`${page.quoted(section.ids[i])}, position ${i}`, `loss ${page.number(section.losses[i - 1])} nats`] : ["the first symbol: nothing predicts it"]),
       { choose: (i) => i && show(i - 1) });
+    const wide = page.el("div", { class: "wide", tabindex: 0 }, columns, under);
+    wide.style.setProperty("--cell", page.cellWidth(section.ids, "20px"));
     const scale = page.select("Scale", ["linear", "logarithmic"], (i) => { isLog = i === 1; show(position); });
     figure.append(page.el("div", { class: "controls" }, page.el("span", { class: "output", text: "Loss at" }), slider, output, scale),
-      page.el("div", { class: "wide", tabindex: 0 }, columns, under));
+      wide);
 
     function show(chosen) {
       position = chosen;
@@ -39,11 +41,11 @@
       now.replaceWith(fresh);
       now = fresh;
       page.reachable(fresh, bars, (k) => (k < norms.length
-        ? [`after ${page.data.symbols[section.ids[k]]}, ${norms.length - 1 - k} steps back`, `norm ${page.number(norms[k])}, ${page.percent(norms[k] / highest)} of the largest`]
+        ? [`after ${page.quoted(section.ids[k])}, ${norms.length - 1 - k} steps back`, `norm ${page.number(norms[k])}, ${page.percent(norms[k] / highest)} of the largest`]
         : ["a later step: no gradient"]));
       fresh.setAttribute("aria-label", `Gradient norms: ${page.number(norms[0])} at the first step, ${page.number(norms[chosen])} at the last`);
       cells.forEach((cell, i) => cell.classList.toggle("target", i === chosen + 1));
-      output.textContent = `${page.data.symbols[section.ids[chosen + 1]]}, position ${chosen + 1}: loss ${page.number(section.losses[chosen])} nats`;
+      output.textContent = `${page.quoted(section.ids[chosen + 1])}, position ${chosen + 1}: loss ${page.number(section.losses[chosen])} nats`;
     }
     let now = columns;
     show(position);

@@ -66,7 +66,7 @@
       scales: { x: { time: false, ...(single ? { range: [section.passes[0] - 1, section.passes[0] + 1] } : {}) }, y: name === "accuracy" ? { range: [0, 1] } : {} },
       series: [{ label: "epochs", value: (_, value) => (value === null || value === undefined ? "–" : page.number(value, 4)) }, ...series],
       legend: { markers: { width: 2, dash, fill: () => "transparent" } },
-      axes: [{ ...axis, ...whole, label: name === "accuracy" ? "epochs" : undefined, labelSize: 20, labelFont: "13px system-ui" },
+      axes: [{ ...axis, ...whole, size: 36, ...(name === "accuracy" ? { label: "epochs", labelSize: 20, labelFont: "13px system-ui" } : {}) },
         { ...axis, size: 60, label: name === "accuracy" ? "accuracy" : `loss in ${suffix} per symbol`, labelSize: 20, labelFont: "13px system-ui" }],
       cursor: { sync: { key: "charseq" }, drag: { x: true, y: false }, points: { size: 7 } },
       hooks: { draw: [(chart) => markSaved(chart, section.best)], setCursor: [(chart) => follow(chart.cursor.idx === null || chart.cursor.idx === undefined ? null : section.passes[chart.cursor.idx])] },

@@ -83,7 +83,7 @@
 
     const bitsAt = (i) => -Math.log2(Math.max(reading.steps[i - 1].probabilities[reading.ids[i]], 1e-30));
     function describe(i) {
-      const name = `${page.data.symbols[reading.ids[i]]}, step ${i + 1}`;
+      const name = `${page.quoted(reading.ids[i])}, step ${i + 1}`;
       return i ? [name, `surprisal ${page.number(bitsAt(i))} bits, probability ${page.percent(2 ** -bitsAt(i))}`]
         : [name, "the first symbol: nothing predicted it"];
     }

@@ -11,8 +11,8 @@
     function show(i) {
       if (i < 0 || i >= values.length) return;
       current = i;
-      const box = canvas.getBoundingClientRect();
-      const left = box.left + (i % columns) * size, top = box.top + Math.floor(i / columns) * size;
+      const box = canvas.getBoundingClientRect(), left = box.left + (i % columns) * size;
+      const top = box.top + Math.floor(i / columns) * size;
       page.showTip({ left, top, bottom: top + size }, `${name}, unit ${i}: ${page.number(values[i])}`);
     }
     canvas.addEventListener("pointermove", (event) => {

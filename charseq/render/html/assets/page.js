@@ -88,17 +88,19 @@
   page.showTip = function (at, ...lines) {
     tip.replaceChildren(...lines.map((line) => typeof line === "string" ? page.el("div", { text: line }) : line));
     tip.hidden = false;
+    tip.style.left = "0";
     const box = at.getBoundingClientRect ? at.getBoundingClientRect() : at;
     const width = document.documentElement.clientWidth;
     const left = Math.max(8, Math.min(box.left, width - tip.offsetWidth - 8));
     const above = box.top - tip.offsetHeight - 8;
-    tip.style.left = `${left + window.scrollX}px`;
-    tip.style.top = `${(above > 0 ? above : box.bottom + 8) + window.scrollY}px`;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${above > 0 ? above : box.bottom + 8}px`;
   };
   page.hideTip = () => { tip.hidden = true; };
   page.placeTip = () => {
     document.body.append(tip);
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") page.hideTip(); });
+    document.addEventListener("scroll", page.hideTip, { capture: true, passive: true });
   };
 
   // Cells of a figure that the pointer, touch and the arrow keys reach; `columns` is the length of a row, if any.
@@ -139,5 +141,11 @@
 
   // A character of the vocabulary as an element: isolated, so that no direction or mark reaches its neighbors.
   page.symbol = (id, extra = "") => page.el("span", { class: `symbol ${extra}`, "data-cell": true, text: page.data.symbols[id] });
+  // The width of a cell for the longest of some symbols, such as \xff.
+  page.cellWidth = (ids, least) => {
+    const longest = Math.max(...ids.map((id) => Array.from(page.data.symbols[id]).length));
+    return longest > 1 ? `${longest + 0.8}ch` : least;
+  };
+  page.quoted = (id) => `‘${page.data.symbols[id]}’`;
   page.isLineEnd = (id) => page.data.symbols[id] === "⏎";
 })(globalThis.charseqPage ??= {});

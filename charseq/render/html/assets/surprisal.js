@@ -50,13 +50,12 @@
     }
 
     function describe(text, i) {
-      const signs = page.data.symbols;
-      if (!i) return [`${signs[text.ids[0]]}: the first symbol, which nothing predicted`];
+      if (!i) return [`${page.quoted(text.ids[0])}: the first symbol, which nothing predicted`];
       const at = i - 1, bits = text.bits[at];
-      const lines = [page.el("div", { class: "strong", text: `${signs[text.ids[i]]}: ${page.number(bits)} bits, probability ${page.percent(2 ** -bits)}, rank ${text.ranks[at]}` })];
+      const lines = [page.el("div", { class: "strong", text: `${page.quoted(text.ids[i])}: ${page.number(bits)} bits` }), `probability ${page.percent(2 ** -bits)}, rank ${text.ranks[at]}`];
       if (text.network) lines.push(`network alone ${page.number(text.network[at])} bits, n-grams alone ${page.number(text.ngram[at])} bits`);
       lines.push(page.el("div", { class: "muted", text: "expected" }));
-      text.top[at].forEach((id, k) => lines.push(`${signs[id]}  ${page.percent(text.probabilities[at][k])}${id === text.ids[i] ? "  (this)" : ""}`));
+      text.top[at].forEach((id, k) => lines.push(`${page.quoted(id)}  ${page.percent(text.probabilities[at][k])}${id === text.ids[i] ? "  (this)" : ""}`));
       return lines;
     }
     page.themed(draw);

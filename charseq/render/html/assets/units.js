@@ -1,7 +1,7 @@
 // Single units and gates over a text: choose one, and the text takes the colors of its values.
 "use strict";
 (function (page) {
-  const TRACKED = 12;
+  const TRACKED = 10;
 
   page.units = function (section) {
     if (section.left_out) {
@@ -29,7 +29,7 @@
       const ends = page.isLineEnd(section.ids[i]) && !starts.has(i) && !starts.has(i + 1) && i + 1 < length;
       if (ends) holder.append(page.el("br"));
     });
-    page.reachable(holder, cells, (t) => [`${page.data.symbols[section.ids[t]]}, step ${t + 1}`,
+    page.reachable(holder, cells, (t) => [`${page.quoted(section.ids[t])}, step ${t + 1}`,
       `${name(section.tensors[tensor])}, unit ${section.tensors[tensor].units[row]}: ${page.number(value(tensor, row, t))}`]);
     const output = page.el("p", { class: "note", role: "status" });
 
