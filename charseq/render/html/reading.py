@@ -161,6 +161,8 @@ def _gradient_section(model: Model, text: ReadText, ids: Ids, table: GradientTab
 def _gradient_heading(share: float, steps: int, *, memory: bool) -> str:
     if not memory:
         return "No gradient reaches back: the cell has no memory"
+    if share > 1:
+        return f"The last gradient grows to {share:.1f} times its norm, {steps - 1} steps back"
     shown = f"{100 * share:.2g}%" if share >= 1e-4 else "Less than 0.01%"
     return f"{shown} of the last gradient reaches back {steps - 1} steps"
 

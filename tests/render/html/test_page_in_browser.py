@@ -68,7 +68,7 @@ def test_the_slider_and_the_play_button_move_through_the_epochs(page: Page) -> N
     assert page.count("#evolution .row.later") == 19
     page.element("#play").click()
     assert page.text("#play") == "Pause"
-    page.run("return new Promise((done) => setTimeout(done, 900))")
+    page.run("return new Promise((done) => setTimeout(done, 500))")
     page.element("#play").click()
     assert page.text("#play") == "Play"
     assert 0 < page.count("#evolution .row.later") < 19
