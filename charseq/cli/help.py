@@ -25,7 +25,10 @@ INDENT, GAP = 2, 2
 LONGEST_WORD = 24
 """Characters up to which a default is kept on one line."""
 NO_BREAK_SPACE = "\xa0"
-PANELS = ("Arguments", TEXT, MODEL, TRAINING, SAMPLING, CONSTRAINTS, "Tensors", OUTPUT, "Options", ADVANCED)
+PANELS = (
+    "Arguments", "By hand", TEXT, MODEL, TRAINING, SAMPLING, CONSTRAINTS, "Tensors", "Units", OUTPUT,
+    "Options", ADVANCED,
+)  # fmt: skip
 """The panels in their order."""
 
 

@@ -23,6 +23,7 @@ from charseq.cli.options.shared import (
     chosen_format,
 )
 from charseq.cli.trained_model import report_network_alone, trained_model
+from charseq.render.visible import visible
 
 if TYPE_CHECKING:
     from charseq.cli.neuron_views import NeuronInput
@@ -73,11 +74,17 @@ def inspect_neurons(
 ) -> None:
     """Show what neurons and gates do over a text, and which of them track something.
 
-    Units are ranked by the correlation (Pearson; for yes-or-no features, point-biserial) of their value and a
-    feature after each symbol: position in the line, inside quotes, bracket depth, after a space, upper case,
-    vowel, digit, letter, line end.  With --unit, the text is colored by a unit: blue below, orange above 0
-    (of a gate: 0.5).  Texts of 8,192 symbols or more are read in up to 128 segments side by side, each with
-    256 symbols before it to reach a state.
+    A ranking has, for each feature of the text, the units with the largest |r|: r is Pearson's correlation
+    of the unit's value v and the feature f after each symbol, cov(v, f) / (sd(v) sd(f)).  For a feature that
+    is true or false, it is the point-biserial correlation (Tate 1954).  The unit is higher (r > 0) or lower
+    where the feature is.
+
+    Features: position in line (symbols since the last line end), inside quotes (from the opening mark up to
+    the closing one or a blank line), bracket depth (open ( [ {), after a space, upper case, vowel, digit,
+    letter, line end, and --track.
+
+    With --unit, the text is colored by a unit: blue below 0, orange above (of a gate: 0.5).  A text of 8,192
+    symbols or more is read in up to 128 segments side by side; the 256 symbols before each set its state.
     """
     from charseq import native
 
@@ -93,7 +100,7 @@ def inspect_neurons(
     source = NeuronInput(trained, unit_text(positional, text, file, model=trained, path=path, **read_as))
     report_network_alone(path, trained)
     if model is None and sys.stderr.isatty():
-        streams.report(str(path), "dim")
+        streams.report(visible(str(path)), "dim")
     _show(source, form, context.params)
 
 

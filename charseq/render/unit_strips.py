@@ -48,7 +48,8 @@ def strips(shown: Strips, console: Console) -> Iterator[Text]:
         shown.scale(number).levels(values).tolist() for number, values in enumerate(shown.values.values)
     ]
     for row in _rows(shown.text, max(console.width - margin - 1, MIN_WIDTH)):
-        yield Text()
+        if len(names) > 1:
+            yield Text()
         if not palette.has_color:
             yield Text(" " * margin + "".join(text for text, _ in row))
         for name, levels_of_unit in zip(names, levels, strict=True):

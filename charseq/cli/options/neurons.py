@@ -15,7 +15,7 @@ UNITS = "Units"
 
 def _units(text: str) -> str:
     """Check a list of units: 12 or 3,12,40."""
-    if not re.fullmatch(r"\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*", str(text)):
+    if not re.fullmatch(r"\s*\d{1,18}\s*(,\s*\d{1,18}\s*)*", str(text)):
         raise typer.BadParameter(f"'{text}' is not a list of units; write 12, or 3,12,40")
     return str(text)
 
