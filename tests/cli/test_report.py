@@ -179,5 +179,5 @@ def test_a_comparison_is_reported_by_its_best_run(charseq: Command) -> None:
 
 def test_removing_a_run_removes_its_page(charseq: Command, run: Path) -> None:
     assert charseq("report").status == 0
-    assert charseq("runs", "remove", "0001-gru").status == 0
+    assert charseq("runs", "remove", "0001-gru", "--yes").status == 0
     assert not run.exists()
