@@ -10,6 +10,7 @@ runs (--runs), with other texts and networks, are made in this process.
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -47,22 +48,26 @@ def model_of(cell: str, text: str, hidden_size: int, layers: int) -> tuple[Model
 
 
 def large_run(cell: str, text: Path, hidden_size: int, layers: int, tensor: str | None) -> dict[str, Any]:
-    """Return the seconds and megabytes of one command, and whether it recovers the planted units."""
+    """Return the seconds and megabytes of one command, its seconds of all cores, and whether it recovers the planted units."""
     folder = text.parent
     model, planted = model_of(cell, text.read_text(), hidden_size, layers)
     write(folder / "model.safetensors", model)
     command = [sys.executable, "-m", "charseq", "inspect-neurons", "--json", "--quiet", "--file", str(text)]
     command += ["--model", str(folder / "model.safetensors"), *(["--tensor", tensor] if tensor else [])]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with (folder / "out").open("wb") as output:
         runner = [sys.executable, "-S", "-c", RUNNER, "3600", str(folder / "usage"), *command]
         subprocess.run(runner, stdin=subprocess.DEVNULL, stdout=output, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     usage = json.loads((folder / "usage").read_text())
     if usage["exit_code"]:
         raise SystemExit(f"inspect-neurons of {cell} ended with exit code {usage['exit_code']}")
     rows = [json.loads(line) for line in (folder / "out").read_text().splitlines()]
     first = {row["feature"]: row["unit"] for row in rows if row["rank"] == 1}
     recovered = [first[name] for name in FEATURES] == planted if planted else None
-    return {"seconds": usage["wall"], "megabytes": usage["kibibytes"] * 1024 / 1e6, "recovered": recovered}
+    megabytes = usage["kibibytes"] * 1024 / 1e6
+    return {"seconds": usage["wall"], "cpu_seconds": cpu, "megabytes": megabytes, "recovered": recovered}
 
 
 def small_runs(cell: str, runs: int) -> int:
@@ -93,7 +98,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object per row")
     options = parser.parse_args()
     size = f"{options.characters:,} characters, {options.layers} x {options.units // options.layers} units"
-    table = Table("cell", "seconds", "MB", "recovered", "small runs recovered", title=size)
+    table = Table("cell", "seconds", "CPU seconds", "MB", "recovered", "small runs recovered", title=size)
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "text.txt"
         text.write_text(bracketed_text(options.characters, 0))
@@ -106,7 +111,8 @@ def main() -> None:
                 print(json.dumps({"cell": cell, **run}), flush=True)
             recovered = {True: "yes", False: "no", None: "-"}[run["recovered"]]
             small = run.get("small_runs", "-")
-            table.add_row(cell, f"{run['seconds']:.1f}", f"{run['megabytes']:.0f}", recovered, small)
+            numbers = f"{run['seconds']:.1f}", f"{run['cpu_seconds']:.1f}", f"{run['megabytes']:.0f}"
+            table.add_row(cell, *numbers, recovered, small)
     if not options.json:
         Console().print(table)
 

@@ -14,6 +14,7 @@ from charseq.render.diverging import FEW_STYLES, MARKS, STYLES, Palette, Scale
 from charseq.render.unit_strips import Strips, strips
 from charseq.text.vocabulary import Vocabulary
 
+Colors = Literal["standard", "256"]
 LEVELS = [-3, -2, -1, 0, 1, 2, 3]
 
 
@@ -26,10 +27,9 @@ def shown_strips(string: str, *rows: list[float], tensor: str = "h", unit: str =
     return Strips(text, values, gates=("z",))
 
 
-def console(colors: Literal["standard", "256"] | None) -> Console:
-    return Console(
-        file=io.StringIO(), width=40, force_terminal=True, no_color=not colors, color_system=colors
-    )
+def console(colors: Colors | None) -> Console:
+    output, no_color = io.StringIO(), colors is None
+    return Console(file=output, width=40, force_terminal=True, no_color=no_color, color_system=colors)
 
 
 @pytest.mark.parametrize(("colors", "styles"), [("256", STYLES), ("standard", FEW_STYLES)])
