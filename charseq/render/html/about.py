@@ -45,7 +45,7 @@ def best_loss(run: ReportedRun) -> tuple[float | None, str]:
 def title(run: ReportedRun) -> str:
     """Return one line: what was trained on what, with its best loss in bits and nats."""
     learned = _text_name(run)
-    if run.model and run.model.memorized:
+    if run.model and len(run.model.memorized) == 1:
         learned = f"“{learned}”"
     head = f"{_network(run)}, trained on {learned}" if learned else _network(run)
     loss, name = best_loss(run)

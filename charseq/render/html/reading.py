@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,9 @@ def network(model: Model, texts: Sequence[ReadText], *, known_cell: bool) -> Sec
 
 
 def _typed_first(model: Model, texts: Sequence[ReadText]) -> str:
-    """Return the text that the field has at first: the beginning of the first text, if people can type it."""
+    """Return the text that the field has at first: the beginning of the first text, as far as it is visible."""
     string = model.vocabulary.decode(texts[0].ids[:MAX_TYPED]) if texts else model.opening
-    return string if string.replace("\n", "").isprintable() else ""
+    return "".join(takewhile(lambda c: c == "\n" or c.isprintable(), string))
 
 
 def predictions(model: Model, texts: Sequence[ReadText]) -> Iterator[float | list[TextPredictions]]:

@@ -45,6 +45,7 @@
         : ["a later step: no gradient"]));
       fresh.setAttribute("aria-label", `Gradient norms: ${page.number(norms[0])} at the first step, ${page.number(norms[chosen])} at the last`);
       cells.forEach((cell, i) => cell.classList.toggle("target", i === chosen + 1));
+      wide.scrollLeft = cells[chosen + 1].offsetLeft - wide.offsetLeft - wide.clientWidth + 2 * cells[chosen + 1].offsetWidth;
       output.textContent = `${page.quoted(section.ids[chosen + 1])}, position ${chosen + 1}: loss ${page.number(section.losses[chosen])} nats`;
     }
     let now = columns;
