@@ -55,10 +55,10 @@ def report(
     ] = None,
     force: Annotated[bool, option("--force", help="Replace an existing file.")] = False,
     text: Annotated[
-        list[str] | None, text_option("A text to look into, instead of the run's own. May be repeated.")
+        list[str] | None, text_option("Text for surprisal, units and gradients. May be repeated.")
     ] = None,
     file: Annotated[
-        list[str] | None, file_option("File with such a text; - is standard input. May be repeated.")
+        list[str] | None, file_option("File with such text; - is standard input. May be repeated.")
     ] = None,
     encoding: EncodingOption = "utf-8",
     quiet: QuietOption = False,

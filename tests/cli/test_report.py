@@ -1,5 +1,6 @@
 """charseq report: what it writes, where, and what it refuses."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from charseq.cli import report_output
+from charseq.render import progress_bar
 from tests.support.command import Command
 from tests.support.reported import data_in, trained
 
@@ -181,3 +184,18 @@ def test_removing_a_run_removes_its_page(charseq: Command, run: Path) -> None:
     assert charseq("report").status == 0
     assert charseq("runs", "remove", "0001-gru", "--yes").status == 0
     assert not run.exists()
+
+
+def test_the_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with report_output.progress() as nothing:
+        nothing.show((0.5, "computing gradients"))
+    assert terminal.getvalue() == ""
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(progress_bar, "SECONDS_BEFORE_A_BAR", 0.0)
+    with report_output.progress() as bar:
+        bar.show((0.5, "computing gradients"))
+        bar.show("the page")
+    assert "50%, computing gradients, 0.0 s left" in terminal.getvalue()
+    assert "the page" not in terminal.getvalue()

@@ -22,10 +22,18 @@ class Page:
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 
-    def open(self, path: Path, *, width: int = 1280, dark: bool = False, touch: bool = False) -> None:
-        """Open a file in a window of a width; earlier messages and requests are forgotten."""
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    def open(
+        self, path: Path, *, width: int = 1280, dark: bool = False, touch: bool = False, still: bool = False
+    ) -> None:
+        """Open a file in a window of a width; earlier messages and requests are forgotten.
+
+        `still` asks for reduced motion.
+        """
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"},
+        ]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         self.resize(width, HEIGHT, touch=touch)
         for log in ("browser", "performance"):
             self.driver.get_log(log)

@@ -137,6 +137,8 @@ def _learning_heading(run: ReportedRun, saved: float | None) -> str:
     if saved is None:
         return "Loss and accuracy"
     epochs = "epoch" if floored(saved) == "1" else "epochs"
+    if len(run.log.evaluations) == 1:
+        return f"Evaluated once, after {floored(saved)} {epochs}"
     if number(run.log.end, "validation_loss") is not None:
         return f"The validation loss was lowest after {floored(saved)} {epochs}"
     if number(run.log.end, "accuracy") == 1:

@@ -64,7 +64,7 @@ def network(model: Model, texts: Sequence[ReadText], *, known_cell: bool) -> Sec
 
 
 def _typed_first(model: Model, texts: Sequence[ReadText]) -> str:
-    """Return the text that the field has at first: the beginning of the first text, as far as it is visible."""
+    """Return the text of the field at first: the beginning of the first text, up to a control character."""
     string = model.vocabulary.decode(texts[0].ids[:MAX_TYPED]) if texts else model.opening
     return "".join(takewhile(lambda c: c == "\n" or c.isprintable(), string))
 

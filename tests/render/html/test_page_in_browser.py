@@ -134,6 +134,50 @@ def test_the_button_changes_the_colors_of_everything(page: Page) -> None:
     assert (page.run(background), page.run(heat)) == light
 
 
+def test_dragging_zooms_into_a_chart_and_the_button_shows_all(page: Page) -> None:
+    from selenium.webdriver import ActionChains
+
+    def first_epoch() -> str:
+        page.run("arguments[0].scrollIntoView({block: 'center'})", over)
+        left = -over.size["width"] // 2 + 3
+        ActionChains(page.driver, duration=0).move_to_element_with_offset(over, left, 0).perform()
+        return page.text("#learning .u-legend .u-value")
+
+    over = page.element("#learning .u-over")
+    assert first_epoch() == "1"
+    drag = ActionChains(page.driver, duration=0).move_to_element(over).click_and_hold()
+    drag.move_by_offset(over.size["width"] // 4, 0).release().perform()
+    assert int(first_epoch()) > 8
+    page.element("#show-all").click()
+    assert first_epoch() == "1"
+
+
+def test_touching_a_chart_shows_its_values(page: Page) -> None:
+    touch = "const over = document.querySelector('#learning .u-over'), box = over.getBoundingClientRect();"
+    touch += "over.dispatchEvent(new PointerEvent('pointerdown', {pointerType: 'touch', bubbles: true,"
+    touch += " clientX: box.right - 2, clientY: box.top + 9}))"
+    page.run(touch)
+    assert page.text("#learning .u-legend .u-value") == "20"
+
+
+def test_reduced_motion_replaces_playing_by_single_steps(web_page: Page, memorized: Path) -> None:
+    web_page.open(memorized, still=True)
+    assert web_page.text("#play") == "Next epoch"
+    web_page.element("#play").click()
+    web_page.element("#play").click()
+    assert web_page.text("#evolution .output").startswith("epoch 2:")
+
+
+def test_a_dark_page_is_printed_light(web_page: Page, memorized: Path) -> None:
+    background = "return getComputedStyle(document.body).backgroundColor"
+    web_page.open(memorized, dark=True)
+    dark = web_page.run(background)
+    web_page.run("dispatchEvent(new Event('beforeprint'))")
+    assert web_page.run(background) == "rgb(255, 255, 255)" != dark
+    web_page.run("dispatchEvent(new Event('afterprint'))")
+    assert web_page.run(background) == dark
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_phone_scrolls_only_down(web_page: Page, memorized: Path, dark: bool) -> None:
     web_page.open(memorized, width=390, dark=dark, touch=True)
@@ -176,4 +220,16 @@ def test_a_mixture_shows_the_surprisal_of_its_parts(web_page: Page, folder: Path
     assert mixture != web_page.run(colors)
     assert "network alone" in web_page.text("#live .caption")
     assert "n-grams alone" in web_page.point_at("#surprisal .symbol", 3)
+    assert web_page.errors == []
+
+
+@pytest.mark.long
+def test_the_page_of_a_text_of_1_mb_is_small_and_ready_within_2_seconds(web_page: Page, folder: Path) -> None:
+    text = "".join(f"{i} and {i * i % 9973}; " for i in range(67_000))[:1_000_000]
+    run = trained(folder / "large", text, cell="gru", hidden_size=320, epochs=1, time_limit=20)
+    path = written(run)
+    assert path.stat().st_size < 5_000_000
+    web_page.open(path)
+    assert web_page.run("return Number(document.documentElement.dataset.ready)") < 2000
+    assert web_page.count("#live canvas.cells") == 4
     assert web_page.errors == []

@@ -38,7 +38,7 @@
     }
     const figure = page.section("live", heading, caption(section));
     const reading = new Reading(new page.Network(section, page.bytes(section.weights)));
-    const field = page.el("textarea", { rows: 2, spellcheck: "false", autocomplete: "off", autocapitalize: "off", id: "typed" });
+    const field = page.el("textarea", { rows: 3, spellcheck: "false", autocomplete: "off", autocapitalize: "off", id: "typed" });
     field.value = section.text;
     let label = vocabulary.labels[0], chosen = null;
     let appended = null; // what the reader appended symbol by symbol: a byte may be half a character of the field
