@@ -76,6 +76,7 @@ def report(
     from charseq.render.html.report import page
 
     reported = load(run)
+    report_output.report_choice(reported.folder, run)
     path = report_output.destination(output, reported.folder, force=force)
     texts = report_output.texts(text, file, reported.model, encoding)
     with report_output.progress() as bar:

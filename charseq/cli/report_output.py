@@ -43,6 +43,15 @@ def destination(output: str | None, folder: Path, *, force: bool) -> Path | None
     return path
 
 
+def report_choice(folder: Path, named: str | None) -> None:
+    """Say on standard error that a run was chosen from those of a comparison."""
+    from charseq.runs.folder import MODEL
+    from charseq.runs.model_paths import comparison_size
+
+    if others := comparison_size(folder / MODEL, named):
+        streams.report(f"{visible(str(folder))}: the best of {others} compared runs", "dim")
+
+
 def texts(
     strings: Sequence[str] | None, files: Sequence[str] | None, model: "Model | None", encoding: str
 ) -> list[str]:

@@ -1,11 +1,12 @@
 """What a model predicts at every position of a text: surprisal, rank, and the most probable symbols."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from charseq.inference.scoring import Surprisals, surprisals_of
+from charseq.inference.scoring import Surprisals, concatenated, surprisals_of
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import Floats, log_softmax
 from charseq.model.sliding_stepper import batch_reader, reader_for
@@ -14,6 +15,8 @@ from charseq.text.vocabulary import Ids
 
 TOP = 5
 """The number of most probable symbols of each position."""
+BLOCK_LOGITS = 1 << 20
+"""Logits in memory at once."""
 SMALLEST = 1e-30
 """The smallest probability, so that its logarithm is finite."""
 
@@ -41,24 +44,47 @@ def predict_text(model: Model, ids: Ids) -> TextPredictions:
 
     Raises CharseqError for NaN or infinite logits.
     """
-    logits = _logits(model, ids)
-    surprisals = surprisals_of(logits, ids[1:])
-    order = np.argsort(-logits, -1, kind="stable")[:, :TOP]
-    probabilities = np.exp(np.take_along_axis(log_softmax(logits.astype(np.float64)), order, -1))
-    network = ngram = None
-    if model.mixture is not None:
-        alone = Reader(model.network, model.weights).read_sequence(ids[:-1, None])[:, 0]
-        network = surprisals_of(alone, ids[1:]).nats
-        q, _ = model.mixture.ngram.read(ids[:-1, None], model.mixture.ngram.start(1))
-        chosen = q[np.arange(len(q)), 0, ids[1:]].astype(np.float64)
-        ngram = -np.log(np.maximum(chosen, SMALLEST))
-    return TextPredictions(ids, surprisals, order.astype(ids.dtype), probabilities, network, ngram)
+    mixture, step = model.mixture, max(1, BLOCK_LOGITS // len(model.vocabulary))
+    read = _reader(model)
+    alone = Reader(model.network, model.weights) if mixture else None
+    contexts = mixture.ngram.start(1) if mixture else None
+    parts: list[TextPredictions] = []
+    for start in range(0, len(ids) - 1, step):
+        block, targets = ids[start : start + step][: len(ids) - 1 - start], ids[start + 1 : start + 1 + step]
+        logits = read(block)
+        order = np.argsort(-logits, -1, kind="stable")[:, :TOP]
+        probabilities = np.exp(np.take_along_axis(log_softmax(logits.astype(np.float64)), order, -1))
+        network = ngram = None
+        if mixture and alone and contexts is not None:
+            network = surprisals_of(alone.read_sequence(block[:, None])[:, 0], targets).nats
+            q, _ = mixture.ngram.read(block[:, None], contexts)
+            chosen = q[np.arange(len(q)), 0, targets].astype(np.float64)
+            ngram = -np.log(np.maximum(chosen, SMALLEST))
+        surprisals = surprisals_of(logits, targets)
+        parts.append(
+            TextPredictions(block, surprisals, order.astype(ids.dtype), probabilities, network, ngram)
+        )
+    return _joined(parts, ids)
 
 
-def _logits(model: Model, ids: Ids) -> Floats:
-    """Return the logits, or the log-probabilities of a mixture, at the positions of a text [T V]."""
+def _reader(model: Model) -> Callable[[Ids], Floats]:
+    """Return what reads symbols [T] -> logits, or the log-probabilities of a mixture [T V]."""
     if model.window is None:
-        logits: Floats = batch_reader(model).read_sequence(ids[:-1, None])[:, 0]
-        return logits
+        batch = batch_reader(model)
+        return lambda block: batch.read_sequence(block[:, None])[:, 0]
     reader = reader_for(model)
-    return np.stack([reader.read(ids[t : t + 1])[0].copy() for t in range(len(ids) - 1)])
+    return lambda block: np.stack([reader.read(block[t : t + 1])[0].copy() for t in range(len(block))])
+
+
+def _joined(parts: Sequence[TextPredictions], ids: Ids) -> TextPredictions:
+    """Join the predictions of consecutive blocks of a text."""
+    network = [part.network_nats for part in parts if part.network_nats is not None]
+    ngram = [part.ngram_nats for part in parts if part.ngram_nats is not None]
+    return TextPredictions(
+        ids,
+        concatenated([part.surprisals for part in parts]),
+        np.concatenate([part.top for part in parts]),
+        np.concatenate([part.top_probabilities for part in parts]),
+        np.concatenate(network) if network else None,
+        np.concatenate(ngram) if ngram else None,
+    )

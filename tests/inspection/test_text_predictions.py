@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from charseq.inference.scoring import score_texts
+from charseq.inspection import text_predictions
 from charseq.inspection.text_predictions import TOP, predict_text
 from charseq.model.model_file import Model, read
 from tests.support.models import cycling_model, gru_model
@@ -23,6 +24,20 @@ def test_surprisals_are_those_of_scoring(mixture: Model) -> None:
         found = predict_text(model, ids)
         np.testing.assert_allclose(found.surprisals.nats, scored.nats, rtol=1e-5)
         assert found.surprisals.ranks.tolist() == scored.ranks.tolist()
+
+
+def test_blocks_do_not_change_the_predictions(mixture: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = mixture.vocabulary.encode(STREAM[:53])
+    whole = predict_text(mixture, ids)
+    monkeypatch.setattr(text_predictions, "BLOCK_LOGITS", 7 * len(mixture.vocabulary))
+    pieces = predict_text(mixture, ids)
+    assert pieces.ids is ids
+    np.testing.assert_allclose(pieces.surprisals.nats, whole.surprisals.nats, rtol=1e-5)
+    for part, full in ((pieces.network_nats, whole.network_nats), (pieces.ngram_nats, whole.ngram_nats)):
+        assert part is not None
+        assert full is not None
+        np.testing.assert_allclose(part, full, rtol=1e-5)
+    assert (pieces.top == whole.top).all()
 
 
 def test_the_most_probable_symbols_come_in_falling_order() -> None:

@@ -195,6 +195,8 @@ def _verdict(run: ReportedRun) -> tuple[str, str]:
         return value, detail
     if text(run.log.end, "status") == "diverged":
         return "diverged", "the loss became NaN, infinite or far too large"
+    if run.model is not None and run.model.training.get("epoch") == 0:
+        return "not trained", "the saved weights are the initial ones"
     accuracy = number(run.log.end, "accuracy")
     if accuracy is None and run.log.evaluations:
         accuracy = number(run.log.evaluations[-1], "accuracy")
