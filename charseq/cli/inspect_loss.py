@@ -176,6 +176,7 @@ def _initial_view(
     """Return the loss of a network with initial weights over texts."""
     from charseq.inspection.networks import initial_loss
     from charseq.render.losses import LossView
+    from charseq.render.quantities import count
     from charseq.text.vocabulary import Vocabulary
 
     unit, seed = values["unit"], asked.settings.seed
@@ -183,7 +184,7 @@ def _initial_view(
     vocabulary = Vocabulary.of([*strings, extra], unit=unit, normalization=values["normalize"])
     inputs, loss = initial_loss(strings, vocabulary, {"head": "linear", **_network(asked)}, seed=seed)
     network = inputs.network
-    size = f"{network.layers} x {network.hidden_size} hidden units"
+    size = f"{count(network.layers, 'layer')} of {count(network.hidden_size, 'hidden unit')}"
     return LossView(loss, inputs, f"{network.cell.name}: {size}, initial weights, seed {seed}")
 
 

@@ -1,12 +1,12 @@
 """charseq inspect-neurons: what units do over a text, and what they track.  Never imports torch."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from charseq.cli import streams
-from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_unused
+from charseq.cli.combinations import on_command_line, refuse_encoding_of_nothing, refuse_unused
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import neurons as options
@@ -23,7 +23,9 @@ from charseq.cli.options.shared import (
     chosen_format,
 )
 from charseq.cli.trained_model import report_network_alone, trained_model
+from charseq.errors import UsageError
 from charseq.render.visible import visible
+from charseq.text.units import Unit
 
 if TYPE_CHECKING:
     from charseq.cli.neuron_views import NeuronInput
@@ -120,6 +122,13 @@ def _refuse_unused(context: typer.Context) -> None:
     """Refuse options that have no effect beside others.  Raises UsageError."""
     refuse_encoding_of_nothing(context)
     values = context.params
+    if values["unit"] in get_args(Unit):
+        if "unit" in on_command_line(context):
+            raise UsageError(
+                f"--unit {values['unit']}: the unit of text is that of the model",
+                hint="write numbers of hidden units, such as --unit 12, or omit --unit",
+            )
+        values["unit"] = None
     ranking = {"track", "top"}
     if values["gates"]:
         why = "gates are shown by themselves"

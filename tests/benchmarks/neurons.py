@@ -48,7 +48,7 @@ def model_of(cell: str, text: str, hidden_size: int, layers: int) -> tuple[Model
 
 
 def large_run(cell: str, text: Path, hidden_size: int, layers: int, tensor: str | None) -> dict[str, Any]:
-    """Return the seconds and megabytes of one command, its seconds of all cores, and whether it recovers the planted units."""
+    """Return the seconds and megabytes of one command, and whether it recovers the planted units."""
     folder = text.parent
     model, planted = model_of(cell, text.read_text(), hidden_size, layers)
     write(folder / "model.safetensors", model)

@@ -1,12 +1,20 @@
 """charseq inspect-neurons: rankings, strips, values, selective units and gates of trained models."""
 
+import io
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.cells import cell_len
 
+from charseq.cli import streams
+from charseq.cli.neuron_text import with_progress
+from charseq.inspection.activations import Piece
 from charseq.model.model_file import write
+from charseq.render import progress_bar
 from charseq.text.vocabulary import Vocabulary
 from tests.support.command import Command
 from tests.support.models import lstm_model
@@ -207,7 +215,40 @@ def test_a_missing_run_a_cell_without_gates_and_a_text_without_variation_are_nam
     assert "give a longer one" not in charseq("inspect-neurons", "a", "--model", MODEL, "--quiet").errors
 
 
+def test_the_unit_of_text_in_the_environment_is_no_hidden_unit(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_planted()
+    monkeypatch.setenv("CHARSEQ_UNIT", "byte")
+    ranking = charseq("inspect-neurons", TEXT, "--model", MODEL)
+    assert ranking.output.startswith("feature\t")
+    monkeypatch.setenv("CHARSEQ_UNIT", "3")
+    assert charseq("inspect-neurons", TEXT, "--model", MODEL).output.startswith("position\tsymbol\t0.h.3\n")
+    refused = charseq("inspect-neurons", TEXT, "--model", MODEL, "--unit", "byte")
+    assert refused.status == 2
+    assert "the unit of text is that of the model" in refused.errors
+
+
 def test_a_network_beside_an_n_gram_model_is_read_alone(charseq: Command) -> None:
     Path("corpus.txt").write_text("one (two) three\n" * 80)
     charseq.train("--file", "corpus.txt", "--epochs", "1", "--hidden-size", "5", "--ngram", "3")
     assert "the network alone" in charseq("inspect-neurons").errors
+
+
+def test_a_long_reading_shows_on_a_terminal_how_long_it_will_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(progress_bar, "SECONDS_BEFORE_A_BAR", 0)
+    monkeypatch.setattr(progress_bar, "SECONDS_BETWEEN_REFRESHES", 0)
+    pieces = [Piece(np.arange(2), []), Piece(np.arange(2, 4), [])]
+    for quiet, terminal in ((False, Terminal()), (True, Terminal()), (False, io.StringIO())):
+        monkeypatch.setattr(sys, "stderr", terminal)
+        streams.set_quiet(quiet)
+        assert [*with_progress(pieces, 4)] == pieces
+        streams.set_quiet(False)
+        shown = terminal.getvalue()
+        assert bool(shown) == (not quiet and terminal.isatty())
+        if shown:
+            assert re.search(r"50%, [\d,]+ symbols/s, 0\.0 s left.*100%", shown, re.S)

@@ -1,20 +1,26 @@
 """Options of inspect-neurons."""
 
 import re
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from charseq.cli.options.parsers import filled, number, whole
 from charseq.cli.options.shared import option
 from charseq.settings.setting import LARGEST_COUNT, Bounds
+from charseq.text.units import Unit
 
 UNITS = "Units"
 """A panel of the help."""
 
 
 def _units(text: str) -> str:
-    """Check a list of units: 12 or 3,12,40."""
+    """Check a list of units: 12 or 3,12,40.
+
+    The units of text (byte, ...) pass, because CHARSEQ_UNIT and a configuration file set those of `train`.
+    """
+    if text in get_args(Unit):
+        return text
     if not re.fullmatch(r"\s*\d{1,18}\s*(,\s*\d{1,18}\s*)*", str(text)):
         raise typer.BadParameter(f"'{text}' is not a list of units; write 12, or 3,12,40")
     return str(text)
