@@ -96,13 +96,13 @@ def settings(run: ReportedRun) -> list[dict[str, str]]:
     reasons = reasons if isinstance(reasons, Mapping) else {}
     return [
         {
-            "name": option_name(name) if setting.help else name.replace("_", " "),
+            "name": option_name(name),
             "value": visible(_setting_text(name, start[name])),
             "reason": visible(str(reasons.get(name, ""))),
             "help": setting.help,
         }
         for name, setting in settings_of(TrainSettings).items()
-        if name in start and name != "reasons"
+        if name in start and setting.help  # the others are no options
     ]
 
 

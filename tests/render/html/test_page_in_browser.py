@@ -181,6 +181,8 @@ def test_a_dark_page_is_printed_light(web_page: Page, memorized: Path) -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_phone_scrolls_only_down(web_page: Page, memorized: Path, dark: bool) -> None:
     web_page.open(memorized, width=390, dark=dark, touch=True)
+    assert web_page.count("details") == 3
+    web_page.run("for (const each of document.querySelectorAll('details')) each.open = true")
     assert web_page.run("return document.documentElement.scrollWidth") == 390
     assert web_page.errors == []
 
