@@ -12,6 +12,7 @@ import pytest
 
 from charseq.cli import report_output
 from charseq.render import progress_bar
+from charseq.runs.lock import Lock
 from tests.support.command import Command
 from tests.support.reported import data_in, trained
 
@@ -136,6 +137,18 @@ def test_an_interrupted_run_is_reported_as_ended_without_a_last_event(charseq: C
     data = data_in((run / "report.html").read_text(encoding="utf-8"))
     assert len(data["learning"]["passes"]) == 2
     assert "ended without a last event" in data["facts"][4]["detail"]
+
+
+def test_a_run_that_is_training_now_is_reported_as_such(charseq: Command, run: Path) -> None:
+    log = run / "log.ndjson"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:3]))
+    lock = Lock(run)
+    try:
+        assert charseq("report").status == 0
+    finally:
+        lock.release()
+    data = data_in((run / "report.html").read_text(encoding="utf-8"))
+    assert "still training" in data["facts"][4]["detail"]
 
 
 def test_an_old_log_without_ids_and_passes_is_read(charseq: Command, run: Path) -> None:

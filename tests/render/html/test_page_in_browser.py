@@ -98,6 +98,12 @@ def test_the_arrow_keys_move_through_a_figure(page: Page) -> None:
     assert page.text("#tooltip").startswith("‘h’: ")
     page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert page.run("return document.querySelector('#tooltip').hidden")
+    page.run("document.querySelector('#live canvas').focus()")
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    assert "unit 1: " in page.text("#tooltip")
+    page.run("document.querySelector('#learning .chart').focus()")
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert page.text("#learning .u-legend .u-value") == "2"
 
 
 def test_another_unit_colors_the_text_differently(page: Page) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from charseq.inspection.reported_run import ReportedRun
-from charseq.render.html import report
+from charseq.render.html import about, reading, report
 from charseq.render.html.learning import thinned
 from charseq.render.html.reading import MAX_WEIGHTS
 from charseq.render.html.symbols import symbol_sign
 from charseq.runs.run_log import RunLog
+from tests.support.models import gru_model
 from tests.support.reported import HOSTILE, STREAM, data_in, page_of, trained
 
 MAX_SIZE = 200_000
@@ -85,6 +86,13 @@ def test_a_large_network_is_left_out_with_what_to_do(folder: Path) -> None:
     left_out = data_in(page_of(run))["network"]["left_out"]
     assert "at most 2.0 MB" in left_out
     assert "--hidden-size 256" in left_out
+
+
+def test_the_cell_of_another_package_is_left_out_with_its_name() -> None:
+    section = reading.network(gru_model(), (), known_cell=False)
+    assert section == {"left_out": "The page cannot run the cell gru, which another package adds."}
+    architecture = gru_model().network
+    assert about.is_own_cell(architecture)
 
 
 def test_held_out_text_and_the_last_sample_are_read_where_a_text_is_long(folder: Path) -> None:
