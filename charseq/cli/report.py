@@ -7,7 +7,7 @@ import typer
 from charseq.cli import completions, report_output
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.parsers import filled
+from charseq.cli.options.parsers import filled, number
 from charseq.cli.options.shared import (
     DebugOption,
     EncodingOption,
@@ -16,7 +16,10 @@ from charseq.cli.options.shared import (
     option,
     text_option,
 )
+from charseq.settings.setting import ADVANCED, Bounds
 
+LARGEST_MB = 1000
+"""Megabytes of weights: more than a browser runs."""
 EXAMPLES = [
     "charseq report",
     "charseq report 0001-gru -o hihello.html",
@@ -60,6 +63,16 @@ def report(
     file: Annotated[
         list[str] | None, file_option("File with such text; - is standard input. May be repeated.")
     ] = None,
+    max_weights: Annotated[
+        float,
+        option(
+            "--max-weights",
+            metavar="MB",
+            parser=number(Bounds(0, LARGEST_MB)),
+            help="Largest network, in megabytes of weights, that the page contains and runs.",
+            panel=ADVANCED,
+        ),
+    ] = 2.0,
     encoding: EncodingOption = "utf-8",
     quiet: QuietOption = False,
     config: ConfigOption = None,
@@ -80,6 +93,6 @@ def report(
     path = report_output.destination(output, reported.folder, force=force)
     texts = report_output.texts(text, file, reported.model, encoding)
     with report_output.progress() as bar:
-        for step in page(reported, texts):
+        for step in page(reported, texts, max_weights=max_weights):
             bar.show(step)
     report_output.write(path, str(step))

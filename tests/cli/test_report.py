@@ -86,6 +86,7 @@ def test_a_closed_pipe_ends_report_quietly(run: Path) -> None:
         (["-o", "missing/page.html"], "there is no folder 'missing'"),
         (["-o", "runs"], "'runs' is a folder"),
         (["-o", ""], "the value is empty"),
+        (["--max-weights", "-1"], "--max-weights"),
         (["nothing"], "there is no model 'nothing'"),
         (["--text", "hxllo"], "'x' (U+0078), character 2 of 'hxllo'"),
         (["--file", "missing.txt"], "'missing.txt'"),

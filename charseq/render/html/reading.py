@@ -19,8 +19,6 @@ from charseq.render.quantities import size
 from charseq.text.vocabulary import Ids
 
 Section = dict[str, Any]
-MAX_WEIGHTS = 2_000_000
-"""Bytes of weights up to which a page contains the network."""
 MAX_TYPED = 40
 """Symbols of the text that the network reads at first."""
 NO_TEXT = (
@@ -29,19 +27,20 @@ NO_TEXT = (
 )
 
 
-def network(model: Model, texts: Sequence[ReadText], *, known_cell: bool) -> Section:
-    """Return the network with its weights, for the page to run it."""
+def network(model: Model, texts: Sequence[ReadText], max_weights: float, *, known_cell: bool) -> Section:
+    """Return the network with its weights, at most `max_weights` megabytes, for the page to run it."""
     if not known_cell:
         return {
             "left_out": f"The page cannot run the cell {model.network.cell_name}, which another package adds."
         }
     names = list(model.network.parameter_specs())
     stored = 4 * sum(model.arrays[name].size for name in names)
-    if stored > MAX_WEIGHTS:
+    if stored > 1e6 * max_weights:
+        included = f"Add --max-weights {math.ceil(stored / 1e6)} to include them"
         return {
-            "left_out": f"The weights have {size(stored)}, and a page contains at most {size(MAX_WEIGHTS)}. "
-            "A network of fewer hidden units would fit, such as --hidden-size 256. 'charseq predict "
-            "--interactive' runs this one in the terminal."
+            "left_out": f"The weights have {size(stored)}, more than the {max_weights:g} MB that this page may "
+            f"contain. {included}, in {size(stored * 4 // 3)} of the page. 'charseq predict --interactive' runs "
+            "the network in the terminal."
         }
     architecture = model.network
     return {

@@ -29,19 +29,25 @@ SCRIPTS = (
 """The scripts, in the order of execution."""
 READING = 0.3
 """The usual share of the work up to the gradients."""
+MAX_WEIGHTS = 2.0
+"""Megabytes of weights up to which a page contains the network, unless it is asked for a larger one."""
 NO_MODEL = "The run has no model: its training ended before one was saved."
 
 Progress = tuple[float, str]
 """The finished share, 0 to 1, and what is done now."""
 
 
-def page(run: ReportedRun, given: Sequence[str] = ()) -> Iterator[Progress | str]:
+def page(
+    run: ReportedRun, given: Sequence[str] = (), *, max_weights: float = MAX_WEIGHTS
+) -> Iterator[Progress | str]:
     """Yield the progress, and at last the HTML page about a run, with `given` texts to look into, if any.
+
+    It contains the network if its weights have at most `max_weights` megabytes.
 
     Raises UnknownCharacter, and CharseqError for a network whose output is NaN or infinite.
     """
     data: dict[str, Any] = {}
-    for step in page_data(run, given):
+    for step in page_data(run, given, max_weights=max_weights):
         if isinstance(step, dict):
             data = step
         else:
@@ -49,13 +55,15 @@ def page(run: ReportedRun, given: Sequence[str] = ()) -> Iterator[Progress | str
     yield assembled(data)
 
 
-def page_data(run: ReportedRun, given: Sequence[str] = ()) -> Iterator[Progress | dict[str, Any]]:
+def page_data(
+    run: ReportedRun, given: Sequence[str] = (), *, max_weights: float = MAX_WEIGHTS
+) -> Iterator[Progress | dict[str, Any]]:
     """Yield the progress, and at last the data of all sections, as JSON values."""
     sections: dict[str, Any] = {}
     if run.model is None:
         sections = {name: {"left_out": NO_MODEL} for name in ("network", "surprisal", "units", "gradients")}
     else:
-        for step in _sections_of(run, run.model, given):
+        for step in _sections_of(run, run.model, given, max_weights):
             if isinstance(step, dict):
                 sections = step
             else:
@@ -82,7 +90,9 @@ def page_data(run: ReportedRun, given: Sequence[str] = ()) -> Iterator[Progress 
     }
 
 
-def _sections_of(run: ReportedRun, model: Model, given: Sequence[str]) -> Iterator[Progress | dict[str, Any]]:
+def _sections_of(
+    run: ReportedRun, model: Model, given: Sequence[str], max_weights: float
+) -> Iterator[Progress | dict[str, Any]]:
     """Yield the progress, and at last the data of the sections about the model, by name."""
     texts, shortened = texts_of(run, given)
     read: list[TextPredictions] = []
@@ -92,7 +102,7 @@ def _sections_of(run: ReportedRun, model: Model, given: Sequence[str]) -> Iterat
         else:
             yield READING * part, "reading texts"
     sections = {
-        "network": reading.network(model, texts, known_cell=about.is_own_cell(model.network)),
+        "network": reading.network(model, texts, max_weights, known_cell=about.is_own_cell(model.network)),
         "surprisal": reading.surprisal(model, texts, read, shortened=shortened),
         "units": units.units(model, texts),
     }

@@ -57,6 +57,11 @@ def model(cell: str, variant: dict[str, Any]) -> Model:
     return Model(architecture, Vocabulary.of([SYMBOLS]), arrays, memorized=(SYMBOLS,), opening="a")
 
 
+def section_of(tested: Model) -> dict[str, Any]:
+    """Return what a page contains of a network."""
+    return network(tested, (), 1.0, known_cell=True)
+
+
 @pytest.fixture(scope="module")
 def blank(web_page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Return the browser with a page whose functions the tests call."""
@@ -73,7 +78,7 @@ def blank(web_page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
 def test_the_network_in_the_page_equals_numpy_within_1e_4(blank: Page, cell: str) -> None:
     for variant in VARIANTS.values():
         tested = model(cell, variant)
-        steps = blank.run(SCRIPT, network(tested, (), known_cell=True), IDS)
+        steps = blank.run(SCRIPT, section_of(tested), IDS)
         inputs = TraceInput(
             tested.network, tested.vocabulary, tested.arrays, (np.array(IDS),), (np.array(IDS[1:]),)
         )
@@ -93,7 +98,7 @@ def test_the_network_in_the_page_equals_numpy_within_1e_4(blank: Page, cell: str
 
 def test_a_tested_network_depends_on_what_it_has_read(blank: Page) -> None:
     tested = model("mlstm", VARIANTS["everything"])
-    steps = blank.run(SCRIPT, network(tested, (), known_cell=True), IDS)
+    steps = blank.run(SCRIPT, section_of(tested), IDS)
     same = [step["logits"] for step, id in zip(steps, IDS, strict=True) if id == 1]
     assert not np.allclose(same[0], same[1], atol=1e-3)
 
@@ -101,7 +106,7 @@ def test_a_tested_network_depends_on_what_it_has_read(blank: Page) -> None:
 def test_other_weights_give_another_network(blank: Page) -> None:
     tested = model("lstm", VARIANTS["plain"])
     changed = replace(tested, arrays={**tested.arrays, "layers.0.W_h": tested.arrays["layers.0.W_h"] + 0.01})
-    first, second = (blank.run(SCRIPT, network(each, (), known_cell=True), IDS) for each in (tested, changed))
+    first, second = (blank.run(SCRIPT, section_of(each), IDS) for each in (tested, changed))
     assert first[0]["logits"] == second[0]["logits"]  # the state was zero
     assert not np.allclose(first[-1]["logits"], second[-1]["logits"], atol=1e-4)
 

@@ -12,7 +12,6 @@ import pytest
 from charseq.inspection.reported_run import ReportedRun
 from charseq.render.html import about, reading, report
 from charseq.render.html.learning import thinned
-from charseq.render.html.reading import MAX_WEIGHTS
 from charseq.render.html.symbols import symbol_sign
 from charseq.runs.run_log import RunLog
 from tests.support.models import gru_model
@@ -82,14 +81,15 @@ def test_no_text_of_a_run_is_markup_in_the_page(folder: Path) -> None:
 
 def test_a_large_network_is_left_out_with_what_to_do(folder: Path) -> None:
     run = trained(folder / "large", hidden_size=709, epochs=1)
-    assert MAX_WEIGHTS < 4 * 709 * 3 * 709
     left_out = data_in(page_of(run))["network"]["left_out"]
-    assert "at most 2.0 MB" in left_out
-    assert "--hidden-size 256" in left_out
+    assert "more than the 2 MB" in left_out
+    assert "Add --max-weights 7 to include them" in left_out
+    *_, page = report.page(load(str(run)), max_weights=7)
+    assert len(data_in(str(page))["network"]["weights"]) > 8_000_000
 
 
 def test_the_cell_of_another_package_is_left_out_with_its_name() -> None:
-    section = reading.network(gru_model(), (), known_cell=False)
+    section = reading.network(gru_model(), (), 2.0, known_cell=False)
     assert section == {"left_out": "The page cannot run the cell gru, which another package adds."}
     architecture = gru_model().network
     assert about.is_own_cell(architecture)
