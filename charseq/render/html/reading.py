@@ -36,11 +36,10 @@ def network(model: Model, texts: Sequence[ReadText], max_weights: float, *, know
     names = list(model.network.parameter_specs())
     stored = 4 * sum(model.arrays[name].size for name in names)
     if stored > 1e6 * max_weights:
-        included = f"Add --max-weights {math.ceil(stored / 1e6)} to include them"
+        included = f"add --max-weights {math.ceil(stored / 1e6)} to include them"
         return {
             "left_out": f"The weights have {size(stored)}, more than the {max_weights:g} MB that this page may "
-            f"contain. {included}, in {size(stored * 4 // 3)} of the page. 'charseq predict --interactive' runs "
-            "the network in the terminal."
+            f"contain; {included}. 'charseq predict --interactive' runs the network in the terminal."
         }
     architecture = model.network
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from charseq.inspection.reported_run import ReportedRun
+from charseq.inspection.reported_run import ReportedRun, load
 from charseq.render.html import about, reading, report
 from charseq.render.html.learning import thinned
 from charseq.render.html.symbols import symbol_sign
@@ -83,7 +83,7 @@ def test_a_large_network_is_left_out_with_what_to_do(folder: Path) -> None:
     run = trained(folder / "large", hidden_size=709, epochs=1)
     left_out = data_in(page_of(run))["network"]["left_out"]
     assert "more than the 2 MB" in left_out
-    assert "Add --max-weights 7 to include them" in left_out
+    assert "add --max-weights 7 to include them" in left_out
     *_, page = report.page(load(str(run)), max_weights=7)
     assert len(data_in(str(page))["network"]["weights"]) > 8_000_000
 
