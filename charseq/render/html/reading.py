@@ -38,7 +38,7 @@ def network(model: Model, texts: Sequence[ReadText], max_weights: float, *, know
     if stored > 1e6 * max_weights:
         included = f"add --max-weights {math.ceil(stored / 1e6)} to include them"
         return {
-            "left_out": f"The weights have {size(stored)}, more than the {max_weights:g} MB that this page may "
+            "left_out": f"The weights have {size(stored)}, more than the {max_weights:g} MB that a page may "
             f"contain; {included}. 'charseq predict --interactive' runs the network in the terminal."
         }
     architecture = model.network

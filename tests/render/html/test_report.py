@@ -54,6 +54,14 @@ def test_a_page_loads_nothing(empty_page: str) -> None:
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", empty_page)
 
 
+def test_the_scripts_are_short_files_with_short_lines() -> None:
+    for name in (*report.SCRIPTS, "style.css"):
+        lines = report._asset(name).splitlines()
+        if not name.startswith("uPlot"):
+            assert max(map(len, lines)) <= 120, name
+            assert len(lines) < 300 or name.endswith(".css"), name
+
+
 def test_a_page_names_the_license_of_the_charts(empty_page: str) -> None:
     assert "© Leon Sorokin, MIT license" in empty_page
     assert "Permission is hereby granted" in report._asset("uPlot-LICENSE.txt")

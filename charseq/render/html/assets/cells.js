@@ -30,10 +30,14 @@
 
   function plain(activation) {
     return function (w, x, state, tap) {
-      const xProj = affine(w.W_x, x, w.b_x), hProj = affine(w.W_h, state.h, w.b_h);
+      const xProj = affine(w.W_x, x, w.b_x),
+        hProj = affine(w.W_h, state.h, w.b_h);
       tap("x_proj", xProj);
       tap("h_proj", hProj);
-      const h = activation(map(xProj.length, (j) => xProj[j] + hProj[j]), tap);
+      const h = activation(
+        map(xProj.length, (j) => xProj[j] + hProj[j]),
+        tap,
+      );
       tap("h", h);
       return { h };
     };
@@ -44,22 +48,27 @@
     const s = sum.map(relu);
     tap("s", s);
     const norm = Math.sqrt(s.reduce((total, v) => total + v * v, 0) + 1e-5);
-    return s.map((v) => 0.5 * v / norm);
+    return s.map((v) => (0.5 * v) / norm);
   }
 
   function lstm(w, x, state, tap) {
-    const xGates = affine(w.W_x, x, w.b_x), hGates = affine(w.W_h, state.h, w.b_h);
+    const xGates = affine(w.W_x, x, w.b_x),
+      hGates = affine(w.W_h, state.h, w.b_h);
     const sum = map(xGates.length, (j) => xGates[j] + hGates[j]);
-    const i = part(sum, 0, 4).map(sigmoid), f = part(sum, 1, 4).map(sigmoid);
-    const g = part(sum, 2, 4).map(Math.tanh), o = part(sum, 3, 4).map(sigmoid);
+    const i = part(sum, 0, 4).map(sigmoid),
+      f = part(sum, 1, 4).map(sigmoid);
+    const g = part(sum, 2, 4).map(Math.tanh),
+      o = part(sum, 3, 4).map(sigmoid);
     const c = map(i.length, (j) => f[j] * state.c[j] + i[j] * g[j]);
     const h = map(i.length, (j) => o[j] * Math.tanh(c[j]));
-    for (const [name, v] of Object.entries({ x_gates: xGates, h_gates: hGates, i, f, g, o, c, h })) tap(name, v);
+    for (const [name, v] of Object.entries({ x_gates: xGates, h_gates: hGates, i, f, g, o, c, h }))
+      tap(name, v);
     return { h, c };
   }
 
   function gru(w, x, state, tap) {
-    const xGates = affine(w.W_x, x, w.b_x), hGates = affine(w.W_h, state.h, w.b_h);
+    const xGates = affine(w.W_x, x, w.b_x),
+      hGates = affine(w.W_h, state.h, w.b_h);
     const [xr, xz, xn] = [0, 1, 2].map((i) => part(xGates, i, 3));
     const [hr, hz, hn] = [0, 1, 2].map((i) => part(hGates, i, 3));
     const r = map(xr.length, (j) => sigmoid(xr[j] + hr[j]));
@@ -72,7 +81,8 @@
 
   function mingru(w, x, state, tap) {
     const gates = affine(w.W_x, x, w.b_x);
-    const z = part(gates, 0, 2).map(sigmoid), n = part(gates, 1, 2).map(candidate);
+    const z = part(gates, 0, 2).map(sigmoid),
+      n = part(gates, 1, 2).map(candidate);
     const h = map(z.length, (j) => (1 - z[j]) * state.h[j] + z[j] * n[j]);
     for (const [name, v] of Object.entries({ x_gates: gates, z, n, h })) tap(name, v);
     return { h };
@@ -82,24 +92,29 @@
     const gates = affine(w.W_x, x, w.b_x);
     const [xf, xi, xn] = [0, 1, 2].map((k) => part(gates, k, 3));
     const balance = map(xf.length, (j) => logSigmoid(xf[j]) - logSigmoid(xi[j]));
-    const f = balance.map(sigmoid), i = balance.map((b) => sigmoid(-b)), n = xn.map(candidate);
+    const f = balance.map(sigmoid),
+      i = balance.map((b) => sigmoid(-b)),
+      n = xn.map(candidate);
     const h = map(f.length, (j) => f[j] * state.h[j] + i[j] * n[j]);
     for (const [name, v] of Object.entries({ x_gates: gates, f, i, n, h })) tap(name, v);
     return { h };
   }
 
   function slstm(w, x, state, tap) {
-    const xGates = affine(w.W_x, x, w.b_x), hGates = affine(w.W_h, state.h, null);
+    const xGates = affine(w.W_x, x, w.b_x),
+      hGates = affine(w.W_h, state.h, null);
     const sum = map(xGates.length, (j) => xGates[j] + hGates[j]);
-    const logI = part(sum, 0, 4), logF = part(sum, 1, 4).map(logSigmoid);
-    const z = part(sum, 2, 4).map(Math.tanh), o = part(sum, 3, 4).map(sigmoid);
+    const logI = part(sum, 0, 4),
+      logF = part(sum, 1, 4).map(logSigmoid);
+    const z = part(sum, 2, 4).map(Math.tanh),
+      o = part(sum, 3, 4).map(sigmoid);
     const kept = map(z.length, (j) => logF[j] + state.m[j]);
     const m = map(z.length, (j) => (state.n[j] > 0 ? Math.max(kept[j], logI[j]) : logI[j]));
     const i = map(z.length, (j) => Math.exp(logI[j] - m[j]));
     const f = map(z.length, (j) => Math.exp(-relu(m[j] - kept[j])));
     const c = map(z.length, (j) => f[j] * state.c[j] + i[j] * z[j]);
     const n = map(z.length, (j) => f[j] * state.n[j] + i[j]);
-    const h = map(z.length, (j) => o[j] * c[j] / n[j]);
+    const h = map(z.length, (j) => (o[j] * c[j]) / n[j]);
     const tensors = { x_gates: xGates, h_gates: hGates, log_i: logI, log_f: logF, z, o, m, i, f, c, n, h };
     for (const [name, v] of Object.entries(tensors)) tap(name, v);
     return { h, c, n, m };
@@ -107,14 +122,19 @@
 
   // The memory C is a matrix [H H], row by row; i, f and m are numbers.
   function mlstm(w, x, state, tap) {
-    const projection = affine(w.W_x, x, w.b_x), gates = affine(w.W_g, x, w.b_g);
+    const projection = affine(w.W_x, x, w.b_x),
+      gates = affine(w.W_g, x, w.b_g);
     const size = projection.length / 4;
-    const q = part(projection, 0, 4), v = part(projection, 2, 4);
+    const q = part(projection, 0, 4),
+      v = part(projection, 2, 4);
     const k = part(projection, 1, 4).map((value) => value / Math.sqrt(size));
     const o = part(projection, 3, 4).map(sigmoid);
-    const logI = gates[0], logF = logSigmoid(gates[1]), before = state.m[0];
+    const logI = gates[0],
+      logF = logSigmoid(gates[1]),
+      before = state.m[0];
     const m = Math.max(logF + before, logI);
-    const i = Math.exp(logI - m), f = Math.exp(logF + before - m);
+    const i = Math.exp(logI - m),
+      f = Math.exp(logF + before - m);
     const C = new Float64Array(size * size);
     const n = map(size, (j) => f * state.n[j] + i * k[j]);
     let product = 0;
@@ -128,11 +148,24 @@
         C[at] = f * state.C[at] + i * v[row] * k[column];
         sum += C[at] * q[column];
       }
-      h[row] = o[row] * sum / weight;
+      h[row] = (o[row] * sum) / weight;
     }
     const one = (value) => Float64Array.of(value);
-    const tensors = { x_proj: projection, gates, q, k, v, o, log_i: one(logI), log_f: one(logF), m: one(m), i: one(i),
-      f: one(f), n, h };
+    const tensors = {
+      x_proj: projection,
+      gates,
+      q,
+      k,
+      v,
+      o,
+      log_i: one(logI),
+      log_f: one(logF),
+      m: one(m),
+      i: one(i),
+      f: one(f),
+      n,
+      h,
+    };
     for (const [name, value] of Object.entries(tensors)) tap(name, value);
     return { h, C, n, m: one(m) };
   }
@@ -156,4 +189,4 @@
     mlstm: { step: mlstm, fields: { C: (H) => H * H, n: (H) => H, m: () => 1 } },
     none: { step: none, fields: {} },
   };
-})(globalThis.charseqPage ??= {});
+})((globalThis.charseqPage ??= {}));

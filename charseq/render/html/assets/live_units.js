@@ -7,21 +7,29 @@
   // A canvas of cells for the values of a vector; the pointer, touch and the arrow keys show single values.
   page.cellCanvas = function (name) {
     const canvas = page.el("canvas", { class: "cells", tabindex: 0, role: "img" });
-    let values = [], columns = 1, size = 12, current = 0, shown = (v) => v;
+    let values = [],
+      columns = 1,
+      size = 12,
+      current = 0,
+      shown = (v) => v;
     function show(i) {
       if (i < 0 || i >= values.length) return;
       current = i;
-      const box = canvas.getBoundingClientRect(), left = box.left + (i % columns) * size;
+      const box = canvas.getBoundingClientRect(),
+        left = box.left + (i % columns) * size;
       const top = box.top + Math.floor(i / columns) * size;
       page.showTip({ left, top, bottom: top + size }, `${name}, unit ${i}: ${page.number(values[i])}`);
     }
     canvas.addEventListener("pointermove", (event) => {
-      const column = Math.floor(event.offsetX / size), row = Math.floor(event.offsetY / size);
+      const column = Math.floor(event.offsetX / size),
+        row = Math.floor(event.offsetY / size);
       if (column < columns) show(row * columns + column);
     });
     canvas.addEventListener("pointerleave", page.hideTip);
     canvas.addEventListener("blur", page.hideTip);
-    canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible")) show(current); });
+    canvas.addEventListener("focus", () => {
+      if (canvas.matches(":focus-visible")) show(current);
+    });
     canvas.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
       if (!step) return;
@@ -35,29 +43,40 @@
       shown = color;
       size = vector.length > 256 ? 7 : vector.length > 96 ? 10 : 14;
       columns = Math.max(1, Math.min(vector.length, Math.floor(width / size)));
-      const rows = Math.ceil(vector.length / columns), ratio = window.devicePixelRatio || 1;
+      const rows = Math.ceil(vector.length / columns),
+        ratio = window.devicePixelRatio || 1;
       canvas.width = columns * size * ratio;
       canvas.height = rows * size * ratio;
       canvas.style.width = `${columns * size}px`;
       canvas.style.height = `${rows * size}px`;
-      const context = canvas.getContext("2d"), scale = page.activityScale(), line = page.color("line");
+      const context = canvas.getContext("2d"),
+        scale = page.activityScale(),
+        line = page.color("line");
       context.scale(ratio, ratio);
       vector.forEach((value, i) => {
-        const x = (i % columns) * size, y = Math.floor(i / columns) * size;
+        const x = (i % columns) * size,
+          y = Math.floor(i / columns) * size;
         context.fillStyle = line;
         context.fillRect(x, y, size, size);
         context.fillStyle = scale(shown(value));
         context.fillRect(x + 0.5, y + 0.5, size - 1, size - 1);
       });
       const highest = vector.reduce((best, v, i) => (Math.abs(v) > Math.abs(vector[best]) ? i : best), 0);
-      canvas.setAttribute("aria-label", `${name}: ${vector.length} values; the strongest is unit ${highest} with ${page.number(vector[highest])}`);
+      canvas.setAttribute(
+        "aria-label",
+        `${name}: ${vector.length} values; unit ${highest} is the strongest, ${page.number(vector[highest])}`,
+      );
     };
     return canvas;
   };
 
   // The panel beside the text: draw(tensors) shows those of a step.
   page.liveUnits = function () {
-    const box = page.el("div", { class: "units", role: "group", "aria-label": "Units and gates at this step" });
+    const box = page.el("div", {
+      class: "units",
+      role: "group",
+      "aria-label": "Units and gates at this step",
+    });
     const rows = new Map();
     const equations = Object.fromEntries(page.data.equations);
     let layers = 0;
@@ -67,12 +86,27 @@
       if (!rows.has(key)) {
         if (layer >= layers) {
           layers = layer + 1;
-          box.append(page.el("h3", { text: page.data.network.layers > 1 ? `Layer ${layer}` : "Units and gates" }));
+          box.append(
+            page.el("h3", { text: page.data.network.layers > 1 ? `Layer ${layer}` : "Units and gates" }),
+          );
         }
-        const canvas = isVector ? page.cellCanvas(`${page.data.network.layers > 1 ? `layer ${layer}, ` : ""}${name}`) : null;
+        const canvas = isVector
+          ? page.cellCanvas(`${page.data.network.layers > 1 ? `layer ${layer}, ` : ""}${name}`)
+          : null;
         const number = isVector ? null : page.el("span", { class: "output" });
-        const equation = equations[name] ? `= ${equations[name]}` : "";
-        box.append(page.el("div", { class: "tensor" }, page.el("div", { class: "name", text: name }, page.el("small", { text: equation })), canvas || number));
+        const equation = equations[name]
+          ? `= ${equations[name]}`
+          : name === "sum"
+            ? "= h + the layer's input"
+            : "";
+        box.append(
+          page.el(
+            "div",
+            { class: "tensor" },
+            page.el("div", { class: "name", text: name }, page.el("small", { text: equation })),
+            canvas || number,
+          ),
+        );
         rows.set(key, { canvas, number });
       }
       return rows.get(key);
@@ -81,7 +115,10 @@
     let last = [];
     const draw = (tensors) => {
       last = tensors;
-      const width = Math.max(140, (box.clientWidth || 480) - (matchMedia("(max-width: 720px)").matches ? 0 : 130));
+      const width = Math.max(
+        140,
+        (box.clientWidth || 480) - (matchMedia("(max-width: 720px)").matches ? 0 : 130),
+      );
       for (const { layer, name, vector } of tensors) {
         if (SUMS.has(name)) continue;
         const isVector = vector.length > 1 || page.data.network.hidden_size === 1;
@@ -97,7 +134,10 @@
       }
     };
     let timer;
-    addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(() => draw(last), 100); });
+    addEventListener("resize", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => draw(last), 100);
+    });
     return { box, draw };
   };
-})(globalThis.charseqPage ??= {});
+})((globalThis.charseqPage ??= {}));

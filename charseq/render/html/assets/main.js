@@ -1,7 +1,7 @@
 // Reads the data of the page, and draws its sections in order.
 "use strict";
 (function (page) {
-  const data = page.data = JSON.parse(document.getElementById("data").textContent);
+  const data = (page.data = JSON.parse(document.getElementById("data").textContent));
   page.placeTip();
   page.header(data);
   page.live(data.network, data.vocabulary);
@@ -12,6 +12,7 @@
   page.gradients(data.gradients);
   page.settings(data.settings);
   document.querySelector("footer").textContent =
-    `Written by charseq ${data.charseq}. The page needs no network; all data is in this file. Charts: uPlot 1.6.32, © Leon Sorokin, MIT license.`;
+    `Written by charseq ${data.charseq}. The page needs no network; all data is in this file. ` +
+    "Charts: uPlot 1.6.32, © Leon Sorokin, MIT license.";
   document.documentElement.dataset.ready = Math.round(performance.now());
 })(globalThis.charseqPage);

@@ -31,16 +31,19 @@
     start() {
       return this.layerWeights.map((w) => {
         const sizes = { h: (H) => H, ...this.kind.fields };
-        return Object.fromEntries(Object.entries(sizes).map(([field, size]) => {
-          const learned = w[`start.${field}`];
-          return [field, learned ? Float64Array.from(learned) : new Float64Array(size(this.hidden_size))];
-        }));
+        return Object.fromEntries(
+          Object.entries(sizes).map(([field, size]) => {
+            const learned = w[`start.${field}`];
+            return [field, learned ? Float64Array.from(learned) : new Float64Array(size(this.hidden_size))];
+          }),
+        );
       });
     }
 
     // Reads one symbol: states -> {states, logits}.  tap(layer, name, vector) observes every tensor.
     step(id, states, tap = ignore) {
-      let x = this.embedding(id), stream = this.embedding_size ? x : null;
+      let x = this.embedding(id),
+        stream = this.embedding_size ? x : null;
       const after = [];
       for (let layer = 0; layer < this.layers; layer++) {
         const w = this.layerWeights[layer];
@@ -73,7 +76,7 @@
     const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
     const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
     const deviation = Math.sqrt(variance + 1e-5);
-    return x.map((value, j) => (value - mean) / deviation * gain[j] + bias[j]);
+    return x.map((value, j) => ((value - mean) / deviation) * gain[j] + bias[j]);
   }
 
   // Logits, in nats -> probabilities.
@@ -88,14 +91,18 @@
   page.encode = function (text, vocabulary) {
     const { raw, unit, normalization, labels } = vocabulary;
     if (!vocabulary.ids) {
-      const known = raw.map((symbol, id) => [symbol, id]).filter(([symbol, id]) => symbol && !labels.includes(id));
+      const known = raw
+        .map((symbol, id) => [symbol, id])
+        .filter(([symbol, id]) => symbol && !labels.includes(id));
       vocabulary.ids = new Map(known);
     }
     const form = normalization === "none" ? text : text.normalize(normalization.toUpperCase());
-    const segments = unit === "byte" ? Array.from(new TextEncoder().encode(form), (b) => String.fromCharCode(b))
-      : unit === "grapheme" && typeof Intl !== "undefined" && Intl.Segmenter
-        ? Array.from(new Intl.Segmenter().segment(form), (each) => each.segment)
-        : Array.from(form);
+    const segments =
+      unit === "byte"
+        ? Array.from(new TextEncoder().encode(form), (b) => String.fromCharCode(b))
+        : unit === "grapheme" && typeof Intl !== "undefined" && Intl.Segmenter
+          ? Array.from(new Intl.Segmenter().segment(form), (each) => each.segment)
+          : Array.from(form);
     const found = segments.map((segment) => vocabulary.ids.get(segment));
     const unknown = segments.filter((_, i) => found[i] === undefined);
     return { ids: found.filter((id) => id !== undefined), unknown };
@@ -107,4 +114,4 @@
     if (vocabulary.unit !== "byte") return text;
     return new TextDecoder().decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0)));
   };
-})(globalThis.charseqPage ??= {});
+})((globalThis.charseqPage ??= {}));

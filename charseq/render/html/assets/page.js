@@ -17,8 +17,12 @@
   // A section with its heading, caption and figure; returns the element for the figure.
   page.section = function (id, heading, caption) {
     const figure = page.el("figure", { class: "figure" });
-    const section = page.el("section", { id, "aria-labelledby": `${id}-heading` },
-      page.el("h2", { id: `${id}-heading`, text: heading }), figure);
+    const section = page.el(
+      "section",
+      { id, "aria-labelledby": `${id}-heading` },
+      page.el("h2", { id: `${id}-heading`, text: heading }),
+      figure,
+    );
     if (caption) section.append(page.el("p", { class: "caption", text: caption }));
     document.querySelector("main").append(section);
     return figure;
@@ -37,8 +41,11 @@
   };
 
   page.select = function (label, names, change) {
-    const select = page.el("select", { "aria-label": label },
-      ...names.map((name, i) => page.el("option", { value: i, text: name })));
+    const select = page.el(
+      "select",
+      { "aria-label": label },
+      ...names.map((name, i) => page.el("option", { value: i, text: name })),
+    );
     select.addEventListener("change", () => change(Number(select.value)));
     return page.el("label", { class: "control" }, page.el("span", { text: label }), select);
   };
@@ -49,7 +56,11 @@
   page.number = (value, digits = 3) =>
     value === null || value === undefined ? "unknown" : Number(value.toPrecision(digits)).toString();
   page.percent = (value) =>
-    value >= 0.0995 ? `${(100 * value).toFixed(0)}%` : value >= 0.001 ? `${(100 * value).toPrecision(2)}%` : "< 0.1%";
+    value >= 0.0995
+      ? `${(100 * value).toFixed(0)}%`
+      : value >= 0.001
+        ? `${(100 * value).toPrecision(2)}%`
+        : "< 0.1%";
 
   // Binary data: base64 of little-endian numbers.
   page.bytes = function (base64) {
@@ -61,7 +72,10 @@
 
   // Colors follow the theme: style.css defines them, and `themed` draws again when it changes.
   const redraws = [];
-  page.themed = (draw) => { redraws.push(draw); draw(); };
+  page.themed = (draw) => {
+    redraws.push(draw);
+    draw();
+  };
   page.redraw = () => redraws.forEach((draw) => draw());
   page.color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
@@ -69,7 +83,8 @@
     const hex = page.color(name).slice(1);
     return [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16));
   }
-  const mix = (from, to, share) => `rgb(${from.map((c, i) => Math.round(c + (to[i] - c) * share)).join(" ")})`;
+  const mix = (from, to, share) =>
+    `rgb(${from.map((c, i) => Math.round(c + (to[i] - c) * share)).join(" ")})`;
 
   // From the background to orange: certainty is quiet, and 8 bits or more are full orange.
   page.surprisalScale = function () {
@@ -86,7 +101,9 @@
   const tip = page.el("div", { id: "tooltip", role: "status", "aria-live": "polite" });
   tip.hidden = true;
   page.showTip = function (at, ...lines) {
-    tip.replaceChildren(...lines.map((line) => typeof line === "string" ? page.el("div", { text: line }) : line));
+    tip.replaceChildren(
+      ...lines.map((line) => (typeof line === "string" ? page.el("div", { text: line }) : line)),
+    );
     tip.hidden = false;
     tip.style.left = "0";
     const box = at.getBoundingClientRect ? at.getBoundingClientRect() : at;
@@ -96,10 +113,14 @@
     tip.style.left = `${left}px`;
     tip.style.top = `${above > 0 ? above : box.bottom + 8}px`;
   };
-  page.hideTip = () => { tip.hidden = true; };
+  page.hideTip = () => {
+    tip.hidden = true;
+  };
   page.placeTip = () => {
     document.body.append(tip);
-    document.addEventListener("keydown", (event) => { if (event.key === "Escape") page.hideTip(); });
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") page.hideTip();
+    });
     document.addEventListener("scroll", page.hideTip, { capture: true, passive: true });
   };
 
@@ -108,7 +129,10 @@
   page.reachable = function (box, cells, describe, { columns = 0, choose = null } = {}) {
     let current = 0;
     const index = new Map(cells.map((cell, i) => [cell, i]));
-    const show = (i) => { const lines = describe(i); if (lines) page.showTip(cells[i], ...lines); };
+    const show = (i) => {
+      const lines = describe(i);
+      if (lines) page.showTip(cells[i], ...lines);
+    };
     const move = (i) => {
       if (i < 0 || i >= cells.length) return;
       cells[current].tabIndex = -1;
@@ -116,11 +140,19 @@
       cells[i].tabIndex = 0;
       cells[i].focus({ preventScroll: false });
     };
-    cells.forEach((cell, i) => { cell.tabIndex = i ? -1 : 0; });
+    cells.forEach((cell, i) => {
+      cell.tabIndex = i ? -1 : 0;
+    });
     const found = (event) => index.get(event.target.closest ? event.target.closest("[data-cell]") : null);
-    box.addEventListener("pointerover", (event) => { const i = found(event); if (i !== undefined) show(i); });
+    box.addEventListener("pointerover", (event) => {
+      const i = found(event);
+      if (i !== undefined) show(i);
+    });
     box.addEventListener("pointerleave", page.hideTip);
-    box.addEventListener("focusin", (event) => { const i = found(event); if (i !== undefined) show(i); });
+    box.addEventListener("focusin", (event) => {
+      const i = found(event);
+      if (i !== undefined) show(i);
+    });
     box.addEventListener("focusout", page.hideTip);
     box.addEventListener("click", (event) => {
       const i = found(event);
@@ -140,7 +172,8 @@
   };
 
   // A character of the vocabulary as an element: isolated, so that no direction or mark reaches its neighbors.
-  page.symbol = (id, extra = "") => page.el("span", { class: `symbol ${extra}`, "data-cell": true, text: page.data.symbols[id] });
+  page.symbol = (id, extra = "") =>
+    page.el("span", { class: `symbol ${extra}`, "data-cell": true, text: page.data.symbols[id] });
   // The width of a cell for the longest of some symbols, such as \xff.
   page.cellWidth = (ids, least) => {
     const longest = Math.max(...ids.map((id) => Array.from(page.data.symbols[id]).length));
@@ -148,4 +181,4 @@
   };
   page.quoted = (id) => `‘${page.data.symbols[id]}’`;
   page.isLineEnd = (id) => page.data.symbols[id] === "⏎";
-})(globalThis.charseqPage ??= {});
+})((globalThis.charseqPage ??= {}));
