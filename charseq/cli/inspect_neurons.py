@@ -50,7 +50,8 @@ def inspect_neurons(
         str | None,
         typer.Argument(
             metavar="[TEXT]",
-            help="Text to read; by default, what the model memorized, or its training text.",
+            help="Text to read; - is the lines of standard input. By default, what the model memorized, or "
+            "its training text (the first 1,000,000 symbols).",
             show_default=False,
         ),
     ] = None,
@@ -120,8 +121,9 @@ def _show(source: "NeuronInput", form: Any, options: dict[str, Any]) -> None:
 
 def _refuse_unused(context: typer.Context) -> None:
     """Refuse options that have no effect beside others.  Raises UsageError."""
-    refuse_encoding_of_nothing(context)
     values = context.params
+    if values["positional"] != "-":
+        refuse_encoding_of_nothing(context)
     if values["unit"] in get_args(Unit):
         if "unit" in on_command_line(context):
             raise UsageError(

@@ -102,8 +102,7 @@ def _print_table(events: Sequence[LossView], output: TextIO) -> None:
     console = Console(file=output)
     (view,) = events
     columns, *rows = _columns(view), *_fields(view)
-    hidden = {"row"} if len(view.loss.targets) == 1 else set()
-    hidden |= {"text"} if len(view.loss.targets) == 1 else set()
+    hidden = {"row", "text"} if len(view.loss.targets) == 1 else set()
     hidden |= {"logits", "softmax"} if view.loss.logits.shape[-1] > MAX_SHOWN_LOGITS else set()
     shown = [i for i, name in enumerate(columns) if name not in hidden]
     rows[-1][shown[0]] = "mean"

@@ -215,6 +215,15 @@ def test_a_missing_run_a_cell_without_gates_and_a_text_without_variation_are_nam
     assert "give a longer one" not in charseq("inspect-neurons", "a", "--model", MODEL, "--quiet").errors
 
 
+def test_standard_input_is_read_in_its_encoding(charseq: Command) -> None:
+    write(Path(MODEL), lstm_model())
+    stdin = "헬로\n로".encode("utf-16")
+    given = charseq(
+        "inspect-neurons", "-", "--encoding", "utf-16", "--model", MODEL, "--unit", "0", "--json", stdin=stdin
+    )
+    assert "".join(row["symbol"] for row in given.records) == "헬로로"
+
+
 def test_the_unit_of_text_in_the_environment_is_no_hidden_unit(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
