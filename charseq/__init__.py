@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from charseq._version import __version__
 
-__all__ = ["Prediction", "Score", "TrainedModel", "__version__", "load", "train"]
+__all__ = ["Prediction", "Score", "TrainedModel", "__version__", "load", "train", "watch"]
 
 if TYPE_CHECKING:
-    from charseq.api import Prediction, TrainedModel, load, train
-    from charseq.inference.score import Score
+    from charseq.api import Prediction, Score, TrainedModel, load, train, watch
 
 
 def __getattr__(name: str) -> Any:

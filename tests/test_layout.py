@@ -15,8 +15,8 @@ PACKAGE = Path(charseq.__file__).parent
 TESTS = Path(__file__).parent
 
 ORDER = [
-    "_version", "errors", "suggestions", "system", "text", "cells", "native", "settings", "model", "runs",
-    "inference", "inspection", "events", "comparison", "training", "export", "arguments", "api", "render",
+    "_version", "errors", "suggestions", "system", "text", "cells", "native", "settings", "events", "model",
+    "runs", "inference", "inspection", "comparison", "training", "export", "render", "arguments", "api",
     "cli",
 ]  # fmt: skip
 """Data flows one way: a folder imports only from folders above it in this list, or from itself."""
@@ -139,6 +139,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["score", "hello", "--json"], {"torch", "rich.console"}),
         (["config", "show"], {"torch", "numpy", "safetensors"}),
         (["runs"], {"torch", "numpy", "safetensors"}),
+        (["replay"], {"torch", "safetensors", "rich.console"}),
+        (["replay", "--json"], {"torch", "safetensors", "rich.console"}),
         (["runs", "remove", "0001-gru"], {"torch", "numpy", "safetensors"}),
         (["runs", "show", "--verify"], {"torch", "rich.table"}),
         (["completion", "bash"], {"torch", "numpy", "safetensors"}),

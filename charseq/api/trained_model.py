@@ -1,13 +1,15 @@
 """A trained model in Python: load it, predict, score and classify."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from charseq import arguments as check
+from charseq.api.score import Score
 from charseq.errors import UsageError, cannot_combine
 from charseq.inference.adaptation import AdaptingScorer, require_adaptable
 from charseq.inference.classification import Classification, Classifier, Prior
@@ -15,9 +17,10 @@ from charseq.inference.copies import MIN_COPY, Copies
 from charseq.inference.decoding import Decoding
 from charseq.inference.reference import Reference, reference_of
 from charseq.inference.requests import Answer, Request, Step, encode_prompt
-from charseq.inference.score import Score
 from charseq.inference.scoring import BATCH_SIZE, BatchScorer
 from charseq.model.model_file import Model, read
+from charseq.render.notebook import ColoredSymbol, colored_text
+from charseq.render.symbols import symbol_name
 from charseq.runs.model_paths import model_path
 from charseq.settings.generation_settings import GenerationSettings
 from charseq.settings.setting import settings_of
@@ -25,10 +28,8 @@ from charseq.text.units import Unknown
 from charseq.text.unknown import PYTHON
 from charseq.text.vocabulary import Vocabulary
 
-if TYPE_CHECKING:
-    pass
-
-
+LEAST = 2.0**-60
+"""The smallest probability whose surprisal is shown."""
 P = ParamSpec("P")
 A = TypeVar("A")
 R = TypeVar("R")
@@ -75,6 +76,21 @@ class Prediction:
     def __str__(self) -> str:
         """Return the prompt and its continuation."""
         return self.prompt + self.text
+
+    def _repr_html_(self) -> str:
+        """Return the text for a notebook: the prompt, then the characters colored by their surprisal."""
+        generated = [
+            ColoredSymbol(step.character, -math.log2(max(step.probability, LEAST)), _alternatives(step))
+            for step in self.steps
+        ]
+        prompt = [ColoredSymbol(character, None) for character in self.prompt]
+        return colored_text([*prompt, *generated], f"{len(generated):,} generated characters")
+
+
+def _alternatives(step: Step) -> str:
+    """Return the probability of a character, and the most probable ones: 71 %; e 71 %, a 12 %."""
+    most = ", ".join(f"{symbol_name(symbol)} {100 * p:.3g} %" for symbol, p in step.top)
+    return f"{100 * step.probability:.3g} %; most probable: {most}"
 
 
 class TrainedModel:
@@ -168,7 +184,8 @@ class TrainedModel:
         with PYTHON.explaining():
             targets = [encode(text).targets for text in checked]
         scorer = AdaptingScorer(self.model) if adapt else BatchScorer(self.model, batch_size)
-        return map(partial(Score.of, self.vocabulary), checked, scorer.texts(targets))
+        firsts = [ids[:0] if self.vocabulary.boundary else ids[:1] for ids in targets]
+        return map(partial(Score.of, self.vocabulary), checked, scorer.texts(targets), firsts)
 
     def classify(self, text: str, *, unknown: Unknown = "error", prior: Prior = "training") -> Classification:
         """Return the probability of every label of a text, for a model that was trained with labels.

@@ -30,6 +30,7 @@ COMMANDS = {
     "inspect-gradients": "charseq.cli.inspect_gradients",
     "inspect-neurons": "charseq.cli.inspect_neurons",
     "compare": "charseq.cli.compare",
+    "replay": "charseq.cli.replay",
     "report": "charseq.cli.report",
     "cells": "charseq.cli.cells",
     "runs": "charseq.cli.runs",

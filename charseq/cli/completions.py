@@ -42,16 +42,29 @@ def runs(incomplete: str) -> list[str]:
 
 def models(incomplete: str) -> list[str]:
     """Return the runs that have a model, newest first: matching folders, otherwise names in runs/."""
+    from charseq.runs.folder import MODEL
+
+    return _runs_with(MODEL, incomplete)
+
+
+def logged_runs(incomplete: str) -> list[str]:
+    """Return the runs that have a log, as `models` does."""
+    from charseq.runs.folder import LOG
+
+    return _runs_with(LOG, incomplete)
+
+
+def _runs_with(file: str, incomplete: str) -> list[str]:
     from charseq.errors import CharseqError
-    from charseq.runs.folder import MODEL, all_runs, runs_folder
+    from charseq.runs.folder import all_runs, runs_folder
 
     try:
         runs, root = all_runs(), runs_folder()
     except CharseqError:  # a shell expects names, not messages
         return []
-    trained = [run for run in reversed(runs) if (run / MODEL).is_file()]
-    paths = [str(run) for run in trained if str(run).startswith(incomplete)]
-    names = (str(run.relative_to(root)) for run in trained)
+    complete = [run for run in reversed(runs) if (run / file).is_file()]
+    paths = [str(run) for run in complete if str(run).startswith(incomplete)]
+    names = (str(run.relative_to(root)) for run in complete)
     return paths or [name for name in names if name.startswith(incomplete)]
 
 

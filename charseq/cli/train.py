@@ -85,6 +85,7 @@ def train(
     out: options.OutOption = None,
     force: options.ForceOption = False,
     require_accuracy: options.RequireAccuracyOption = None,
+    every_epoch: options.EveryEpochOption = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
     quiet: options.QuietTrainingOption = False,
@@ -96,6 +97,7 @@ def train(
 
     native.share_cores()
     from charseq.cli.training_run import follow
+    from charseq.render.training import training_view
     from charseq.runs.prepare import prepare
     from charseq.training.torch_requirement import flops_of_device
 
@@ -118,4 +120,5 @@ def train(
         if form != "json" and not plan.resumed and not plan.settings.stride:
             input_notes.suggest_lines(plan.corpus)
         silent = quiet and not json and format == "auto"
-        follow(plan, form, require_accuracy, stop, save_every=save_every, silent=silent)
+        view = None if silent else training_view(every_epoch=every_epoch)
+        follow(plan, form, view, require_accuracy, stop, save_every=save_every)

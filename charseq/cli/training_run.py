@@ -12,30 +12,28 @@ from charseq.cli import streams
 from charseq.cli.signals import Stop
 from charseq.errors import ExitCode, RequirementNotMet
 from charseq.events import End, Event, Start
-from charseq.render.base import Form, NoOutput, Renderer, renderer_for
+from charseq.render.base import Form, NoOutput, Renderer, View, renderer_for
 from charseq.render.progress_bar import Position, WithProgressBar, training_position
-from charseq.render.training import TRAINING
-from charseq.render.training_outcome import outcome
+from charseq.render.training_outcome import OUTCOME_STYLES, outcome
 from charseq.render.training_summary import summary, warnings
 from charseq.render.visible import visible
+from charseq.runs.log import Log
 from charseq.runs.prepare import RunPlan
 from charseq.text.sources import STANDARD_INPUT, TextSource
 
 T = TypeVar("T")
 
-OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
-
 
 def follow(
     plan: RunPlan,
     form: Form,
+    view: View[Event] | None,
     require_accuracy: float | None,
     stop: Stop,
     *,
     save_every: float,
-    silent: bool = False,
 ) -> None:
-    """Train as planned, and show every event in the given format, or none if `silent`.
+    """Train as planned, and show every event in a view and format; without a view, show nothing.
 
     Raises typer.Exit where the run did not complete, RequirementNotMet below the required accuracy.
     """
@@ -44,8 +42,8 @@ def follow(
     require_torch()
     from charseq.training.loop import train
 
-    live = form == "table" and sys.stdout.isatty() and not silent
-    renderer = NoOutput[Event]() if silent else renderer_for(form, TRAINING, sys.stdout)
+    live = form == "table" and sys.stdout.isatty() and view is not None
+    renderer = renderer_for(form, view, sys.stdout) if view else NoOutput[Event]()
     renderer = with_progress_bar(renderer, training_position)
     last = _show(train(plan, stop=stop, live=live, save_every=save_every), form, renderer, stop)
     if isinstance(last, End):
@@ -79,11 +77,16 @@ def _show(events: Iterator[Event], form: Form, renderer: Renderer[Event], stop: 
         for event in events:
             stop.training_started = True
             if isinstance(event, Start) and form != "json":
-                streams.report(summary(event))
-                for warning in warnings(event):
-                    streams.report(warning, "yellow")
+                for number, message in enumerate([summary(event), *warnings(event)]):
+                    streams.report(message, "yellow" if number else "")
+                    if not streams.is_quiet():
+                        renderer.note_message(message)
             with streams.stop_on_broken_pipe(stop):
                 renderer.show(event)
+                if isinstance(event, Start) and event.resumed and form == "table":
+                    for entry in Log(Path(event.run)):
+                        if entry.event is not None:
+                            renderer.add_earlier(entry.event)
     return event
 
 

@@ -54,10 +54,10 @@ class Surprisals(NamedTuple):
 class TotalScore:
     """The measures of a text, summed over the parts that are added."""
 
-    def __init__(self) -> None:
-        self.characters = 0
+    def __init__(self, characters: int = 0, nats: float = 0.0) -> None:
+        self.characters = characters
         """Positions scored: symbols after the first, or, in a model of lines, all symbols and the end."""
-        self.nats = 0.0
+        self.nats = nats
 
     def add(self, surprisals: Surprisals) -> None:
         """Add a part of the text."""

@@ -23,11 +23,14 @@ from charseq.text.units import can_segment
 from charseq.text.vocabulary import Vocabulary
 
 FORMAT = 5
-"""The format version of models with labels.  Newer versions are refused, all older ones can be read."""
+"""The format version of models with labels or an extended vocabulary.
+
+Newer versions are refused, all older ones can be read.
+"""
 NGRAM_FORMAT = 4
-"""The format version of models with an n-gram model and without labels."""
+"""The format version of other models with an n-gram model."""
 NETWORK_FORMAT = 3
-"""The format version of models without both, and the first whose runs can be resumed."""
+"""The format version of all other models, and the first whose runs can be resumed."""
 
 TRAINING_FIELDS: Mapping[str, Any] = {
     "settings": dict,

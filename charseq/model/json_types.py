@@ -3,6 +3,7 @@
 import types
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -33,22 +34,40 @@ def parse_object(value: Any, name: str = "an object") -> dict[str, Any]:
 
 
 def parse_value(value: Any, hint: Any, name: str) -> Any:
-    """Return a value of the annotated type; a list becomes a tuple.  Raises ValueError.
+    """Return a value of the annotated type; a list becomes a tuple if that is the type.  Raises ValueError.
 
     Booleans are not numbers; an integer is accepted as a float.
     """
     if not _fits(value, hint):
         raise ValueError(f"{name} is {_short(value)}")
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(value) if isinstance(value, list) and not _fits_list(value, hint) else value
+
+
+def _fits_list(value: Any, hint: Any) -> bool:
+    """Return whether a list is of the annotated type as it is."""
+    hints = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return any(get_origin(each) is list and _fits(value, each) for each in hints)
+
+
+@cache
+def _structure(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return the generic type of an annotation and its arguments."""
+    return get_origin(hint), get_args(hint)
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    origin, arguments = get_origin(hint), get_args(hint)
+    if type(value) is hint and hint is not int:
+        return True
+    origin, arguments = _structure(hint)
     if origin in (Union, types.UnionType):
         return any(_fits(value, argument) for argument in arguments)
     if origin is Literal:
         return isinstance(value, str) and value in arguments
-    if origin is tuple:
+    if hint is Any:
+        return True
+    if origin in (tuple, list) and arguments[0] is int:  # many ids
+        return isinstance(value, list) and all(type(n) is int and abs(n) <= LARGEST_INTEGER for n in value)
+    if origin in (tuple, list):
         return isinstance(value, list) and all(_fits(item, arguments[0]) for item in value)
     if origin is not None and issubclass(origin, Mapping):
         return isinstance(value, dict) and all(_fits(item, arguments[1]) for item in value.values())

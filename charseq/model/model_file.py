@@ -29,8 +29,8 @@ Metadata: one key, "charseq"; its value is a JSON object with sorted keys and no
 
 Versions: 1 has no "place".  2 adds "place" and the tensors of training, but its runs split their text in a
 way that is no longer supported, and cannot be resumed.  3 has the same layout, and its runs can be resumed.
-4 adds the n-gram model; a model without one is still written as 3.  5 adds labels; a model without them is
-still written as 3 or 4.
+4 adds the n-gram model; a model without one is still written as 3.  5 adds labels, and vocabularies
+that fine-tuning extended; a model without both is still written as 3 or 4.
 """
 
 from collections.abc import Mapping
@@ -146,7 +146,8 @@ def write(path: Path, model: Model, state: ResumeState | None = None) -> None:
 
 def _format(model: Model) -> int:
     """Return the lowest format version that has everything that a model has."""
-    if model.vocabulary.labels:
+    symbols = model.vocabulary.symbols
+    if model.vocabulary.labels or [*symbols] != sorted(symbols):
         return FORMAT
     return NETWORK_FORMAT if model.mixture is None else NGRAM_FORMAT
 

@@ -34,6 +34,12 @@ class Renderer(ABC, Generic[T]):
     def begin(self) -> None:
         """Prepare for the first event."""
 
+    def note_message(self, text: str) -> None:
+        """Take note of a message that was printed above the output on a terminal."""
+
+    def add_earlier(self, event: T) -> None:
+        """Add an event of an earlier part of a resumed run, for what is shown at the end."""
+
     @abstractmethod
     def show(self, event: T) -> None:
         """Show one event."""

@@ -32,6 +32,7 @@ class LiveScreen:
         self._frame: LiveRender | None = None
         self._stops, self._had_terminal = 0, True
         self._drawing: RenderableType = Text()
+        self._above: list[RenderableType] = []
 
     def start(self) -> None:
         """Start drawing, and hide the cursor."""
@@ -48,6 +49,11 @@ class LiveScreen:
             if self._is_live and not self._write(drawing, self._overflow):
                 self._is_live, self._released = False, True
                 self.draw(drawing)
+
+    def print_above(self, text: RenderableType) -> None:
+        """Print a text above the next drawing, where it stays."""
+        with self._lock:
+            self._above.append(text)
 
     @property
     def is_live(self) -> bool:
@@ -78,7 +84,9 @@ class LiveScreen:
             if self._is_live:
                 self._leave(drawing)
             else:
-                self._console.print(drawing)
+                for text in (*self._above, drawing):
+                    self._console.print(text)
+                self._above.clear()
             self._is_live = self._released = False
 
     def erase(self) -> None:
@@ -107,9 +115,14 @@ class LiveScreen:
         with self._console.capture() as rendered:
             if self._frame:
                 self._console.print(self._frame.position_cursor(), end="")
+            for text in self._above:
+                self._console.print(text)
             self._console.print(frame, end="")
         self._frame = frame
-        return self._send(rendered.get() + below)
+        is_complete = self._send(rendered.get() + below)
+        if is_complete:
+            self._above.clear()
+        return is_complete
 
     def _send(self, text: str) -> bool:
         """Write a text.  Returns False, and drops the rest, if others have used the terminal."""

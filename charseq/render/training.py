@@ -29,13 +29,14 @@ class _PlainLines(LineRenderer[Event]):
             self._start = event
             validation = ["validation_loss"] if event.settings.validates else []
             alone = ["network_validation_loss", "ngram_validation_loss"] if event.ngrams else []
-            self._write_row(["epoch", "loss", "accuracy", *validation, "prediction", "target", *alone])
+            ids = ["predicted_ids", "target_ids"] if event.settings.whole else []
+            self._write_row(["epoch", "loss", "accuracy", *validation, "prediction", "target", *alone, *ids])
         elif isinstance(event, Epoch):
             self._write_row(self._fields(event))
         self._output.flush()
 
     def _fields(self, event: Epoch) -> Iterator[str]:
-        yield passes(event)
+        yield passes(event).replace(",", "")
         yield f"{event.loss:.6f}"
         yield f"{event.accuracy:.4f}"
         if event.validation_loss is not None:
@@ -45,6 +46,9 @@ class _PlainLines(LineRenderer[Event]):
         if event.ngram_validation_loss is not None:
             yield f"{event.network_validation_loss:.6f}"
             yield f"{event.ngram_validation_loss:.6f}"
+        if self._start.settings.whole:
+            yield _ids(event.predicted_ids)
+            yield _ids(event.target_ids)
 
     def _in_one_line(self, texts: str | list[str], ids: list[list[int]]) -> str:
         """Return texts between bars, with a visible end of each line that is a sequence."""
@@ -54,12 +58,23 @@ class _PlainLines(LineRenderer[Event]):
         return " | ".join(map(visible, [texts] if isinstance(texts, str) else texts))
 
 
-def _table(output: TextIO) -> Renderer[Event]:
+def _ids(ids: list[list[int]]) -> str:
+    """Return the ids of texts, the texts between bars."""
+    return " | ".join(" ".join(map(str, text)) for text in ids)
+
+
+def training_view(*, every_epoch: bool = False) -> View[Event]:
+    """Return how a run is shown; `every_epoch`: with a row for every epoch, however many there are."""
+    return View(
+        table=lambda output: _table(output, every_epoch=every_epoch),
+        plain=_PlainLines,
+        json=lambda output: JSONLines(output, _record),
+    )
+
+
+def _table(output: TextIO, *, every_epoch: bool) -> Renderer[Event]:
     from rich.console import Console
 
     from charseq.render.training_table import TrainingTable
 
-    return TrainingTable(Console(file=output))
-
-
-TRAINING = View(table=_table, plain=_PlainLines, json=lambda output: JSONLines(output, _record))
+    return TrainingTable(Console(file=output), every_epoch=every_epoch)

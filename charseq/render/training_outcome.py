@@ -3,18 +3,28 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from charseq.events import LIMITS, End
 from charseq.render.quantities import count, duration, passes_text, percent
 from charseq.render.visible import visible
 
+OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
+"""The style of the outcome, by the status of the end."""
+
 
 def outcome(end: End) -> str:
     """Return the results of a run and the next step, in a few lines."""
+    return f"{results(end)}\n{_next_step(end)}"
+
+
+def results(end: End) -> str:
+    """Return the results of a run, in a few lines; without its time, if that is NaN."""
     status = {"completed": "done"}.get(end.status, str(end.status))
     status = "memorized" if end.reason == "memorized" else status
-    text = f"{status} after {passes_text(end.total_passes)} in {duration(end.seconds)}"
+    text = f"{status} after {passes_text(end.total_passes)}"
+    text += f" in {duration(end.seconds)}" if isfinite(end.seconds) else ""
     if end.status == "diverged":
         text += ": the loss became NaN, infinite or far too large"
     if end.reason in ("patience", "time_limit"):
@@ -23,7 +33,7 @@ def outcome(end: End) -> str:
     if end.recoveries:
         times = "once" if end.recoveries == 1 else f"{end.recoveries} times"
         text += f"; training diverged {times}, and the learning rate was halved"
-    return "\n".join([text, *map(_outlier, end.outliers), *_fit(end), _next_step(end)])
+    return "\n".join([text, *map(_outlier, end.outliers), *_fit(end)])
 
 
 def _fit(end: End) -> Iterator[str]:

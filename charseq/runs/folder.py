@@ -115,12 +115,8 @@ class Run:
             ) from error
 
     def earlier_records(self) -> Iterator[dict[str, Any]]:
-        """Yield the events that a resumed run has logged before, without the first."""
-        for line in self._earlier_lines:
-            with contextlib.suppress(ValueError, RecursionError):
-                record = json.loads(line)
-                if isinstance(record, dict):
-                    yield record
+        """Return the events that a resumed run has logged before, without the first."""
+        return filter(None, map(record_of, self._earlier_lines))
 
     def replace_log(self) -> None:
         """Replace the log of the earlier run, after its model has been replaced."""
@@ -268,6 +264,20 @@ def comparison_runs(folder: Path) -> list[Path]:
 def json_line(record: dict[str, Any]) -> str:
     """Return a JSON object in ASCII, which is safe for every terminal and encoding."""
     return json.dumps(record, allow_nan=False)
+
+
+def record_of(line: bytes) -> dict[str, Any]:
+    """Return the event of a log's line; empty if the line is not a complete JSON object."""
+    try:
+        record = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, which are not JSON."""
+    raise ValueError(constant)
 
 
 def _remove(path: Path) -> None:

@@ -1,11 +1,10 @@
 """Summarize runs from their logs."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from charseq.runs.folder import LOG, MODEL
+from charseq.runs.folder import LOG, MODEL, record_of
 from charseq.runs.lock import lock_holder
 
 T = TypeVar("T")
@@ -45,9 +44,9 @@ def summary(folder: Path) -> Summary:
     try:
         changed = log.stat().st_mtime
         with log.open("rb") as file:
-            start = _event(file.readline())
+            start = record_of(file.readline())
             file.seek(max(0, file.seek(0, 2) - TAIL))
-            events = [_event(line) for line in file.read().splitlines()[-2:]]
+            events = [record_of(line) for line in file.read().splitlines()[-2:]]
     except OSError:
         changed, start, events = 0.0, {}, []
     last: dict[str, Any] = next((event for event in reversed(events) if event), {})
@@ -79,15 +78,6 @@ def _completed_epochs(last: dict[str, Any]) -> int | None:
 
 def _status_without_end(folder: Path) -> str:
     return "running" if lock_holder(folder) else "unfinished"
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    """Return the event of a log's line; empty if the line is not a complete JSON object."""
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return event if isinstance(event, dict) else {}
 
 
 def _value(event: dict[str, Any], name: str, kind: type[T]) -> T | None:

@@ -29,7 +29,7 @@ def model_path(model: str | None) -> Path:
     if model is not None:
         return _named_model(model)
     folders = numbered_runs(runs_folder())
-    with_model = [run for folder in folders if (run := _best(comparison_runs(folder) or [folder]))]
+    with_model = [run for folder in folders if (run := best_run(comparison_runs(folder) or [folder]))]
     if with_model:
         trained = (run for run in reversed(with_model) if not _is_untrained(summary(run)))
         return next(trained, with_model[-1]) / MODEL
@@ -48,10 +48,11 @@ def comparison_size(path: Path, named: str | None) -> int:
     return len(runs) if chosen else 0
 
 
-def resolve_name(model: str) -> Path:
+def resolve_name(model: str, kind: str = "model") -> Path:
     """Return the path of a named run or model: the name as a path, or else that path in the folder of runs.
 
-    Raises ModelFileError with suggestions if neither exists but a run has a similar name.
+    `kind` is what a message calls it.  Raises ModelFileError with suggestions if neither exists but a run has
+    a similar name.
     """
     path = Path(model)
     in_a_run = path.name == MODEL and path.parent.is_dir()  # the run may not have saved its model yet
@@ -62,7 +63,7 @@ def resolve_name(model: str) -> Path:
         return inside
     names = [name for run in all_runs() for name in (str(run), str(run.relative_to(runs_folder())))]
     if question := did_you_mean(model, names):
-        raise ModelFileError(f"there is no model {quoted(model)}", hint=f"{question} {_listing()}")
+        raise ModelFileError(f"there is no {kind} {quoted(model)}", hint=f"{question} {listing()}")
     return path
 
 
@@ -71,23 +72,23 @@ def _named_model(model: str) -> Path:
     if not path.is_dir() and (file := file_in_path(path)) not in (None, path):
         raise ModelFileError(
             f"there is no model {quoted(model)}: {quoted(file)} is a file",
-            hint=f"name a run or a model file; {_listing()}",
+            hint=f"name a run or a model file; {listing()}",
         )
-    if best := _best(comparison_runs(path)):
+    if best := best_run(comparison_runs(path)):
         return best / MODEL
     folder = path if path.is_dir() else path.parent
     if path in (folder, folder / MODEL) and not os.path.lexists(folder / MODEL):
         raise _no_model(folder)
     if not os.path.lexists(path):
-        raise ModelFileError(f"there is no model {quoted(model)}", hint=_listing())
+        raise ModelFileError(f"there is no model {quoted(model)}", hint=listing())
     return path / MODEL if path.is_dir() else path
 
 
-def _listing() -> str:
+def listing() -> str:
     return f"'charseq runs' lists the runs in {quoted(f'{runs_path()}/')}"
 
 
-def _best(runs: Sequence[Path]) -> Path | None:
+def best_run(runs: Sequence[Path]) -> Path | None:
     """Return the best run that has a model; None if none has."""
     with_model = [run for run in runs if (run / MODEL).is_file()]
     if len(with_model) < 2:
@@ -118,9 +119,9 @@ def _no_model(folder: Path) -> ModelFileError:
     if RUN_NAME.fullmatch(folder.name) or os.path.lexists(folder / LOG):
         return ModelFileError(
             f"{name} has no model: its training ended before one was saved",
-            hint=f"train again (charseq train), or name another run; {_listing()}",
+            hint=f"train again (charseq train), or name another run; {listing()}",
         )
     return ModelFileError(
         f"there is no model in the folder {name}",
-        hint=f"name the folder of a run, or a model file; {_listing()}",
+        hint=f"name the folder of a run, or a model file; {listing()}",
     )

@@ -124,3 +124,16 @@ def test_a_run_whose_reader_stops_says_how_to_resume_it(form: str, label: str) -
     ended = shell(f"charseq train --text hihello --cell rnn --epochs 1000000 --format {form} | head -n 1")
     *_, labeled, command = ended.stderr.splitlines()
     assert (labeled, command) == (label, "charseq train --resume runs/0001-rnn")
+
+
+def test_the_table_of_a_resumed_run_has_its_earlier_epochs(charseq: Command) -> None:
+    few = ["--text", "hihello", "--hidden-size", "7", "--learning-rate", "0.001", "--format", "table"]
+    charseq("train", *few, "--epochs", "3")
+    result = charseq("train", "--resume", "--epochs", "5", "--format", "table")
+    assert [line.split()[0] for line in result.output.splitlines() if "/6" in line] == [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+    ]

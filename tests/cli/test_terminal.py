@@ -1,45 +1,15 @@
 """The command on a terminal: its drawing, its keys, and the state of the terminal afterwards."""
 
-import fcntl
 import os
 import re
-import select
 import signal
-import struct
 import termios
 import time
 
-import pyte
 import pytest
 
 from tests.support.command import Command
-from tests.support.forks import exit_code, fork_on_a_terminal, run_charseq
-
-
-def on_a_terminal(
-    *arguments: str, width: int = 80, height: int = 24, typed: bytes = b""
-) -> tuple[int, bytes, pyte.Screen]:
-    """Run on a pseudo-terminal.  Returns the status, everything it was sent, and the screen at the end."""
-    there = {"TERM": "xterm-256color", "COLUMNS": str(width), "LINES": str(height), "NO_COLOR": None}
-    process, terminal = fork_on_a_terminal(run_charseq, arguments, there)
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-    os.write(terminal, typed)
-    sent = b""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if select.select([terminal], [], [], 0.2)[0]:
-            try:
-                piece = os.read(terminal, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            sent += piece
-    status = exit_code(process)
-    os.close(terminal)
-    screen = pyte.Screen(width, height)
-    pyte.ByteStream(screen).feed(sent)
-    return status, sent, screen
+from tests.support.terminals import Terminal, on_a_terminal
 
 
 def test_on_a_terminal_the_table_has_colors_and_the_cursor_is_restored() -> None:
@@ -60,70 +30,6 @@ def test_on_a_terminal_the_loaded_model_is_named(charseq: Command) -> None:
     charseq.train("--text", "xyz")
     shown = [line.rstrip() for line in on_a_terminal("predict")[2].display]
     assert shown[:2] == ["runs/0001-gru/model.safetensors", "xyz"]
-
-
-class Terminal:
-    """A command on a pseudo-terminal of 80x24, key by key."""
-
-    def __init__(self, *arguments: str) -> None:
-        there = {"TERM": "xterm-256color", "NO_COLOR": None, "COLUMNS": None, "LINES": None}
-        self.process, self._terminal = fork_on_a_terminal(run_charseq, arguments, there)
-        self.resize(80, 24)
-        self.sent = b""
-
-    def resize(self, width: int, height: int) -> None:
-        self._size = width, height
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-
-    def press(self, keys: bytes) -> None:
-        os.write(self._terminal, keys)
-
-    def wait_for(self, text: str) -> list[str]:
-        """Read until the screen has a text on it.  Returns its lines."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            for _ in range(100):  # of a screen, all of it
-                if not select.select([self._terminal], [], [], 0.1)[0]:
-                    break
-                try:
-                    self.sent += os.read(self._terminal, 65536)
-                except OSError:
-                    break
-            screen = pyte.Screen(*self._size)
-            pyte.ByteStream(screen).feed(self.sent.rpartition(b"\x1b[H")[2])
-            if any(text in line for line in screen.display):
-                return [line.rstrip() for line in screen.display]
-        raise AssertionError(f"{text!r} never stood on the screen: {self.sent[-2000:]!r}")
-
-    def wait_for_output(self, text: bytes) -> None:
-        """Read until a text has been written, whether or not it has scrolled off the screen since."""
-        deadline = time.monotonic() + 20
-        while text not in self.sent and time.monotonic() < deadline:
-            if select.select([self._terminal], [], [], 0.1)[0]:
-                try:
-                    self.sent += os.read(self._terminal, 65536)
-                except OSError:  # the command has ended
-                    break
-        assert text in self.sent, self.sent[-2000:]
-
-    def modes(self) -> int:
-        """The local modes of the terminal: whether it echoes, and waits for whole lines."""
-        found: int = termios.tcgetattr(self._terminal)[3]
-        return found
-
-    def end(self) -> int:
-        """Read what is left, and return the status."""
-        while select.select([self._terminal], [], [], 5)[0]:
-            try:
-                piece = os.read(self._terminal, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            self.sent += piece
-        status = exit_code(self.process)
-        os.close(self._terminal)
-        return status
 
 
 def test_interactive_answers_every_key_on_80x24(charseq: Command) -> None:
@@ -197,9 +103,9 @@ def test_on_a_terminal_a_score_is_a_text_in_color(charseq: Command) -> None:
     assert shown[1].startswith("surprisal in bits:")
     assert shown[2] == "hihello"
     assert shown[4:6] == ["hillo", "  hel"[:4] + shown[5][4:]]
-    assert b"48;5;160" in sent
+    assert b"48;5;214" in sent
     _, sent, screen = on_a_terminal("predict", "h", "--show-probabilities")
-    assert screen.display[1].startswith("probability:  71%+ ")
+    assert screen.display[1].startswith("probability:  50%+ ")
     assert screen.display[2].rstrip() == "hihello"
 
 

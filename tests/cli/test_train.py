@@ -84,12 +84,22 @@ def test_a_longer_file_is_read_in_windows_with_a_validation_split(charseq: Comma
     assert charseq("predict", "--length", "20", "--only-new").output.strip("\n")
 
 
+def test_with_every_epoch_the_table_has_a_row_for_each(charseq: Command) -> None:
+    command = "train --text hihello --hidden-size 5 --epochs 131 --learning-rate 0.001 --format table"
+    assert "rows not shown" in charseq(*command.split()).output
+    header, *rows = charseq(*command.split(), "--every-epoch").output.splitlines()
+    assert header.split()[0] == "epoch"
+    assert [int(row.split()[0]) for row in rows if "/6" in row] == [*range(1, 132)]
+
+
 def test_a_pipe_gets_plain_lines(charseq: Command) -> None:
     result = charseq("train", "--text", "hihello", *FEW)
     header, *rows = result.output.splitlines()
-    assert header.split("\t") == ["epoch", "loss", "accuracy", "prediction", "target"]
+    ids = ["predicted_ids", "target_ids"]
+    assert header.split("\t") == ["epoch", "loss", "accuracy", "prediction", "target", *ids]
     assert [row.split("\t")[0] for row in rows] == ["1", "2"]
-    assert rows[0].split("\t")[-1] == "ihello"
+    assert rows[0].split("\t")[4] == "ihello"
+    assert rows[0].split("\t")[-1] == "2 1 0 3 3 4"
     assert "seed 0" in result.errors
     assert "\x1b" not in result.output + result.errors
 

@@ -26,6 +26,16 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis_or_continues_in_the_next_l
     assert marked(letters, "abcdefghix", width=4, lines=3) == "abcd\nefgh\nij\n ^"
 
 
+def test_a_text_of_several_lines_has_its_target_below_errors_in_columns() -> None:
+    def lines(predicted: str, target: str, width: int) -> list[str]:
+        text = mark_errors(list(predicted), list(target), width=width, lines=5, with_target=True).plain
+        return text.splitlines()
+
+    assert lines("abcdefgh", "abxdefgh", 4) == ["abcd", "  ^", "abxd", "efgh"]
+    assert lines("가b다d", "a나다d", 5) == ["가b ", "^^^^", "a 나", "다d"]
+    assert lines("abcd", "abxd", 4) == ["abcd", "  ^"]
+
+
 def test_a_wrong_space_is_visible() -> None:
     assert marked("  a", "a a") == "· a\n^"
 

@@ -54,6 +54,31 @@ def test_a_drawing_replaces_the_last_one(screen: LiveScreen, output: io.StringIO
     assert lines(output) == ["last"]
 
 
+def test_a_text_above_a_drawing_stays(screen: LiveScreen, output: io.StringIO) -> None:
+    screen.draw("first\nbar")
+    screen.print_above("one")
+    screen.draw("second\nbar")
+    screen.draw("third\nbar")
+    assert lines(output) == ["one", "third", "bar"]
+    screen.print_above("two")
+    screen.finish("last")
+    assert lines(output) == ["one", "two", "last"]
+
+
+def test_texts_above_a_drawing_wait_until_the_process_has_the_terminal(
+    screen: LiveScreen, output: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen.draw("before")
+    screen.release()
+    monkeypatch.setattr(screen, "_is_in_foreground", lambda: False)
+    for text in ("one", "two"):
+        screen.print_above(text)
+        screen.draw("hidden")
+    assert lines(output) == ["before"]
+    screen.finish("last")
+    assert lines(output) == ["before", "one", "two", "last"]
+
+
 def test_a_released_drawing_stays_and_the_next_one_is_below_what_others_wrote(
     screen: LiveScreen, output: io.StringIO
 ) -> None:

@@ -10,8 +10,8 @@ from rich.console import Console
 from charseq.events import Event, Progress, Report
 from charseq.render.base import renderer_for
 from charseq.render.progress_line import INTERRUPT_WIDTH
-from charseq.render.training import TRAINING
-from charseq.render.training_table import SAMPLE_LINES, TrainingDrawing
+from charseq.render.training import training_view
+from charseq.render.training_drawing import SAMPLE_LINES, TrainingDrawing
 from charseq.render.visible import visible
 from tests.support.screens import START, epoch, screen_of
 
@@ -21,7 +21,7 @@ LONG = replace(START, settings=replace(START.settings, whole=False, validation=0
 
 def plain_lines(*events: Event) -> list[list[str]]:
     output = io.StringIO()
-    with renderer_for("plain", TRAINING, output) as renderer:
+    with renderer_for("plain", training_view(), output) as renderer:
         for event in events:
             renderer.show(event)
     return [line.split("\t") for line in output.getvalue().splitlines()]
@@ -88,8 +88,8 @@ def test_hostile_text_does_not_control_the_terminal(text: str) -> None:
 def test_plain_lines_have_one_line_for_each_epoch_of_any_text() -> None:
     symbols = ("\t", "\n", "\x1b", "a")
     assert plain_lines(replace(START, symbols=symbols), epoch(1, [0, 1, 2], [1, 1, 3], symbols)) == [
-        ["epoch", "loss", "accuracy", "prediction", "target"],
-        ["1", "1.000000", "0.3333", "\\t\\n\\x1b", "\\n\\na"],
+        ["epoch", "loss", "accuracy", "prediction", "target", "predicted_ids", "target_ids"],
+        ["1", "1.000000", "0.3333", "\\t\\n\\x1b", "\\n\\na", "0 1 2", "1 1 3"],
     ]
 
 
@@ -97,7 +97,7 @@ def test_plain_lines_show_the_end_of_a_line() -> None:
     symbols = ("", "a", "b")
     start = replace(START, symbols=symbols, lines=True)
     _, row = plain_lines(start, epoch(1, [1, 2, 2], [1, 2, 0], symbols))
-    assert row[-2:] == ["abb", "ab⏎"]
+    assert row[3:] == ["abb", "ab⏎", "1 2 2", "1 2 0"]
 
 
 def test_a_partial_epoch_is_never_shown_as_a_complete_one() -> None:
@@ -144,7 +144,7 @@ def test_bytes_that_are_not_ascii_are_shown_by_their_numbers() -> None:
 
 def test_the_table_says_how_many_rows_it_leaves_out() -> None:
     symbols = START.symbols
-    epochs = [epoch(number, [0], [0], symbols) for number in range(1, 31)]
+    epochs = [epoch(number, [0], [0], symbols) for number in range(1, 131)]
     *rows, note = screen_of(START, *epochs).splitlines()
-    assert note.strip() == f"({30 - len(rows) + 1} rows not shown)"
+    assert note.strip() == f"({130 - len(rows) + 1} rows not shown)"
     assert "not shown" not in screen_of(START, *epochs[:3])

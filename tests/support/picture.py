@@ -15,14 +15,16 @@ from rich.console import Console
 from rich.text import Text
 
 import charseq
-from charseq.events import End, Event, Start
+from charseq.events import End, Epoch, Event, Start
+from charseq.render.epoch_table import arranged
+from charseq.render.thinned_rows import ThinnedRows
+from charseq.render.training_drawing import TrainingDrawing
 from charseq.render.training_outcome import outcome
 from charseq.render.training_summary import summary
-from charseq.render.training_table import TrainingTable
 
 PICTURE = Path(__file__).parent.parent / "readme" / "training.svg"
 COMMAND = "charseq train --text hihello --cell lstm"
-COLUMNS = 80
+COLUMNS, TABLE_LINES = 80, 20
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 SVG_FORMAT = re.sub(r"@font-face \{\{.*?\n    \}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.S).replace(
     "Fira Code, monospace", FONTS
@@ -36,17 +38,20 @@ def training_events() -> list[Event]:
 
 
 def recorded(events: list[Event]) -> Console:
-    """Print events as `charseq train` does, on a console that records them."""
+    """Print events as `charseq train` does on a screen, on a console that records them."""
     console = Console(record=True, width=COLUMNS, height=40, file=io.StringIO(), _environ={})
     console.print(Text.assemble(("$ ", "dim"), COMMAND))
-    with TrainingTable(console) as table:
-        for event in events:
-            if isinstance(event, Start):
-                console.print(Text(summary(event)))
-            table.show(event)
+    start, end = events[0], events[-1]
+    assert isinstance(start, Start)
+    assert isinstance(end, End)
+    rows = ThinnedRows(start)
     for event in events:
-        if isinstance(event, End):
-            console.print(Text(outcome(event), "green"))
+        if isinstance(event, Epoch):
+            rows.add(event)
+    console.print(Text(summary(start)))
+    drawing = TrainingDrawing(console, start)
+    console.print(arranged(drawing, rows, None, TABLE_LINES, final=True, saved=end.passes))
+    console.print(Text(outcome(end), "green"))
     return console
 
 

@@ -71,3 +71,11 @@ RequireAccuracyOption = Annotated[
         panel=ADVANCED,
     ),
 ]
+EveryEpochOption = Annotated[
+    bool,
+    option(
+        "--every-epoch",
+        help="Print a table row for every epoch, also if the screen is too small for all.",
+        panel=ADVANCED,
+    ),
+]

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from charseq.inference.scoring import Surprisals, TotalScore
-from charseq.text.vocabulary import Vocabulary
+from charseq.render.notebook import ColoredSymbol, colored_text
+from charseq.render.scores import total_sentence
+from charseq.render.symbols import symbol_name
+from charseq.text.vocabulary import Ids, Vocabulary
 
 
 class Character(NamedTuple):
@@ -36,10 +39,12 @@ class Score:
     bits_per_character: float | None
     perplexity: float | None
     per_character: tuple[Character, ...] = field(repr=False)
+    unscored: str = field(default="", repr=False)
+    """The first character, if it has no score."""
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, text: str, surprisals: Surprisals) -> "Score":
-        """Return the score of a text from its surprisals."""
+    def of(cls, vocabulary: Vocabulary, text: str, surprisals: Surprisals, first: Ids) -> "Score":
+        """Return the score of a text from its surprisals, and the id of its first character without one."""
         total, symbols = TotalScore(), vocabulary.with_unknown
         total.add(surprisals)
         return cls(
@@ -52,4 +57,19 @@ class Score:
                 Character(symbols[symbol], bits, rank, symbols[best])
                 for symbol, bits, rank, best in surprisals.positions()
             ),
+            "".join(symbols[symbol] for symbol in first.tolist()),
         )
+
+    def _repr_html_(self) -> str:
+        """Return the text for a notebook, each character colored by its surprisal."""
+        scored = [
+            ColoredSymbol(
+                character,
+                bits,
+                f"{bits:.2f} bits, rank {rank:,}; most probable: {symbol_name(likeliest)}",
+            )
+            for character, bits, rank, likeliest in self.per_character
+        ]
+        first = [ColoredSymbol(self.unscored, None)] if self.unscored else []
+        total = TotalScore(self.characters, (self.nats_per_character or 0.0) * self.characters)
+        return colored_text([*first, *scored], total_sentence(total))
