@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from charseq.errors import ModelFileError
+from charseq.errors import ModelFileError, UsageError
 from charseq.model.model_file import Model, read
-from charseq.runs.folder import LOG, MODEL, comparison_runs, runs_folder
+from charseq.runs.folder import MODEL
 from charseq.runs.lock import lock_holder
-from charseq.runs.model_paths import model_path, resolve_name
-from charseq.runs.numbers import numbered_runs
+from charseq.runs.log_paths import logged_run
+from charseq.runs.model_paths import model_path
 from charseq.runs.run_log import RunLog, read_log, text
 from charseq.runs.training_text import saved_text
 from charseq.text.unknown import INSPECTION
@@ -77,22 +77,18 @@ def load(named: str | None) -> ReportedRun:
     """
     try:
         path = model_path(named)
-    except ModelFileError:
-        folder = _folder_without_model(named)
-        if folder is None:
-            raise
-        return ReportedRun(folder, read_log(folder), None, is_training=lock_holder(folder) is not None)
+    except ModelFileError as error:
+        try:
+            path = logged_run(named) / MODEL
+        except UsageError:
+            raise error from None
     is_run = path.name == MODEL
-    log = read_log(path.parent) if is_run else RunLog({}, (), {})
-    is_training = is_run and lock_holder(path.parent) is not None
-    return ReportedRun(path.parent if is_run else path, log, read(path), path.stat().st_size, is_training)
-
-
-def _folder_without_model(named: str | None) -> Path | None:
-    """Return the folder of a run that has a log and no model; None if there is none."""
-    folders = [resolve_name(named)] if named is not None else numbered_runs(runs_folder())[::-1]
-    folders = [run for folder in folders for run in (comparison_runs(folder)[::-1] or [folder])]
-    return next((folder for folder in folders if (folder / LOG).is_file()), None)
+    folder = path.parent if is_run else path
+    log = read_log(folder) if is_run else RunLog({}, (), {})
+    is_training = is_run and lock_holder(folder) is not None
+    if is_run and not path.is_file():
+        return ReportedRun(folder, log, None, is_training=is_training)
+    return ReportedRun(folder, log, read(path), path.stat().st_size, is_training)
 
 
 def texts_of(run: ReportedRun, given: Sequence[str] = ()) -> tuple[list[ReadText], bool]:

@@ -1,25 +1,21 @@
-"""Read the log of a run, complete or not, of this version or an earlier one."""
+"""The whole log of a run as JSON objects, whose fields may be missing or of any type."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charseq.errors import UsageError, quoted
+from charseq.events import End, Epoch, Start, record
 from charseq.runs.folder import LOG
-from charseq.system.file_errors import reason, remedy
-
-EVALUATIONS = ("epoch", "report")
-"""The names of the events that follow an evaluation."""
+from charseq.runs.log import Log
 
 
 @dataclass(frozen=True)
 class RunLog:
-    """The records of a run: JSON objects, whose fields may be missing or of any type."""
+    """The records of a run."""
 
     start: Mapping[str, Any]
-    """Empty if the log has no start event."""
+    """Empty if there is no log; the symbols alone if its first line is missing."""
     evaluations: tuple[Mapping[str, Any], ...]
     """The `epoch` and `report` events, in order."""
     end: Mapping[str, Any]
@@ -28,7 +24,7 @@ class RunLog:
     @property
     def epochs(self) -> list[Mapping[str, Any]]:
         """The events at the end of an epoch."""
-        return [event for event in self.evaluations if event["event"] == "epoch"]
+        return [event for event in self.evaluations if event["event"] == Epoch.event]
 
 
 def read_log(folder: Path) -> RunLog:
@@ -36,21 +32,17 @@ def read_log(folder: Path) -> RunLog:
 
     Without a log, all parts are empty.  Raises UsageError if it cannot be read.
     """
-    path = folder / LOG
-    try:
-        lines = path.read_bytes().splitlines() if path.exists() else []
-    except OSError as error:
-        raise UsageError(f"cannot read {quoted(path)}: {reason(error)}", hint=remedy(error)) from error
-    records = [record for line in lines if (record := _record(line)) is not None]
-    by_name: dict[object, list[Mapping[str, Any]]] = {}
-    for record in records:
-        name = record.get("event")
-        by_name.setdefault(name if isinstance(name, str) else "", []).append(record)
-    return RunLog(
-        start=by_name.get("start", [{}])[0],
-        evaluations=tuple(record for record in records if record.get("event") in EVALUATIONS),
-        end=by_name.get("end", [{}])[-1],
-    )
+    start: Mapping[str, Any] = {}
+    end: Mapping[str, Any] = {}
+    evaluations = []
+    for entry in Log(folder) if (folder / LOG).exists() else ():
+        if isinstance(entry.event, Start):
+            start = entry.record or {"symbols": list(entry.event.symbols)}
+        elif isinstance(entry.event, Epoch):
+            evaluations.append(record(entry.event))
+        elif isinstance(entry.event, End):
+            end = entry.record
+    return RunLog(start, tuple(evaluations), end)
 
 
 def number(record: Mapping[str, Any], name: str) -> float | None:
@@ -63,12 +55,3 @@ def text(record: Mapping[str, Any], name: str) -> str:
     """Return a string of a record; empty if it is missing or no string."""
     value = record.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _record(line: bytes) -> Mapping[str, Any] | None:
-    """Return the JSON object of a line; None if there is none."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None

@@ -156,7 +156,7 @@ def test_an_old_log_without_ids_and_passes_is_read(charseq: Command, run: Path) 
     log = run / "log.ndjson"
     records = [json.loads(line) for line in log.read_text().splitlines()]
     for record in records:
-        for name in ("predicted_ids", "target_ids", "passes", "fit", "reasons", "text", "symbols"):
+        for name in ("predicted_ids", "target_ids", "passes", "fit", "reasons", "text"):
             record.pop(name, None)
     log.write_text("".join(json.dumps(record) + "\n" for record in records))
     assert charseq("report").status == 0

@@ -9,9 +9,9 @@ from charseq.runs.run_log import number, read_log, text
 
 LINES = [
     b'{"event": "start", "cell": "gru"}',
-    b'{"event": "report", "loss": 3}',
+    b'{"event": "report", "epoch": 1, "loss": 3.0}',
     b'{"event": "progress"}',
-    b'{"event": "epoch", "loss": 2.5}',
+    b'{"event": "epoch", "epoch": 1, "loss": 2.5}',
     b"[1]",
     b"\xff",
     b'{"event": ["end"]}',

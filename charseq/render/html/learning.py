@@ -147,28 +147,10 @@ def _learning_heading(run: ReportedRun, saved: float | None) -> str:
 
 
 def _ids(run: ReportedRun, event: Mapping[str, Any], name: str) -> list[list[int]]:
-    """Return the ids of an event, string by string; empty if they are missing or invalid.
-
-    Logs without ids have the texts, whose characters are looked up.
-    """
-    strings = event.get(name)
-    if strings is None:
-        texts = event.get({"predicted_ids": "prediction", "target_ids": "target"}[name])
-        texts = [texts] if isinstance(texts, str) else texts
-        if not isinstance(texts, list) or run.unit != "character":
-            return []
-        known = {symbol: i for i, symbol in enumerate(run.symbols)}
-        strings = [
-            [known.get(symbol) for symbol in string] if isinstance(string, str) else None for string in texts
-        ]
-    if not isinstance(strings, list) or not strings:
-        return []
-    for string in strings:
-        if not isinstance(string, list) or not all(
-            type(i) is int and 0 <= i < len(run.symbols) for i in string
-        ):
-            return []
-    return strings if any(strings) else []
+    """Return the ids of an event, string by string; empty if there are none, or if one has no symbol."""
+    strings: list[list[int]] = event[name]
+    is_known = all(0 <= i < len(run.symbols) for string in strings for i in string)
+    return strings if is_known and any(strings) else []
 
 
 def _last_learned(
