@@ -78,9 +78,9 @@ def report(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Write one HTML page about a run: its network to try, curves, predictions, surprisal, units, gradients.
+    """Write one HTML page about a run: curves, predictions, surprisal, units and gradients.
 
-    The page needs no network: all data, styles and scripts are in the file.
+    The network itself runs in the page, and reads what is typed.  The file contains all data and scripts.
     """
     from charseq import native
 

@@ -37,7 +37,12 @@ class ReplayTable:
         below = LINES_BELOW
         if messages:
             below += len(Text(messages).wrap(self._console, self._console.width))
-        self.screen.finish(self._table(number, final=True, below=below))
+        try:
+            table = self._table(number, final=True, below=below)
+        except BaseException:  # the log was removed
+            self.screen.erase()
+            raise
+        self.screen.finish(table)
 
     def _table(self, number: int, *, final: bool, below: int) -> RenderableType:
         rows, sample = self._recording.rows(number), self._recording.sample(number)

@@ -7,7 +7,7 @@ from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
-from charseq.errors import UsageError, quoted
+from charseq.errors import CharseqError, UsageError, quoted
 from charseq.events import End, Epoch, Event, Report, Start
 from charseq.model.json_types import parse_value
 from charseq.runs.folder import LOG, record_of
@@ -92,11 +92,21 @@ class Log:
             yield Entry(offset, record, event)
 
     def epoch_at(self, offset: int) -> Epoch:
-        """Return the epoch, or report, of the line at an offset, which has been read before."""
-        with self._path.open("rb") as file:
-            file.seek(offset)
-            event = self._event(record_of(file.readline(LONGEST_LINE)))
-        assert isinstance(event, Epoch)  # noqa: S101 (the log only grows)
+        """Return the epoch, or report, of the line at an offset, which has been read before.
+
+        Raises CharseqError if it is no longer there: another run has replaced the log.
+        """
+        try:
+            with self._path.open("rb") as file:
+                file.seek(offset)
+                event = self._event(record_of(file.readline(LONGEST_LINE)))
+        except (OSError, ValueError):
+            event = None
+        if not isinstance(event, Epoch):
+            raise CharseqError(
+                f"{quoted(self._path)} has changed: another run replaces it, or it was removed",
+                hint="run the command again",
+            )
         return event
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:

@@ -25,8 +25,8 @@ def test_every_option_has_its_default(charseq: Command) -> None:
     assert rows["score", "lines"] == ("false", "default")
     assert {command for command, _ in rows} == {
         "train", "predict", "score", "classify", "inspect-shapes", "inspect-loss", "inspect-gradients",
-        "inspect-neurons", "compare", "cells", "runs", "runs show", "runs remove", "config show",
-        "completion",
+        "inspect-neurons", "compare", "replay", "report", "cells", "runs", "runs show", "runs remove",
+        "config show", "completion",
     }  # fmt: skip
 
 

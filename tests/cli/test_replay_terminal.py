@@ -4,6 +4,7 @@ import os
 import signal
 import termios
 from dataclasses import replace
+from pathlib import Path
 
 import pyte
 import pytest
@@ -70,6 +71,17 @@ def test_however_a_replay_ends_the_terminal_is_as_it_was(way: bytes | int, statu
     assert terminal.end() == status
     assert terminal.sent.rindex(b"\x1b[?25h") > terminal.sent.rindex(b"\x1b[?25l")
     assert b"Traceback" not in terminal.sent
+
+
+def test_a_log_that_is_removed_meanwhile_is_an_error_on_a_clean_terminal() -> None:
+    write_log("one", *hihello_events())
+    terminal = Terminal("replay", "one", "--delay", "60")
+    terminal.wait_for("space: pause")
+    Path("one/log.ndjson").unlink()
+    terminal.press(RIGHT)
+    assert terminal.end() == 1
+    assert b"charseq: 'one/log.ndjson' has changed" in terminal.sent
+    assert terminal.sent.rindex(b"\x1b[?25h") > terminal.sent.rindex(b"\x1b[?25l")
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (40, 12)])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charseq.errors import UsageError
+from charseq.errors import CharseqError, UsageError
 from charseq.events import End, Epoch, Event, Start, record
 from charseq.runs.lock import Lock
 from charseq.runs.log import Log
@@ -122,6 +122,15 @@ def test_an_epoch_can_be_read_by_its_offset() -> None:
     for entry in log:
         if isinstance(entry.event, Epoch):
             assert asdict(log.epoch_at(entry.offset))["epoch"] == entry.event.epoch
+
+
+def test_a_log_that_another_run_replaces_is_an_error() -> None:
+    write_log(RUN, *hihello_events())
+    log = Log(RUN)
+    offset = [entry.offset for entry in log][3]
+    write_log(RUN, *hihello_events()[:2])
+    with pytest.raises(CharseqError, match="has changed"):
+        log.epoch_at(offset)
 
 
 def test_a_log_that_cannot_be_read_is_an_error() -> None:
