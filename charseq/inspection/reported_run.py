@@ -13,6 +13,7 @@ from charseq.runs.lock import lock_holder
 from charseq.runs.log_paths import logged_run
 from charseq.runs.model_paths import model_path
 from charseq.runs.run_log import RunLog, read_log, text
+from charseq.runs.timing import times
 from charseq.runs.training_text import saved_text
 from charseq.text.unknown import INSPECTION
 from charseq.text.vocabulary import Ids
@@ -45,10 +46,8 @@ class ReportedRun:
     """The size of the model file."""
     is_training: bool = False
     """Whether a process trains it now."""
-    texts: tuple[ReadText, ...] = ()
-    """The texts that the report looks into; empty without a model, or if no text is known."""
-    shortened: bool = False
-    """Whether texts are longer than MAX_SYMBOLS, or more than MAX_TEXTS."""
+    seconds: float | None = None
+    """The time of the last measurement since training began; None if it is not recorded."""
 
     @property
     def name(self) -> str:
@@ -86,9 +85,10 @@ def load(named: str | None) -> ReportedRun:
     folder = path.parent if is_run else path
     log = read_log(folder) if is_run else RunLog({}, (), {})
     is_training = is_run and lock_holder(folder) is not None
+    seconds = max((time.seconds for time in times(folder)), default=None) if is_run else None
     if is_run and not path.is_file():
-        return ReportedRun(folder, log, None, is_training=is_training)
-    return ReportedRun(folder, log, read(path), path.stat().st_size, is_training)
+        return ReportedRun(folder, log, None, is_training=is_training, seconds=seconds)
+    return ReportedRun(folder, log, read(path), path.stat().st_size, is_training, seconds)
 
 
 def texts_of(run: ReportedRun, given: Sequence[str] = ()) -> tuple[list[ReadText], bool]:

@@ -13,6 +13,7 @@ import pytest
 from charseq.cli import report_output
 from charseq.render import progress_bar
 from charseq.runs.lock import Lock
+from charseq.runs.timing import TIMING
 from tests.support.command import Command
 from tests.support.reported import data_in, trained
 
@@ -150,6 +151,16 @@ def test_a_run_that_is_training_now_is_reported_as_such(charseq: Command, run: P
         lock.release()
     data = data_in((run / "report.html").read_text(encoding="utf-8"))
     assert "still training" in data["facts"][4]["detail"]
+
+
+def test_the_time_of_a_run_is_shown_if_it_is_recorded(charseq: Command, run: Path) -> None:
+    (run / TIMING).write_text(
+        '{"line": 2, "passes": 1.0, "seconds": 61.5}\n{"line": 3, "passes": 2.0, "seconds": 125}\n'
+    )
+    assert charseq("report").status == 0
+    data = data_in((run / "report.html").read_text(encoding="utf-8"))
+    assert data["facts"][4]["value"] == "3 epochs"
+    assert data["facts"][4]["detail"].startswith("completed in 2 min 5 s, 20")
 
 
 def test_an_old_log_without_ids_and_passes_is_read(charseq: Command, run: Path) -> None:

@@ -173,7 +173,7 @@ def _trained(run: ReportedRun) -> str:
 
 
 def _ended(run: ReportedRun) -> str:
-    """Return how and when the run ended.  Logs have no times but that of their last change."""
+    """Return how and when the run ended, and how long it took if its times are recorded."""
     status = text(run.log.end, "status") or (
         "still training" if run.is_training else "ended without a last event"
     )
@@ -184,8 +184,9 @@ def _ended(run: ReportedRun) -> str:
     except OSError:
         return status
     limit = number(run.log.start, "time_limit")
-    limited = f" with a limit of {duration(limit)}" if limit else ""
-    return f"{status}{limited}, {time.strftime('%Y-%m-%d %H:%M', time.localtime(changed))}"
+    took = f" in {duration(run.seconds)}" if run.seconds is not None else ""
+    limited = f" (limit {duration(limit)})" if limit else ""
+    return f"{status}{took}{limited}, {time.strftime('%Y-%m-%d %H:%M', time.localtime(changed))}"
 
 
 def _verdict(run: ReportedRun) -> tuple[str, str]:
