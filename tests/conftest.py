@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from charseq.native.threads import share_cores
+from tests.support.browser import Page, browser
 from tests.support.command import Command
 from tests.support.forks import DEFAULTS, end_all
 from tests.support.reports import pytest_report_to_serializable as pytest_report_to_serializable
@@ -74,3 +75,10 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a folder with a program named charseq that starts fast: torch is loaded once for all."""
     with served(tmp_path_factory.mktemp("served")) as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def web_page() -> Iterator[Page]:
+    """Return a headless browser, which is started once for all tests of a process."""
+    with browser() as page:
+        yield page

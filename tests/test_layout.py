@@ -147,6 +147,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["runs", "remove", "0001-gru"], {"torch", "numpy", "safetensors"}),
         (["runs", "show", "--verify"], {"torch", "rich.table"}),
         (["completion", "bash"], {"torch", "numpy", "safetensors"}),
+        (["report"], {"torch", "rich.console"}),
         (["inspect-shapes", "hello"], {"torch"}),
         (["inspect-loss", "hello"], {"torch"}),
         (["inspect-loss", "--logits", "[[1, 2]]", "--targets", "0"], {"torch", "rich.table"}),
@@ -181,6 +182,7 @@ def test_no_socket_is_opened_and_nothing_is_unpickled(trained: Path) -> None:
         "assert run(['predict', 'h', '--json']) == 0\n"
         "assert run(['inspect-shapes', 'hello', '--json']) == 0\n"
         "assert run(['score', 'hello', '--json']) == 0\n"
+        "assert run(['report', '-o', 'page.html']) == 0\n"
         "assert not seen, seen\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=trained, check=True, capture_output=True, timeout=120)

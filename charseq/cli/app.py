@@ -32,6 +32,7 @@ COMMANDS = {
     "compare": "charseq.cli.compare",
     "plot": "charseq.cli.plot",
     "replay": "charseq.cli.replay",
+    "report": "charseq.cli.report",
     "cells": "charseq.cli.cells",
     "runs": "charseq.cli.runs",
     "config": "charseq.cli.config_show",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charseq.errors import CharseqError, ModelFileError, UsageError, quoted
-from charseq.runs.folder import COMPARISON, LOG, MODEL, PENDING_LOG, comparison_runs, runs_folder
+from charseq.runs.folder import COMPARISON, LOG, MODEL, PENDING_LOG, REPORT, comparison_runs, runs_folder
 from charseq.runs.history import Summary, summary
 from charseq.runs.lock import NAME as LOCK
 from charseq.runs.lock import Lock, lock_holder
@@ -18,10 +18,8 @@ from charseq.runs.numbers import RECORD, RUN_NAME, keep_number
 from charseq.runs.timing import TIMING
 from charseq.system.file_errors import reason, remedy
 
-_OWN_FILE = re.compile(
-    rf"{re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)}|{re.escape(TIMING)}|{re.escape(LOCK)}"
-    rf"|\.({re.escape(MODEL)}|{re.escape(LOG)}|{re.escape(PENDING_LOG)}|{re.escape(TIMING)})\.\d+\.tmp"
-)
+_SAVED = "|".join(map(re.escape, (MODEL, LOG, PENDING_LOG, TIMING, REPORT)))
+_OWN_FILE = re.compile(rf"{_SAVED}|{re.escape(LOCK)}|\.({_SAVED})\.\d+\.tmp")
 """The names of the files that charseq makes in a run's folder, unfinished ones included."""
 LARGEST_START = 1 << 24
 """Bytes of the first line of a log; longer ones are no start events."""

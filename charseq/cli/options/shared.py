@@ -25,7 +25,7 @@ def option(
     `default` is the default in words.  A `listed` option is repeatable; its variable is read by
     text_input.from_environment, which does not split it at spaces.
     """
-    variables = [variable(name.split("/")[0]) for name in names]
+    variables = [variable(name.split("/")[0]) for name in names if name.startswith("--")]
     return typer.Option(
         *names,
         help=help,
