@@ -106,8 +106,7 @@ def train(
     refuse_encoding_of_nothing(context)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     silent = quiet and not json and format == "auto"
-    output = Output(form, None if silent else training_view(every_epoch=every_epoch), tensorboard)
-    output.prepare()
+    output = Output(form, None if silent else training_view(every_epoch=every_epoch), tensorboard).checked()
     source = text_input.text_source(context.params)
     run = prepare(
         source,

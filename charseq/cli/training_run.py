@@ -34,10 +34,11 @@ class Output(NamedTuple):
     tensorboard: Path | None = None
     """The folder of event files for TensorBoard, if they are written."""
 
-    def prepare(self) -> None:
-        """Check before training that the events can be written."""
+    def checked(self) -> "Output":
+        """Return the same after checking that the event files can be written.  Raises CharseqError."""
         if self.tensorboard is not None:
             prepare_folder(self.tensorboard)
+        return self
 
     def renderer(self) -> Renderer[Event]:
         """Return the renderer of standard output."""

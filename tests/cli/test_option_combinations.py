@@ -35,7 +35,6 @@ REFUSED = {
     "inspect-shapes hello --model runs/0001-gru --cell rnn": "--model cannot be combined with --cell",
     "inspect-shapes hello --model runs/0001-gru --seed 1": "--model cannot be combined with --seed",
     "inspect-shapes hello --model runs/0001-gru --unit byte": "--model cannot be combined with --unit",
-    "inspect-shapes hello --head linear --step 0": "--step cannot be combined with --head",
     "inspect-shapes hello --head none --layer 0": "--layer cannot be combined with --head",
     "inspect-shapes hello --head linear --bidirectional": "cannot be combined with --head linear",
     "inspect-shapes hello --head none --layer-norm": "--layer-norm cannot be combined with --head none",
