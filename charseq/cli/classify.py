@@ -58,7 +58,8 @@ def classify(
         bool,
         option(
             "--accuracy",
-            help="Each line of the input is a label, a tab and a text; report how many labels are found.",
+            help="Each line of the input is a label, a tab and a text; report how many labels are predicted "
+            "correctly.",
         ),
     ] = False,
     prior: Annotated[
@@ -79,8 +80,8 @@ def classify(
 ) -> None:
     """Show the most likely label of each text, for a model trained with --labels.
 
-    The probability of a label is P(label) P(text | label), over the sum for all labels.  Every line of the
-    input is a text, even an empty one.
+    The probability of a label is P(label) P(text | label), divided by its sum over all labels.  Every line
+    of the input is a text, even an empty one.
     """
     from charseq import native
 

@@ -1,18 +1,12 @@
-"""The text of inspect-neurons, and the progress of reading it."""
+"""The text of inspect-neurons."""
 
 import io
-import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from charseq.cli import streams, text_input
-from charseq.inspection.activations import Piece
 from charseq.inspection.unit_text import UnitText
 from charseq.model.model_file import Model
-from charseq.render.base import NoOutput
-from charseq.render.progress_bar import WithProgressBar
-from charseq.render.quantities import duration, percent
 from charseq.render.visible import visible
 from charseq.text.corpus import split_lines
 
@@ -64,22 +58,3 @@ def _training_text(path: Path, model: Model) -> UnitText:
     part = f"the first {len(text):,} {model.vocabulary.unit}s" if len(text) == MAX_TRAINING_SYMBOLS else "all"
     streams.report(f"reading {part} of {visible(names)}", "dim")
     return text
-
-
-def with_progress(pieces: Iterable[Piece], symbols: int) -> Iterator[Piece]:
-    """Yield pieces; if that takes long, show on a terminal which share of the symbols has been read."""
-    if streams.is_quiet() or not sys.stderr.isatty():
-        yield from pieces
-        return
-    began, read = time.monotonic(), 0
-
-    def position(count: int) -> tuple[float, str]:
-        done, seconds = count / symbols, time.monotonic() - began
-        left = duration(seconds * (1 - done) / done)
-        return done, f"{percent(done, 0)}, {count / seconds:,.0f} symbols/s, {left} left"
-
-    with WithProgressBar(NoOutput[int](), sys.stderr, position) as bar:
-        for piece in pieces:
-            read += len(piece.positions)
-            yield piece
-            bar.show(read)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charseq.cli import streams
-from charseq.cli.neuron_text import with_progress
+from charseq.cli.progress import with_progress
 from charseq.errors import UsageError
 from charseq.inspection.activations import Source, gate_tensors, read_units, sources_of
 from charseq.inspection.neurons import (
@@ -133,7 +133,9 @@ class NeuronInput:
 
     def _read(self, sources: Sequence[Source], accumulator: Accumulator) -> None:
         pieces = read_units(self.model, self.text, sources)
-        accumulate(with_progress(pieces, len(self.text)), accumulator)
+        size = len(self.text)
+        read = with_progress(pieces, lambda: size, lambda piece: len(piece.positions))
+        accumulate(read, accumulator)
 
     def _values(self, units: Sequence[Unit]) -> UnitValues:
         sources = [*dict.fromkeys(Source(unit.layer, unit.tensor) for unit in units)]

@@ -37,7 +37,7 @@ def remove(
             autocompletion=completions.runs,
         ),
     ],
-    yes: Annotated[bool, option("--yes", help="Delete without a question, as scripts need.")] = False,
+    yes: Annotated[bool, option("--yes", help="Delete without asking (for scripts).")] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,
     config: ConfigOption = None,
@@ -45,7 +45,7 @@ def remove(
 ) -> None:
     """Delete runs: their models and logs.  The number of a run is never used again.
 
-    Other files in a run's folder are kept, and then the folder, too.
+    Other files in a run's folder are kept; the folder is then kept as well.
     """
     from charseq.render.runs import REMOVALS
     from charseq.runs.removal import removals

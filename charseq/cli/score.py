@@ -67,7 +67,7 @@ def score(
         bool,
         option(
             "--labels",
-            help="Each line is a label, a tab and a text, for a model trained with --labels.",
+            help="Read each line as a label, a tab and a text (requires a model trained with --labels).",
             panel=TEXT,
         ),
     ] = False,
@@ -103,7 +103,7 @@ def score(
         option(
             "--per-character",
             help="Plain output: one line per character, with bits and rank; "
-            "the end of a line is an empty field.",
+            "the end of a line is shown as an empty field.",
         ),
     ] = False,
     batch_size: Annotated[
@@ -173,9 +173,12 @@ def _check_labels(model: "Model", label: str | None, *, labels: bool) -> None:
 
 def _require_none_above(threshold: float | None, above: int, count: int, *, lines: bool) -> None:
     """Raise RequirementNotMet if texts are above a threshold."""
+    from charseq.render.quantities import count as quantity
+
     if threshold is not None and above:
-        few = f"{above:,} of {count:,} {'lines' if lines else 'texts'}"
-        raise RequirementNotMet(f"{few} have more than {threshold:g} bits per character")
+        few = f"{above:,} of {quantity(count, 'line' if lines else 'text')}"
+        has = "has" if above == 1 else "have"
+        raise RequirementNotMet(f"{few} {has} more than {threshold:g} bits per character")
 
 
 def _report_total(lines: int, total: "TotalScore") -> None:

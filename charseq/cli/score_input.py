@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from charseq.cli import input_notes, streams, text_input
 from charseq.cli.arriving_lines import arriving_lines
 from charseq.cli.copies import CopySearch
+from charseq.cli.progress import with_progress
 from charseq.errors import CharseqError, UnknownCharacter, UsageError, quoted
 from charseq.inference.scoring import ScoredText, Scorer, Surprisals
 from charseq.model.model_file import Model
@@ -96,15 +97,22 @@ class ScoreInput:
         lines = [line for text in texts for line in split_lines(text)]
         yield from self._batch("", list(enumerate(lines, 1)), self.scorer.lines)
         for name in files:
-            for batch in arriving_lines(
-                name,
-                unit=self.model.vocabulary.unit,
-                encoding=self.encoding,
-                remedy=text_input.BYTES_REMEDY,
-            ):
-                self.has_lines = True
-                numbered = [(number, line) for number, line in batch if line]
-                yield from self._batch(name, numbered, self.scorer.lines)
+            scores = self._lines_of_file(name)
+            if Path(name).is_file():
+                size = partial(_file_size, name)
+                scores = with_progress(scores, size, _line_size, "bytes", beside_output=True)
+            yield from scores
+
+    def _lines_of_file(self, name: str) -> Iterator[ScoredText]:
+        for batch in arriving_lines(
+            name,
+            unit=self.model.vocabulary.unit,
+            encoding=self.encoding,
+            remedy=text_input.BYTES_REMEDY,
+        ):
+            self.has_lines = True
+            numbered = [(number, line) for number, line in batch if line]
+            yield from self._batch(name, numbered, self.scorer.lines)
 
     def texts(self, texts: Sequence[str], files: Sequence[str]) -> Iterator[ScoredText]:
         """Yield every text, and every file of any size as one text; skip empty standard input.
@@ -135,7 +143,7 @@ class ScoreInput:
                 if self.unknown == "error":  # found before a part of the score is shown
                     deque(self._encoded(pieces(), ScoredText(name, 1, pieces, list)), maxlen=0)
                 scored = ScoredText(name, 1, pieces, lambda: iter(()))
-                scored.surprisals = partial(self._score_pieces, scored)
+                scored.surprisals = partial(self._score_with_progress, scored, corpus)
                 yield scored
 
     def without_surprisals(self, scored: ScoredText) -> ScoredText:
@@ -207,6 +215,16 @@ class ScoreInput:
             streams.report(note, "yellow")
             self._line_ends_noted = True
 
+    def _score_with_progress(self, scored: ScoredText, corpus: AnyCorpus) -> Iterator[Surprisals]:
+        """Score one text, and show the progress."""
+        return with_progress(
+            self._score_pieces(scored),
+            lambda: corpus.characters,
+            lambda part: len(part.nats),
+            f"{self.model.vocabulary.unit}s",
+            beside_output=True,
+        )
+
     def _score_pieces(self, scored: ScoredText) -> Iterator[Surprisals]:
         """Score one text, carrying the state through all its pieces."""
         self.unknown_characters -= scored.unknown  # in case it is read again
@@ -225,6 +243,16 @@ class ScoreInput:
                 scored.unknown += encoded.unknown
                 self.unknown_characters += encoded.unknown
                 yield encoded.targets
+
+
+def _file_size(name: str) -> int:
+    """Return the size of a file in bytes."""
+    return Path(name).stat().st_size
+
+
+def _line_size(scored: ScoredText) -> int:
+    """Return the size of a line in bytes, with its end."""
+    return len("".join(scored.pieces()).encode("utf-8", "surrogatepass")) + 1
 
 
 def _rank(order: Order, scored: ScoredText) -> float:

@@ -150,7 +150,7 @@ def model_to_resume(run: str) -> Path:
         path = model_path(None if run == NEWEST else run)
     except ModelFileError as error:
         if run == NEWEST and "--model" in error.hint:  # train does not have --model
-            raise ModelFileError(error.message, hint="train one, or name its folder by --resume") from None
+            raise ModelFileError(error.message, hint="train one, or name its folder with --resume") from None
         raise
     require_free(path.parent)
     return path

@@ -22,7 +22,7 @@ def training_text(path: Path, vocabulary: Vocabulary, option: str = "--against")
     Raises TextError if it was not saved, is not found, or has changed since; its hint is to give the text
     with an `option`.  Raises ModelFileError.
     """
-    name, hint = quoted(path), f"name its file with {option}"
+    name, hint = quoted(path), f"name the training file with {option}"
     source, digest = saved_text(path)
     if not source.texts and not source.files:
         raise TextError(f"{name} does not know where its training text is", hint=hint)

@@ -103,7 +103,7 @@ def choose_settings(
         raise UsageError(f"no such setting: {', '.join(sorted(unknown))}", hint=hint)
     TrainSettings(**explicit)  # raises UsageError for an invalid value
     if corpus.validation and explicit.get("validation"):
-        raise cannot_combine("--validation-file", ["--validation"], "it holds out other text")
+        raise cannot_combine("--validation-file", ["--validation"], "both choose the validation text")
     validates = bool(explicit.get("validation")) or corpus.validation is not None
     unbroken = not validates and not explicit.get("sequence_length")
     short = corpus if isinstance(corpus, Corpus) and _is_short(corpus) and unbroken else None
@@ -264,7 +264,7 @@ def _ensure_updates(settings: TrainSettings, updates: int) -> TrainSettings:
         return settings
     reasons = {
         **settings.reasons,
-        "epochs": f"{epochs} epochs, because one epoch is only {updates} update{'s' * (updates != 1)}",
+        "epochs": f"{epochs} epochs, because one epoch has only {updates} update{'s' * (updates != 1)}",
     }
     return replace(settings, epochs=epochs, reasons=reasons)
 

@@ -28,7 +28,7 @@ class GenerationSettings:
         None,
         metavar="LABEL",
         help="Label of the generated texts, of a model trained with --labels.",
-        default_text="drawn as often as in the training text",
+        default_text="drawn at random, in proportion to the training lines",
         panel=CONSTRAINTS,
     )
     length: int | None = setting(

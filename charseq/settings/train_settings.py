@@ -161,7 +161,7 @@ class TrainSettings:
         default_text="all of a short text, otherwise 32 or 64",
     )
     freeze: Freeze = setting(
-        "none", help="Weights of the model of --from that stay as they are. Requires --from."
+        "none", help="Which weights of the model of --from are kept unchanged. Requires --from."
     )
     stride: int = setting(
         0,

@@ -166,7 +166,7 @@ def _with_ngram(plan: RunPlan, data: TrainingData) -> tuple[RunPlan, MixtureEval
 
 def _reason(plan: RunPlan, ngram: NgramModel) -> str:
     """Return the reason for an n-gram model."""
-    best = "predicted a part of the training text best"
+    best = "predicted part of the training text best"
     known = plan.parent.model.mixture if plan.parent else None
     if known is None:
         return f"n-gram order {ngram.order}, because it {best}"

@@ -10,7 +10,7 @@ WORSE = 0.003
 STILL_FALLING = 0.008
 """The relative fall of the validation loss in the last quarter of a run that shows underfitting.
 
-tests/benchmarks/README.md has the measurements for both.
+tests/benchmarks/README.md has the measurements.
 """
 NEGLIGIBLE = 0.02
 """The validation loss in nats per position below which nothing is left to learn."""

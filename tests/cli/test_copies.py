@@ -226,7 +226,7 @@ def test_a_training_text_that_has_changed_is_refused(poem: Command, change: str)
     result = poem("score", "jumps", "--copies")
     assert (result.status, result.output) == (2, "")
     assert "'poem.txt' changed since 'runs/0001-gru/model.safetensors'" in result.errors
-    assert "name its file with --against" in result.errors
+    assert "name the training file with --against" in result.errors
     assert poem("score", "jumps").status == 0
 
 
@@ -266,7 +266,7 @@ def test_python_finds_copies_as_the_command_line_does(poem: Command) -> None:
     assert model.copies(PASSAGE).longest == 43  # read once
     with pytest.raises(TextError, match=r"not found at 'poem\.txt'") as raised:
         library.load().copies(PASSAGE)
-    assert raised.value.hint.startswith("name its file with against")
+    assert raised.value.hint.startswith("name the training file with against")
 
 
 @pytest.mark.parametrize("least", [0, -1, 2.5, True])

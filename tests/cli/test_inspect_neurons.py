@@ -1,20 +1,12 @@
 """charseq inspect-neurons: rankings, strips, values, selective units and gates of trained models."""
 
-import io
-import re
-import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from charseq.cli import streams
-from charseq.cli.neuron_text import with_progress
-from charseq.inspection.activations import Piece
 from charseq.model.model_file import write
-from charseq.render import progress_bar
 from charseq.text.vocabulary import Vocabulary
 from tests.support.command import Command
 from tests.support.models import lstm_model
@@ -157,7 +149,7 @@ def test_without_a_text_the_memorized_or_the_training_text_is_read(charseq: Comm
     changed = charseq("inspect-neurons")
     assert changed.status == 2
     assert "changed since" in changed.errors
-    assert "name its file with --file" in changed.errors
+    assert "name the training file with --file" in changed.errors
     Path("corpus.txt").unlink()
     assert "is not found at 'corpus.txt'" in charseq("inspect-neurons").errors
     assert "no text was given" not in charseq("inspect-neurons", "one").errors
@@ -242,22 +234,3 @@ def test_a_network_beside_an_n_gram_model_is_read_alone(charseq: Command) -> Non
     Path("corpus.txt").write_text("one (two) three\n" * 80)
     charseq.train("--file", "corpus.txt", "--epochs", "1", "--hidden-size", "5", "--ngram", "3")
     assert "the network alone" in charseq("inspect-neurons").errors
-
-
-def test_a_long_reading_shows_on_a_terminal_how_long_it_will_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr(progress_bar, "SECONDS_BEFORE_A_BAR", 0)
-    monkeypatch.setattr(progress_bar, "SECONDS_BETWEEN_REFRESHES", 0)
-    pieces = [Piece(np.arange(2), []), Piece(np.arange(2, 4), [])]
-    for quiet, terminal in ((False, Terminal()), (True, Terminal()), (False, io.StringIO())):
-        monkeypatch.setattr(sys, "stderr", terminal)
-        streams.set_quiet(quiet)
-        assert [*with_progress(pieces, 4)] == pieces
-        streams.set_quiet(False)
-        shown = terminal.getvalue()
-        assert bool(shown) == (not quiet and terminal.isatty())
-        if shown:
-            assert re.search(r"50%, [\d,]+ symbols/s, 0\.0 s left.*100%", shown, re.S)

@@ -132,7 +132,7 @@ def test_a_threshold_shows_only_what_is_past_it_and_sets_the_status(names: Comma
     result = names("score", "-", "--threshold", "4", stdin=b"kana\nkkkk\nmera\n")
     assert [row[4] for row in rows(result.output)] == ["kkkk"]
     assert result.status == 3
-    assert "1 of 3 lines have more than 4 bits per character" in result.errors
+    assert "1 of 3 lines has more than 4 bits per character" in result.errors
     quiet = names("score", "-", "--threshold", "40", stdin=b"kana\nkkkk\nmera\n")
     assert (quiet.status, quiet.output, quiet.errors) == (0, "", "")
 

@@ -108,7 +108,7 @@ ValidationFileOption = Annotated[
         "--validation-file",
         metavar="PATH",
         help="File or folder with the validation text, which is not trained on; - is standard input. "
-        "May be repeated. Nothing is held out of the text.",
+        "May be repeated. With it, nothing is held out of the training text.",
         panel=ADVANCED,
         listed=True,
     ),
@@ -120,7 +120,7 @@ LabelsOption = Annotated[
     bool,
     option(
         "--labels",
-        help="Each line is a label, a tab and a text (with --lines). The model generates texts of a label, "
+        help="Each line is a label, a tab and a text; implies --lines. The model generates texts of a label, "
         "and classifies texts.",
         panel=TEXT,
     ),
