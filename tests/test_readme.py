@@ -73,7 +73,7 @@ def write_texts() -> None:
 def check_the_files_of_the_recipes() -> None:
     names = Path("new-names.txt").read_text().splitlines()
     assert len(names) == len(set(names)) == 1000
-    assert not set(names) & set(Path("names.txt").read_text().splitlines())
+    assert not set(names) & set(Path("train.txt").read_text().splitlines())
     assert len(Path("labels.tsv").read_text().splitlines()) == 2
     assert "ERROR disk full" in Path("odd.tsv").read_text()
     assert len(Path("odd.tsv").read_text().splitlines()) < 25

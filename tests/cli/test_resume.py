@@ -100,7 +100,7 @@ def test_without_a_run_there_is_nothing_to_resume(charseq: Command) -> None:
     for named in (["--resume"], ["--resume", "newest", "--json"]):
         result = charseq("train", *named)
         assert (result.status, "there is no trained model" in result.errors) == (2, True)
-        assert "by --resume" in result.errors
+        assert "with --resume" in result.errors
 
 
 def test_a_run_in_progress_cannot_be_resumed(charseq: Command) -> None:

@@ -109,6 +109,7 @@ def test_without_a_watcher_the_clock_is_never_paused(clock: list[float]) -> None
     assert running_time() == before + 500
 
 
+@pytest.mark.long
 def test_time_stopped_by_sigstop_does_not_count_towards_the_time_limit() -> None:
     process = Forked(*TRAIN, "2s", "--json")
     assert process.stdout is not None
@@ -178,7 +179,10 @@ class Shell:
         return new
 
 
-@pytest.mark.parametrize("command", [TRAIN, COMPARE], ids=["train", "compare"])
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(TRAIN, id="train"), pytest.param(COMPARE, id="compare", marks=pytest.mark.long)],
+)
 def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(command: tuple[str, ...]) -> None:
     shell = Shell(*command, "3s")
     shell.wait_for(b"left" if command is TRAIN else b"epoch ")

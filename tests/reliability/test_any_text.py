@@ -24,6 +24,7 @@ def checks(of: Row, kind: Kind = KIND) -> list[str]:
     return [failure.check for failure in failures(of, kind, 5.0)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(KINDS.keys() - LARGE))
 def test_a_text_depends_on_the_seed_alone(name: str) -> None:
     make = KINDS[name].make
