@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from charseq.cli import input_notes, streams, text_input
 from charseq.cli.arriving_lines import arriving_lines
-from charseq.errors import CharseqError, UnknownCharacter, quoted
+from charseq.errors import CharseqError, UnknownCharacter, UsageError, quoted
 from charseq.inference.classification import Classification, Classifier
 from charseq.text.labels import parse_line
 from charseq.text.unknown import PROMPT
@@ -109,6 +109,8 @@ class ClassifyInput:
             actual, text = parse_line(line, where, LABEL_HINT)
             label = vocabulary.label_id(actual, where=f"{where}: ")
             actual = vocabulary.symbols[label]
+        else:
+            self._require_no_label(line, where)
         try:
             encoded = vocabulary.encode_text(text, unknown=self.unknown, end=True)
         except UnknownCharacter as unknown:
@@ -116,6 +118,16 @@ class ClassifyInput:
             raise PROMPT.explain(unknown, model=str(self.path), where=where) from None
         self.unknown_characters += encoded.unknown
         return _Line(number, text, encoded.targets, actual)
+
+    def _require_no_label(self, line: str, where: str) -> None:
+        """Raise UsageError for a line with a known label and a tab before its text, which has no tabs."""
+        vocabulary = self.classifier.model.vocabulary
+        label, tab, _ = line.partition("\t")
+        if tab and label in vocabulary.label_ids and "\t" not in vocabulary.characters:
+            raise UsageError(
+                f"{where} begins with the label {quoted(label)} and a tab",
+                hint="add --accuracy for input with labels",
+            )
 
 
 def _lines(text: str) -> list[str]:

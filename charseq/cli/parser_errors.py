@@ -15,7 +15,7 @@ PARSER_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 REWORDINGS = (
     (r"\s*\n\s*", " "),  # choices are put in lines
-    (r"^Invalid value for ['\"](.+?)['\"]: ", r"invalid value for \1: "),
+    (r"^Invalid value for ['\"]([^'\"]+)['\"](?: / ['\"][^'\"]+['\"])*: ", r"invalid value for \1: "),
     (r"^No such option: (.+?)(?: \(Possible options: .+\))?\.?$", r"unknown option \1"),
     (r"^No such command ['\"](.+?)['\"]\.(?: Did you mean .+\?)?$", r"unknown command '\1'"),
     (r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)", r"unexpected argument: \1"),

@@ -162,3 +162,12 @@ def test_a_pipe_is_answered_before_it_ends(trained: Path) -> None:
             assert process.stdout.readline().startswith(text + b"\t")
         process.stdin.close()
         assert process.wait(20) == 0
+
+
+def test_lines_with_labels_are_not_classified_together_with_them(labeled: Command) -> None:
+    for unknown in ("error", "replace"):
+        result = labeled("classify", "one\tabab", "--unknown", unknown)
+        assert result.status == 2
+        assert "begins with the label 'one' and a tab" in result.errors
+        assert "--accuracy" in result.errors
+    assert labeled("classify", "nine\tabab", "--unknown", "replace").status == 0

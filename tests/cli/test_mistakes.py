@@ -219,3 +219,8 @@ if __name__ == "__main__":
         for line in [*lines, *(shlex.split(line) for line, *_ in OTHERS.values())]:
             done = subprocess.run([*run, *line], capture_output=True, text=True, timeout=60)
             print(f"$ charseq {shlex.join(line)[:100]}\n{done.stderr}[{done.returncode}]\n")  # noqa: T201
+
+
+def test_an_option_with_two_names_is_named_by_the_first(charseq: Command) -> None:
+    errors = charseq("train", "--text", "hihello", "--ema-decay", "1").errors
+    assert errors.startswith("charseq: invalid value for --average: 1 is out of range")
