@@ -155,7 +155,7 @@ class NeuronInput:
     def _caption(self, sources: Sequence[Source]) -> str:
         network = self.model.network
         names = ", ".join(dict.fromkeys(source.tensor for source in sources))
-        units = f"{len(sources) * network.hidden_size:,} units ({names})"
+        units = f"{count(network.hidden_size, 'unit')} each ({names})"
         layers = count(network.layers, "layer")
         return f"{network.cell_name}, {layers}: {units} over {count(len(self.text), 'symbol')}"
 

@@ -48,4 +48,7 @@ class SequenceLoss:
     @property
     def mean(self) -> Any:
         """The loss, a scalar in nats; None if no position has a weight."""
-        return self.weighted.sum() / self.weights.sum() if self.weights.any() else None
+        if not self.weights.any():
+            return None
+        weights = self.weights / self.weights.max()  # their sum cannot overflow
+        return (self.cross_entropies * weights).sum() / weights.sum()

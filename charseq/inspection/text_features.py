@@ -10,11 +10,14 @@ import numpy.typing as npt
 
 from charseq.errors import UsageError, quoted
 from charseq.inspection.unit_text import LINE_END, UnitText
+from charseq.system.time_limit import time_limit
 
 OPENING, CLOSING = "([{", ")]}"
 QUOTES = {'"': None, "\u201c": True, "\u201d": False, "\u00ab": True, "\u00bb": False}
 """Quotation marks, and whether the text after them is quoted; None changes from one to the other."""
 VOWELS = "aeiou"
+MOST_SECONDS = 10.0
+"""The longest time that a regular expression is searched."""
 
 Values = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -136,9 +139,16 @@ def _matches(text: UnitText, pattern: str) -> Mask:
             hint="write one as Python's re reads it; \\( is a parenthesis",
         ) from None
     mask = np.zeros(len(text), np.bool_)
-    for string, positions in text.searched():
-        for match in compiled.finditer(string):
-            if match.end() > match.start():  # a match may end inside a grapheme cluster, which then counts
-                end = max(positions[match.end() - 1] + 1, positions[match.end()])
-                mask[positions[match.start()] : end] = True
+    try:
+        with time_limit(MOST_SECONDS):
+            for string, positions in text.searched():
+                for match in compiled.finditer(string):
+                    if match.end() > match.start():  # it may end inside a grapheme cluster, which then counts
+                        end = max(positions[match.end() - 1] + 1, positions[match.end()])
+                        mask[positions[match.start()] : end] = True
+    except TimeoutError:
+        raise UsageError(
+            f"searching for --track {quoted(pattern)} takes more than {MOST_SECONDS:g} s",
+            hint="write it without nested repetition, such as (a+)+, or give a shorter text",
+        ) from None
     return mask

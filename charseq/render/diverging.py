@@ -14,15 +14,18 @@ from charseq.render.heat_map import has_color
 STEPS = 3
 """Levels on each side of the center."""
 STYLES = (
-    "bright_white on color(25)",
+    "black on color(33)",
     "black on color(74)",
-    "black on color(153)",
+    "black on color(67)",
     "",
-    "black on color(223)",
-    "black on color(215)",
+    "black on color(137)",
+    "black on color(172)",
     "black on color(208)",
 )
-"""The styles of the levels from far below to far above, for terminals of 256 colors or more."""
+"""The styles of the levels from far below to far above, for terminals of 256 colors or more.
+
+All are of medium lightness, on dark and on light screens; saturation rises with the distance.
+"""
 FEW_STYLES = (
     "bright_white on blue",
     "black on cyan",
@@ -97,5 +100,5 @@ class Palette:
             if self.styles:
                 text.append(f" {value} ", self.style(level) or "dim").append(" ")
             else:
-                text.append(f"{MARKS[level + STEPS]} {value}".strip() + "  " * (level < STEPS))
+                text.append(f'{value} "{MARKS[level + STEPS]}"' + "  " * (level < STEPS))
         return text

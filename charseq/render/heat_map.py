@@ -30,14 +30,14 @@ class Level(NamedTuple):
 
 LEVELS = (
     Level(1.0, "", ""),
-    Level(2.0, "#ffffff on #7d6858", "bold"),
-    Level(4.0, "#ffffff on #96592a", "bright_white on red"),
+    Level(2.0, "#000000 on #8a8178", "bold"),
+    Level(4.0, "#000000 on #b0844f", "bright_white on red"),
     Level(8.0, "#000000 on #d9741a", "black on bright_red"),
     Level(math.inf, "bold #000000 on #ff9d2e", "black on bright_yellow"),
 )
-"""From the colors of the screen to orange.  The backgrounds are darker than the text of a dark screen and
-lighter than that of a light one; saturation and lightness rise with the surprisal, so that the color-blind
-tell them apart.
+"""From the colors of the screen over gray to orange.  The backgrounds are of medium lightness, so that none
+stands out by it on a dark or a light screen; saturation and lightness rise with the surprisal, so that the
+color-blind tell them apart.
 """
 LIKELIER, BASIC_LIKELIER = "bold #3a80c4", "bold cyan"
 """The styles of more likely characters."""

@@ -77,7 +77,7 @@ def test_without_color_marks_below_the_text_show_the_values(charseq: Command) ->
     arguments = ("--model", MODEL, "--tensor", "c", "--format", "table")
     one = charseq("inspect-neurons", "abc\nabc", "--unit", f"{counter}", *arguments)
     legend, *lines = one.output.splitlines()
-    assert legend.split()[:3] == [f"0.c.{counter}", "=", "-0.03"]
+    assert legend.split()[:3] == [f"0.c.{counter}", "-0.03", '"="']
     margin = len(f"0.c.{counter}  ")
     assert [line[margin:].rstrip() for line in lines] == ["abc⏎", ":+#", "abc", ":+#"]
     both = charseq("inspect-neurons", "ab(", "--unit", f"{counter},{brackets}", *arguments)

@@ -54,3 +54,11 @@ def test_the_loss_of_texts_is_that_of_their_trace(lines: bool) -> None:
     np.testing.assert_array_equal(loss.probabilities, traced["probabilities"])
     assert loss.mean == traced["loss"]
     assert loss.weights.sum() == (5 + 3 + 1 + 3 if lines else 4 + 2 + 0)
+
+
+def test_the_mean_does_not_overflow_with_large_weights() -> None:
+    logits = np.array([[[0.2, 0.7], [0.6, 0.2]]])
+    targets = np.array([[1, 1]])
+    equal = SequenceLoss(logits, targets, np.ones((1, 2)))
+    large = SequenceLoss(logits, targets, np.full((1, 2), 1e308))
+    assert large.mean == pytest.approx(equal.mean) == pytest.approx(0.693546, abs=1e-6)

@@ -103,3 +103,11 @@ def test_the_beginning_of_a_training_text_is_cut_at_a_number_of_symbols() -> Non
 def test_an_empty_text_is_an_error() -> None:
     with pytest.raises(TextError, match="empty"):
         UnitText.of(Vocabulary.of(["a"]), ["a", ""])
+
+
+def test_a_pattern_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charseq.inspection.text_features.MOST_SECONDS", 0.2)
+    text = UnitText.of(Vocabulary.of("ab"), ["a" * 40])
+    with pytest.raises(UsageError, match=r"takes more than 0\.2 s"):
+        features_of(text, "(a+)+b")
+    features_of(text, "a+")
