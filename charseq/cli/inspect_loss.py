@@ -81,7 +81,7 @@ def inspect_loss(
             "--logits",
             parser=filled,
             metavar="JSON",
-            help="Logits: a list of a row for each position, or a list of such matrices for a batch.",
+            help="Logits: a list with one row of logits per position, or a list of such lists for a batch.",
             panel=BY_HAND,
         ),
     ] = None,
@@ -125,7 +125,7 @@ def inspect_loss(
     """Compute the sequence loss step by step, of a text or of logits and targets given by hand.
 
     The cross-entropy of a position is -log(softmax(logits)[target]), in nats.  The loss is the mean of the
-    cross-entropies, weighted by position.  Padding has weight 0, as has a last character without a target.
+    cross-entropies, weighted by position.  Padding, and a last character without a target, have weight 0.
     """
     from charseq.cli.loss_input import loss_by_hand
     from charseq.render.base import renderer_for

@@ -79,8 +79,8 @@ def inspect_neurons(
 
     A ranking has, for each feature of the text, the units with the largest |r|: r is Pearson's correlation
     of the unit's value v and the feature f after each symbol, cov(v, f) / (sd(v) sd(f)).  For a feature that
-    is true or false, it is the point-biserial correlation (Tate 1954).  The unit is higher (r > 0) or lower
-    where the feature is.
+    is true or false, it is the point-biserial correlation (Tate 1954).  r > 0: the
+    value is higher where the feature is present; r < 0: lower.
 
     Features: position in line (symbols since the last line end), inside quotes (from the opening mark up to
     the closing one or a blank line), bracket depth (open ( [ {), after a space, upper case, vowel, digit,
@@ -139,5 +139,6 @@ def _refuse_unused(context: typer.Context) -> None:
         refuse_unused(context, "--select", {"unit", "track", "values"}, "it finds units by their values")
     elif values["unit"]:
         refuse_unused(context, "--unit", {"threshold", *ranking}, "the units are given")
-    else:
-        refuse_unused(context, "a ranking", {"threshold"}, "it applies to --select")
+    elif "threshold" in on_command_line(context):
+        hint = "add --select START:END, or omit --threshold"
+        raise UsageError("--threshold requires --select", hint=hint)

@@ -54,7 +54,7 @@ def loss_by_hand(logits: str, targets: str | None, weights: str | None) -> "Sequ
     with ignore_overflow():
         loss = SequenceLoss(np.array(batch), np.array(chosen, np.int64), np.array(weighted))
         if not (np.isfinite(loss.weighted).all() and math.isfinite(loss.mean)):
-            raise UsageError("the loss is infinite or NaN", hint="use logits and weights closer to 0")
+            raise UsageError("the loss overflows", hint="use smaller logits and weights")
     return loss
 
 

@@ -110,7 +110,8 @@ class NeuronInput:
         rows = selected(shown, values, self.text, chosen, threshold, SPANS)
         show_all(renderer_for(form, selection_view(self.text, caption), sys.stdout), rows)
         if not units:
-            streams.report(f"no unit is selective for {span} at --threshold {threshold:g}", "yellow")
+            message = f"no unit is selective for {span} at --threshold {threshold:g}"
+            streams.report(f"{message}; try a lower --threshold, or a shorter span", "yellow")
         elif len(units) > top and form != "table":
             streams.report(f"{len(units):,} units are selective; --top {len(units)} shows all", "dim")
 

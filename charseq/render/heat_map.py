@@ -76,7 +76,7 @@ def legend(console: Console, *, of_probability: bool = False) -> Text:
     low = 0.0
     for high, style, basic_style in LEVELS:
         if of_probability:
-            level = f" {100 * 2**-high:.2g}%+ " if high < math.inf else " less "
+            level = f" 1/{2**high:.0f} or more " if high < math.inf else " less "
         else:
             level = f" {low:g}-{high:g} " if high < math.inf else f" over {low:g} "
         text.append(" ").append(level, (style if has_many_colors(console) else basic_style) or "default")

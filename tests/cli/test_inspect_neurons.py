@@ -177,7 +177,7 @@ def test_lines_and_labels_are_read_as_they_were_trained(charseq: Command) -> Non
         (["ab", "--track", "("], "'(' is not a regular expression"),
         (["ab", "--select", "1:9"], "--select 1:9: the text has 2 symbols"),
         (["ab", "--select", "2:1"], "'2:1' is not a span"),
-        (["ab", "--threshold", "0.1"], "it applies to --select"),
+        (["ab", "--threshold", "0.1"], "--threshold requires --select"),
         (["ab", "--gates", "--unit", "1"], "--gates cannot be combined with --unit"),
         (["ab", "--select", "0:1", "--values"], "--select cannot be combined with --values"),
         (["ab", "--unit", "1", "--top", "3"], "--unit cannot be combined with --top"),

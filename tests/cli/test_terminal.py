@@ -105,7 +105,7 @@ def test_on_a_terminal_a_score_is_a_text_in_color(charseq: Command) -> None:
     assert shown[4:6] == ["hillo", "  hel"[:4] + shown[5][4:]]
     assert b"48;5;214" in sent
     _, sent, screen = on_a_terminal("predict", "h", "--show-probabilities")
-    assert screen.display[1].startswith("probability:  50%+ ")
+    assert screen.display[1].startswith("probability:  1/2 or more ")
     assert screen.display[2].rstrip() == "hihello"
 
 

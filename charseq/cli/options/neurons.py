@@ -74,7 +74,7 @@ TrackOption = Annotated[
         "--track",
         parser=filled,
         metavar="REGEX",
-        help="Further feature: inside a match of a regular expression (Python's syntax).",
+        help="Another feature: inside a match of a regular expression (Python's syntax).",
         panel=UNITS,
     ),
 ]
@@ -84,7 +84,7 @@ TopOption = Annotated[
         "--top",
         metavar="N",
         parser=whole(Bounds(1, LARGEST_COUNT)),
-        help="Units per feature in the ranking, or selective units with --select.",
+        help="Units per feature in the ranking; with --select, selective units to show.",
         panel=UNITS,
     ),
 ]
