@@ -1,6 +1,7 @@
 """The title of a report, its six facts, the cell's equations, and every setting with its reason."""
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from charseq.cells import CELLS
 from charseq.inspection.reported_run import ReportedRun
 from charseq.model.network import Network
-from charseq.render.quantities import count, duration, floored, size
+from charseq.render.quantities import count, duration, floored, significant, size
 from charseq.render.visible import visible
 from charseq.runs.folder import LOG
 from charseq.runs.run_log import number, text
@@ -27,6 +28,8 @@ NGRAM = "n\u2011gram"
 """With a hyphen at which no line ends."""
 MAX_TEXT = 60
 """Characters of the name of a text in the title."""
+_NAME = re.compile("(.*?)( and [0-9,]+ more)?", re.DOTALL)
+"""The name of a text, and the number of other files or strings."""
 
 
 def best_loss(run: ReportedRun) -> tuple[float | None, str]:
@@ -45,14 +48,13 @@ def best_loss(run: ReportedRun) -> tuple[float | None, str]:
 def title(run: ReportedRun) -> str:
     """Return one line: what was trained on what, with its best loss in bits and nats."""
     learned = _text_name(run)
-    if run.model and run.model.memorized and learned == _shortened(run.model.memorized[0]):
-        learned = f"“{learned}”"
-    head = f"{_network(run)}, trained on {learned}" if learned else _network(run)
-    loss, name = best_loss(run)
+    name, more = _NAME.fullmatch(learned).groups()  # type: ignore[union-attr]  # it matches everything
+    head = f"{_network(run)}, trained on “{name}”{more or ''}" if learned else _network(run)
+    loss, words = best_loss(run)
     if loss is None:
         return head
-    bits = loss / math.log(2)
-    return f"{head}: {name} {bits:.3g} bits ({loss:.3g} nats) per {_unit(run)}"
+    bits, nats = significant(loss / math.log(2)), significant(loss)
+    return f"{head}: {words} {bits} bits ({nats} nats) per {_unit(run)}"
 
 
 def facts(run: ReportedRun) -> list[dict[str, str]]:
@@ -151,6 +153,8 @@ def _text_name(run: ReportedRun) -> str:
     name = text(run.log.start, "text")
     if not name and run.model and run.model.memorized:
         name = run.model.memorized[0]
+    if run.log.start.get("labels"):
+        name = name.replace("\t", " ", 1)  # the label of the first line
     return _shortened(name)
 
 
