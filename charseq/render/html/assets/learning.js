@@ -89,7 +89,7 @@
     const few = section.passes.length < 30;
     const only = curves.length === 1 ? { stroke: page.color("model"), width: 2.5, dash: undefined } : {};
     const series = curves.map((curve) => ({
-      label: curve.name.startsWith("validation, ") ? curve.name.slice(12) : `${curve.name} ${name}`,
+      label: curve.name.replace("validation, ", "") + (curves.length > 2 ? "" : ` ${name}`),
       spanGaps: true,
       points: { show: few, size: 5 },
       ...style(curve.name),
