@@ -222,6 +222,8 @@ def _verdict(run: ReportedRun) -> tuple[str, str]:
         return verdict, f"{math.floor(accuracy * 1000) / 10:g}% of the {_unit(run)}s are correct"
     if run.log.start and not run.log.end and not run.is_training:
         return "interrupted", "the log has no end, so the fit is not judged"
+    if not run.log.start and run.log.damaged:
+        return "not judged", "the log is damaged"
     return "not judged", "too few evaluations, or too little held-out text"
 
 

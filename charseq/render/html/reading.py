@@ -21,6 +21,8 @@ from charseq.text.vocabulary import Ids
 Section = dict[str, Any]
 MAX_TYPED = 40
 """Symbols of the text that the network reads at first."""
+JOINER = "\u200d"
+"""Joins emoji to one grapheme cluster, so that a text may not end before it."""
 NO_TEXT = (
     "No text is known: the log shows none, and the model file has only names of files. "
     "Add --text STRING or --file PATH."
@@ -64,7 +66,7 @@ def network(model: Model, texts: Sequence[ReadText], max_weights: float, *, know
 def _typed_first(model: Model, texts: Sequence[ReadText]) -> str:
     """Return the text of the field at first: the beginning of the first text, up to a control character."""
     string = model.vocabulary.decode(texts[0].ids[:MAX_TYPED]) if texts else model.opening
-    return "".join(takewhile(lambda c: c == "\n" or c.isprintable(), string))
+    return "".join(takewhile(lambda c: c in ("\n", JOINER) or c.isprintable(), string))
 
 
 def predictions(model: Model, texts: Sequence[ReadText]) -> Iterator[float | list[TextPredictions]]:

@@ -260,6 +260,13 @@ def test_a_chart_shows_its_last_values_without_a_cursor(page: Page) -> None:
     assert "–" not in shown
 
 
+def test_no_line_ends_within_an_option_or_a_command(page: Page) -> None:
+    split = "return charseqPage.prose(arguments[0]).map((part) => part.textContent ?? null)"
+    text = "Write it with --max-weights 3 to include it. ‘charseq report --file PATH’ shows it."
+    assert page.run(split, text) == [None, "--max-weights 3", None, "‘charseq report --file PATH’", None]
+    assert page.text("#surprisal .unbroken") == "‘charseq report --file PATH’"
+
+
 def test_labels_have_frames_and_samples_no_escapes(web_page: Page, folder: Path) -> None:
     lines = [f"{'it' if i % 2 else 'en'}\tRossi{i}" for i in range(97)]
     web_page.open(written(trained(folder / "labels", lines, labels=True, epochs=2)))

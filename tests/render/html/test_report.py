@@ -134,6 +134,11 @@ def test_a_sample_is_named_by_its_epoch(folder: Path) -> None:
     assert texts[-1].origin == "text generated after epoch 22"
 
 
+def test_the_first_text_of_the_field_ends_with_a_whole_grapheme(folder: Path) -> None:
+    run = trained(folder / "emoji", ["ab👩\u200d🚀c\x1bd"], unit="grapheme", epochs=1)
+    assert data_in(page_of(run))["network"]["text"] == "ab👩\u200d🚀c"
+
+
 def test_labels_begin_the_lines_that_are_read(folder: Path) -> None:
     lines = [f"{'odd' if i % 2 else 'even'}\t{i}{i}" for i in range(97)]
     run = trained(folder / "labeled", lines, labels=True, epochs=1, cell="gru")

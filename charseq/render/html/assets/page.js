@@ -36,7 +36,7 @@
   // Text in which no line ends within a command or an option with its value.
   page.prose = (text) =>
     text
-      .split(/(‘charseq [^’]*’|--[a-z][a-z-]*(?: [0-9]+| [A-Z]+\b)?)/)
+      .split(/(‘charseq [^’]*’|--[a-z][a-z-]*(?: [0-9]+| [A-Z]{2,})?)/)
       .map((part, i) => (i % 2 ? page.el("span", { class: "unbroken", text: part }) : part));
 
   page.slider = function (label, maximum, value, change) {
