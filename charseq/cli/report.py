@@ -38,9 +38,10 @@ def report(
         str | None,
         typer.Argument(
             metavar="[RUN]",
+            parser=filled,
             envvar="CHARSEQ_MODEL",
             show_envvar=False,
-            help="A run's folder, its name in runs/, or a model file.",
+            help="A run's folder, its name in runs/ or its number, or a model file.",
             show_default="the newest run",
             autocompletion=completions.models,
         ),
@@ -80,7 +81,7 @@ def report(
 ) -> None:
     """Write one HTML page about a run: curves, predictions, surprisal, units and gradients.
 
-    The network itself runs in the page, and reads what is typed.  The file contains all data and scripts.
+    The network runs in the page on any text you type.  The file contains all data and scripts.
     """
     from charseq import native
 
@@ -90,6 +91,7 @@ def report(
 
     reported = load(run)
     report_output.report_choice(reported.folder, run)
+    report_output.report_damage(reported.log.damaged)
     path = report_output.destination(output, reported.folder, force=force)
     texts = report_output.texts(text, file, reported.model, encoding)
     with report_output.progress() as bar:

@@ -52,6 +52,13 @@ def report_choice(folder: Path, named: str | None) -> None:
         streams.report(f"{visible(str(folder))}: the best of {others} compared runs", "dim")
 
 
+def report_damage(damaged: int) -> None:
+    """Say on standard error how many lines of the log are skipped."""
+    if damaged:
+        lines = "1 damaged line" if damaged == 1 else f"{damaged:,} damaged lines"
+        streams.report(f"{lines} of the log {'was' if damaged == 1 else 'were'} skipped", "yellow")
+
+
 def texts(
     strings: Sequence[str] | None, files: Sequence[str] | None, model: "Model | None", encoding: str
 ) -> list[str]:
@@ -95,5 +102,9 @@ def write(path: Path | None, page: str) -> None:
         return
     from charseq.model.atomic_write import replace
 
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UsageError(
+            f"{quoted(path)} is not a regular file", hint="choose another -o, or - for standard output"
+        )
     replace(path, page.encode())
     print(visible(str(path)))  # noqa: T201

@@ -1,8 +1,9 @@
 """What a report reads of a run: its log, its model file, and a text to look into."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from charseq.runs.folder import MODEL
 from charseq.runs.lock import lock_holder
 from charseq.runs.log_paths import logged_run
 from charseq.runs.model_paths import model_path
-from charseq.runs.run_log import RunLog, read_log, text
+from charseq.runs.run_log import RunLog, number, read_log, text
 from charseq.runs.timing import times
 from charseq.runs.training_text import saved_text
 from charseq.text.unknown import INSPECTION
@@ -133,9 +134,11 @@ def _known(run: ReportedRun, model: Model) -> list[ReadText]:
     if held_out and (not vocabulary.labels or held_out[0] in vocabulary.labels):  # else the label is unknown
         begin = [0] if vocabulary.boundary and not vocabulary.labels else []
         ids = np.array([*begin, *held_out], vocabulary.dtype)
-        found.append(ReadText("held-out text, which the network was not trained on", ids))
-    sample = next((s for event in reversed(run.log.evaluations) if (s := text(event, "sample"))), "")
-    found += [ReadText("text that the network generated at the end", ids) for ids in _sampled(model, sample)]
+        found.append(ReadText("held-out text (not trained on)", ids))
+    samples = [event for event in run.log.evaluations if text(event, "sample")]
+    for event in samples[-1:]:
+        origin = f"text generated after {_after(event)}"
+        found += [ReadText(origin, ids) for ids in _sampled(model, text(event, "sample"))]
     if found or run.folder.is_file():
         return found
     source, _ = saved_text(run.folder / MODEL)
@@ -143,6 +146,14 @@ def _known(run: ReportedRun, model: Model) -> list[ReadText]:
         ReadText("the training text", vocabulary.encode_text(string, unknown="skip", begin=True).ids)
         for string in (source.texts if not vocabulary.labels else ())
     ]
+
+
+def _after(event: Mapping[str, Any]) -> str:
+    """Return when an event was logged: epoch 22, or 22.4 epochs."""
+    passes = number(event, "passes") or number(event, "epoch") or 0.0
+    if passes.is_integer():
+        return f"epoch {passes:,.0f}"
+    return f"{passes:,.1f} epochs" if passes >= 10 else f"{passes:.2g} epochs"
 
 
 def _logged_ids(run: ReportedRun) -> list[int]:

@@ -44,6 +44,11 @@ def size(number: int) -> str:
     return f"{number / 1e6:,.1f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
 
 
+def significant(value: float) -> str:
+    """Return a number with three significant digits, without trailing zeros or an exponent: 0.155, 1230."""
+    return f"{float(f'{value:.3g}'):f}".rstrip("0").rstrip(".") if abs(value) >= 1e-6 else f"{value:.3g}"
+
+
 def measure(value: float | None) -> str:
     """Return a measurement with four significant digits, or a dash."""
     return "-" if value is None else f"{value:.4g}"

@@ -1,5 +1,6 @@
 """The whole log of a run as JSON objects, whose fields may be missing or of any type."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ class RunLog:
     """The `epoch` and `report` events, in order."""
     end: Mapping[str, Any]
     """Empty if the run has not ended, or was killed."""
+    damaged: int = 0
+    """The number of damaged lines, which are skipped."""
 
     @property
     def epochs(self) -> list[Mapping[str, Any]]:
@@ -35,20 +38,23 @@ def read_log(folder: Path) -> RunLog:
     start: Mapping[str, Any] = {}
     end: Mapping[str, Any] = {}
     evaluations = []
-    for entry in Log(folder) if (folder / LOG).exists() else ():
+    log = Log(folder)
+    for entry in log if (folder / LOG).exists() else ():
         if isinstance(entry.event, Start):
             start = entry.record or {"symbols": list(entry.event.symbols)}
         elif isinstance(entry.event, Epoch):
             evaluations.append(record(entry.event))
         elif isinstance(entry.event, End):
             end = entry.record
-    return RunLog(start, tuple(evaluations), end)
+    return RunLog(start, tuple(evaluations), end, log.damaged)
 
 
 def number(record: Mapping[str, Any], name: str) -> float | None:
-    """Return a number of a record; None if it is missing or no number."""
+    """Return a number of a record; None if it is missing, no number, or too large."""
     value = record.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= sys.float_info.max else None
 
 
 def text(record: Mapping[str, Any], name: str) -> str:

@@ -160,7 +160,7 @@ def test_the_time_of_a_run_is_shown_if_it_is_recorded(charseq: Command, run: Pat
     assert charseq("report").status == 0
     data = data_in((run / "report.html").read_text(encoding="utf-8"))
     assert data["facts"][4]["value"] == "3 epochs"
-    assert data["facts"][4]["detail"].startswith("completed in 2 min 5 s, 20")
+    assert data["facts"][4]["detail"].startswith("completed, last evaluation after 2 min 5 s, 20")
 
 
 def test_an_old_log_without_ids_and_passes_is_read(charseq: Command, run: Path) -> None:
@@ -227,3 +227,62 @@ def test_the_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatc
         bar.show("the page")
     assert re.search(r"50%, computing gradients, \d\.\d s left", terminal.getvalue())
     assert "the page" not in terminal.getvalue()
+
+
+def test_damaged_lines_are_counted_and_the_model_file_has_the_verdict(charseq: Command) -> None:
+    trained(RUN, epochs=200, learning_rate=0.1)
+    log = RUN / "log.ndjson"
+    whole = log.read_bytes()
+    log.write_bytes(whole.replace(b'{"event": "epoch"', b"x", 2))
+    assert charseq("report").errors == "2 damaged lines of the log were skipped\n"
+    log.write_bytes(bytes(range(127, 256)))
+    assert charseq("report", "--force").errors == "1 damaged line of the log was skipped\n"
+    data = data_in((RUN / "report.html").read_text(encoding="utf-8"))
+    assert data["facts"][4]["detail"] == "the log is damaged"
+    assert (data["facts"][5]["value"], data["facts"][5]["detail"]) == (
+        "memorized",
+        "100% of the characters are correct",
+    )
+
+
+@pytest.mark.parametrize("changed", ['"labels": 5', '"time_limit": 1e999', '"characters": 1e999'])
+def test_values_of_another_type_in_the_first_line_are_left_out(
+    charseq: Command, run: Path, changed: str
+) -> None:
+    (run / "model.safetensors").unlink()
+    log = run / "log.ndjson"
+    name = changed.partition(":")[0]
+    log.write_text(re.sub(rf"{name}: [^,\]]*\]?", changed, log.read_text(), count=1))
+    assert changed in log.read_text()
+    result = charseq("report", str(run))
+    assert result.status == 0, result.errors
+
+
+def test_the_time_of_the_end_is_shown_if_the_log_has_it(charseq: Command, run: Path) -> None:
+    log = run / "log.ndjson"
+    log.write_text(log.read_text().replace('"status": "completed"', '"status": "completed", "seconds": 7.9'))
+    assert charseq("report").status == 0
+    facts = data_in((run / "report.html").read_text(encoding="utf-8"))["facts"]
+    assert facts[4]["detail"].startswith("completed after 7.9 s, 20")
+
+
+def test_an_interrupted_run_is_not_judged(charseq: Command, run: Path) -> None:
+    log = run / "log.ndjson"
+    changed = log.read_text().replace('"status": "completed"', '"status": "interrupted"')
+    log.write_text(changed.replace('"fit": null', '"fit": "fits"'))
+    assert charseq("report").status == 0
+    verdict = data_in((run / "report.html").read_text(encoding="utf-8"))["facts"][5]
+    assert verdict["value"] == "interrupted"
+    assert verdict["detail"] == "training ended early, so the fit is not judged"
+
+
+def test_a_page_cannot_replace_a_device(charseq: Command, run: Path) -> None:
+    result = charseq("report", "-o", "/dev/full", "--force")
+    assert result.status == 2
+    assert result.errors.startswith("charseq: '/dev/full' is not a regular file\n  choose another -o")
+
+
+def test_the_empty_name_of_a_run_is_refused(charseq: Command, run: Path) -> None:
+    result = charseq("report", "")
+    assert result.status == 2
+    assert "the value is empty" in result.errors

@@ -1,6 +1,7 @@
 """The title of a report, its six facts, the cell's equations, and every setting with its reason."""
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from charseq.cells import CELLS
 from charseq.inspection.reported_run import ReportedRun
 from charseq.model.network import Network
-from charseq.render.quantities import count, duration, floored, size
+from charseq.render.quantities import count, duration, floored, significant, size
 from charseq.render.visible import visible
 from charseq.runs.folder import LOG
 from charseq.runs.run_log import number, text
@@ -27,6 +28,8 @@ NGRAM = "n\u2011gram"
 """With a hyphen at which no line ends."""
 MAX_TEXT = 60
 """Characters of the name of a text in the title."""
+_NAME = re.compile("(.*?)( and [0-9,]+ more)?", re.DOTALL)
+"""The name of a text, and the number of other files or strings."""
 
 
 def best_loss(run: ReportedRun) -> tuple[float | None, str]:
@@ -45,13 +48,13 @@ def best_loss(run: ReportedRun) -> tuple[float | None, str]:
 def title(run: ReportedRun) -> str:
     """Return one line: what was trained on what, with its best loss in bits and nats."""
     learned = _text_name(run)
-    if run.model and len(run.model.memorized) == 1:
-        learned = f"“{learned}”"
-    head = f"{_network(run)}, trained on {learned}" if learned else _network(run)
-    loss, name = best_loss(run)
+    name, more = _NAME.fullmatch(learned).groups()  # type: ignore[union-attr]  # it matches everything
+    head = f"{_network(run)}, trained on “{name}”{more or ''}" if learned else _network(run)
+    loss, words = best_loss(run)
     if loss is None:
         return head
-    return f"{head}: {name} {loss / math.log(2):.3f} bits ({loss:.3f} nats) per {_unit(run)}"
+    bits, nats = significant(loss / math.log(2)), significant(loss)
+    return f"{head}: {words} {bits} bits ({nats} nats) per {_unit(run)}"
 
 
 def facts(run: ReportedRun) -> list[dict[str, str]]:
@@ -63,7 +66,8 @@ def facts(run: ReportedRun) -> list[dict[str, str]]:
         length += f" in {count(int(sequences), 'line' if start.get('lines') else 'string')}"
     parameters = run.model.network.parameter_count() if run.model else number(start, "parameters")
     symbols = [symbol for symbol in run.symbols if symbol]
-    labels = len(run.model.vocabulary.labels) if run.model else len(start.get("labels") or [])
+    logged = start.get("labels")
+    labels = len(run.model.vocabulary.labels if run.model else logged if isinstance(logged, list) else ())
     facts = [
         ("Text", _text_name(run) or "not recorded", length),
         (
@@ -109,8 +113,9 @@ def settings(run: ReportedRun) -> list[dict[str, str]]:
 def _setting_text(name: str, value: object) -> str:
     if name == "epochs" and value == UNLIMITED_EPOCHS:
         return "unlimited"
-    if name == "time_limit" and isinstance(value, int | float):
-        return duration(value)
+    seconds = number({name: value}, name)
+    if name == "time_limit" and seconds is not None:
+        return duration(seconds)
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -148,6 +153,12 @@ def _text_name(run: ReportedRun) -> str:
     name = text(run.log.start, "text")
     if not name and run.model and run.model.memorized:
         name = run.model.memorized[0]
+    if run.log.start.get("labels"):
+        name = name.replace("\t", " ", 1)  # the label of the first line
+    return _shortened(name)
+
+
+def _shortened(name: str) -> str:
     name = visible(name)
     return name if len(name) <= MAX_TEXT else name[: MAX_TEXT - 3] + "..."
 
@@ -178,32 +189,41 @@ def _ended(run: ReportedRun) -> str:
         "still training" if run.is_training else "ended without a last event"
     )
     if not run.log.start and not run.log.end:
-        return "there is no log"
+        return "the log is damaged" if run.log.damaged else "there is no log"
     try:
         changed = (run.folder / LOG).stat().st_mtime
     except OSError:
         return status
     limit = number(run.log.start, "time_limit")
-    took = f" in {duration(run.seconds)}" if run.seconds is not None else ""
+    ended = number(run.log.end, "seconds")  # in early logs only; else the last evaluation has a time
+    took = f" after {duration(ended)}" if ended is not None else ""
+    if ended is None and run.seconds is not None:
+        took = f", last evaluation after {duration(run.seconds)}"
     limited = f" (limit {duration(limit)})" if limit else ""
     return f"{status}{took}{limited}, {time.strftime('%Y-%m-%d %H:%M', time.localtime(changed))}"
 
 
 def _verdict(run: ReportedRun) -> tuple[str, str]:
-    fit = text(run.log.end, "fit")
+    fit, status = text(run.log.end, "fit"), text(run.log.end, "status")
+    if status == "interrupted":
+        return status, "training ended early, so the fit is not judged"
     if fit in VERDICTS:
         value, _, detail = VERDICTS[fit].partition(": ")
         return value, detail
-    if text(run.log.end, "status") == "diverged":
+    if status == "diverged":
         return "diverged", "the loss became NaN, infinite or far too large"
     if run.model is not None and run.model.training.get("epoch") == 0:
         return "not trained", "the saved weights are the initial ones"
-    accuracy = number(run.log.end, "accuracy")
-    if accuracy is None and run.log.evaluations:
-        accuracy = number(run.log.evaluations[-1], "accuracy")
+    records = [run.log.end, run.model.training if run.model else {}, *run.log.evaluations[-1:]]
+    measured = [number(record, "accuracy") for record in records]
+    accuracy = next((value for value in measured if value is not None), None)
     if run.model is not None and run.model.memorized and accuracy is not None:
-        known = "memorized" if accuracy == 1 else "not memorized"
-        return known, f"{math.floor(accuracy * 1000) / 10:g}% of the characters are correct"
+        verdict = "memorized" if accuracy == 1 else "not memorized"
+        return verdict, f"{math.floor(accuracy * 1000) / 10:g}% of the {_unit(run)}s are correct"
+    if run.log.start and not run.log.end and not run.is_training:
+        return "interrupted", "the log has no end, so the fit is not judged"
+    if not run.log.start and run.log.damaged:
+        return "not judged", "the log is damaged"
     return "not judged", "too few evaluations, or too little held-out text"
 
 

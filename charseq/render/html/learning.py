@@ -50,7 +50,7 @@ def learning(run: ReportedRun) -> Section:
         "losses": losses,
         "accuracies": _curves(ACCURACIES, [event for _, event in kept]),
         "best": saved,
-        "samples": [[round(x, 4), _sample(sample)] for x, sample in thinned(samples, MAX_SAMPLES)],
+        "samples": [[round(x, 4), _sample(run, sample)] for x, sample in thinned(samples, MAX_SAMPLES)],
     }
 
 
@@ -58,7 +58,7 @@ def evolution(run: ReportedRun) -> Section:
     """Return the predicted symbols of every epoch beside the targets, at most MAX_CELLS of them."""
     rows = [(event, ids) for event in run.log.epochs if (ids := _ids(run, event, "predicted_ids"))]
     if not rows:
-        return {"left_out": "The log has no predictions of whole epochs."}
+        return {"left_out": "The log contains no predictions."}
     targets = _ids(run, rows[-1][0], "target_ids")
     shape = [len(string) for string in targets]
     rows = [(event, ids) for event, ids in rows if [len(string) for string in ids] == shape]
@@ -127,8 +127,10 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
 
 
-def _sample(sample: str) -> str:
-    return visible(sample if len(sample) <= MAX_SAMPLE else sample[: MAX_SAMPLE - 3] + "...", keep="\n")
+def _sample(run: ReportedRun, sample: str) -> str:
+    """Return a sample as visible text; the tab that ends a label is kept."""
+    keep = "\n\t" if run.model and run.model.vocabulary.labels else "\n"
+    return visible(sample if len(sample) <= MAX_SAMPLE else sample[: MAX_SAMPLE - 3] + "...", keep=keep)
 
 
 def _learning_heading(run: ReportedRun, saved: float | None) -> str:
@@ -142,7 +144,7 @@ def _learning_heading(run: ReportedRun, saved: float | None) -> str:
     if number(run.log.end, "validation_loss") is not None:
         return f"The validation loss was lowest after {floored(saved)} {epochs}"
     if number(run.log.end, "accuracy") == 1:
-        return f"All characters are correct after {floored(saved)} {epochs}"
+        return f"All {run.unit}s are correct after {floored(saved)} {epochs}"
     return f"The saved weights are those after {floored(saved)} {epochs}"
 
 
@@ -172,8 +174,8 @@ def _last_learned(
 
     sign = symbol_sign(run.symbols[target[at]], run.unit)
     times = [t for t in range(len(target)) if target[t] == target[at]]
-    which = "" if len(times) == 1 else f"{_ordinal(times.index(at) + 1)} "
-    return f"It learned the {which}‘{sign}’ last"
+    which = "" if len(times) == 1 else f"the {_ordinal(times.index(at) + 1)} "
+    return f"The network learned {which}‘{sign}’ last"
 
 
 def _ordinal(number: int) -> str:

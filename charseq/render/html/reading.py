@@ -15,12 +15,14 @@ from charseq.inspection.reported_run import ReadText
 from charseq.inspection.text_predictions import TextPredictions, predict_text
 from charseq.model.model_file import Model
 from charseq.render.html.symbols import symbol_sign
-from charseq.render.quantities import size
+from charseq.render.quantities import count, size
 from charseq.text.vocabulary import Ids
 
 Section = dict[str, Any]
 MAX_TYPED = 40
 """Symbols of the text that the network reads at first."""
+JOINER = "\u200d"
+"""Joins emoji to one grapheme cluster, so that a text may not end before it."""
 NO_TEXT = (
     "No text is known: the log shows none, and the model file has only names of files. "
     "Add --text STRING or --file PATH."
@@ -36,10 +38,10 @@ def network(model: Model, texts: Sequence[ReadText], max_weights: float, *, know
     names = list(model.network.parameter_specs())
     stored = 4 * sum(model.arrays[name].size for name in names)
     if stored > 1e6 * max_weights:
-        included = f"add --max-weights {math.ceil(stored / 1e6)} to include them"
         return {
-            "left_out": f"The weights have {size(stored)}, more than the {max_weights:g} MB that a page may "
-            f"contain; {included}. 'charseq predict --interactive' runs the network in the terminal."
+            "left_out": f"The network is left out: its weights take {size(stored)}, and the limit is "
+            f"{max_weights:g} MB. Write the page with --max-weights {math.ceil(stored / 1e6)} to include it. "
+            "‘charseq predict --interactive’ runs the network in the terminal."
         }
     architecture = model.network
     return {
@@ -64,7 +66,7 @@ def network(model: Model, texts: Sequence[ReadText], max_weights: float, *, know
 def _typed_first(model: Model, texts: Sequence[ReadText]) -> str:
     """Return the text of the field at first: the beginning of the first text, up to a control character."""
     string = model.vocabulary.decode(texts[0].ids[:MAX_TYPED]) if texts else model.opening
-    return "".join(takewhile(lambda c: c == "\n" or c.isprintable(), string))
+    return "".join(takewhile(lambda c: c in ("\n", JOINER) or c.isprintable(), string))
 
 
 def predictions(model: Model, texts: Sequence[ReadText]) -> Iterator[float | list[TextPredictions]]:
@@ -113,13 +115,13 @@ def _surprisal_heading(model: Model, texts: Sequence[ReadText], read: Sequence[T
     at = int(nats.argmax())
     bits = float(nats[at]) / math.log(2)
     if bits < 1:
-        return "No symbol of this text surprises it"
+        return "No symbol of this text surprises the model"
     sign = symbol_sign(model.vocabulary.symbols[int(read[number].ids[at + 1])], model.vocabulary.unit)
     return f"The most surprising symbol is ‘{sign}’, with {bits:.1f} bits"
 
 
 def _bits(nats: npt.NDArray[np.float64]) -> list[float]:
-    return np.round(nats / math.log(2), 3).tolist()  # type: ignore[no-any-return]
+    return [float(f"{bits:.5g}") for bits in (nats / math.log(2)).tolist()]
 
 
 def gradients(model: Model, texts: Sequence[ReadText]) -> Iterator[float | Section]:
@@ -127,12 +129,12 @@ def gradients(model: Model, texts: Sequence[ReadText]) -> Iterator[float | Secti
     if not texts:
         yield {"left_out": NO_TEXT}
         return
-    count = positions_within_limits(model.network)
-    longest = max(texts[:1] if model.memorized else texts, key=lambda each: min(len(each.ids), count + 1))
-    ids = longest.ids[: count + 1]
-    if count < 2 or len(ids) < 3:
+    limit = positions_within_limits(model.network)
+    longest = max(texts[:1] if model.memorized else texts, key=lambda each: min(len(each.ids), limit + 1))
+    ids = longest.ids[: limit + 1]
+    if limit < 2 or len(ids) < 3:
         reason = (
-            "its text is too short" if count >= 2 else "computing them for this network would take too long"
+            "its text is too short" if limit >= 2 else "computing them for this network would take too long"
         )
         yield {"left_out": f"There are no gradients over several steps: {reason}."}
         return
@@ -160,10 +162,11 @@ def _gradient_section(model: Model, text: ReadText, ids: Ids, table: GradientTab
 def _gradient_heading(share: float, steps: int, *, memory: bool) -> str:
     if not memory:
         return "No gradient reaches back: the cell has no memory"
+    back = f"{count(steps - 1, 'step')} back, the gradient's norm is"
     if share > 1:
-        return f"The last gradient grows to {share:.1f} times its norm, {steps - 1} steps back"
-    shown = f"{100 * share:.2g}%" if share >= 1e-4 else "Less than 0.01%"
-    return f"{shown} of the last gradient reaches back {steps - 1} steps"
+        return f"{back} {share:.1f} times that at the last step"
+    shown = f"{100 * share:.2g}%" if share >= 1e-4 else "less than 0.01%"
+    return f"{back} {shown} of that at the last step"
 
 
 def base64_of(array: npt.NDArray[Any]) -> str:

@@ -231,6 +231,51 @@ def test_a_mixture_shows_the_surprisal_of_its_parts(web_page: Page, folder: Path
     assert web_page.errors == []
 
 
+LEFT = "return [...document.querySelectorAll(arguments[0])].map((e) => e.getBoundingClientRect().left)"
+
+
+def test_bars_and_symbols_are_aligned_and_the_chosen_position_is_in_view(
+    web_page: Page, folder: Path
+) -> None:
+    run = trained(folder / "wide", "hi\x00\x1b\xff hello \x1b\x00" * 3, unit="byte", epochs=2)
+    web_page.open(written(run), width=390, touch=True)
+    assert web_page.count("#live .bar") == 10
+    assert len(set(web_page.run(LEFT, "#live .bar .track"))) == 1
+    bars, symbols = (web_page.run(LEFT, f"#gradients {name}") for name in (".column", ".under .symbol"))
+    assert len(bars) > 30
+    assert bars == symbols[: len(bars)]
+    assert 0 < web_page.run(LEFT, "#gradients .target")[0] < 390
+    web_page.set_value("#gradients input[type=range]", 20)
+    assert 100 < web_page.run(LEFT, "#gradients .target")[0] < 290
+    heights = web_page.run(
+        "return [...document.querySelectorAll('#live .append button')].map((e) => e.offsetTop)"
+    )
+    assert len(set(heights)) == 1
+
+
+def test_a_chart_shows_its_last_values_without_a_cursor(page: Page) -> None:
+    shown = page.text("#learning .u-legend")
+    assert "20" in shown
+    assert "nats" in shown
+    assert "–" not in shown
+
+
+def test_no_line_ends_within_an_option_or_a_command(page: Page) -> None:
+    split = "return charseqPage.prose(arguments[0]).map((part) => part.textContent ?? null)"
+    text = "Write it with --max-weights 3 to include it. ‘charseq report --file PATH’ shows it."
+    assert page.run(split, text) == [None, "--max-weights 3", None, "‘charseq report --file PATH’", None]
+    assert page.text("#surprisal .unbroken") == "‘charseq report --file PATH’"
+
+
+def test_labels_have_frames_and_samples_no_escapes(web_page: Page, folder: Path) -> None:
+    lines = [f"{'it' if i % 2 else 'en'}\tRossi{i}" for i in range(97)]
+    web_page.open(written(trained(folder / "labels", lines, labels=True, epochs=2)))
+    assert web_page.count("#gradients .under .label-symbol") == 1
+    assert web_page.count("#learning .sample .label-symbol") > 0
+    assert "\\t" not in web_page.text("body main")
+    assert web_page.errors == []
+
+
 @pytest.mark.long
 def test_the_page_of_a_text_of_1_mb_is_small_and_ready_within_2_seconds(web_page: Page, folder: Path) -> None:
     text = "".join(f"{i} and {i * i % 9973}; " for i in range(67_000))[:1_000_000]

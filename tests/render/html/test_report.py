@@ -4,12 +4,14 @@ import base64
 import hashlib
 import html
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from charseq.inspection.reported_run import ReportedRun, load
+from charseq.inspection.reported_run import ReportedRun, load, texts_of
 from charseq.render.html import about, reading, report
 from charseq.render.html.learning import thinned
 from charseq.render.html.symbols import symbol_sign
@@ -90,8 +92,8 @@ def test_no_text_of_a_run_is_markup_in_the_page(folder: Path) -> None:
 def test_a_large_network_is_left_out_with_what_to_do(folder: Path) -> None:
     run = trained(folder / "large", hidden_size=709, epochs=1)
     left_out = data_in(page_of(run))["network"]["left_out"]
-    assert "more than the 2 MB" in left_out
-    assert "add --max-weights 7 to include them" in left_out
+    assert left_out.startswith("The network is left out: its weights take 6.1 MB, and the limit is 2 MB. ")
+    assert "with --max-weights 7 to include it." in left_out
     *_, page = report.page(load(str(run)), max_weights=7)
     assert len(data_in(str(page))["network"]["weights"]) > 8_000_000
 
@@ -113,6 +115,28 @@ def test_held_out_text_and_the_last_sample_are_read_where_a_text_is_long(folder:
     assert [curve["name"] for curve in data["learning"]["losses"]][-1] == "training"
     assert len(data["learning"]["losses"]) == 4
     assert data["learning"]["samples"]
+
+
+def test_the_title_quotes_the_text_and_has_the_digits_of_the_page(folder: Path) -> None:
+    run = load(str(trained(folder / "two", ["hihello", "abcab"], epochs=1)))
+    end = {**run.log.end, "loss": 0.15456 * math.log(2)}
+    title = about.title(replace(run, log=replace(run.log, end=end)))
+    assert title.endswith("trained on “hihello” and 1 more: loss 0.155 bits (0.107 nats) per character")
+
+
+def test_a_sample_is_named_by_its_epoch(folder: Path) -> None:
+    run = load(str(trained(folder / "sampled", STREAM, epochs=1)))
+    event = {"event": "report", "passes": 22.4, "sample": "1 and 1; "}
+    texts, _ = texts_of(replace(run, log=replace(run.log, evaluations=(*run.log.evaluations, event))))
+    assert texts[-1].origin == "text generated after 22.4 epochs"
+    event["passes"] = 22.0
+    texts, _ = texts_of(replace(run, log=replace(run.log, evaluations=(*run.log.evaluations, event))))
+    assert texts[-1].origin == "text generated after epoch 22"
+
+
+def test_the_first_text_of_the_field_ends_with_a_whole_grapheme(folder: Path) -> None:
+    run = trained(folder / "emoji", ["ab👩\u200d🚀c\x1bd"], unit="grapheme", epochs=1)
+    assert data_in(page_of(run))["network"]["text"] == "ab👩\u200d🚀c"
 
 
 def test_labels_begin_the_lines_that_are_read(folder: Path) -> None:

@@ -67,7 +67,7 @@
         {},
         page.el("td", {}, page.el("code", { text: each.name })),
         page.el("td", {}, page.el("code", { text: each.value })),
-        page.el("td", { text: each.reason || each.help }),
+        page.el("td", {}, ...page.prose(each.reason || each.help)),
       ),
     );
     figure.append(

@@ -8,14 +8,14 @@
       page.leftOut("evolution", "Predictions over the epochs", section.left_out);
       return;
     }
-    const what = section.memorized ? "the text" : "the first held-out characters, which it is not trained on";
+    const what = section.memorized ? "the text" : "held-out text (not trained on)";
     const more = section.all_epochs ? "" : " Not every epoch is shown.";
     const cut = section.shortened ? " Longer texts are cut." : "";
     const figure = page.section(
       "evolution",
       section.heading,
-      `Each row is the most likely symbol at every position of ${what}, after an epoch; ` +
-        `the first row is the correct text.${more}${cut}`,
+      `Each row shows, after one epoch, the most likely symbol at each position of ${what}; ` +
+        `the first row shows the correct text.${more}${cut}`,
     );
     const { rows, targets } = section;
     let string = 0,
@@ -47,13 +47,13 @@
       const target = targets[string];
       const shown = [target, ...rows.map((row) => row.predicted[string])]
         .flat()
-        .filter((id) => !page.data.vocabulary.labels.includes(id));
+        .filter((id) => !page.isLabel(id));
       grid.style.setProperty("--cell", page.cellWidth(shown.length ? shown : [0], "2.1ch"));
       const head = page.el(
         "div",
         { class: "row head" },
         page.el("span", { class: "epoch", text: "epoch" }),
-        ...target.map((id) => symbol(id, "")),
+        ...target.map((id) => page.symbol(id)),
       );
       [...head.querySelectorAll(".symbol")].forEach((cell) => cell.removeAttribute("data-cell"));
       grid.replaceChildren(head);
@@ -65,7 +65,7 @@
           page.el("span", { class: "epoch", text: `${row.epoch}${row.epoch === section.saved ? " ★" : ""}` }),
         );
         row.predicted[string].forEach((id, t) => {
-          const cell = symbol(id, id === target[t] ? "correct" : "wrong");
+          const cell = page.symbol(id, id === target[t] ? "correct" : "wrong");
           cells.push(cell);
           line.append(cell);
         });
@@ -80,9 +80,6 @@
       });
       show(now);
     }
-
-    const symbol = (id, kind) =>
-      page.symbol(id, page.data.vocabulary.labels.includes(id) ? `${kind} label-symbol` : kind);
 
     function describe(i) {
       const columns = targets[string].length,
@@ -137,7 +134,7 @@
         (ids, i) =>
           `${i + 1}: ${ids
             .slice(0, 24)
-            .map((id) => page.data.symbols[id])
+            .map((id) => page.data.symbols[id] + (page.isLabel(id) ? " " : ""))
             .join("")}`,
       );
       controls.append(

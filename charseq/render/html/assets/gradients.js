@@ -6,7 +6,7 @@
       page.leftOut("gradients", "Gradients reaching back", section.left_out);
       return;
     }
-    const cut = section.shortened ? ` Only the first ${section.ids.length} symbols are used.` : "";
+    const cut = section.shortened ? ` The chart covers the first ${section.ids.length} symbols.` : "";
     const figure = page.section(
       "gradients",
       section.heading,
@@ -38,8 +38,10 @@
           : ["the first symbol: nothing predicts it"],
       { choose: (i) => i && show(i - 1) },
     );
-    const wide = page.el("div", { class: "wide", tabindex: 0 }, columns, under);
-    wide.style.setProperty("--cell", page.cellWidth(section.ids, "20px"));
+    const chart = page.el("div", { class: "gradient-chart" }, columns, under);
+    const wide = page.el("div", { class: "wide", tabindex: 0 }, chart);
+    chart.style.setProperty("--cell", page.cellWidth(section.ids, "20px"));
+    chart.style.setProperty("--count", section.ids.length);
     const scale = page.select("Scale", ["linear", "logarithmic"], (i) => {
       isLog = i === 1;
       show(position);
@@ -87,11 +89,17 @@
         `Gradient norms: ${page.number(norms[0])} at the first step, ${page.number(norms[chosen])} at the last`,
       );
       cells.forEach((cell, i) => cell.classList.toggle("target", i === chosen + 1));
-      wide.scrollLeft =
-        cells[chosen + 1].offsetLeft - wide.offsetLeft - wide.clientWidth + 2 * cells[chosen + 1].offsetWidth;
+      reveal();
       const loss = page.number(section.losses[chosen]);
       output.textContent = `${page.quoted(section.ids[chosen + 1])}, position ${chosen + 1}: loss ${loss} nats`;
     }
+    // Scrolls the chart, not the page, until the chosen position is in the middle.
+    function reveal() {
+      const cell = cells[position + 1].getBoundingClientRect(),
+        box = wide.getBoundingClientRect();
+      wide.scrollLeft += (cell.left + cell.right) / 2 - (box.left + box.right) / 2;
+    }
+    addEventListener("resize", reveal);
     let now = columns;
     show(position);
   };

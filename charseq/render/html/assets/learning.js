@@ -2,8 +2,9 @@
 "use strict";
 (function (page) {
   const BITS = 1 / Math.LN2;
+  const WHOLE = [0, 1, 2, 3, 4, 5, 6].flatMap((e) => [1, 2, 5].map((i) => i * 10 ** e)); // steps of an axis
   const CAPTION =
-    "Drag over a stretch to zoom in, double-click to see all again. The dashed line marks the saved weights.";
+    "Drag over a stretch to zoom in, double-click to reset. The dashed line marks the saved weights.";
 
   page.learning = function (section) {
     if (section.left_out) {
@@ -18,7 +19,7 @@
       inBits = i === 1;
       draw();
     });
-    const all = page.button("Show all epochs", () => charts.forEach(showAll), { id: "show-all" });
+    const all = page.button("Reset zoom", () => charts.forEach(showAll), { id: "show-all" });
     const sample = sampleBox(section.samples);
     figure.append(page.el("div", { class: "controls" }, unit, all), boxes, ...sample.elements);
 
@@ -55,6 +56,13 @@
     chart.setScale("x", { min: xs[0], max: xs[xs.length - 1] });
   };
 
+  // The value under the cursor; without a cursor, the last one.
+  const shownValue = (format) => (u, value, series, index) => {
+    const at = index ?? null;
+    const shown = at === null ? (u.data?.[series] ?? []).filter((each) => each !== null).pop() : value;
+    return shown === null || shown === undefined ? "–" : format(shown);
+  };
+
   // How a curve looks: blue for the model, gray for training, dashes for its parts.
   function style(name) {
     const isModel = name === "validation" || name === "validation, network alone";
@@ -81,17 +89,14 @@
     const few = section.passes.length < 30;
     const only = curves.length === 1 ? { stroke: page.color("model"), width: 2.5, dash: undefined } : {};
     const series = curves.map((curve) => ({
-      label: curve.name.startsWith("validation, ") ? curve.name.slice(12) : `${curve.name} ${name}`,
+      label: curve.name.replace("validation, ", "") + (curves.length > 2 ? "" : ` ${name}`),
       spanGaps: true,
       points: { show: few, size: 5 },
       ...style(curve.name),
       ...only,
-      value: (_, value) =>
-        value === null || value === undefined
-          ? "–"
-          : name === "accuracy"
-            ? page.percent(value)
-            : `${page.number(value, 4)} ${suffix}`,
+      value: shownValue((value) =>
+        name === "accuracy" ? page.percent(value) : `${page.number(value, 4)} ${suffix}`,
+      ),
     }));
     const axis = {
       stroke: page.color("muted"),
@@ -99,39 +104,36 @@
       ticks: { stroke: page.color("line"), width: 1 },
       font: "13px system-ui",
     };
-    const whole = section.passes.every(Number.isInteger)
-      ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] }
-      : {};
+    const isWhole = section.passes.every(Number.isInteger);
+    const increments = (_, i, from, to) =>
+      isWhole || to - from >= 2 ? WHOLE : [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, ...WHOLE];
     const dash = (u, i) => (u.series[i].dash ? (u.series[i].dash[0] > 3 ? "dashed" : "dotted") : "solid");
     const single = section.passes.length === 1;
     const u = new uPlot(
       {
         width: parent.clientWidth,
         height,
-        padding: [12, 12, 0, 0],
+        padding: [22, 16, 0, 0],
         scales: {
           x: { time: false, ...(single ? { range: [section.passes[0] - 1, section.passes[0] + 1] } : {}) },
           y: name === "accuracy" ? { range: [0, 1] } : {},
         },
         series: [
-          {
-            label: "epochs",
-            value: (_, value) => (value === null || value === undefined ? "–" : page.number(value, 4)),
-          },
+          { label: "epochs", value: shownValue((value) => page.number(value, 4)) },
           ...series,
         ],
         legend: { markers: { width: 2, dash, fill: () => "transparent" } },
         axes: [
           {
             ...axis,
-            ...whole,
+            incrs: increments,
             size: 36,
             ...(name === "accuracy" ? { label: "epochs", labelSize: 20, labelFont: "13px system-ui" } : {}),
           },
           {
             ...axis,
             size: 60,
-            label: name === "accuracy" ? "accuracy" : `loss in ${suffix} per symbol`,
+            label: name === "accuracy" ? "accuracy" : `loss in ${suffix} per ${page.data.vocabulary.unit}`,
             labelSize: 20,
             labelFont: "13px system-ui",
           },
@@ -193,11 +195,21 @@
     context.lineTo(x, top + height);
     context.stroke();
     context.font = `${13 * ratio}px system-ui`;
-    const right = x > left + width / 2;
-    context.textAlign = right ? "right" : "left";
-    context.textBaseline = "top";
-    context.fillText("saved", x + (right ? -5 : 5) * ratio, top + 2 * ratio);
+    const half = context.measureText("saved").width / 2;
+    context.textAlign = "center";
+    context.textBaseline = "bottom";
+    context.fillText("saved", Math.min(Math.max(x, left + half), left + width + 16 * ratio - half), top - 4 * ratio);
     context.restore();
+  }
+
+  // The lines of a sample; of lines with labels, the label is in a frame.
+  function sampleLines(sample) {
+    if (!page.data.vocabulary.labels.length) return [sample];
+    return sample.split("\n").flatMap((line, i) => {
+      const [, label, rest] = /^([^\t]*)\t(.*)$/.exec(line) ?? [null, null, line];
+      const frame = label === null ? [] : [page.el("span", { class: "label-symbol", text: label }), " "];
+      return [i ? "\n" : "", ...frame, rest];
+    });
   }
 
   // The sample nearest to the cursor, or else the last one.
@@ -213,7 +225,7 @@
               Math.abs(each[0] - passes) < Math.abs(best[0] - passes) ? each : best,
             );
       heading.textContent = `A sample after ${page.number(near[0])} ${near[0] === 1 ? "epoch" : "epochs"}`;
-      text.textContent = near[1];
+      text.replaceChildren(...sampleLines(near[1]));
     };
     follow(null);
     return { elements: [heading, text], follow };

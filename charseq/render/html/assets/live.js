@@ -96,7 +96,7 @@
       slider.max = Math.max(0, count - 1);
       const scale = page.surprisalScale();
       const cells = reading.ids.map((id, i) => {
-        const cell = page.symbol(id, vocabulary.labels.includes(id) ? "label-symbol" : "");
+        const cell = page.symbol(id);
         if (i) cell.style.backgroundColor = scale(bitsAt(i));
         return cell;
       });
@@ -186,7 +186,7 @@
         }
       }
     }
-    const likeliest = () => {
+    const appendMostLikely = () => {
       const step = reading.steps[chosen];
       if (step) append(step.probabilities.reduce((best, p, id, all) => (p > all[best] ? id : best), 0));
     };
@@ -198,31 +198,34 @@
     field.addEventListener("input", typed);
     const controls = page.el(
       "div",
-      { class: "controls" },
-      page.button("Append the likeliest", likeliest),
+      { class: "controls append" },
+      page.button("Append the most likely", appendMostLikely),
       page.button("Append a sample", sample),
       page.button("Clear", () => {
         field.value = "";
         typed();
       }),
     );
-    if (vocabulary.labels.length) {
-      controls.prepend(
-        page.select(
-          "Label",
-          vocabulary.labels.map((id) => page.data.symbols[id]),
-          (i) => {
-            label = vocabulary.labels[i];
-            typed();
-          },
-        ),
-      );
-    }
+    const labels = vocabulary.labels.length
+      ? page.el(
+          "div",
+          { class: "controls" },
+          page.select(
+            "Label",
+            vocabulary.labels.map((id) => page.data.symbols[id]),
+            (i) => {
+              label = vocabulary.labels[i];
+              typed();
+            },
+          ),
+        )
+      : null;
     const left = page.el(
       "div",
       {},
       page.el("label", { class: "field" }, page.el("span", { text: "Text for the network" }), field),
       note,
+      labels,
       controls,
       strip,
       page.el("div", { class: "controls" }, page.el("span", { class: "output", text: "Step" }), slider),

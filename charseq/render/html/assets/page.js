@@ -23,15 +23,21 @@
       page.el("h2", { id: `${id}-heading`, text: heading }),
       figure,
     );
-    if (caption) section.append(page.el("p", { class: "caption", text: caption }));
+    if (caption) section.append(page.el("p", { class: "caption" }, ...page.prose(caption)));
     document.querySelector("main").append(section);
     return figure;
   };
 
   // Why a section is left out.
   page.leftOut = function (id, heading, reason) {
-    page.section(id, heading, "").append(page.el("p", { class: "left-out", text: reason }));
+    page.section(id, heading, "").append(page.el("p", { class: "left-out" }, ...page.prose(reason)));
   };
+
+  // Text in which no line ends within a command or an option with its value.
+  page.prose = (text) =>
+    text
+      .split(/(‘charseq [^’]*’|--[a-z][a-z-]*(?: [0-9]+| [A-Z]{2,})?)/)
+      .map((part, i) => (i % 2 ? page.el("span", { class: "unbroken", text: part }) : part));
 
   page.slider = function (label, maximum, value, change) {
     const input = page.el("input", { type: "range", min: 0, max: maximum, step: 1, "aria-label": label });
@@ -172,11 +178,17 @@
   };
 
   // A character of the vocabulary as an element: isolated, so that no direction or mark reaches its neighbors.
+  page.isLabel = (id) => page.data.vocabulary.labels.includes(id);
   page.symbol = (id, extra = "") =>
-    page.el("span", { class: `symbol ${extra}`, "data-cell": true, text: page.data.symbols[id] });
-  // The width of a cell for the longest of some symbols, such as \xff.
+    page.el("span", {
+      class: `symbol ${extra}${page.isLabel(id) ? " label-symbol" : ""}`,
+      "data-cell": true,
+      text: page.data.symbols[id],
+    });
+  // The width of a cell for the longest of some symbols, such as \xff, or a label with its frame.
   page.cellWidth = (ids, least) => {
-    const longest = Math.max(...ids.map((id) => Array.from(page.data.symbols[id]).length));
+    const length = (id) => Array.from(page.data.symbols[id]).length + (page.isLabel(id) ? 1.2 : 0);
+    const longest = Math.max(...ids.map(length));
     return longest > 1 ? `${longest + 0.8}ch` : least;
   };
   page.quoted = (id) => `‘${page.data.symbols[id]}’`;

@@ -2,7 +2,7 @@
 "use strict";
 (function (page) {
   page.surprisal = function (section) {
-    const plain = "Where it is surprised";
+    const plain = "Surprisal";
     if (section.left_out) {
       page.leftOut("surprisal", plain, section.left_out);
       return;
@@ -12,7 +12,7 @@
       "surprisal",
       section.heading,
       "The stronger the orange, the less the model expected the symbol. " +
-        `Point at one to see what it expected instead.${cut}` +
+        `Point at or tap a symbol to see what the model expected.${cut}` +
         " ‘charseq report --file PATH’ shows another text.",
     );
     const kinds = section.has_ngram
@@ -57,8 +57,9 @@
           const texts = section.texts.filter((text) => text.origin === origin),
             values = texts.flatMap((text) => text[kind]);
           const mean = values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+          const average = `${page.number(mean)} bits per ${page.data.vocabulary.unit}`;
           return [
-            page.el("p", { class: "note", text: `${origin}: ${page.number(mean)} bits per symbol` }),
+            page.el("p", { class: "note", text: `${origin}: ${average}` }),
             ...texts.map((text) => block(text, scale)),
           ];
         }),
@@ -73,11 +74,7 @@
         "aria-label": `Surprisal of ${text.origin}`,
       });
       const cells = text.ids.map((id, i) => {
-        const isLabel = page.data.vocabulary.labels.includes(id);
-        const cell = page.symbol(
-          id,
-          i ? (isLabel ? "label-symbol" : "") : `unread${isLabel ? " label-symbol" : ""}`,
-        );
+        const cell = page.symbol(id, i ? "" : "unread");
         if (i) cell.style.backgroundColor = scale(values[i - 1]);
         holder.append(cell);
         if (page.isLineEnd(id) && i && i + 1 < text.ids.length) holder.append(page.el("br"));

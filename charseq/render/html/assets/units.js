@@ -31,9 +31,7 @@
     };
     const holder = page.el("div", { class: "text", role: "group" });
     const starts = new Set(section.starts);
-    const cells = section.ids.map((id) =>
-      page.symbol(id, page.data.vocabulary.labels.includes(id) ? "label-symbol" : ""),
-    );
+    const cells = section.ids.map((id) => page.symbol(id));
     cells.forEach((cell, i) => {
       if (i && starts.has(i)) holder.append(page.el("br"));
       holder.append(cell);
@@ -84,12 +82,14 @@
     );
     if (tracked.length)
       figure.append(
-        page.el("p", {
-          class: "note",
-          text:
+        page.el(
+          "p",
+          { class: "note" },
+          ...page.prose(
             `Units (layer.tensor.unit) whose values correlate with a feature of the text, over ${length} symbols. ` +
-            "‘charseq inspect-neurons’ ranks them over any text.",
-        }),
+              "‘charseq inspect-neurons’ ranks them over any text.",
+          ),
+        ),
         page.el("div", { class: "controls tracked" }, ...tracked),
       );
     figure.append(
