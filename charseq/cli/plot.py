@@ -155,9 +155,11 @@ def _save(drawing: "Plot", path: Path) -> None:
 
 
 def _report_damage(name: str, lines: int) -> None:
+    """Report damaged lines in the log of a run."""
+    from charseq.render.quantities import damage_text
+
     if lines:
-        what = "1 damaged line of its log was" if lines == 1 else f"{lines:,} damaged lines of its log were"
-        streams.report(f"{visible(name)}: {what} skipped", "yellow")
+        streams.report(f"{visible(name)}: {damage_text(lines)}", "yellow")
 
 
 def _nothing_measured(folders: Sequence[Path]) -> UsageError:

@@ -79,7 +79,7 @@ def test_damaged_lines_are_reported_and_the_rest_is_shown(charseq: Command) -> N
     for form in ("--csv", "--json", "--format=table", "--save=a.svg"):
         result = charseq("plot", "run", form)
         assert result.status == 0
-        assert "run: 2 damaged lines of its log were skipped" in result.errors
+        assert "run: skipped 2 damaged lines of the log" in result.errors
         assert "\x1b" not in result.output
 
 
