@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -13,6 +14,8 @@ from charseq.events import End, Epoch, Start
 from charseq.runs.folder import LOG, MODEL, comparison_runs, runs_folder, runs_path
 from charseq.runs.history import status_of
 from charseq.runs.log import Log
+from charseq.runs.log_lines import first_lines, record_of
+from charseq.runs.log_paths import numbered_run
 from charseq.runs.model_paths import resolve_name
 from charseq.runs.numbers import numbered_runs
 from charseq.runs.timing import Time, times
@@ -160,23 +163,42 @@ def runs_named(names: Sequence[str]) -> list[Path]:
 
 
 def display_names(folders: Sequence[Path]) -> list[str]:
-    """Return short names of runs: those of their folders, with their parents where these are equal."""
+    """Return short names of runs: those of their folders, with their parents where these are equal.
+
+    Runs with the same cell in a comparison get their seeds.
+    """
     for parts in (1, 2):
         names = ["/".join(folder.absolute().parts[-parts:]) for folder in folders]
         if len(set(names)) == len(names):
-            return names
-    return [str(folder) for folder in folders]
+            break
+    else:
+        names = [str(folder) for folder in folders]
+    cells = [(folder.parent, folder.name.partition("-")[2]) for folder in folders]
+    shared = {cell for cell, n in Counter(cells).items() if n > 1 and comparison_runs(cell[0])}
+    seeds = [_seed(folder) if cell in shared else None for folder, cell in zip(folders, cells, strict=True)]
+    return [name if seed is None else f"{name}, seed {seed}" for name, seed in zip(names, seeds, strict=True)]
+
+
+def _seed(folder: Path) -> int | None:
+    """Return the seed of a run; None if its log does not tell."""
+    seed = next((record_of(line).get("seed") for line in first_lines(folder / LOG, 1)), None)
+    return seed if type(seed) is int else None
 
 
 def _named(name: str) -> list[Path]:
     try:
-        path = resolve_name(name)
+        path = numbered_run(name) or resolve_name(name)
     except ModelFileError as error:  # it has suggestions
         raise ModelFileError(f"there is no run {quoted(name)}", hint=error.hint) from None
     if path.name in (MODEL, LOG) and not path.is_dir() and path.parent.is_dir():
         path = path.parent
     if runs := comparison_runs(path):
         return _logged(runs) or runs
+    if path.is_dir() and path.resolve() == runs_folder().resolve() and not (path / LOG).is_file():
+        raise UsageError(
+            f"{quoted(name)} is the folder of all runs",
+            hint="name runs in it, by their names or numbers, such as 1, or a comparison",
+        )
     if not path.exists():
         raise ModelFileError(
             f"there is no run {quoted(name)}", hint=f"'charseq runs' lists the runs in {quoted(runs_path())}"
