@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 from charseq.errors import CharseqError, UsageError, quoted
 from charseq.events import End, Epoch, Event, Report, Start
 from charseq.model.json_types import parse_value
+from charseq.runs.end_reason import with_reason
 from charseq.runs.folder import LOG
 from charseq.runs.lock import lock_holder
 from charseq.runs.log_lines import record_of
@@ -144,7 +145,8 @@ class Log:
             symbols = (self._start or self._made_start()).symbols
             return _epoch(Epoch if kind == Epoch.event else Report, record, symbols)
         if kind == End.event:
-            return _built(End, record, END_DEFAULTS)
+            end = _built(End, record, END_DEFAULTS)
+            return with_reason(end, self._start) if self._start and self.is_start_known else end
         if not isinstance(kind, str):
             raise ValueError("no event")
         return None
