@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from charseq.runs.lock import Lock
 from tests.support.command import Command
 from tests.support.forks import Forked
-from tests.support.logs import hihello_events, write_log
+from tests.support.logs import hihello_epochs, hihello_events, write_log
 
 FEW = ["--epochs", "3", "--hidden-size", "7"]
 
@@ -187,6 +188,12 @@ def test_a_delay_may_be_a_fraction_in_every_notation(charseq: Command) -> None:
     refused = charseq("replay", "one", "--delay", ".s")
     assert refused.status == 2
     assert "write 0.5s, 90s, 2m or 1h30m" in refused.errors
+
+
+def test_a_network_whose_loss_is_not_finite_has_a_dash_in_a_pipe(charseq: Command) -> None:
+    epoch = replace(hihello_epochs(1)[0], validation_loss=1.0, ngram_validation_loss=2.0)
+    write_log("one", hihello_events(1)[0], epoch)
+    assert "-\t2.000000" in charseq("replay", "one").output
 
 
 def test_a_prediction_that_is_a_number_is_damage_in_replay_and_plot(charseq: Command) -> None:
