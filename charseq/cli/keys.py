@@ -15,7 +15,7 @@ from charseq.errors import ExitCode
 from charseq.system.signals import install
 
 LEFT, RIGHT = "left", "right"
-CTRL_C, CTRL_D, ESCAPE = "\x03", "\x04", "\x1b"
+CTRL_C, CTRL_D, CTRL_Z, ESCAPE = "\x03", "\x04", "\x1a", "\x1b"
 
 ESCAPE_SEQUENCE_SECONDS = 0.05
 """The longest wait for the rest of an escape sequence."""
@@ -28,8 +28,35 @@ class Keys:
     """The keys that are pressed; each is a character, or the name of an arrow."""
 
     def __init__(self, descriptor: int) -> None:
+        """Remember the modes of the terminal."""
+        import termios
+
         self._descriptor = descriptor
+        self._modes_before = termios.tcgetattr(descriptor)
         self._decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+
+    def grab(self) -> None:
+        """Set the modes of the terminal: it sends each key at once, without an echo."""
+        import termios
+        import tty
+
+        tty.setcbreak(self._descriptor)
+        modes = termios.tcgetattr(self._descriptor)
+        modes[3] &= ~termios.ISIG  # read Ctrl-C and Ctrl-Z as keys
+        modes[0] &= ~termios.IXON
+        termios.tcsetattr(self._descriptor, termios.TCSANOW, modes)
+
+    def release(self) -> None:
+        """Restore the modes of the terminal."""
+        import termios
+
+        termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._modes_before)
+
+    def suspend(self) -> None:
+        """Stop the job, as Ctrl-Z does by default, and return when it continues in the foreground."""
+        self.release()
+        os.kill(0, signal.SIGTSTP)  # the whole job: programs that started this one stop, too
+        self.grab()
 
     def read(self, seconds: float) -> list[str]:
         """Return the keys that are pressed next, without others than arrows; empty if there are none in time.
@@ -50,21 +77,13 @@ class Keys:
 @contextlib.contextmanager
 def pressed_keys() -> Iterator[Keys]:
     """Read single keys from the terminal, and restore its modes at the end."""
-    import termios
-    import tty
-
-    descriptor = sys.stdin.fileno()
-    modes_before = termios.tcgetattr(descriptor)
+    keys = Keys(sys.stdin.fileno())
     with normal_end_when_terminated():
         try:
-            tty.setcbreak(descriptor)
-            modes = termios.tcgetattr(descriptor)
-            modes[3] &= ~termios.ISIG  # read Ctrl-C as a key, and ignore Ctrl-Z
-            modes[0] &= ~termios.IXON
-            termios.tcsetattr(descriptor, termios.TCSANOW, modes)
-            yield Keys(descriptor)
+            keys.grab()
+            yield keys
         finally:
-            termios.tcsetattr(descriptor, termios.TCSAFLUSH, modes_before)
+            keys.release()
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from charseq.cli import completions, streams
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options import plot as options
+from charseq.cli.options.parsers import filled
 from charseq.cli.options.shared import (
     DebugOption,
     FormatOption,
@@ -43,8 +44,9 @@ def plot(
     run: Annotated[
         list[str] | None,
         typer.Argument(
+            parser=filled,
             metavar="[RUN]...",
-            help="Runs: their folders, their names in runs/, or a comparison (all of its runs).",
+            help="Runs: folders, names in runs/, numbers, or a comparison (all of its runs).",
             show_default="the newest run or comparison",
             autocompletion=completions.runs,
         ),
@@ -64,8 +66,8 @@ def plot(
 ) -> None:
     """Draw the loss and the accuracy of runs over their training.
 
-    A pipe receives the measurements as fields between tabs.  The best measurement is marked: the one whose
-    weights are saved.  The drawing in the terminal is finer with the package plotille.
+    The best measurement is marked: the one whose weights are saved.  In a pipe, it prints the measurements as
+    tab-separated lines.  Install plotille for a finer drawing in the terminal.
     """
     from charseq.runs.curves import runs_named
 
@@ -78,19 +80,19 @@ def plot(
         _draw(folders, x, measures, log, save=save)
     if csv or form != "table":
         if csv or json or format != "auto" or save is None:
-            _print_rows(folders, "csv" if csv else form)
+            _print_rows(folders, "csv" if csv else form, measures)
     elif save is None or format == "table":
         _draw(folders, x, measures, log)
 
 
-def _print_rows(folders: Sequence[Path], form: str) -> None:
-    """Print every measurement of every run."""
+def _print_rows(folders: Sequence[Path], form: str, measures: Sequence[str]) -> None:
+    """Print every measurement of every run; by default, of all measures."""
     from charseq.render.curve_rows import RunMeasurement, rows_renderer
     from charseq.runs.curves import LogReader
 
     readers = [LogReader(folder) for folder in folders]
     is_empty = True
-    with rows_renderer(form, sys.stdout) as renderer:
+    with rows_renderer(form, sys.stdout, measures) as renderer:
         for reader in readers:
             for measurement in reader:
                 is_empty = False
@@ -155,9 +157,11 @@ def _save(drawing: "Plot", path: Path) -> None:
 
 
 def _report_damage(name: str, lines: int) -> None:
+    """Report damaged lines in the log of a run."""
+    from charseq.render.quantities import damage_text
+
     if lines:
-        what = "1 damaged line of its log was" if lines == 1 else f"{lines:,} damaged lines of its log were"
-        streams.report(f"{visible(name)}: {what} skipped", "yellow")
+        streams.report(f"{visible(name)}: {damage_text(lines)}", "yellow")
 
 
 def _nothing_measured(folders: Sequence[Path]) -> UsageError:

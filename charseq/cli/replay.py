@@ -58,7 +58,7 @@ def replay(
             parser=seconds_or_zero,
             metavar="TIME",
             default="0.5s on a terminal, otherwise 0",
-            help="Time for each epoch.",
+            help="Pause after each epoch, such as 0.2s.",
         ),
     ] = None,
     format: FormatOption = "auto",
@@ -67,10 +67,10 @@ def replay(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Show a run's table again, epoch by epoch, from its log.
+    """Replay a run's training table, epoch by epoch, from its log.
 
     On a terminal, keys move it: space pauses and continues, the right and left arrows show the next and the
-    previous epoch, + and - change the pace, and q quits. It ends after the last epoch, unless it is paused.
+    previous epoch, + speeds up, - slows down, and q quits. It ends after the last epoch, unless it is paused.
     """
     from charseq.runs.log import Log
     from charseq.runs.log_paths import logged_run

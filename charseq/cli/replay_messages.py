@@ -3,7 +3,7 @@
 from charseq.cli import streams
 from charseq.errors import UsageError, quoted
 from charseq.events import End, Start
-from charseq.render.quantities import count
+from charseq.render.quantities import damage_text
 from charseq.render.training_outcome import OUTCOME_STYLES, results
 from charseq.render.training_summary import summary
 from charseq.render.visible import visible
@@ -52,8 +52,7 @@ def end_messages(log: Log, end: End | None, epochs: int) -> list[Message]:
 def _damage(log: Log) -> list[Message]:
     if not log.damaged:
         return []
-    lines = count(log.damaged, "damaged line")
-    return [(f"{lines} of the log {'is' if log.damaged == 1 else 'are'} left out", "yellow")]
+    return [(damage_text(log.damaged), "yellow")]
 
 
 def _result(log: Log, end: End | None, epochs: int) -> Message:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import typer
 
 from charseq.cli import streams
-from charseq.cli.keys import CTRL_C, Keys, normal_end_when_terminated, pressed_keys
+from charseq.cli.keys import CTRL_C, CTRL_Z, Keys, normal_end_when_terminated, pressed_keys
 from charseq.cli.replay_messages import end_messages, report_end, report_start, require_events
 from charseq.cli.replay_player import Player
 from charseq.errors import ExitCode
@@ -66,6 +66,11 @@ def _follow(player: Player, table: ReplayTable, recording: Recording, keys: Keys
         for key in _read(keys, min(max(left, 0.0), SECONDS_BETWEEN_RESIZE_CHECKS)):
             if key == CTRL_C:
                 raise typer.Exit(ExitCode.INTERRUPTED)
+            if key == CTRL_Z and keys is not None:
+                table.screen.release()
+                keys.suspend()
+                table.screen.redraw()
+                due = time.monotonic() + player.delay
             if player.press(key, has_next=recording.has(player.position + 1)):
                 due = time.monotonic() + player.delay
         began = time.monotonic()

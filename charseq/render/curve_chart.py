@@ -22,8 +22,8 @@ FIRST_BRAILLE = 0x2800
 MIN_ROWS, MAX_ROWS = 5, 24
 """Rows of a panel."""
 MARKS_PER_CURVE = 4
-LABEL_WIDTH = 8
-"""Columns of the labels of the vertical axis, at most."""
+MIN_COLUMNS = 10
+"""Columns of a panel without which the labels of the vertical axis are left out."""
 
 
 def print_chart(plot: Plot, output: TextIO, *, rows_below: int = 0) -> None:
@@ -53,21 +53,28 @@ class _Chart:
 
     def lines(self) -> Iterator[Text]:
         """Yield the drawing from the top to the bottom, without its legend."""
-        yield Text(set_cell_size(self._plot.title, min(cell_len(self._plot.title), self._width)), "bold")
+        yield self._cut(self._plot.title, "bold")
         ticks_of = [_vertical_ticks(panel, self._rows) for panel in self._plot.panels]
         labels = [tick_labels(values) for values in ticks_of]
-        margin = min(LABEL_WIDTH, max((len(label) for each in labels for label in each), default=1))
-        columns = max(10, self._width - margin - 2)
+        margin = max((len(label) for each in labels for label in each), default=1)
+        if self._width - margin - 2 < MIN_COLUMNS:
+            margin, labels = 0, [[""] * len(each) for each in labels]
+        columns = max(1, self._width - margin - 2)
         for panel, values, texts in zip(self._plot.panels, ticks_of, labels, strict=True):
-            yield Text(panel.label + (", log scale" if panel.is_log else ""), "dim")
+            yield self._cut(panel.label + (", log scale" if panel.is_log else ""), "dim")
             at = {self._row(panel, value): text for value, text in zip(values, texts, strict=True)}
             for row, line in enumerate(self._canvas(panel, columns)):
                 text = at.get(self._rows - 1 - row, "")
                 yield Text(f"{text:>{margin}} {'│' if self._is_unicode else '|'}", "dim").append_text(line)
         corner, bar = "└─" if self._is_unicode else "+-"
-        axis = f" {self._plot.x_label} ".center(columns, bar)
+        label = f" {self._plot.x_label} "
+        axis = (label if len(label) <= columns else "").center(columns, bar)
         yield Text(" " * (margin + 1) + corner + axis, "dim")
         yield Text(" " * (margin + 2) + self._x_ticks(columns), "dim")
+
+    def _cut(self, text: str, style: str) -> Text:
+        """Return as much of a text as a line has room for."""
+        return Text(set_cell_size(text, min(cell_len(text), self._width)), style)
 
     def _x_ticks(self, columns: int) -> str:
         """Return the labels of the horizontal axis."""
@@ -139,7 +146,10 @@ class _Chart:
 
 def _value(panel: Panel, point: Point, *, several: bool) -> str:
     """Return a measurement for the legend, with its measure where `several` share an entry."""
-    return f"accuracy {point.y:.4g}" if several and panel.is_fraction else f"{point.y:.4g}"
+    if not panel.is_fraction:
+        return f"{point.y:.4g}"
+    fraction = f"{math.floor(round(1000 * point.y, 6)) / 1000:.3f}"  # only 1 is 1.000
+    return f"accuracy {fraction}" if several else fraction
 
 
 def _vertical_ticks(panel: Panel, rows: int) -> list[float]:
@@ -164,6 +174,8 @@ def _braille(pieces: Sequence[Sequence[Point]], columns: int, rows: int) -> list
         return None
     canvas = Canvas(columns, rows, 0, 0, 2 * columns, 4 * rows)
     for piece in pieces:
+        if len(piece) == 1:  # a letter marks it
+            continue
         dots = [(point.x * (2 * columns - 1), point.y * (4 * rows - 1)) for point in piece]
         for (x, y), (next_x, next_y) in zip(dots, [*dots[1:], dots[-1]], strict=True):
             canvas.line(x, y, next_x, next_y)

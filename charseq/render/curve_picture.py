@@ -1,9 +1,12 @@
 """Learning curves as a picture, drawn with matplotlib."""
 
 import io
+import math
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
 
 from charseq.errors import UsageError
 from charseq.render.curves import Line, Panel, Plot
@@ -24,8 +27,13 @@ MAX_LABEL = 36
 """Characters of the label of a vertical axis in one line."""
 INCHES, ROW_INCHES = 8.0, 4.2
 DOTS_PER_INCH = 150
-MAX_LEGEND_INSIDE = 4
-"""Curves of a panel up to which its legend is inside."""
+MAX_LEGEND_ABOVE = 4
+"""Curves of a panel up to which its legend is above it; a longer one is below the panels."""
+LEGEND_CELLS = 84
+"""Columns of text that fit in a line of a legend."""
+HANDLE_CELLS = 8
+"""Columns of the sample of a curve beside its label, with the distance to the next."""
+LEGEND_ROW_INCHES = 0.25
 FONTS = (
     "DejaVu Sans", "Noto Sans CJK KR", "Noto Sans KR", "Noto Sans CJK JP", "Noto Sans CJK SC",
     "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo", "Hiragino Sans", "Yu Gothic", "Microsoft YaHei",
@@ -69,7 +77,9 @@ def picture(plot: Plot, form: str) -> tuple[bytes, str]:
     with style.context(["default", {**STYLE, **fonts}]), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rows = len(plot.panels)
-        figure = Figure(figsize=(INCHES, ROW_INCHES if rows == 1 else 0.72 * rows * ROW_INCHES))
+        height = ROW_INCHES if rows == 1 else 0.72 * rows * ROW_INCHES
+        below = sum(_legend_rows(panel) for panel in plot.panels if _has_legend(panel, plot))
+        figure = Figure(figsize=(INCHES, height + LEGEND_ROW_INCHES * below))
         FigureCanvasAgg(figure)
         figure.set_layout_engine("constrained")
         figure.suptitle(plot.title, fontsize=13)
@@ -94,15 +104,39 @@ def _draw(panel: Panel, axes: "Axes", plot: Plot) -> None:
         axes.set_ylim(*panel.limits)
     label = panel.label + (", log scale" if panel.is_log else "")
     axes.set_ylabel(label.replace(" (", "\n(") if len(label) > MAX_LABEL else label)
-    is_first = panel is plot.panels[0]
-    if not is_first and plot.several_runs:
-        return  # the curves have the labels of the first panel
-    if is_first and any(line.best for line in panel.lines):
-        axes.plot([], [], "*", color="black", markersize=11, label=f"best {plot.best_at}")
-    if len(panel.lines) <= MAX_LEGEND_INSIDE:
-        axes.legend(loc="best")
-    else:
-        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    if not _has_legend(panel, plot):
+        return
+    handles, labels = axes.get_legend_handles_labels()
+    if plot.is_named_by_axis(panel):
+        handles, labels = [], []
+    if panel is plot.panels[0] and any(line.best for line in panel.lines):
+        handles += axes.plot([], [], "*", color="black", markersize=11)
+        labels += [f"best {plot.best_at}"]
+    layout: dict[str, Any] = {"ncols": _legend_columns(labels), "handlelength": 3}
+    if _legend_rows(panel) and axes.figure:
+        axes.figure.legend(handles, labels, loc="outside lower center", **layout)
+    elif handles:
+        layout |= {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2}
+        axes.legend(handles, labels, **layout)
+
+
+def _has_legend(panel: Panel, plot: Plot) -> bool:
+    """Return whether a panel has a legend: the curves of several runs have the labels of the first panel."""
+    return panel is plot.panels[0] or not plot.several_runs
+
+
+def _legend_rows(panel: Panel) -> int:
+    """Return the number of lines of a legend below the panels; 0 for one above its panel."""
+    if len(panel.lines) <= MAX_LEGEND_ABOVE:
+        return 0
+    labels = [line.label for line in panel.lines]
+    return math.ceil((len(labels) + 1) / _legend_columns(labels))
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    """Return the number of columns of a legend."""
+    widest = HANDLE_CELLS + max(map(cell_len, labels), default=0)
+    return max(1, min(len(labels), LEGEND_CELLS // widest))
 
 
 def _draw_line(panel: Panel, axes: "Axes", line: Line, *, several: bool) -> None:

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Literal, NamedTuple
 
 from charseq.errors import UsageError, quoted
-from charseq.render.quantities import count
+from charseq.render.quantities import count, passes_text
 from charseq.render.visible import visible
 from charseq.runs.curves import ACCURACIES, LOSSES, Curve
 
@@ -110,7 +110,14 @@ class Plot:
         best = {line.best.x for panel in self.panels for line in panel.lines if line.best}
         if len(best) != 1:
             return "of each run" if best else ""
+        if self.unit == "passes":
+            return f"after {passes_text(min(best))}"
         return f"epoch {min(best):g}" if self.unit == "epochs" else f"after {min(best):.4g} {self.unit}"
+
+    def is_named_by_axis(self, panel: Panel) -> bool:
+        """Return whether the label of the vertical axis names the only curve of a panel."""
+        line, *more = panel.lines
+        return not more and not self.several_runs and panel.label.partition(" (")[0] == line.label
 
     @cached_property
     def x_limits(self) -> tuple[float, float]:
@@ -167,10 +174,11 @@ def notes(curves: Sequence[Curve], plot: Plot) -> list[str]:
     if len(texts) > 1:
         messages.append("the runs were trained on different texts, so compare their losses with care")
     for curve in curves:
-        if curve.status in ("running", "unfinished", "interrupted"):
-            messages.append(
-                f"{visible(curve.name)}: {curve.status}, after {count(len(curve), 'measurement')}"
-            )
+        measurements = count(len(curve), "measurement")
+        if curve.status == "running":
+            messages.append(f"{visible(curve.name)}: still running, with {measurements} so far")
+        elif curve.status in ("unfinished", "interrupted"):
+            messages.append(f"{visible(curve.name)}: {curve.status} after {measurements}")
     hidden = sum(line.zeros for panel in plot.panels if panel.is_log for line in panel.lines)
     if hidden:
         messages.append(f"{count(hidden, 'value')} of 0 cannot be drawn on a log scale")

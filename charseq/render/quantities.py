@@ -8,6 +8,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def damage_text(lines: int) -> str:
+    """Return what is said about damaged lines of a log, which are not shown."""
+    return f"skipped {count(lines, 'damaged line')} of the log"
+
+
 def passes_text(passes: float) -> str:
     """Return a number of passes over a text, never rounded up: 1 epoch, 2.5 epochs, 0.99 epochs."""
     number = floored(passes)

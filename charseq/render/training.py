@@ -44,7 +44,8 @@ class _PlainLines(LineRenderer[Event]):
         yield self._in_one_line(event.prediction, event.predicted_ids)
         yield self._in_one_line(event.target, event.target_ids)
         if event.ngram_validation_loss is not None:
-            yield f"{event.network_validation_loss:.6f}"
+            network = event.network_validation_loss
+            yield "-" if network is None else f"{network:.6f}"
             yield f"{event.ngram_validation_loss:.6f}"
         if self._start.settings.whole:
             yield _ids(event.predicted_ids)

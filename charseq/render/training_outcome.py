@@ -54,7 +54,8 @@ def _fit(end: End) -> Iterator[str]:
     elif end.fit == "underfits":
         larger = end.reason == "epochs" and end.parent_validation_loss is None and gap < SMALL_GAP * end.loss
         advice = _longer(end) + (", or a larger --hidden-size" if larger else "")
-        yield f"the network underfits: its validation loss was still falling. Try {advice}"
+        text = "the network underfits: its validation loss was still falling"
+        yield f"{text}. Try {advice}" if advice else text
     elif end.fit == "fits" and gap > LARGE_GAP * end.loss:
         yield (
             "the network neither underfits nor overfits, but its training loss is "
@@ -67,9 +68,11 @@ def _fit(end: End) -> Iterator[str]:
 
 
 def _longer(end: End) -> str:
-    """Return what lets a run train longer."""
+    """Return what lets a run train longer; empty if it is unknown what completed the run."""
     if end.status == "interrupted":
         return "to resume the run"
+    if end.reason is None:
+        return ""
     return "a longer --time-limit" if end.reason == "time_limit" else "more --epochs"
 
 

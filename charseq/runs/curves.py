@@ -1,8 +1,8 @@
 """Learning curves: the measurements of runs, read line by line from their logs."""
 
-import json
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from charseq.errors import ModelFileError, UsageError, quoted
+from charseq.events import End, Epoch, Start
 from charseq.runs.folder import LOG, MODEL, comparison_runs, runs_folder, runs_path
 from charseq.runs.history import status_of
-from charseq.runs.lock import lock_holder
+from charseq.runs.log import Log
+from charseq.runs.log_lines import first_lines, record_of
+from charseq.runs.log_paths import numbered_run
 from charseq.runs.model_paths import resolve_name
 from charseq.runs.numbers import numbered_runs
 from charseq.runs.timing import Time, times
-from charseq.system.file_errors import reason, remedy
 
 LOSSES = (
     "loss", "validation_loss", "network_validation_loss", "ngram_validation_loss", "cross_validation_loss",
@@ -26,8 +28,6 @@ LOSSES = (
 ACCURACIES = ("accuracy", "validation_accuracy")
 MEASURES = (*LOSSES[:2], *ACCURACIES, *LOSSES[2:], "learning_rate")
 """All measures, in the order of the columns of a table."""
-EVENTS = ("epoch", "report")
-"""The names of the events that have measurements."""
 
 
 class Measurement(NamedTuple):
@@ -55,32 +55,20 @@ class LogReader:
         """The number of lines that are no events, without the last of a run that is being written."""
 
     def __iter__(self) -> Iterator[Measurement]:
-        """Yield the measurements.  Raises ModelFileError if the log cannot be read."""
-        log = self.folder / LOG
-        if not log.is_file():
+        """Yield the measurements.  Raises ModelFileError without a log, UsageError for an unreadable one."""
+        if not (self.folder / LOG).is_file():
             raise _no_log(self.folder)
-        try:
-            with log.open("rb") as file:
-                yield from self._measurements(file)
-        except OSError as error:
-            raise ModelFileError(f"cannot read {quoted(log)}: {reason(error)}", hint=remedy(error)) from None
-
-    def _measurements(self, lines: Iterator[bytes]) -> Iterator[Measurement]:
         timed = _Times(times(self.folder))
-        for number, line in enumerate(lines, 1):
-            event = _event(line)
-            if event is None:
-                self.damaged += line.endswith(b"\n") or not lock_holder(self.folder)
-            elif event["event"] == "start":
-                self.start = event
-            elif event["event"] == "end":
-                self.end = event
-            elif event["event"] in EVENTS:
+        log = Log(self.folder)
+        for entry in log:
+            if isinstance(entry.event, Start):
+                self.start = entry.record
+            elif isinstance(entry.event, End):
+                self.end = entry.record
+            elif isinstance(entry.event, Epoch):
                 self.end = {}
-                if measurement := _measurement(event, number, timed):
-                    yield measurement
-                else:
-                    self.damaged += 1
+                yield _measurement(entry.event, entry.number, timed)
+        self.damaged = log.damaged
 
 
 class _Times:
@@ -175,23 +163,42 @@ def runs_named(names: Sequence[str]) -> list[Path]:
 
 
 def display_names(folders: Sequence[Path]) -> list[str]:
-    """Return short names of runs: those of their folders, with their parents where these are equal."""
+    """Return short names of runs: those of their folders, with their parents where these are equal.
+
+    Runs with the same cell in a comparison get their seeds.
+    """
     for parts in (1, 2):
         names = ["/".join(folder.absolute().parts[-parts:]) for folder in folders]
         if len(set(names)) == len(names):
-            return names
-    return [str(folder) for folder in folders]
+            break
+    else:
+        names = [str(folder) for folder in folders]
+    cells = [(folder.parent, folder.name.partition("-")[2]) for folder in folders]
+    shared = {cell for cell, n in Counter(cells).items() if n > 1 and comparison_runs(cell[0])}
+    seeds = [_seed(folder) if cell in shared else None for folder, cell in zip(folders, cells, strict=True)]
+    return [name if seed is None else f"{name}, seed {seed}" for name, seed in zip(names, seeds, strict=True)]
+
+
+def _seed(folder: Path) -> int | None:
+    """Return the seed of a run; None if its log does not tell."""
+    seed = next((record_of(line).get("seed") for line in first_lines(folder / LOG, 1)), None)
+    return seed if type(seed) is int else None
 
 
 def _named(name: str) -> list[Path]:
     try:
-        path = resolve_name(name)
+        path = numbered_run(name) or resolve_name(name)
     except ModelFileError as error:  # it has suggestions
         raise ModelFileError(f"there is no run {quoted(name)}", hint=error.hint) from None
     if path.name in (MODEL, LOG) and not path.is_dir() and path.parent.is_dir():
         path = path.parent
     if runs := comparison_runs(path):
         return _logged(runs) or runs
+    if path.is_dir() and path.resolve() == runs_folder().resolve() and not (path / LOG).is_file():
+        raise UsageError(
+            f"{quoted(name)} is the folder of all runs",
+            hint="name runs in it, by their names or numbers, such as 1, or a comparison",
+        )
     if not path.exists():
         raise ModelFileError(
             f"there is no run {quoted(name)}", hint=f"'charseq runs' lists the runs in {quoted(runs_path())}"
@@ -215,15 +222,6 @@ def _no_log(folder: Path) -> ModelFileError:
     )
 
 
-def _event(line: bytes) -> dict[str, Any] | None:
-    """Return the event of a log's line; None if it is not one."""
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
-
-
 def _number(value: object) -> float | None:
     """Return a finite number as a float; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -231,16 +229,13 @@ def _number(value: object) -> float | None:
     return float(value) if abs(value) < math.inf and abs(value) <= 1e308 else None
 
 
-def _measurement(event: dict[str, Any], line: int, timed: _Times) -> Measurement | None:
-    """Return the measurement of an event; None without the position in the run.  Early logs lack passes."""
-    epoch = _number(event.get("epoch"))
-    if epoch is None or not epoch.is_integer():
-        return None
-    passes = _number(event.get("passes"))
-    passes = epoch if passes is None else passes
-    values = {name: number for name in MEASURES if (number := _number(event.get(name))) is not None}
-    complete = event["event"] == "epoch" and passes == epoch
-    return Measurement(int(epoch), passes, timed.of(line, passes), complete, values)
+def _measurement(event: Epoch, line: int, timed: _Times) -> Measurement:
+    """Return the measurement of an event; missing values are left out."""
+    numbers = {name: getattr(event, name) for name in MEASURES}
+    values = {name: float(n) for name, n in numbers.items() if n is not None and math.isfinite(n)}
+    complete = event.event == Epoch.event and event.passes == event.epoch
+    passes = float(event.passes)
+    return Measurement(event.epoch, passes, timed.of(line, passes), complete, values)
 
 
 def _best(reader: LogReader, passes: Sequence[float], measures: dict[str, Sequence[float]]) -> int | None:

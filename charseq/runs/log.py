@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 from charseq.errors import CharseqError, UsageError, quoted
 from charseq.events import End, Epoch, Event, Report, Start
 from charseq.model.json_types import parse_value
+from charseq.runs.end_reason import with_reason
 from charseq.runs.folder import LOG
 from charseq.runs.lock import lock_holder
 from charseq.runs.log_lines import record_of
@@ -41,6 +42,14 @@ END_DEFAULTS = {
 """The values of fields without a default that a log, or a log of an earlier version, does not have."""
 
 
+OBJECTS: dict[str, dict[str, Any]] = {
+    "outliers": {"text": str, "characters": int, "loss": float, "share": float},
+    "conflict": {"context": str, "following": list[str], "count": int},
+    "shift": {"first": float, "last": float, "pieces": float, "nats": float},
+    "lineage": {"model": str, "sha256": str},
+}
+"""The types of the values in fields that are objects, or lists of objects."""
+
 _FIELDS: dict[type[Any], list[tuple[str, Any, bool]]] = {}
 """The fields of each kind of event; reading the annotations takes a while."""
 
@@ -50,6 +59,8 @@ class Entry(NamedTuple):
 
     offset: int
     """Its offset in bytes."""
+    number: int
+    """Its number, from 1; 0 for a Start event that stands for a missing one."""
     record: dict[str, Any]
     """Its JSON object; empty for a Start event that stands for a missing one."""
     event: Event | None
@@ -75,7 +86,7 @@ class Log:
     def __iter__(self) -> Iterator[Entry]:
         """Yield the lines without the damaged ones.  Raises UsageError if the file is unreadable."""
         self.damaged, self._start = 0, None
-        for offset, line in self._lines():
+        for number, offset, line in self._lines():
             record = record_of(line)
             if not record and not line.endswith(b"\n") and lock_holder(self.folder):
                 return  # a line that is being written
@@ -89,8 +100,8 @@ class Log:
             elif self._start is None and event is not None:
                 self.is_start_known = False
                 self._start = self._made_start()
-                yield Entry(0, {}, self._start)
-            yield Entry(offset, record, event)
+                yield Entry(0, 0, {}, self._start)
+            yield Entry(offset, number, record, event)
 
     def epoch_at(self, offset: int) -> Epoch:
         """Return the epoch, or report, of the line at an offset, which has been read before.
@@ -110,13 +121,15 @@ class Log:
             )
         return event
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
-        offset = 0
+    def _lines(self) -> Iterator[tuple[int, int, bytes]]:
+        """Yield the number and the offset of each line that is not empty, and the line."""
+        number = offset = 0
         try:
             with self._path.open("rb") as file:
                 while line := file.readline(LONGEST_LINE):
+                    number += 1
                     if line.strip():
-                        yield offset, line
+                        yield number, offset, line
                     offset += len(line)
         except OSError as error:
             raise UsageError(
@@ -132,7 +145,8 @@ class Log:
             symbols = (self._start or self._made_start()).symbols
             return _epoch(Epoch if kind == Epoch.event else Report, record, symbols)
         if kind == End.event:
-            return _built(End, record, END_DEFAULTS)
+            end = _built(End, record, END_DEFAULTS)
+            return with_reason(end, self._start) if self._start and self.is_start_known else end
         if not isinstance(kind, str):
             raise ValueError("no event")
         return None
@@ -141,7 +155,7 @@ class Log:
         """Return a Start event for a log without one, from its epochs: they have symbols and losses."""
         symbols: dict[int, str] = {}
         validates = has_ngrams = False
-        for _, line in self._lines():
+        for _, _, line in self._lines():
             record = record_of(line)
             validates |= record.get("validation_loss") is not None
             has_ngrams |= record.get("ngram_validation_loss") is not None
@@ -193,16 +207,26 @@ def _settings(record: Mapping[str, Any]) -> TrainSettings:
 
 
 def _epoch(kind: type[Epoch], record: Mapping[str, Any], symbols: Sequence[str]) -> Epoch:
-    """Return an epoch, or a report within one.  Raises ValueError for ids that have no symbol."""
+    """Return an epoch, or a report within one.
+
+    Raises ValueError for values of another type, impossible numbers, and ids that have no symbol.
+    """
     values = dict(record)
     if "passes" not in values:
         values["passes"] = values.get("epoch")
     for text, ids in (("prediction", "predicted_ids"), ("target", "target_ids")):
         if ids not in values and text in values:  # logs of the first version
-            texts = [values[text]] if isinstance(values[text], str) else values[text]
+            texts = parse_value(values[text], str | list[str], text)
+            texts = [texts] if isinstance(texts, str) else texts
             numbers = {symbol: number for number, symbol in enumerate(symbols)}
             values[ids] = [[numbers.get(symbol, -1) for symbol in string] for string in texts]
     event = _built(kind, values, EPOCH_DEFAULTS)
+    if event.epoch < 0 or event.passes < 0:
+        raise ValueError("a negative position")
+    if any(
+        each is not None and (each < 0 or each > 1) for each in (event.accuracy, event.validation_accuracy)
+    ):
+        raise ValueError("an accuracy outside 0 to 1")
     lengths = [[len(string) for string in strings] for strings in (event.predicted_ids, event.target_ids)]
     used = [
         number for strings in (event.predicted_ids, event.target_ids) for ids in strings for number in ids
@@ -226,6 +250,9 @@ def _built(kind: type[E], record: Mapping[str, Any], defaults: Mapping[str, Any]
                 raise ValueError(f"no {name}")
         else:
             values[name] = nan if value is None and hint is float else parse_value(value, hint, name)
+            for each in (value if isinstance(value, list) else [value]) if name in OBJECTS and value else ():
+                for key, kind_of_value in OBJECTS[name].items():
+                    parse_value(each.get(key), kind_of_value, key)
     return kind(**values)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ def json_line(record: dict[str, Any]) -> str:
 def record_of(line: bytes) -> dict[str, Any]:
     """Return the event of a log's line; empty if the line is not a complete JSON object."""
     try:
-        record = json.loads(line, parse_constant=_refuse)
+        record = json.loads(line, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -23,6 +24,14 @@ def record_of(line: bytes) -> dict[str, Any]:
 def _refuse(constant: str) -> None:
     """Refuse NaN and Infinity, which are not JSON."""
     raise ValueError(constant)
+
+
+def _finite(number: str) -> float:
+    """Return a number.  Raises ValueError if a float cannot hold it."""
+    value = float(number)
+    if not isfinite(value):
+        raise ValueError(number)
+    return value
 
 
 def first_lines(log: Path, count: int) -> list[bytes]:

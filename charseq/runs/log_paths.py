@@ -24,7 +24,7 @@ def logged_run(run: str | None) -> Path:
             f"there is no run in {quoted(runs_folder())}",
             hint="train one (charseq train --text hihello), or name the folder of one",
         )
-    path = _numbered(run) or resolve_name(run, "run")
+    path = numbered_run(run) or resolve_name(run, "run")
     if path.name in (LOG, MODEL) or (path.is_file() and path.suffix == Path(MODEL).suffix):
         path = path.parent
     if found := _with_log(path):
@@ -38,7 +38,7 @@ def _with_log(folder: Path) -> Path | None:
     return best_run(logged) or next(reversed(logged), None)
 
 
-def _numbered(name: str) -> Path | None:
+def numbered_run(name: str) -> Path | None:
     """Return the run of a number, such as 12, or of a number in a comparison, such as 12/3.
 
     None if the name is not a number, or a file has that name.  Raises UsageError if there is no such run.

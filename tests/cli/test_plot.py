@@ -46,10 +46,18 @@ def test_the_formats_have_the_same_numbers_exactly_as_logged(runs: Command) -> N
         assert fields == [value or "-" for value in row.values()]
 
 
+def test_only_the_measures_that_are_named_are_printed(runs: Command) -> None:
+    named = ("plot", "0001-gru", "--measure", "accuracy,loss")
+    columns = ["run", "epoch", "passes", "seconds", "accuracy", "loss"]
+    assert runs(*named, "--csv").output.splitlines()[0].split(",") == columns
+    assert runs(*named).output.splitlines()[0].split("\t") == columns
+    assert [list(row) for row in runs(*named, "--json").records] == [columns] * 3
+
+
 def test_the_newest_comparison_is_plotted_by_default_with_all_of_its_runs(runs: Command) -> None:
     shown = runs("plot", "--format", "table").output
     assert shown.startswith("2 runs: hihello\n")
-    assert "a 0001-rnn 0.6667, accuracy 0.75" in shown
+    assert "a 0001-rnn 0.6667, accuracy 0.750" in shown
     assert [row["run"] for row in runs("plot", "--json").records] == [
         *["runs/0002-compare/0001-rnn"] * 3, *["runs/0002-compare/0002-lstm"] * 2
     ]  # fmt: skip
@@ -79,7 +87,7 @@ def test_damaged_lines_are_reported_and_the_rest_is_shown(charseq: Command) -> N
     for form in ("--csv", "--json", "--format=table", "--save=a.svg"):
         result = charseq("plot", "run", form)
         assert result.status == 0
-        assert "run: 2 damaged lines of its log were skipped" in result.errors
+        assert "run: skipped 2 damaged lines of the log" in result.errors
         assert "\x1b" not in result.output
 
 
@@ -95,6 +103,7 @@ def test_damaged_lines_are_reported_and_the_rest_is_shown(charseq: Command) -> N
         ("--format table --measure validation_loss", "'0001-rnn' has no validation_loss"),
         ("--format table --x seconds", "'0001-rnn' has no file timing.ndjson"),
         ("--save folder.png", "'folder.png' is not a regular file"),
+        ("runs", "'runs' is the folder of all runs"),
         ("0009-gru", "there is no run '0009-gru'"),
         ("empty", "there are no measurements in 'empty'"),
         ("empty --csv", "there are no measurements in 'empty'"),
@@ -136,7 +145,7 @@ def test_a_run_in_training_is_plotted_so_far() -> None:
     training.communicate(timeout=20)
     assert ended.returncode == 0, ended.stderr
     assert b"training time (seconds)" in ended.stdout
-    assert ended.stderr.startswith(b"run: running, after ")
+    assert ended.stderr.startswith(b"run: still running, with ")
 
 
 def test_on_a_terminal_the_curves_have_colors_and_without_color_letters(runs: Command) -> None:

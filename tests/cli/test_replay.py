@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from charseq.runs.lock import Lock
 from tests.support.command import Command
 from tests.support.forks import Forked
-from tests.support.logs import hihello_events, write_log
+from tests.support.logs import hihello_epochs, hihello_events, write_log
 
 FEW = ["--epochs", "3", "--hidden-size", "7"]
 
@@ -109,10 +110,10 @@ def test_damaged_lines_are_left_out_and_reported(charseq: Command) -> None:
     lines = write_log("one", *events[:3], "{", "[]", *events[3:])
     result = charseq("replay", "one")
     assert len(result.output.splitlines()) == 8
-    assert "2 damaged lines of the log are left out" in result.errors
+    assert "skipped 2 damaged lines of the log" in result.errors
     as_json = charseq("replay", "one", "--json")
     assert as_json.output.splitlines() == [line for line in lines if line not in ("{", "[]")]
-    assert as_json.errors == "2 damaged lines of the log are left out\n"
+    assert as_json.errors == "skipped 2 damaged lines of the log\n"
 
 
 def test_a_log_without_its_first_line_is_replayed(charseq: Command) -> None:
@@ -136,7 +137,7 @@ def test_a_number_that_is_too_large_is_damage(charseq: Command) -> None:
     write_log("one", *lines[:2], lines[2].replace('"loss": 0.5', '"loss": 1e999'), *lines[3:])
     result = charseq("replay", "one", "--json")
     assert len(result.records) == 4
-    assert result.errors == "1 damaged line of the log is left out\n"
+    assert result.errors == "skipped 1 damaged line of the log\n"
     assert charseq("replay", "one").status == 0
 
 
@@ -178,3 +179,31 @@ def test_lines_arrive_one_by_one_and_a_closed_pipe_ends_quietly() -> None:
     process.stdout.close()
     assert process.wait() == 0
     assert process.stderr.read() == b""
+
+
+def test_a_delay_may_be_a_fraction_in_every_notation(charseq: Command) -> None:
+    write_log("one", *hihello_events(1))
+    for delay in (".005s", "0.005", "0.s", ".0001m"):
+        assert charseq("replay", "one", "--delay", delay).status == 0
+    refused = charseq("replay", "one", "--delay", ".s")
+    assert refused.status == 2
+    assert "write 0.5s, 90s, 2m or 1h30m" in refused.errors
+
+
+def test_a_network_whose_loss_is_not_finite_has_a_dash_in_a_pipe(charseq: Command) -> None:
+    epoch = replace(hihello_epochs(1)[0], validation_loss=1.0, ngram_validation_loss=2.0)
+    write_log("one", hihello_events(1)[0], epoch)
+    assert "-\t2.000000" in charseq("replay", "one").output
+
+
+def test_a_prediction_that_is_a_number_is_damage_in_replay_and_plot(charseq: Command) -> None:
+    write_log("one", *hihello_events(), '{"event": "epoch", "epoch": 8, "prediction": 5}')
+    for command in (
+        ["replay", "one"],
+        ["replay", "one", "--json"],
+        ["plot", "one", "--csv"],
+        ["plot", "one"],
+    ):
+        result = charseq(*command)
+        assert result.status == 0
+        assert "skipped 1 damaged line of the log\n" in result.errors

@@ -10,6 +10,7 @@ import pyte
 import pytest
 
 from charseq.cli.replay_player import FASTEST, SLOWEST, Player
+from tests.support.job_control import run_job
 from tests.support.logs import hihello_epochs, hihello_events, write_log
 from tests.support.screens import START
 from tests.support.terminals import Terminal, on_a_terminal
@@ -71,6 +72,28 @@ def test_however_a_replay_ends_the_terminal_is_as_it_was(way: bytes | int, statu
     assert terminal.end() == status
     assert terminal.sent.rindex(b"\x1b[?25h") > terminal.sent.rindex(b"\x1b[?25l")
     assert b"Traceback" not in terminal.sent
+
+
+def test_ctrl_z_suspends_the_replay_and_gives_the_terminal_back() -> None:
+    write_log("one", *hihello_events())
+    terminal = Terminal("replay", "one", "--delay", "60", run=run_job)
+    terminal.wait_for("space: pause")
+    terminal.press(RIGHT)
+    terminal.wait_for("illlll")
+    terminal.press(b"\x1a")
+    lines = terminal.wait_for("[stopped by SIGTSTP]")
+    assert predictions(lines) == ["llllll", "illlll"]
+    assert terminal.wait_for_modes(termios.ISIG) & termios.ISIG  # the shell may read single keys itself
+    assert terminal.sent.rindex(b"\x1b[?25h") > terminal.sent.rindex(b"\x1b[?25l")
+    terminal.sent = b""
+    terminal.press(b"fg\n")
+    assert predictions(terminal.wait_for("paused  space: continue")) == ["llllll", "illlll"]
+    terminal.press(RIGHT)
+    assert predictions(terminal.wait_for("ihllll")) == ["llllll", "illlll", "ihllll"]
+    assert terminal.modes() & termios.ICANON == 0
+    terminal.press(b"q")
+    assert terminal.end() == 0
+    assert terminal.sent.rindex(b"\x1b[?25h") > terminal.sent.rindex(b"\x1b[?25l")
 
 
 def test_a_log_that_is_removed_meanwhile_is_an_error_on_a_clean_terminal() -> None:

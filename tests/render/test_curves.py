@@ -12,7 +12,6 @@ from xml.etree import ElementTree
 import pytest
 
 from charseq.errors import UsageError
-from charseq.render.axis import log_ticks, place, tick_labels, ticks
 from charseq.render.curve_chart import print_chart
 from charseq.render.curve_picture import picture
 from charseq.render.curves import Plot, Point, X, notes, plot_of, thinned
@@ -112,7 +111,7 @@ def test_notes_name_other_units_texts_and_runs_that_have_not_ended() -> None:
     assert notes(curves_of(*runs), drawn(*runs, log=True)) == [
         "the runs have different units of text, so their losses cannot be compared",
         "the runs were trained on different texts, so compare their losses with care",
-        "b: unfinished, after 2 measurements",
+        "b: unfinished after 2 measurements",
         "1 value of 0 cannot be drawn on a log scale",
     ]
     assert drawn(*runs).panels[0].label == "training loss (nats per symbol)"
@@ -142,7 +141,7 @@ def test_a_chart_fits_the_screen_and_names_axes_curves_and_the_best_epoch(
     assert shown[-4].strip("└─ ") == "epoch"
     assert shown[-3].split() == ["5", "10", "15"]
     assert shown[-2:] == [
-        "a training loss 0.1538   b accuracy 0.9286", "* best epoch 13, with the values above"
+        "a training loss 0.1538   b accuracy 0.928", "* best epoch 13, with the values above"
     ]  # fmt: skip
     drawing = "\n".join(shown[2:-4])
     assert drawing.count("*") == 2
@@ -176,7 +175,7 @@ def test_several_runs_have_a_letter_each_the_same_in_every_panel() -> None:
     runs = [write_log(f"runs/000{n}-gru", falling(5, first=n), passes=5.0) for n in (2, 3, 5)]
     shown = chart(drawn(*runs))
     assert shown[0] == "3 runs: hihello"
-    assert "b 0003-gru 0.6, accuracy 0.8333" in "\n".join(shown[-3:])
+    assert "b 0003-gru 0.6, accuracy 0.833" in "\n".join(shown[-3:])
     drawing = "\n".join(line.partition("│")[2] for line in shown)
     assert {*"abc"} <= set(drawing)
     assert not {*"def"} & set(drawing)
@@ -217,6 +216,43 @@ def test_a_picture_has_its_format(form: str, count: int) -> None:
     assert data.startswith({"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF"}[form])
 
 
+def test_the_legend_of_many_runs_is_inside_the_picture() -> None:
+    runs = [write_log(f"{n:04}-a-run-with-{'long-' * 4}name", falling(3)) for n in range(25)]
+    root = ElementTree.fromstring(picture(drawn(*runs), "svg")[0])
+    width, height = map(float, root.attrib["viewBox"].split()[2:])
+    places = {}
+    for text in root.iter("{http://www.w3.org/2000/svg}text"):
+        moved = re.search(r"translate\(([-\d.]+) ([-\d.]+)\)", text.attrib.get("transform", ""))
+        x, y = moved.groups() if moved else (text.attrib["x"], text.attrib["y"])
+        places[text.text or ""] = (float(x), float(y))
+    labels = [places[run.name] for run in runs]
+    assert all(0 < x < width / 2 and 0 < y < height for x, y in labels)
+    assert len(set(labels)) == 25
+
+
+def test_the_axis_names_a_single_curve_instead_of_a_legend() -> None:
+    shown = texts(picture(drawn(write_log("a", falling(5))), "svg")[0])
+    assert [text for text in shown if "accuracy" in text] == ["accuracy (fraction correct)"]
+    assert "best epoch 5" in shown
+
+
+@pytest.mark.parametrize("epochs", [1, 7])
+def test_a_chart_on_a_narrow_screen_is_no_wider(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    monkeypatch.setenv("LINES", "30")
+    assert max(map(len, chart(drawn(write_log("a", falling(epochs)))))) <= 12
+
+
+def test_the_chart_of_one_epoch_has_its_star_alone() -> None:
+    canvas = [line.partition("│")[2] for line in chart(drawn(write_log("a", falling(1)))) if "│" in line]
+    assert "".join(canvas).split() == ["*", "*"]
+
+
+def test_the_best_within_an_epoch_reads_as_in_the_table() -> None:
+    partial = [*falling(3), {"epoch": 4, "passes": 3.2999, "loss": 0.1, "accuracy": 0.9}]
+    assert drawn(write_log("a", partial, passes=3.2999)).best_at == "after 3.29 epochs"
+
+
 def test_equal_curves_give_equal_files() -> None:
     plot = drawn(write_log("a", falling(2)), measures=["loss"])
     assert picture(plot, "svg")[0] == picture(plot, "svg")[0]
@@ -238,38 +274,3 @@ def test_without_matplotlib_the_package_is_named(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(UsageError, match="requires the package matplotlib") as caught:
         picture(drawn(write_log("a", falling(2))), "png")
     assert caught.value.hint == "pip install matplotlib"
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "most", "shown"),
-    [
-        (0, 10, 6, ["0", "2", "4", "6", "8", "10"]),
-        (1, 3, 8, ["1.0", "1.5", "2.0", "2.5", "3.0"]),
-        (0.41, 0.62, 5, ["0.45", "0.50", "0.55", "0.60"]),
-        (0, 12_000, 4, ["0", "5,000", "10,000"]),
-        (-0.5, 0.5, 3, ["-0.5", "0.0", "0.5"]),
-    ],
-)
-def test_ticks_are_round_numbers(low: float, high: float, most: int, shown: list[str]) -> None:
-    assert tick_labels(ticks(low, high, most)) == shown
-
-
-def test_ticks_of_epochs_are_whole() -> None:
-    assert ticks(0.5, 1.5, 8, whole=True) == [1]
-    assert ticks(1, 3, 8, whole=True) == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "most", "shown"),
-    [
-        (0.011, 3, 5, ["0.03", "0.10", "0.30", "1.00", "3.00"]),
-        (1.1, 1.4, 5, ["1.1", "1.2", "1.3", "1.4"]),
-        (1e-9, 1, 4, ["1e-09", "1e-06", "0.001", "1"]),
-    ],
-)
-def test_ticks_of_a_log_scale_are_round_numbers(low: float, high: float, most: int, shown: list[str]) -> None:
-    assert tick_labels(log_ticks(low, high, most)) == shown
-
-
-def test_labels_that_would_touch_are_left_out() -> None:
-    assert place(["100", "200", "300"], [0, 4, 9], 10) == "100    300"

@@ -53,10 +53,18 @@ def test_the_last_line_of_a_running_run_may_be_incomplete() -> None:
     assert (read_curve(RUN, "gru").status, read_curve(RUN, "gru").damaged) == ("unfinished", 1)
 
 
-@pytest.mark.parametrize("value", [None, "high", True, float("nan"), float("inf"), 10**400, [1]])
-def test_a_value_that_is_no_finite_number_is_missing(value: object) -> None:
+@pytest.mark.parametrize("value", ["high", True, float("nan"), float("inf"), 10**400, [1]])
+def test_a_line_with_a_value_that_is_no_finite_number_is_damaged(value: object) -> None:
     epochs = falling(3)
     epochs[1]["loss"] = value
+    write_log(RUN, epochs)
+    curve = read_curve(RUN, "gru")
+    assert (list(curve.epochs), curve.damaged) == ([1, 3], 1)
+
+
+def test_a_loss_that_is_null_is_missing() -> None:
+    epochs = falling(3)
+    epochs[1]["loss"] = None
     write_log(RUN, epochs)
     losses = read_curve(RUN, "gru").measures["loss"]
     assert (losses[0], losses[2]) == (2.0, 2.0 / 3)
@@ -154,3 +162,19 @@ def test_names_that_are_no_runs_are_errors() -> None:
 def test_equal_names_get_their_parents() -> None:
     assert display_names([Path("runs/0001-gru"), Path("other/mine")]) == ["0001-gru", "mine"]
     assert display_names([Path("a/0001-gru"), Path("b/0001-gru")]) == ["a/0001-gru", "b/0001-gru"]
+
+
+def test_runs_of_a_comparison_with_the_same_cell_have_their_seeds() -> None:
+    for name, seed in (("0001-rnn", 0), ("0002-gru", 0), ("0003-rnn", 1)):
+        write_log(f"runs/0001-compare/{name}", falling(2), start={"seed": seed})
+    assert display_names(runs_named(["1"])) == ["0001-rnn, seed 0", "0002-gru", "0003-rnn, seed 1"]
+
+
+def test_numbers_name_runs_and_the_folder_of_runs_does_not() -> None:
+    write_log("runs/0001-gru", falling(2))
+    write_log("runs/0002-compare/0001-rnn", falling(2))
+    assert runs_named(["1", "2/1"]) == [Path("runs/0001-gru"), Path("runs/0002-compare/0001-rnn")]
+    with pytest.raises(UsageError, match="there is no run 7 in 'runs'"):
+        runs_named(["7"])
+    with pytest.raises(UsageError, match="'runs' is the folder of all runs"):
+        runs_named(["runs"])

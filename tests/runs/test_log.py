@@ -81,6 +81,12 @@ def test_a_log_of_an_earlier_version_gets_defaults_and_unknown_fields_are_ignore
         '{"event": "epoch", "epoch": 1, "predicted_ids": [[0]], "target_ids": [[99]]}',
         '{"event": "epoch", "epoch": 1, "predicted_ids": [[0]], "target_ids": [[-1]]}',
         '{"event": "epoch", "epoch": 1, "predicted_ids": [[0]], "target_ids": [[0, 1]]}',
+        '{"event": "epoch", "epoch": 1, "prediction": 5, "target": "a"}',
+        '{"event": "epoch", "epoch": 1, "prediction": [[5]], "target": ["a"]}',
+        '{"event": "epoch", "epoch": 1, "predicted_ids": [0], "target_ids": [0]}',
+        '{"event": "epoch", "epoch": 1, "loss": "abc"}', '{"event": "epoch", "epoch": -5, "passes": 1}',
+        '{"event": "epoch", "epoch": 1, "accuracy": 1.5}', '{"event": "epoch", "epoch": 1, "loss": 1e400}',
+        '{"event": "end", "status": "completed", "outliers": [{"text": 5}]}',
         '{"event": "epoch", "epoch": 1, "loss": NaN}', '{"event": "end", "status": "asleep"}', "[" * 100_000,
     ],
 )  # fmt: skip

@@ -6,6 +6,7 @@ import select
 import struct
 import termios
 import time
+from collections.abc import Callable
 
 import pyte
 
@@ -41,10 +42,10 @@ def on_a_terminal(
 class Terminal:
     """A command on a pseudo-terminal of 80x24, key by key."""
 
-    def __init__(self, *arguments: str) -> None:
-        """Start it."""
+    def __init__(self, *arguments: str, run: Callable[[tuple[str, ...]], None] = run_charseq) -> None:
+        """Start it; `run` runs charseq in the fork."""
         there = {"TERM": "xterm-256color", "NO_COLOR": None, "COLUMNS": None, "LINES": None}
-        self.process, self._terminal = fork_on_a_terminal(run_charseq, arguments, there)
+        self.process, self._terminal = fork_on_a_terminal(run, arguments, there)
         self.resize(80, 24)
         self.sent = b""
 

@@ -44,6 +44,7 @@ def test_a_run_that_stopped_improving_does_not_underfit() -> None:
         ({"reason": "time_limit"}, "Try a longer --time-limit"),
         ({"loss": 1.5}, "Try more --epochs"),
         ({"parent_validation_loss": 3.0}, "Try more --epochs"),
+        ({"reason": None}, "its validation loss was still falling"),
         ({"status": "interrupted", "reason": None}, "Try to resume the run"),
         ({"fit": "fits"}, "neither underfits nor overfits"),
         ({"fit": "fits", "loss": 1.5}, "its training loss is 0.50 nats below its validation loss"),

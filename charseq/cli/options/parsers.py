@@ -23,20 +23,21 @@ def seconds(text: str) -> float:
     """Parse a duration such as 90, 90s, 2m or 1h30m, into seconds."""
     total = seconds_or_zero(text)
     if total <= 0:
-        raise typer.BadParameter(f"{_quoted(text)} must be greater than zero; write 90s, 2m or 1h30m")
+        raise typer.BadParameter(f"{_quoted(text)} must be greater than zero; write 0.5s, 90s, 2m or 1h30m")
     return total
 
 
 def seconds_or_zero(text: str) -> float:
     """Parse a duration, which may be 0."""
-    pattern = r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
-    match = re.fullmatch(pattern, str(text).strip())
+    number = r"(\d+\.?\d*|\.\d+)"
+    pattern = rf"(?:{number}h)?(?:{number}m)?(?:{number}s?)?"
+    match = re.fullmatch(pattern, str(text).strip(), re.ASCII)
     if not match or not any(match.groups()):
-        raise typer.BadParameter(f"{_quoted(text)} is not a duration; write 90s, 2m or 1h30m")
+        raise typer.BadParameter(f"{_quoted(text)} is not a duration; write 0.5s, 90s, 2m or 1h30m")
     hours, minutes, rest = (float(group or 0) for group in match.groups())
     total = hours * 3600 + minutes * 60 + rest
     if total > LONGEST_TIME:
-        raise typer.BadParameter(f"{_quoted(text)} is more than ten years; write 90s, 2m or 1h30m")
+        raise typer.BadParameter(f"{_quoted(text)} is more than ten years; write 0.5s, 90s, 2m or 1h30m")
     return total
 
 

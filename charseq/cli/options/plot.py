@@ -51,7 +51,9 @@ MeasureOption = Annotated[
     option(
         "--measure",
         metavar="NAMES",
-        help="What to draw, separated by commas: loss, validation_loss, accuracy, learning_rate and others.",
+        help="What to show, separated by commas: loss, validation_loss, accuracy, validation_accuracy, "
+        "network_validation_loss, ngram_validation_loss, cross_validation_loss, selection_loss, "
+        "learning_rate.",
         autocompletion=completions.measures,
         default="losses, and the accuracy of memorized text",
     ),
