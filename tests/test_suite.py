@@ -124,6 +124,7 @@ def _strings(value: object) -> "list[str]":
     return [value] if isinstance(value, str) else []
 
 
+@pytest.mark.long
 def test_a_parallel_run_goes_to_its_end_whatever_texts_its_tests_have_and_if_one_hangs() -> None:
     Path("test_texts.py").write_text(SOURCE)
     command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider"]

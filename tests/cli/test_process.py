@@ -129,7 +129,7 @@ def test_a_stream_that_the_shell_has_closed_counts_as_empty(closed: str) -> None
 @pytest.mark.parametrize(
     "environment",
     [
-        {"LC_ALL": "C"},
+        pytest.param({"LC_ALL": "C"}, marks=pytest.mark.long),
         {"PYTHONIOENCODING": "ascii"},
         {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
         pytest.param({"LC_ALL": "POSIX"}, marks=pytest.mark.long),
@@ -170,7 +170,11 @@ def test_ill_formed_utf8_from_any_source_has_exit_code_2_and_its_byte_offset(cha
 ODD = {"COLUMNS": "20", "TERM": "dumb", "NO_COLOR": "1", "HOME": "/nowhere"}
 
 
-@pytest.mark.parametrize("environment", [ODD, *({name: value} for name, value in ODD.items())], ids=str)
+@pytest.mark.parametrize(
+    "environment",
+    [ODD, *(pytest.param({name: value}, marks=pytest.mark.long) for name, value in ODD.items())],
+    ids=str,
+)
 def test_odd_environments_change_nothing_in_a_pipe(charseq: Command, environment: dict[str, str]) -> None:
     charseq.train("--text", "ab", "--epochs", "1")
     train = ["train", "--text", "ab", "--epochs", "1"]

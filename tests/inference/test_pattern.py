@@ -70,7 +70,7 @@ with open("/proc/self/status") as status:
 """
 """Prints the error, and the kilobytes of the process that compiles and of this one."""
 LARGE = [
-    "(.*a.{9}|.*b.{9}){2}",
+    pytest.param("(.*a.{9}|.*b.{9}){2}", marks=pytest.mark.long),
     "((a{999}){999}){999}",
     *(
         pytest.param(slow, marks=pytest.mark.long)

@@ -65,5 +65,6 @@ def test_a_forked_child_trains_in_a_thread_after_its_parent_has_predicted(models
     assert children(models["lstm"], "fork", "train_in_a_thread", "predict") == "same"
 
 
+@pytest.mark.long
 def test_a_spawned_child_trains_the_same(models: dict[str, Path]) -> None:
     assert children(models["lstm"], "spawn", "train", "train") == "same"

@@ -62,7 +62,10 @@ def start_training(ignored: int, limit: str) -> "subprocess.Popen[bytes]":
     return Forked(*TRAIN, "--epochs", "1000000", "--time-limit", limit, preexec_fn=partial(ignore, ignored))
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGHUP, *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGINT, signal.SIGTERM))],
+)
 def test_training_survives_a_signal_that_was_ignored_from_the_start(number: int) -> None:
     process = start_training(number, "1.5s")
     assert process.stdout is not None

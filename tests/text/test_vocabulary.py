@@ -51,6 +51,7 @@ def test_decoding_restores_any_code_points_even_unpaired_surrogates(text: str) -
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
+@pytest.mark.long
 def test_decoding_restores_every_unicode_scalar() -> None:
     everything = "".join(map(chr, [*range(0xD800), *range(0xE000, sys.maxunicode + 1)]))
     vocabulary = Vocabulary.of([everything])
