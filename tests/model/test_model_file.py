@@ -106,6 +106,7 @@ def test_a_flipped_bit_of_any_byte_is_detected(bits: int) -> None:
             data[place] ^= 1 << bit
 
 
+@pytest.mark.long
 def test_every_flipped_bit_of_a_training_state_is_detected_or_not_read() -> None:
     kept: dict[str, npt.NDArray[Any]] = {
         "weights.0": np.arange(3, dtype=np.float32),

@@ -61,6 +61,7 @@ def test_a_forked_child_trains_after_its_parent_has_trained(kernel: str, models:
     assert children(models["lstm"], "fork", "train", "train,predict", KERNEL=kernel) == "same"
 
 
+@pytest.mark.long
 def test_a_forked_child_trains_in_a_thread_after_its_parent_has_predicted(models: dict[str, Path]) -> None:
     assert children(models["lstm"], "fork", "train_in_a_thread", "predict") == "same"
 
