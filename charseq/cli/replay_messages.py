@@ -45,7 +45,7 @@ def report_damage(log: Log) -> None:
 
 
 def end_messages(log: Log, end: End | None, epochs: int) -> list[Message]:
-    """Return the results of a run of so many epochs and reports, and the damage of its log."""
+    """Return the results of a run, by its numbers of epochs and reports, and the damage of its log."""
     return [*_damage(log), _result(log, end, epochs)]
 
 
