@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
 
 ORDER = [
     "_version", "errors", "suggestions", "system", "text", "cells", "native", "settings", "events", "model",
-    "runs", "inference", "inspection", "comparison", "training", "export", "render", "arguments", "api",
+    "runs", "inference", "inspection", "comparison", "training", "render", "export", "arguments", "api",
     "cli",
 ]  # fmt: skip
 """Data flows one way: a folder imports only from folders above it in this list, or from itself."""

@@ -33,6 +33,7 @@ COMMANDS = {
     "plot": "charseq.cli.plot",
     "replay": "charseq.cli.replay",
     "report": "charseq.cli.report",
+    "export": "charseq.cli.export",
     "cells": "charseq.cli.cells",
     "runs": "charseq.cli.runs",
     "config": "charseq.cli.config_show",

@@ -92,6 +92,13 @@ def load(named: str | None) -> ReportedRun:
     return ReportedRun(folder, log, read(path), path.stat().st_size, is_training, seconds)
 
 
+def load_trained(named: str | None) -> tuple[ReportedRun, Model]:
+    """Read the run of a name, or the newest one, and its model.  Raises ModelFileError, UsageError."""
+    path = model_path(named)
+    run = load(named)
+    return run, run.model or read(path)
+
+
 def texts_of(run: ReportedRun, given: Sequence[str] = ()) -> tuple[list[ReadText], bool]:
     """Return the texts to look into, and whether they were shortened.
 

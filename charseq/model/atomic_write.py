@@ -27,7 +27,7 @@ def replace(path: Path, data: bytes) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         unchanged = "the previous file is unchanged" if os.path.lexists(path) else ""
         raise CharseqError(
@@ -36,7 +36,7 @@ def replace(path: Path, data: bytes) -> None:
         ) from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename in a folder durable."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
