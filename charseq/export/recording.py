@@ -1,0 +1,177 @@
+"""Record a step of a cell or a network as a graph.
+
+The step runs once with symbols instead of arrays, and every operation is recorded.  So an export computes
+what the cell's own function computes, whatever package the cell comes from.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from charseq.cells import CELLS
+from charseq.cells.cell import Cell, State, shape_of
+from charseq.cells.ops import UNTAPPED, Array, Tap
+from charseq.errors import UsageError
+from charseq.export.graph import BATCH, Graph, Shape, Value, binary, broadcast, shape_at
+from charseq.model.network import Network
+
+
+class GraphOps:
+    """The functions of charseq.cells.ops.Ops, recorded in a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def sigmoid(self, x: Value) -> Value:
+        """1 / (1 + exp(-x))."""
+        return self._unary("sigmoid", x)
+
+    def log_sigmoid(self, x: Value) -> Value:
+        """The natural logarithm of sigmoid(x)."""
+        return self._unary("log_sigmoid", x)
+
+    def tanh(self, x: Value) -> Value:
+        """The hyperbolic tangent."""
+        return self._unary("tanh", x)
+
+    def relu(self, x: Value) -> Value:
+        """max(x, 0)."""
+        return self._unary("relu", x)
+
+    def exp(self, x: Value) -> Value:
+        """The exponential."""
+        return self._unary("exp", x)
+
+    def maximum(self, x: Value, y: Value) -> Value:
+        """The element-wise maximum."""
+        return binary("maximum", x, y)
+
+    def split(self, x: Value, parts: int) -> list[Value]:
+        """Split the last axis into equal parts."""
+        size = x.shape[-1] // parts
+        shape = (*x.shape[:-1], size)
+        return [
+            self._graph.record("slice", [x], shape, start=part * size, stop=(part + 1) * size)
+            for part in range(parts)
+        ]
+
+    def stack(self, arrays: Sequence[Value], axis: int) -> Value:
+        """Stack arrays; no single step does."""
+        raise TypeError("stacking arrays cannot be exported")
+
+    def where(self, condition: Value, yes: Value, no: Value) -> Value:
+        """Select element-wise."""
+        shape = broadcast(condition.shape, broadcast(shape_at(yes), shape_at(no)))
+        return self._graph.record("where", [condition, yes, no], shape)
+
+    def zeros(self, shape: Shape, like: Array) -> Value:
+        """Zeros."""
+        return self._graph.record("zeros", [], tuple(shape))
+
+    def one_hot(self, ids: Value, size: int, like: Array) -> Value:
+        """Ids [B] -> vectors [B size] with a single 1 each."""
+        return self._graph.record("one_hot", [ids], (*ids.shape, size), size=size)
+
+    def rows(self, matrix: Value, ids: Value) -> Value:
+        """Look up rows of a matrix [V N] by ids [B] -> [B N]."""
+        return self._graph.record("rows", [matrix, ids], (*ids.shape, matrix.shape[1]))
+
+    def unit(self, x: Value) -> Value:
+        """Divide the last axis by its Euclidean norm."""
+        return self._unary("unit", x)
+
+    def normalized(self, x: Value, gain: Value, bias: Value) -> Value:
+        """Layer normalization of the last axis."""
+        return self._graph.record("normalized", [x, gain, bias], x.shape)
+
+    def _unary(self, kind: str, x: Value) -> Value:
+        return self._graph.record(kind, [x], x.shape)
+
+
+class NamingTap:
+    """A tap that names values as the equations do."""
+
+    def __call__(self, name: str, value: Value, axes: str) -> Value:
+        """Name a value that an operation computes."""
+        if any(operation.output is value for operation in value.graph.operations):
+            value.name = name
+        return value
+
+    def at(self, *, layer: int | None = None, step: int | None = None) -> "NamingTap":
+        """Return itself."""
+        return self
+
+
+def cell_graph(cell: Cell, input_size: int, hidden_size: int) -> Graph:
+    """Record one step of a cell.
+
+    The inputs are "x" [B I] and "state.<field>", the parameters have their own names, the outputs are
+    "state.<field>".  Raises UsageError for a cell with operations that cannot be exported.
+    """
+    graph, sizes = Graph(), {"B": BATCH, "I": input_size, "H": hidden_size}
+    x = graph.add_input("x", (BATCH, input_size))
+    state = _state_inputs(graph, cell, "state", sizes)
+    w = {name: graph.add_parameter(name, shape_of(p.axes, sizes)) for name, p in cell.params.items()}
+    with_errors = _exporting(cell)
+    after = with_errors(lambda: cell.step(GraphOps(graph), w, x, state, NamingTap()))
+    _state_outputs(graph, "state", state, after)
+    return graph
+
+
+def network_graph(network: Network) -> Graph:
+    """Record one step of a network: ids [B], "layers.<layer>.<field>" -> logits [B V], the next states.
+
+    The parameters have their names in the model file.  Raises UsageError as `cell_graph` does.
+    """
+    graph, cell = Graph(), network.cell
+    sizes = {"B": BATCH, "H": network.hidden_size}
+    ids = graph.add_input("ids", (BATCH,))
+    states = tuple(_state_inputs(graph, cell, f"layers.{layer}", sizes) for layer in range(network.layers))
+    specs = network.parameter_specs()
+    w = network.arrange({name: graph.add_parameter(name, spec.shape) for name, spec in specs.items()})
+    ops = GraphOps(graph)
+
+    def run() -> Any:
+        look_up = network.look_up if cell.name in CELLS else network.embed
+        hs, after = network.forward(ops, w, look_up(ops, w, ids), states, tap=NamingTap(), unroll=_one_step)
+        return network.read_out(w, hs), after
+
+    logits, after = _exporting(cell)(run)
+    graph.outputs["logits"] = logits
+    for layer, (before, state) in enumerate(zip(states, after, strict=True)):
+        _state_outputs(graph, f"layers.{layer}", before, state)
+    return graph
+
+
+def _one_step(
+    cell: Cell, ops: GraphOps, w: Mapping[str, Value], x: Value, state: State, tap: Tap = UNTAPPED
+) -> tuple[Value, State]:
+    """Run a single step where a network unrolls a sequence: x [B I] -> h [B H], the state."""
+    after = cell.step(ops, w, x, state, tap)
+    return after.h, after
+
+
+def _state_inputs(graph: Graph, cell: Cell, prefix: str, sizes: Mapping[str, int]) -> State:
+    fields = cell.state._fields
+    return cell.state(
+        *(graph.add_input(f"{prefix}.{name}", shape_of(cell.axes_of(name), sizes)) for name in fields)
+    )
+
+
+def _state_outputs(graph: Graph, prefix: str, before: State, after: State) -> None:
+    for name in before._fields:
+        graph.outputs[f"{prefix}.{name}"] = getattr(after, name)
+
+
+def _exporting(cell: Cell) -> Callable[[Callable[[], Any]], Any]:
+    """Return a function that runs a step, and turns its errors into one that names the cell."""
+
+    def run(step: Callable[[], Any]) -> Any:
+        try:
+            return step()
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            raise UsageError(
+                f"the cell {cell.name} cannot be exported: {error}",
+                hint="use --format safetensors, which keeps the weights alone",
+            ) from error
+
+    return run
