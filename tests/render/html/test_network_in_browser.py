@@ -14,7 +14,7 @@ from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
 from charseq.render.html.reading import network
-from charseq.render.html.report import assembled, page_data
+from charseq.render.html.report import page
 from charseq.runs.run_log import RunLog
 from charseq.text.vocabulary import Vocabulary
 from tests.support.browser import Page
@@ -31,13 +31,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
 SCRIPT = """
 const [description, ids] = arguments, page = charseqPage;
 const network = new page.Network(description, page.bytes(description.weights));
-let states = network.start();
 return ids.map((id) => {
   const tensors = {};
   const tap = (layer, name, vector) => { tensors[`${layer} ${name}`] = Array.from(vector); };
-  const after = network.step(id, states, tap);
-  states = after.states;
-  return { logits: Array.from(after.logits), tensors };
+  return { logits: Array.from(network.read(id, tap)), tensors };
 });
 """
 
@@ -66,10 +63,9 @@ def section_of(tested: Model) -> dict[str, Any]:
 def blank(web_page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Return the browser with a page whose functions the tests call."""
     run = ReportedRun(Path("none"), RunLog({}, (), {}), model("rnn", VARIANTS["plain"]))
-    *_, data = page_data(run)
-    assert isinstance(data, dict)
+    *_, html = page(run)
     path = tmp_path_factory.mktemp("blank") / "page.html"
-    path.write_text(assembled(data), encoding="utf-8")
+    path.write_text(str(html), encoding="utf-8")
     web_page.open(path)
     return web_page
 

@@ -13,6 +13,7 @@ import pytest
 
 from charseq.inspection.reported_run import ReportedRun, load, texts_of
 from charseq.render.html import about, reading, report
+from charseq.render.html.assembly import asset
 from charseq.render.html.learning import thinned
 from charseq.render.html.symbols import symbol_sign
 from charseq.runs.run_log import RunLog
@@ -58,7 +59,7 @@ def test_a_page_loads_nothing(empty_page: str) -> None:
 
 def test_the_scripts_are_short_files_with_short_lines() -> None:
     for name in (*report.SCRIPTS, "style.css"):
-        lines = report._asset(name).splitlines()
+        lines = asset(name).splitlines()
         if not name.startswith("uPlot"):
             assert max(map(len, lines)) <= 120, name
             assert len(lines) < 300 or name.endswith(".css"), name
@@ -66,7 +67,7 @@ def test_the_scripts_are_short_files_with_short_lines() -> None:
 
 def test_a_page_names_the_license_of_the_charts(empty_page: str) -> None:
     assert "© Leon Sorokin, MIT license" in empty_page
-    assert "Permission is hereby granted" in report._asset("uPlot-LICENSE.txt")
+    assert "Permission is hereby granted" in asset("uPlot-LICENSE.txt")
 
 
 def test_every_section_of_a_run_without_anything_says_why_it_is_left_out(empty_page: str) -> None:

@@ -35,7 +35,7 @@
     document
       .querySelector("header")
       .append(
-        page.el("div", { class: "top" }, page.el("span", { text: `charseq report: ${data.run}` }), theme),
+        page.el("div", { class: "top" }, page.el("span", { text: `${data.kind}: ${data.run}` }), theme),
         page.el("h1", { text: data.title }),
         facts,
       );
