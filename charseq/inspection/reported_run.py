@@ -19,6 +19,8 @@ from charseq.runs.training_text import saved_text
 from charseq.text.unknown import INSPECTION
 from charseq.text.vocabulary import Ids
 
+HELD_OUT = "held-out text (not trained on)"
+"""The origin of text that the log shows, and that was not trained on."""
 MAX_SYMBOLS = 2000
 """The most symbols of all texts that a report looks into."""
 MAX_TEXTS = 12
@@ -141,7 +143,7 @@ def _known(run: ReportedRun, model: Model) -> list[ReadText]:
     if held_out and (not vocabulary.labels or held_out[0] in vocabulary.labels):  # else the label is unknown
         begin = [0] if vocabulary.boundary and not vocabulary.labels else []
         ids = np.array([*begin, *held_out], vocabulary.dtype)
-        found.append(ReadText("held-out text (not trained on)", ids))
+        found.append(ReadText(HELD_OUT, ids))
     samples = [event for event in run.log.evaluations if text(event, "sample")]
     for event in samples[-1:]:
         origin = f"text generated after {_after(event)}"
