@@ -12,7 +12,6 @@ from charseq.export.formats import FORMATS, Export
 from charseq.export.rounding import Comparison, compared
 from charseq.inference.continuation import default_sampling
 from charseq.inference.requests import opening
-from charseq.inference.stopping import DEFAULT_LENGTH
 from charseq.inspection.reported_run import ReportedRun
 from charseq.model import ngram_tensors
 from charseq.model.mixture import Mixture
@@ -78,9 +77,7 @@ def page_data(
             "window": list(model.window) if model.window else None,
             "memorized": [vocabulary.encode(text).tolist() for text in model.memorized],
             "opening": vocabulary.encode(begin).tolist(),
-            "prompt": begin if begin.isprintable() else "",
             "temperature": default_sampling(model).temperature,
-            "length": DEFAULT_LENGTH,
             "label": counts.index(max(counts)) if counts else None,
         },
         "notes": [*notes, *_reading_notes(model)],

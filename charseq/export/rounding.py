@@ -15,9 +15,13 @@ from charseq.render.quantities import count
 from charseq.text.vocabulary import Ids
 
 GENERATED = 2000
-"""The most symbols of generated text on which the loss is measured."""
-SAMPLES = 20
-"""The number of texts that are generated."""
+"""Symbols of generated text on which the loss is measured; a little more for a model of lines."""
+LENGTH = 100
+"""The most symbols of a generated text."""
+SAMPLES = 400
+"""The most texts that are generated."""
+FEWEST = 30
+"""The fewest symbols of held-out text on which the loss is measured."""
 
 
 class Comparison(NamedTuple):
@@ -38,9 +42,9 @@ class Comparison(NamedTuple):
     def __str__(self) -> str:
         """Return a sentence."""
         return (
-            f"On {self.origin}, {count(self.characters, self.unit)}, the loss is {self.rounded:.4f} instead "
-            f"of {self.exact:.4f} nats per {self.unit}. The most probable {self.unit} changes at "
-            f"{count(self.changed, 'position')}."
+            f"Rounding changes the loss by {self.rounded - self.exact:+.6f} nats per {self.unit}, from "
+            f"{self.exact:.4f}, and the most probable {self.unit} at {count(self.changed, 'position')}: "
+            f"measured on {count(self.characters, self.unit)} of {self.origin}."
         )
 
 
@@ -57,8 +61,8 @@ def compared(run: ReportedRun, model: Model, decoded: Arrays) -> list[Comparison
     if model.memorized:
         texts = {"the memorized text": [ids for _, ids in found]}
     else:
-        texts = {origin: [ids] for origin, ids in found if origin == HELD_OUT}
-        texts["text that the model generated at temperature 1"] = _generated(model)
+        texts = {origin: [ids] for origin, ids in found if origin == HELD_OUT and len(ids) > FEWEST}
+        texts["text that it generated at temperature 1"] = _generated(model)
     return [
         _compared(origin, chosen, model, rounded)
         for origin, each in texts.items()
@@ -83,15 +87,16 @@ def _compared(origin: str, texts: Sequence[Ids], model: Model, rounded: Model) -
 def _generated(model: Model) -> list[Ids]:
     """Return texts that the model generates with a fixed seed, each from its start."""
     begin = opening(model)
-    length = GENERATED // SAMPLES
-    requests = [with_label(model, Request(begin, sample=number, length=length)) for number in range(SAMPLES)]
-    generated = continuations(model, requests, SamplingParams(1.0), top=None)
-    texts = []
+    requests = [with_label(model, Request(begin, sample=number, length=LENGTH)) for number in range(SAMPLES)]
+    generated = continuations(model, requests, SamplingParams(1.0), top=None, batch_size=GENERATED // LENGTH)
+    texts: list[Ids] = []
     for request, steps in zip(requests, generated, strict=True):
         symbols = [step.character for step in steps]
         text = begin + model.vocabulary.joined(symbols)
         encoded = model.vocabulary.encode_text(
-            text, unknown="skip", begin=True, end=len(symbols) < length, label=request.label
+            text, unknown="skip", begin=True, end=len(symbols) < LENGTH, label=request.label
         )
         texts.append(encoded.ids)
+        if sum(map(len, texts)) >= GENERATED:
+            break
     return texts

@@ -1,20 +1,7 @@
-// The title, the six facts and the equations at the top; every setting with its reason at the end.
+// The title, the six facts and the equations; every setting with its reason.
 "use strict";
 (function (page) {
   page.header = function (data) {
-    const facts = page.el(
-      "dl",
-      { class: "facts" },
-      ...data.facts.map((fact) =>
-        page.el(
-          "div",
-          {},
-          page.el("dt", { text: fact.name }),
-          page.el("dd", { class: "value", text: fact.value }),
-          page.el("dd", { class: "detail", text: fact.detail }),
-        ),
-      ),
-    );
     const theme = page.button("", () => setTheme(isDark() ? "light" : "dark"), { id: "theme" });
     const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
     const setTheme = (name) => {
@@ -37,22 +24,28 @@
       .append(
         page.el("div", { class: "top" }, page.el("span", { text: `${data.kind}: ${data.run}` }), theme),
         page.el("h1", { text: data.title }),
-        facts,
       );
-    if (data.equations.length) {
-      document.querySelector("header").append(
-        page.el(
-          "details",
-          { id: "equations" },
-          page.el("summary", { text: "The cell's equations" }),
-          page.el("div", {
-            class: "equations",
-            tabindex: 0,
-            text: data.equations.map(([name, equation]) => `${name} = ${equation}`).join("\n"),
-          }),
-        ),
-      );
-    }
+  };
+
+  // The six facts, and the cell's equations, folded.
+  page.facts = function (data) {
+    const facts = data.facts.map((fact) =>
+      page.el(
+        "div",
+        {},
+        page.el("dt", { text: fact.name }),
+        page.el("dd", { class: "value", text: fact.value }),
+        page.el("dd", { class: "detail", text: fact.detail }),
+      ),
+    );
+    const equations = data.equations.map(([name, equation]) => `${name} = ${equation}`).join("\n");
+    const folded = page.el(
+      "details",
+      { id: "equations" },
+      page.el("summary", { text: "The cell's equations" }),
+      page.el("div", { class: "equations", tabindex: 0, text: equations }),
+    );
+    return [page.el("dl", { class: "facts" }, ...facts), ...(equations ? [folded] : [])];
   };
 
   page.settings = function (settings) {

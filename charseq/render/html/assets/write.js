@@ -1,11 +1,15 @@
 // The page that is a model: a prompt, generation at a temperature, and the distribution of the next symbol.
 "use strict";
 (function (page) {
+  const TIMED = 50; // symbols from which on their time says something about the speed
   const BUDGET = 12; // milliseconds of work between two frames
+  const CAPTION =
+    "Click a symbol of the text to see what the model expected after it, and a bar to append its symbol. " +
+    "Ctrl+Enter generates, and Escape stops.";
   const LONGEST = 20000; // symbols that a page shows
 
   page.write = function (section, vocabulary) {
-    const figure = page.section("write", "Type, and let the model go on", "");
+    const figure = page.section("write", "Type, and let the model go on", CAPTION);
     const reader = new page.Reader(section, vocabulary);
     const controls = page.writeControls(section, vocabulary);
     const { field } = controls;
@@ -126,7 +130,7 @@
       controls.more.disabled = session.generating || !session.last.steps.length;
       if (!started || !(added || end)) return;
       const seconds = (elapsed || performance.now() - started) / 1000;
-      const rate = added ? `, ${count(Math.round(added / seconds))} per second` : "";
+      const rate = added >= TIMED ? `, ${count(Math.round(added / seconds))} per second` : "";
       const why = { line: " The line ends here.", memorized: " The memorized text ends here." }[end] ?? "";
       const drawn = controls.settings().temperature ? ` Seed ${seed}.` : "";
       status.textContent = `${count(added)} generated${rate}.${why}${drawn}`;
@@ -183,13 +187,14 @@
     controls.stop.addEventListener("click", stop);
     controls.clear.addEventListener("click", clear);
     controls.onChange({ label: typed, temperature: drawBars });
-    const left = page.el("div", {}, controls.box, note, status);
-    const right = page.el("div", {}, nextHeading, bars, barsNote);
     figure.append(
-      page.el("div", { class: "live" }, left, right),
-      page.el("div", { class: "controls" }, written.toggle, page.surprisalLegend()),
-      written.box,
-      written.plain,
+      page.el(
+        "div",
+        { class: "write" },
+        page.el("div", {}, controls.prompt, note, status, written.box, written.plain),
+        page.el("div", {}, controls.sampling, nextHeading, bars, barsNote),
+      ),
+      page.el("div", { class: "legend" }, written.toggle, ...page.surprisalLegend().children),
     );
     page.themed(written.recolor);
     typed();

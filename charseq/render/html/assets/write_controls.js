@@ -23,14 +23,15 @@
     page.el("label", { class: "control" }, page.el("span", { text }), ...elements);
 
   page.writeControls = function (section, vocabulary) {
+    const opening = section.opening.map(page.quoted).join("");
     const field = page.el("textarea", {
-      rows: 3,
+      rows: 2,
       spellcheck: "false",
       autocomplete: "off",
       autocapitalize: "off",
       id: "prompt",
+      placeholder: vocabulary.boundary ? "Empty: a new line" : `Empty: begins with ${opening}`,
     });
-    field.value = section.prompt;
     const shown = page.el("span", { class: "output" });
     let change = {};
     const temperature = page.el("input", {
@@ -73,16 +74,21 @@
       stop: page.button("Stop", () => {}, { id: "stop", disabled: true }),
       clear: page.button("Clear", () => {}, { id: "clear" }),
     };
-    const box = page.el(
+    const prompt = page.el(
       "div",
       { class: "write-controls" },
       page.el("label", { class: "field" }, page.el("span", { text: "Prompt" }), field),
       page.el("div", { class: "controls append" }, ...Object.values(buttons)),
+    );
+    const sampling = page.el(
+      "div",
+      { class: "write-controls" },
+      select ? page.el("div", { class: "controls" }, select) : null,
       page.el("div", { class: "controls" }, labeled("Temperature", temperature, shown)),
-      page.el("div", { class: "controls" }, select, labeled("Length", length), labeled("Seed", seed)),
+      page.el("div", { class: "controls" }, labeled("Length", length), labeled("Seed", seed)),
     );
     return {
-      ...{ box, field, ...buttons },
+      ...{ prompt, sampling, field, ...buttons },
       settings: () => ({ temperature: Number(temperature.value), length: numberIn(length) }),
       seed: () => numberIn(seed) ?? Math.floor(1e6 * Math.random()),
       label: () => label,

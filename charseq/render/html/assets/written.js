@@ -40,6 +40,7 @@
         cells.length = places.length = 0;
         box.replaceChildren();
       }
+      const isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 40;
       const scale = page.surprisalScale();
       session.lines.forEach((line, number) => {
         if (number === rows.length) {
@@ -51,6 +52,7 @@
           const { id, bits } = line.steps[at];
           const cell = page.symbol(id, at < line.given ? "given" : "");
           cell.textContent = shown(id);
+          if (page.isLineEnd(id)) cell.classList.add("line-end");
           cell.tabIndex = cells.length ? -1 : 0;
           if (bits !== null) cell.style.backgroundColor = scale(bits);
           cells.push(cell);
@@ -59,6 +61,7 @@
         }
         rows[number].append(fresh);
       });
+      if (isAtEnd) box.scrollTop = box.scrollHeight;
       if (!plain.hidden) plain.textContent = session.lines.map(textOf).join("\n");
     }
 
