@@ -124,7 +124,8 @@ def _reading_notes(model: Model) -> list[str]:
             "state, as in training. Generation is therefore slower than with a carried state."
         )
     notes.append(
-        "The same prompt, temperature and seed give the same text, but not that of ‘charseq predict’."
+        "The same prompt, label, temperature and seed give the same text. ‘charseq predict’ draws other "
+        "random numbers, so its samples differ."
     )
     return notes
 

@@ -42,9 +42,9 @@ class Comparison(NamedTuple):
     def __str__(self) -> str:
         """Return a sentence."""
         return (
-            f"Rounding changes the loss by {self.rounded - self.exact:+.6f} nats per {self.unit}, from "
-            f"{self.exact:.4f}, and the most probable {self.unit} at {count(self.changed, 'position')}: "
-            f"measured on {count(self.characters, self.unit)} of {self.origin}."
+            f"On {count(self.characters, self.unit)} of {self.origin}, rounding changes the loss by "
+            f"{self.rounded - self.exact:+.6f} nats per {self.unit}, from {self.exact:.4f}, and the most "
+            f"probable {self.unit} at {count(self.changed, 'position')}."
         )
 
 

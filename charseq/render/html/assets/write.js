@@ -1,12 +1,13 @@
 // The page that is a model: a prompt, generation at a temperature, and the distribution of the next symbol.
 "use strict";
 (function (page) {
-  const TIMED = 50; // symbols from which on their time says something about the speed
   const BUDGET = 12; // milliseconds of work between two frames
+  const REPORT_EVERY = 200; // milliseconds between two reports while the model generates
+  const TIMED = 50; // the fewest symbols whose time says something about the speed
+  const LONGEST = 20000; // symbols that a page shows
   const CAPTION =
     "Click a symbol of the text to see what the model expected after it, and a bar to append its symbol. " +
     "Ctrl+Enter generates, and Escape stops.";
-  const LONGEST = 20000; // symbols that a page shows
 
   page.write = function (section, vocabulary) {
     const figure = page.section("write", "Type, and let the model go on", CAPTION);
@@ -32,7 +33,8 @@
       started = 0,
       elapsed = 0,
       seed = null,
-      isRunning = false;
+      isRunning = false,
+      reportedAt = 0;
 
     const isText = (id) => !page.isLabel(id) && vocabulary.raw[id] !== "";
     const begin = () => {
@@ -54,9 +56,14 @@
 
     // Reads what is typed; an empty prompt shows what the model expects at the beginning.
     function typed() {
-      appended = chosen = null;
+      appended = null;
+      read(promptIds());
+    }
+
+    function read(ids) {
+      chosen = null;
       status.textContent = "";
-      session.prompt(promptIds());
+      session.prompt(ids);
       run();
     }
 
@@ -111,29 +118,39 @@
       const more = session.advance(performance.now() + BUDGET);
       if (!more && started && !elapsed) elapsed = performance.now() - started;
       written.draw();
-      drawStatus();
+      drawButtons();
+      if (!more || performance.now() > reportedAt + REPORT_EVERY) {
+        reportedAt = performance.now();
+        drawBars();
+        drawStatus();
+      }
       if (more) {
         requestAnimationFrame(frame);
         return;
       }
       isRunning = false;
-      drawBars();
       document.documentElement.dataset.state = "idle";
     }
 
+    function drawButtons() {
+      controls.stop.disabled = !session.generating;
+      controls.more.textContent = session.last.end === "line" ? "Another line" : "Continue";
+      controls.more.disabled = session.generating || !session.last.steps.length;
+    }
+
     const count = (number) => `${number.toLocaleString("en")} ${vocabulary.unit}${number === 1 ? "" : "s"}`;
+    const reasons = {
+      line: " The line ends here.",
+      memorized: " The memorized text ends here; give a length to go on.",
+    };
 
     function drawStatus() {
       const { added, end } = session.last;
-      controls.stop.disabled = !session.generating;
-      controls.more.textContent = end === "line" ? "Another line" : "Continue";
-      controls.more.disabled = session.generating || !session.last.steps.length;
-      if (!started || !(added || end)) return;
+      if (!added && !end) return;
       const seconds = (elapsed || performance.now() - started) / 1000;
       const rate = added >= TIMED ? `, ${count(Math.round(added / seconds))} per second` : "";
-      const why = { line: " The line ends here.", memorized: " The memorized text ends here." }[end] ?? "";
-      const drawn = controls.settings().temperature ? ` Seed ${seed}.` : "";
-      status.textContent = `${count(added)} generated${rate}.${why}${drawn}`;
+      const random = controls.settings().temperature ? ` Seed ${seed}.` : "";
+      status.textContent = `${count(added)} generated${rate}.${reasons[end] ?? ""}${random}`;
     }
 
     // The distribution after the chosen symbol, or after the last one.
@@ -142,6 +159,7 @@
       const [line, at] = chosen ?? [lines.length - 1, last.steps.length - 1];
       const step = lines[line].steps[at];
       const isLast = step === last.steps[last.steps.length - 1];
+      const focused = [...bars.children].indexOf(document.activeElement);
       written.mark(...(chosen ?? []));
       bars.replaceChildren();
       barsNote.textContent = "";
@@ -157,6 +175,7 @@
       step.top.forEach((id, i) =>
         bars.append(page.bar(id, step.probabilities[i], () => append(line, at, id), marks && marks[id])),
       );
+      bars.children[focused]?.focus({ preventScroll: true });
       if (marks)
         barsNote.textContent = `Bars: the model’s probabilities. Lines: those at temperature ${temperature}.`;
     }
@@ -167,12 +186,10 @@
         note.textContent = "The line ends here.";
         return;
       }
-      const ids = [...session.lines[line].ids.slice(0, at + 1), id];
-      field.value = page.decode(ids.filter(isText), vocabulary);
-      typed();
-      appended = ids;
-      session.prompt(ids);
-      run();
+      appended = [...session.lines[line].ids.slice(0, at + 1), id];
+      field.value = page.decode(appended.filter(isText), vocabulary);
+      note.textContent = "";
+      read(appended);
     }
 
     field.addEventListener("input", typed);
@@ -187,14 +204,14 @@
     controls.stop.addEventListener("click", stop);
     controls.clear.addEventListener("click", clear);
     controls.onChange({ label: typed, temperature: drawBars });
+    const legend = page.el("div", { class: "legend" }, written.toggle, ...page.surprisalLegend().children);
     figure.append(
       page.el(
         "div",
         { class: "write" },
-        page.el("div", {}, controls.prompt, note, status, written.box, written.plain),
+        page.el("div", {}, controls.prompt, note, status, written.box, written.plain, legend),
         page.el("div", {}, controls.sampling, nextHeading, bars, barsNote),
       ),
-      page.el("div", { class: "legend" }, written.toggle, ...page.surprisalLegend().children),
     );
     page.themed(written.recolor);
     typed();
