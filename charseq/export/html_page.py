@@ -24,7 +24,7 @@ from charseq.render.html.weights import EncodedWeights, WeightType, encoded
 from charseq.render.quantities import count, size
 from charseq.render.visible import visible
 
-STYLES = ("style.css",)
+STYLES = ("style.css", "write.css")
 SCRIPTS = (
     "page.js", "weights.js", "cells.js", "network.js", "ngram.js", "reader.js", "about.js", "bars.js",
     "session.js", "written.js", "write_controls.js", "write.js", "write_main.js",

@@ -8,11 +8,10 @@ from charseq.inference.continuation import continuations
 from charseq.inference.requests import Request, opening, with_label
 from charseq.inference.sampling import SamplingParams
 from charseq.inference.scoring import concatenated
-from charseq.inspection.reported_run import HELD_OUT, ReportedRun, texts_of
+from charseq.inspection.reported_run import ReadText, ReportedRun, held_out_texts, memorized_texts
 from charseq.inspection.text_predictions import predict_text
 from charseq.model.model_file import Arrays, Model
 from charseq.render.quantities import count
-from charseq.text.vocabulary import Ids
 
 GENERATED = 2000
 """Symbols of generated text on which the loss is measured; a little more for a model of lines."""
@@ -57,25 +56,20 @@ def compared(run: ReportedRun, model: Model, decoded: Arrays) -> list[Comparison
     Raises CharseqError if an output is NaN or infinite.
     """
     rounded = replace(model, arrays=dict(decoded))
-    found = [(each.origin, each.ids) for each in texts_of(run)[0]] if run.model is not None else []
     if model.memorized:
-        texts = {"the memorized text": [ids for _, ids in found]}
+        texts = [memorized_texts(model)]
     else:
-        texts = {origin: [ids] for origin, ids in found if origin == HELD_OUT and len(ids) > FEWEST}
-        texts["text that it generated at temperature 1"] = _generated(model)
-    return [
-        _compared(origin, chosen, model, rounded)
-        for origin, each in texts.items()
-        if (chosen := [ids for ids in each if len(ids) > 1])
-    ]
+        texts = [[each for each in held_out_texts(run, model) if len(each.ids) > FEWEST], _generated(model)]
+    readable = [[each for each in part if len(each.ids) > 1] for part in texts]
+    return [_compared(part, model, rounded) for part in readable if part]
 
 
-def _compared(origin: str, texts: Sequence[Ids], model: Model, rounded: Model) -> Comparison:
+def _compared(texts: Sequence[ReadText], model: Model, rounded: Model) -> Comparison:
     exact, after = (
-        concatenated([predict_text(each, ids).surprisals for ids in texts]) for each in (model, rounded)
+        concatenated([predict_text(each, text.ids).surprisals for text in texts]) for each in (model, rounded)
     )
     return Comparison(
-        origin,
+        texts[0].origin,
         len(exact.nats),
         float(exact.nats.mean()),
         float(after.nats.mean()),
@@ -84,19 +78,19 @@ def _compared(origin: str, texts: Sequence[Ids], model: Model, rounded: Model) -
     )
 
 
-def _generated(model: Model) -> list[Ids]:
+def _generated(model: Model) -> list[ReadText]:
     """Return texts that the model generates with a fixed seed, each from its start."""
     begin = opening(model)
     requests = [with_label(model, Request(begin, sample=number, length=LENGTH)) for number in range(SAMPLES)]
     generated = continuations(model, requests, SamplingParams(1.0), top=None, batch_size=GENERATED // LENGTH)
-    texts: list[Ids] = []
+    texts: list[ReadText] = []
     for request, steps in zip(requests, generated, strict=True):
         symbols = [step.character for step in steps]
         text = begin + model.vocabulary.joined(symbols)
         encoded = model.vocabulary.encode_text(
             text, unknown="skip", begin=True, end=len(symbols) < LENGTH, label=request.label
         )
-        texts.append(encoded.ids)
-        if sum(map(len, texts)) >= GENERATED:
+        texts.append(ReadText("text that it generated at temperature 1", encoded.ids))
+        if sum(len(each.ids) for each in texts) >= GENERATED:
             break
     return texts

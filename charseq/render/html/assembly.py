@@ -9,11 +9,14 @@ import base64
 import hashlib
 import html
 import json
+import re
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 from charseq._version import __version__
+
+_COMMENT = re.compile(r"//.*|/\*[^*]*\*/")
 
 
 def assembled(data: dict[str, Any], styles: Sequence[str], scripts: Sequence[str]) -> str:
@@ -21,8 +24,8 @@ def assembled(data: dict[str, Any], styles: Sequence[str], scripts: Sequence[str
 
     The scripts run in their order.
     """
-    style = "\n".join(map(asset, styles))
-    sources = [asset(name) for name in scripts]
+    style = "\n".join(condensed(asset(name)) for name in styles)
+    sources = [condensed(asset(name)) for name in scripts]
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
         f"style-src {_source(style)}; script-src {' '.join(map(_source, sources))}"
@@ -48,6 +51,15 @@ def script_data(data: Any) -> str:
 def asset(name: str, folder: str = "assets") -> str:
     """Return a file of this package."""
     return (resources.files("charseq.render.html") / folder / name).read_text(encoding="utf-8")
+
+
+def condensed(text: str) -> str:
+    """Return styles or scripts without indentation, empty lines, and lines that are comments.
+
+    None of them has a string of several lines.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    return "\n".join(line for line in lines if line and not _COMMENT.fullmatch(line))
 
 
 def _source(text: str) -> str:

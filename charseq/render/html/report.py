@@ -12,11 +12,11 @@ from charseq.render.html.assembly import assembled
 from charseq.render.html.symbols import symbol_data
 from charseq.render.visible import visible
 
-STYLES = ("uPlot-1.6.32.min.css", "style.css")
+STYLES = ("uPlot-1.6.32.min.css", "style.css", "report.css")
 SCRIPTS = (
     "uPlot-1.6.32.iife.min.js", "page.js", "weights.js", "cells.js", "network.js", "about.js", "bars.js",
     "live.js", "live_units.js", "learning.js", "evolution.js", "surprisal.js", "units.js", "gradients.js",
-    "main.js",
+    "settings.js", "main.js",
 )  # fmt: skip
 """The scripts, in the order of execution."""
 READING = 0.3

@@ -58,7 +58,7 @@ def test_a_page_loads_nothing(empty_page: str) -> None:
 
 
 def test_the_scripts_are_short_files_with_short_lines() -> None:
-    for name in (*report.SCRIPTS, "style.css"):
+    for name in (*report.SCRIPTS, *report.STYLES):
         lines = asset(name).splitlines()
         if not name.startswith("uPlot"):
             assert max(map(len, lines)) <= 120, name

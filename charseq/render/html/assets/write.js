@@ -26,8 +26,8 @@
     });
     const nextHeading = page.el("h3", {});
     const barsNote = page.el("p", { class: "note" });
-    const note = page.el("p", { class: "note", role: "status" });
-    const status = page.el("p", { class: "note", role: "status" });
+    const note = page.el("p", { class: "note", role: "status", id: "note" });
+    const status = page.el("p", { class: "note", role: "status", id: "status" });
     let chosen = null, // a symbol of the text, as [line, position]; null for the last
       appended = null, // ids chosen one by one: a byte may be half a character of the field
       started = 0,
