@@ -90,7 +90,7 @@ def _generated(model: Model) -> list[ReadText]:
         encoded = model.vocabulary.encode_text(
             text, unknown="skip", begin=True, end=len(symbols) < LENGTH, label=request.label
         )
-        texts.append(ReadText("text that it generated at temperature 1", encoded.ids))
+        texts.append(ReadText("text that the model generated at temperature 1", encoded.ids))
         if sum(len(each.ids) for each in texts) >= GENERATED:
             break
     return texts

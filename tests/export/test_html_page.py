@@ -35,7 +35,7 @@ def notes_of(model: Model, **options: object) -> str:
 
 
 def test_a_page_of_100_symbols_has_less_than_60_kb_beside_its_weights() -> None:
-    text = "".join(map(chr, range(0x21, 0x21 + 100))) * 7
+    text = "".join(map(chr, range(0x400, 0x400 + 100))) * 7
     model = mixed_model([text], "mlstm")
     assert len(model.vocabulary) == 100
     page = page_of(model)
@@ -98,7 +98,7 @@ def test_the_loss_of_rounding_is_stated_in_the_page_and_in_the_notes() -> None:
     (page,) = exported.files.values()
     (stated,) = [note for note in exported.notes if "rounding changes the loss by" in note]
     pattern = (
-        r"On [0-9,]+ characters of text that it generated at temperature 1, rounding changes the loss by "
+        r"On [0-9,]+ characters of text that the model generated at temperature 1, rounding changes the loss by "
     )
     pattern += r"[+-]0\.[0-9]{6} nats per character, from [0-9.]+, and the most probable character at [0-9]+ "
     assert re.match(pattern, stated)
@@ -131,7 +131,7 @@ def test_a_memorized_text_is_what_rounding_is_measured_on() -> None:
 def test_held_out_text_in_the_log_is_measured_too() -> None:
     model = mixed_model([STREAM])
     targets = model.vocabulary.encode(STREAM[: FEWEST + 7]).tolist()
-    generated = "text that it generated at temperature 1"
+    generated = "text that the model generated at temperature 1"
     held_out = "held-out text (not trained on)"
     for length, origins in ((FEWEST + 7, [held_out, generated]), (5, [generated])):
         log = RunLog({}, ({"event": "epoch", "target_ids": [targets[:length]]},), {})

@@ -16,7 +16,7 @@ from typing import Any
 
 from charseq._version import __version__
 
-_COMMENT = re.compile(r"//.*|/\*[^*]*\*/")
+_COMMENT = re.compile(r"(?<=[;,])\s+//.*|^\s*//.*|^/\*[^*]*\*/$", re.MULTILINE)
 
 
 def assembled(data: dict[str, Any], styles: Sequence[str], scripts: Sequence[str]) -> str:
@@ -24,7 +24,7 @@ def assembled(data: dict[str, Any], styles: Sequence[str], scripts: Sequence[str
 
     The scripts run in their order.
     """
-    style = "\n".join(condensed(asset(name)) for name in styles)
+    style = "".join(condensed(asset(name), "") for name in styles)
     sources = [condensed(asset(name)) for name in scripts]
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -53,13 +53,15 @@ def asset(name: str, folder: str = "assets") -> str:
     return (resources.files("charseq.render.html") / folder / name).read_text(encoding="utf-8")
 
 
-def condensed(text: str) -> str:
-    """Return styles or scripts without indentation, empty lines, and lines that are comments.
+def condensed(text: str, separator: str = "\n") -> str:
+    """Return styles or scripts without indentation, empty lines, and comments at the ends of lines.
 
-    None of them has a string of several lines.
+    In styles, line ends mean nothing, and the separator can be empty.
+
+    None of them has a string of several lines, or one with a comment.
     """
-    lines = [line.strip() for line in text.splitlines()]
-    return "\n".join(line for line in lines if line and not _COMMENT.fullmatch(line))
+    lines = (line.strip() for line in _COMMENT.sub("", text).splitlines())
+    return separator.join(line for line in lines if line)
 
 
 def _source(text: str) -> str:
