@@ -183,7 +183,7 @@ def test_a_line_ends_and_another_one_begins(web_page: Page, tmp_path: Path) -> N
     assert web_page.text("#more") == "Another line"
     for lines in (2, 3):
         web_page.element("#more").click()
-        assert idle(web_page).count(".written .row") == lines
+        assert idle(web_page).count(".written .line") == lines
     web_page.element(".written ~ .legend input").click()
     rows = web_page.text("pre.written").split("\n")
     assert len(rows) == 3
@@ -207,7 +207,7 @@ def test_a_label_is_chosen_and_never_generated(web_page: Page, tmp_path: Path) -
     for _ in range(5):
         web_page.element("#more").click()
         idle(web_page)
-    assert web_page.count(".written .label-symbol") == web_page.count(".written .row") > 1
+    assert web_page.count(".written .label-symbol") == web_page.count(".written .line") > 1
 
 
 def test_hostile_text_is_shown_and_never_executed(web_page: Page, tmp_path: Path) -> None:

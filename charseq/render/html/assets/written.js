@@ -14,15 +14,14 @@
       tabindex: 0,
     });
     plain.hidden = true;
-    let rows = []; // an element for each line
+    let drawn = []; // the element and the cells of each line
     const cells = [],
       places = []; // [line, position] of each cell
     let version = -1,
       chosen = null;
 
     const raw = (id) => vocabulary.raw[id];
-    const shown = (id) =>
-      page.isLineEnd(id) && raw(id) ? "⏎\n" : raw(id) === " " ? " " : page.data.symbols[id];
+    const endsRow = (id) => page.isLineEnd(id) && raw(id) !== "";
     const stepOf = ([line, at]) => session.lines[line].steps[at];
 
     function describe(i) {
@@ -32,34 +31,40 @@
       return [name, `surprisal ${page.number(bits)} bits, probability ${page.percent(2 ** -bits)}`];
     }
 
+    function cellOf({ id, bits }, isGiven, scale) {
+      const cell = page.symbol(id, isGiven ? "given" : "");
+      if (raw(id) === " ") cell.textContent = " ";
+      if (page.isLineEnd(id)) cell.classList.add("line-end");
+      cell.tabIndex = cells.length ? -1 : 0;
+      if (bits !== null) cell.style.backgroundColor = scale(bits);
+      return cell;
+    }
+
     // Adds what is new; begins anew only if something that was drawn has been replaced.
     function draw() {
       if (version !== session.version) {
         version = session.version;
-        rows = [];
+        drawn = [];
         cells.length = places.length = 0;
         box.replaceChildren();
       }
       const isAtEnd = box.scrollTop + box.clientHeight > box.scrollHeight - 40;
       const scale = page.surprisalScale();
       session.lines.forEach((line, number) => {
-        if (number === rows.length) {
-          rows.push(page.el("div", { class: "row" }));
-          box.append(rows[number]);
+        if (number === drawn.length) {
+          drawn.push({ element: page.el("div", { class: "line" }, page.el("div")), cells: [] });
+          box.append(drawn[number].element);
         }
-        const fresh = document.createDocumentFragment();
-        for (let at = rows[number].childElementCount; at < line.steps.length; at++) {
-          const { id, bits } = line.steps[at];
-          const cell = page.symbol(id, at < line.given ? "given" : "");
-          cell.textContent = shown(id);
-          if (page.isLineEnd(id)) cell.classList.add("line-end");
-          cell.tabIndex = cells.length ? -1 : 0;
-          if (bits !== null) cell.style.backgroundColor = scale(bits);
+        const { element, cells: own } = drawn[number];
+        for (let at = own.length; at < line.steps.length; at++) {
+          const cell = cellOf(line.steps[at], at < line.given, scale);
+          own.push(cell);
           cells.push(cell);
           places.push([number, at]);
-          fresh.append(cell);
+          element.lastChild.append(cell);
+          // A block for each row of the text, so that only the last one is laid out again.
+          if (endsRow(line.steps[at].id)) element.append(page.el("div"));
         }
-        rows[number].append(fresh);
       });
       if (isAtEnd) box.scrollTop = box.scrollHeight;
       if (!plain.hidden) plain.textContent = session.lines.map(textOf).join("\n");
@@ -72,7 +77,7 @@
     // Marks a symbol; without a position, none.
     function mark(line, at) {
       if (chosen) chosen.classList.remove("chosen");
-      chosen = rows[line]?.children[at] ?? null;
+      chosen = drawn[line]?.cells[at] ?? null;
       if (chosen) chosen.classList.add("chosen");
     }
 
