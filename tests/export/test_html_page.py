@@ -97,9 +97,10 @@ def test_the_loss_of_rounding_is_stated_in_the_page_and_in_the_notes() -> None:
     exported = html_page.export(run_of(model), model, "int8")
     (page,) = exported.files.values()
     (stated,) = [note for note in exported.notes if "rounding changes the loss by" in note]
-    pattern = r"On [0-9,]+ characters of text that the model generated at temperature 1, rounding changes the loss by "
-    pattern += r"[+-]0\.[0-9]{6} nats per character, from [0-9.]+, and the most "
-    pattern += r"probable character at [0-9]+ position"
+    pattern = (
+        "On [0-9,]+ characters of text that the model generated at temperature 1, rounding changes the loss "
+        "by [+-]0[.][0-9]{6} nats per character, from [0-9.]+, and the most probable character at [0-9]+ pos"
+    )
     assert re.match(pattern, stated)
     assert stated in data_in(page.decode())["notes"]
     assert "The weights are those of the model file, in float32." in notes_of(model, weights="float32")

@@ -74,17 +74,7 @@
       if (appended) return appended.slice(0, LONGEST);
       const { ids, unknown } = page.encode(field.value, vocabulary);
       const begin = label !== undefined ? [label] : vocabulary.boundary ? [0] : [];
-      note.textContent = [
-        unknown.length
-          ? `The model does not know ${[...new Set(unknown)]
-              .slice(0, 5)
-              .map((s) => `‘${s}’`)
-              .join(", ")}: left out.`
-          : "",
-        ids.length > LONGEST ? `Only the first ${LONGEST} symbols are read.` : "",
-      ]
-        .filter(Boolean)
-        .join(" ");
+      note.textContent = page.unknownNote(unknown, ids.length > LONGEST ? LONGEST : 0);
       return [...begin, ...ids.slice(0, LONGEST)];
     }
 

@@ -112,6 +112,15 @@
     return { ids: found.filter((id) => id !== undefined), unknown };
   };
 
+  // What is said about unknown symbols, and about a text of which only the first symbols are read, 0 for all.
+  page.unknownNote = function (unknown, read) {
+    const names = [...new Set(unknown)].slice(0, 5).map((each) => `‘${page.visible(each)}’`);
+    const sentences = [];
+    if (names.length) sentences.push(`The model does not know ${names.join(", ")}: left out.`);
+    if (read) sentences.push(`Only the first ${read.toLocaleString("en")} symbols are read.`);
+    return sentences.join(" ");
+  };
+
   // Ids -> text for the field; bytes are decoded as UTF-8, and an incomplete character becomes U+FFFD.
   page.decode = function (ids, vocabulary) {
     const text = ids.map((id) => vocabulary.raw[id]).join("");

@@ -45,11 +45,7 @@
     function promptIds() {
       if (appended) return appended;
       const { ids, unknown } = page.encode(field.value, vocabulary);
-      const names = [...new Set(unknown)].slice(0, 5).map((each) => `‘${page.visible(each)}’`);
-      note.textContent = [
-        names.length ? `The model does not know ${names.join(", ")}: left out.` : "",
-        ids.length > LONGEST ? `Only the first ${LONGEST.toLocaleString("en")} symbols are read.` : "",
-      ].join(" ");
+      note.textContent = page.unknownNote(unknown, ids.length > LONGEST ? LONGEST : 0);
       const prompt = [...begin(), ...ids.slice(0, LONGEST)];
       return prompt.length ? prompt : section.opening;
     }
