@@ -1,10 +1,12 @@
 """A model as one HTML page that runs it: type, generate at a temperature, and see the distribution.
 
-The page is assembled like the report's, and its network is that of the report.  Beside the weights and the
-n-gram model, it has less than 60 kB.
+The page is assembled like the report's, and its network is that of the report.  Beside the weights, the
+n-gram model and memorized texts, it has less than 60 kB.
 """
 
 from typing import Any
+
+import numpy.typing as npt
 
 from charseq._version import __version__
 from charseq.errors import UsageError
@@ -12,6 +14,7 @@ from charseq.export.formats import FORMATS, Export
 from charseq.export.rounding import Comparison, compared
 from charseq.inference.continuation import default_sampling
 from charseq.inference.requests import opening
+from charseq.inference.stopping import DEFAULT_LENGTH
 from charseq.inspection.reported_run import ReportedRun
 from charseq.model import ngram_tensors
 from charseq.model.mixture import Mixture
@@ -23,6 +26,7 @@ from charseq.render.html.symbols import symbol_data
 from charseq.render.html.weights import EncodedWeights, WeightType, encoded
 from charseq.render.quantities import count, size
 from charseq.render.visible import visible
+from charseq.settings.defaults import SHORT_TEXT
 
 STYLES = ("style.css", "write.css")
 SCRIPTS = (
@@ -33,7 +37,7 @@ SCRIPTS = (
 LARGE_PAGE = 20_000_000
 """The bytes above which a note says how to make a page smaller."""
 TYPES = {"U8": "<u1", "U16": "<u2", "U32": "<u4", "F32": "<f4"}
-"""The types of the n-gram tensors, as safetensors and NumPy name them."""
+"""The types of tensors, as safetensors and NumPy name them."""
 
 
 def export(run: ReportedRun, model: Model, weights: WeightType = "float16") -> Export:
@@ -75,7 +79,7 @@ def page_data(
             **network_data(model.network, weights),
             "ngram": ngram_data(model.mixture) if model.mixture and uses_ngram else None,
             "window": list(model.window) if model.window else None,
-            "memorized": [vocabulary.encode(text).tolist() for text in model.memorized],
+            "memorized": _memorized_data(model),
             "opening": vocabulary.encode(begin).tolist(),
             "temperature": default_sampling(model).temperature,
             "label": counts.index(max(counts)) if counts else None,
@@ -86,11 +90,21 @@ def page_data(
 
 def ngram_data(mixture: Mixture) -> dict[str, tuple[str, str]]:
     """Return the tensors of an n-gram model and its gate, each as its type and its bytes in base64."""
-    data = {}
-    for name, array in ngram_tensors.tensors_of(mixture).items():
-        kind = f"{'F' if array.dtype.kind == 'f' else 'U'}{8 * array.itemsize}"
-        data[name.removeprefix(ngram_tensors.PREFIX)] = (kind, base64_of(array.astype(TYPES[kind])))
-    return data
+    tensors = ngram_tensors.tensors_of(mixture)
+    return {name.removeprefix(ngram_tensors.PREFIX): _typed(array) for name, array in tensors.items()}
+
+
+def _memorized_data(model: Model) -> list[tuple[str, str]]:
+    """Return the ids of the memorized texts, at whose ends the page stops; none if they are too long."""
+    if sum(map(len, model.memorized)) > SHORT_TEXT:
+        return []
+    return [_typed(model.vocabulary.encode(text)) for text in model.memorized]
+
+
+def _typed(array: npt.NDArray[Any]) -> tuple[str, str]:
+    """Return the type of an array, as safetensors names it, and its bytes in base64."""
+    kind = f"{'F' if array.dtype.kind == 'f' else 'U'}{8 * array.itemsize}"
+    return kind, base64_of(array.astype(TYPES[kind]))
 
 
 def _rounding(coded: EncodedWeights, measured: list[Comparison], weights: WeightType) -> tuple[str, ...]:
@@ -122,6 +136,12 @@ def _reading_notes(model: Model) -> list[str]:
         notes.append(
             f"The network reads windows of {count(length, 'symbol')}, {stride} apart, each from its initial "
             "state, as in training. Generation is therefore slower than with a carried state."
+        )
+    characters = sum(map(len, model.memorized))
+    if characters > SHORT_TEXT:
+        notes.append(
+            f"The memorized text has {count(characters, 'character')}, and the page does not contain it. "
+            f"Generation ends after {DEFAULT_LENGTH} symbols or the given length, not at the text's end."
         )
     notes.append(
         "The same prompt, label, temperature and seed give the same text. ‘charseq predict’ draws other "

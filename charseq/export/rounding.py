@@ -13,6 +13,8 @@ from charseq.inspection.text_predictions import predict_text
 from charseq.model.model_file import Arrays, Model
 from charseq.render.quantities import count
 
+LONGEST = 10_000
+"""Symbols of memorized text on which the loss is measured."""
 GENERATED = 2000
 """Symbols of generated text on which the loss is measured; a little more for a model of lines."""
 LENGTH = 100
@@ -57,11 +59,20 @@ def compared(run: ReportedRun, model: Model, decoded: Arrays) -> list[Comparison
     """
     rounded = replace(model, arrays=dict(decoded))
     if model.memorized:
-        texts = [memorized_texts(model)]
+        texts = [_shortened(memorized_texts(model))]
     else:
         texts = [[each for each in held_out_texts(run, model) if len(each.ids) > FEWEST], _generated(model)]
     readable = [[each for each in part if len(each.ids) > 1] for part in texts]
     return [_compared(part, model, rounded) for part in readable if part]
+
+
+def _shortened(texts: Sequence[ReadText]) -> list[ReadText]:
+    """Return the beginning of the texts, LONGEST symbols in all."""
+    shortened, left = [], LONGEST
+    for each in texts:
+        shortened.append(ReadText(each.origin, each.ids[:left]))
+        left -= len(shortened[-1].ids)
+    return shortened
 
 
 def _compared(texts: Sequence[ReadText], model: Model, rounded: Model) -> Comparison:

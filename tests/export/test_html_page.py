@@ -128,6 +128,16 @@ def test_a_memorized_text_is_what_rounding_is_measured_on() -> None:
     assert found.rounded > found.exact + 1
 
 
+def test_a_long_memorized_text_is_measured_in_part_and_is_no_part_of_the_page() -> None:
+    long = replace(cycling_model("abc" * 5003), training={"settings": {"sequence_length": 7, "stride": 3}})
+    (found,) = compared(run_of(long), long, dict(long.arrays))
+    assert found.characters == 10_000 - 1
+    data = data_of(long)
+    assert data["network"]["memorized"] == []
+    assert any("has 15,009 characters, and the page does not contain it." in note for note in data["notes"])
+    assert len(data_of(cycling_model("abcab", "b"))["network"]["memorized"]) == 2
+
+
 def test_held_out_text_in_the_log_is_measured_too() -> None:
     model = mixed_model([STREAM])
     targets = model.vocabulary.encode(STREAM[: FEWEST + 7]).tolist()

@@ -1,18 +1,12 @@
 // The n-gram model and the gate that mixes it with the network, as charseq/model/ngram.py and mixture.py have them.
 "use strict";
 (function (page) {
-  const kinds = { U8: Uint8Array, U16: Uint16Array, U32: Uint32Array, F32: Float32Array };
   const SMALLEST = 2 ** -126; // the smallest probability, so that its logarithm is finite
   const LARGE_COUNT = 255;
 
-  // The tensors of charseq/model/ngram_tensors.py: {name: [type, base64], ...}, little-endian.
+  // The tensors of charseq/model/ngram_tensors.py: {name: [type, base64], ...}.
   const decoded = (tensors) =>
-    Object.fromEntries(
-      Object.entries(tensors).map(([name, [kind, base64]]) => [
-        name,
-        new kinds[kind](page.bytes(base64).buffer),
-      ]),
-    );
+    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, page.typed(tensor)]));
 
   function countsOf({ counts, large_counts }) {
     let next = 0;

@@ -12,7 +12,7 @@
     // settings(): {temperature, length}, read while generating; `length` is null for the default.
     constructor(reader, section, vocabulary, settings) {
       Object.assign(this, { reader, vocabulary, settings });
-      this.memorized = section.memorized;
+      this.memorized = section.memorized.map(page.typed);
       this.sampled = new Float64Array(section.vocabulary_size);
       this.lines = [line([])];
       this.generating = false;

@@ -28,6 +28,10 @@
   };
   const product = (shape) => shape.reduce((total, size) => total * size, 1);
 
+  // [type, base64], as safetensors names types -> a typed array; numbers are little-endian.
+  const kinds = { U8: Uint8Array, U16: Uint16Array, U32: Uint32Array, F32: Float32Array };
+  page.typed = ([kind, base64]) => new kinds[kind](page.bytes(base64).buffer);
+
   // list: [[name, shape, type], ...], in the order of the bytes (little-endian).  Returns vectors, and matrices
   // {rows, columns, values}, by name.
   page.parameters = function (list, bytes) {

@@ -3,8 +3,8 @@
 (function (page) {
   const BUDGET = 12; // milliseconds of work between two frames
   const REPORT_EVERY = 200; // milliseconds between two reports while the model generates
-  const TIMED = 50; // the fewest symbols whose time says something about the speed
   const LONGEST = 20000; // symbols that a page shows
+  const TIMED = 50; // the fewest symbols whose time says something about the speed
   const CAPTION =
     "Click a symbol of the text to see what the model expected after it, and a bar to append its symbol. " +
     "Ctrl+Enter generates, and Escape stops.";
