@@ -6,6 +6,7 @@ import html
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from charseq.render.html.assembly import asset
 from charseq.render.html.weights import WeightType, encoded
 from charseq.runs.run_log import RunLog
 from charseq.text.vocabulary import Vocabulary
+from tests.support.command import Command
 from tests.support.labeled import labeled_model
 from tests.support.model_pages import data_of, mixed_model, page_of, run_of
 from tests.support.models import cycling_model, gru_model
@@ -104,6 +106,16 @@ def test_the_loss_of_rounding_is_stated_in_the_page_and_in_the_notes() -> None:
     assert re.match(pattern, stated)
     assert stated in data_in(page.decode())["notes"]
     assert "The weights are those of the model file, in float32." in notes_of(model, weights="float32")
+
+
+def test_the_command_writes_a_page_that_stands_alone(charseq: Command) -> None:
+    charseq.train("--text", "hihello", "--cell", "gru", "--epochs", "2", "--hidden-size", "7")
+    result = charseq("export", "--format", "html")
+    assert (result.status, result.output) == (0, "0001-gru.html\n")
+    assert "rounding changes the loss by" in result.errors
+    data = data_in(Path("0001-gru.html").read_text(encoding="utf-8"))
+    assert data["run"] == "0001-gru"
+    assert len(data["network"]["memorized"]) == 1
 
 
 def test_the_more_is_rounded_the_more_the_loss_changes() -> None:
