@@ -29,7 +29,8 @@ def options_for(context: typer.Context, document: Mapping[str, Any], source: str
     """Return the values for the command of a context, by parameter; for a group also those of its commands.
 
     A key at the top applies to every command that has the option and, of several choices, this one.  A table
-    with the name of a command holds options of that command, and tables of its subcommands.  Raises UsageError for an unknown key.
+    with the name of a command holds options of that command, and tables of its subcommands.  Raises
+    UsageError for an unknown key.
     """
     configuration = Configuration(command_tree.commands(context), source)
     configuration.load(document)

@@ -5,13 +5,14 @@ The header is checked against the size of the file before anything is allocated,
 
 import contextlib
 import hashlib
+import io
 import json
 import math
 import os
+import shlex
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ import numpy.typing as npt
 from charseq.errors import ModelFileError, quoted
 from charseq.model.atomic_write import replace
 from charseq.system.file_errors import reason, remedy
+from charseq.text.file_types import is_export_config
 
 DAMAGED_HINT = "train it again, or use another copy"
 DTYPES = {"F32": "<f4", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1"}
 """The tensor types of safetensors that are accepted, as NumPy dtypes."""
 
 MAX_AXES = 8
+EXPORT_CONFIG = "config.json"
+"""The file that an exported model has beside its tensors."""
 
 Array = npt.NDArray[Any]
 
@@ -50,7 +54,7 @@ class TensorFile:
     """The size of the file in bytes."""
     entries: Mapping[str, Entry]
     metadata: Mapping[str, str]
-    _file: BufferedReader
+    _file: io.BufferedReader | io.BytesIO
     _data_start: int
     """The file offset that the offsets of tensors count from."""
 
@@ -90,11 +94,32 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
             ) from None
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from None
-        header = _parse_header(path, data)
-        metadata = header.pop("__metadata__")
-        data_start = 8 + length
-        entries = _parse_entries(path, header, size - data_start)
-        yield TensorFile(path, size, entries, metadata, file, data_start)
+        yield _checked(path, file, size, data, _parse_model_header)
+
+
+def parse_tensors(path: Path, data: bytes) -> TensorFile:
+    """Check the header of a file of any program, whose content is in memory.  Raises ModelFileError.
+
+    Its metadata are empty if the file has none.  `path` is what messages name.
+    """
+    length = int.from_bytes(data[:8], "little")
+    header = data[8 : 8 + length] if length <= len(data) - 8 else b""
+    return _checked(path, io.BytesIO(data), len(data), header, _parse_header)
+
+
+def _checked(
+    path: Path,
+    file: io.BufferedReader | io.BytesIO,
+    size: int,
+    data: bytes,
+    parse: Callable[[Path, bytes], dict[str, Any]],
+) -> TensorFile:
+    """Return an open file of `size` bytes whose header `data` is consistent with its size."""
+    header = parse(path, data)
+    metadata = header.pop("__metadata__", {})
+    data_start = 8 + len(data)
+    entries = _parse_entries(path, header, size - data_start)
+    return TensorFile(path, size, entries, metadata, file, data_start)
 
 
 def save(path: Path, arrays: Mapping[str, Array], metadata: dict[str, str]) -> None:
@@ -117,17 +142,56 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+def _parse_model_header(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        header = _parse_header(path, data)
+    except ModelFileError:
+        header = {}
+    if not isinstance(header.get("__metadata__", {}).get("charseq"), str):
+        raise _no_model(path, header)
+    return header
+
+
 def _parse_header(path: Path, data: bytes) -> dict[str, Any]:
+    """Return a header whose metadata, if there are any, are strings by name."""
     try:
         header = parse_json(data.decode())
-        if not isinstance(header, dict) or not isinstance(header["__metadata__"]["charseq"], str):
+        if not isinstance(header, dict):
             raise ValueError
-    except (ValueError, KeyError, TypeError):
+        metadata = header.get("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError
+    except ValueError:
         raise ModelFileError(
-            f"{quoted(path)} is not a charseq model, or is damaged",
-            hint="name a run's folder, or its model.safetensors",
+            f"{quoted(path)} is not a safetensors file, or is damaged", hint=DAMAGED_HINT
         ) from None
     return header
+
+
+def _no_model(path: Path, header: Mapping[str, Any]) -> ModelFileError:
+    """Return the error for a file that is no charseq model, by its header, which is empty if it has none."""
+    hint = "name a run's folder, or its model.safetensors"
+    if header and is_exported(path.parent):
+        folder = shlex.quote(str(path.parent))
+        return ModelFileError(
+            f"{quoted(path.parent)} is an exported model, not a run",
+            hint=f"run 'charseq import {folder}' on it first, and use the run that it makes",
+        )
+    if header:
+        hint = "import a state_dict of an RNN, LSTM or GRU first: charseq import FILE --vocabulary-file FILE"
+    return ModelFileError(f"{quoted(path)} is not a charseq model, or is damaged", hint=hint)
+
+
+def is_exported(folder: Path) -> bool:
+    """Return whether a folder was written by `charseq export --format safetensors`, by its config.json."""
+    config = folder / EXPORT_CONFIG
+    try:
+        if not stat.S_ISREG(config.lstat().st_mode):  # a named pipe would block
+            return False
+        with config.open("rb") as file:
+            return is_export_config(file.read(1 << 12))
+    except (OSError, ValueError):
+        return False
 
 
 def _parse_entries(path: Path, header: Mapping[str, Any], size: int) -> dict[str, Entry]:

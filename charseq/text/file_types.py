@@ -75,3 +75,17 @@ def conversion(kind: FileType, source: str) -> str:
     else:  # standard input, which compression programs read
         command = kind.command.removesuffix("c FILE") + ("c" if kind.command.endswith("c FILE") else "")
     return f"convert it ({command} | charseq ... --file -)"
+
+
+_EXPORT_CONFIG = re.compile(rb'\{\s*"charseq": "[^"]{1,40}",\s*"charseq_export": ')
+_EXPORT_README = re.compile(rb"---\s+(\S.*\n)*?library_name: charseq\s")
+
+
+def is_export_config(data: bytes) -> bool:
+    """Return whether a file, by its beginning, is the config.json of an exported model."""
+    return bool(_EXPORT_CONFIG.match(data))
+
+
+def is_export_readme(data: bytes) -> bool:
+    """Return whether a file, by its beginning, is the README.md of an exported model."""
+    return bool(_EXPORT_README.match(data[: 1 << 12]))
