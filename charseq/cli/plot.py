@@ -168,5 +168,5 @@ def _nothing_measured(folders: Sequence[Path]) -> UsageError:
     names = ", ".join(quoted(folder) for folder in folders[:3]) + (", ..." if len(folders) > 3 else "")
     return UsageError(
         f"there are no measurements in {names}",
-        hint="the first comes after an epoch; a run that ended before has none",
+        hint="the first comes after an epoch; a run that ended before has none, and so has an imported model",
     )

@@ -136,9 +136,7 @@ def _restore(path: Path) -> None:
 
 def _leftovers(path: Path, end: str) -> Iterator[Path]:
     pattern = re.compile(rf"\.{re.escape(path.name)}\.\d+\.{end}")
-    for name in os.listdir(path.parent):
-        if pattern.fullmatch(name):
-            yield path.parent / name
+    return (each for each in [*path.parent.iterdir()] if pattern.fullmatch(each.name))
 
 
 def _cannot_write(path: Path, error: OSError) -> CharseqError:

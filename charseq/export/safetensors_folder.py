@@ -51,7 +51,7 @@ def text_name(run: ReportedRun, model: Model) -> str | None:
     source, _ = saved_text(path)
     names = [_file_name(name) for name in source.files]
     if source.texts:
-        names.insert(0, count(len(source.texts), "string") + " of the command line")
+        names.insert(0, count(len(source.texts), "string") + " given with --text")
     if not names:
         return None
     return names[0] + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")

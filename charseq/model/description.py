@@ -45,7 +45,7 @@ TRAINING_FIELDS: Mapping[str, Any] = {
     "selection_loss": float | None,
     "measured": bool,
     "diverged": bool,
-    "imported": dict,
+    "imported": Mapping[str, str | None],
 }
 """The fields of `training` and their types; all are optional, and others are ignored."""
 

@@ -164,6 +164,11 @@ def read_state(path: Path) -> tuple[Model, ResumeState]:
     """Read and verify a model and the state to resume its run from.  Raises ModelFileError."""
     with tensor_file.open_tensors(path) as file:
         description = read_description(file)
+        if "imported" in description.training:
+            raise ModelFileError(
+                f"{quoted(path)} cannot be resumed: it was imported, without the state of its training",
+                hint="train it further as a new run: --from instead of --resume",
+            )
         if description.progress is None:
             raise ModelFileError(
                 f"{quoted(path)} cannot be resumed: its run diverged, or an early charseq saved it",

@@ -60,6 +60,19 @@ class TensorFile:
 
     def read(self, name: str, digest: str | None) -> Array:
         """Read a tensor and verify its SHA-256.  Raises ModelFileError."""
+        entry, data = self.entries[name], self._bytes(name)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ModelFileError(
+                f"{quoted(self.path)} is damaged: tensor '{name}' does not match its SHA-256",
+                hint=DAMAGED_HINT,
+            )
+        return np.frombuffer(data, DTYPES[entry.kind]).reshape(entry.shape)
+
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of a tensor of a file that has no digests of its own.  Raises ModelFileError."""
+        return hashlib.sha256(self._bytes(name)).hexdigest()
+
+    def _bytes(self, name: str) -> bytearray:
         entry = self.entries[name]
         data = bytearray(entry.end - entry.start)
         try:
@@ -67,12 +80,7 @@ class TensorFile:
             self._file.readinto(data)
         except OSError as error:
             raise _unreadable(self.path, error) from None
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise ModelFileError(
-                f"{quoted(self.path)} is damaged: tensor '{name}' does not match its SHA-256",
-                hint=DAMAGED_HINT,
-            )
-        return np.frombuffer(data, DTYPES[entry.kind]).reshape(entry.shape)
+        return data
 
 
 @contextlib.contextmanager

@@ -1,0 +1,140 @@
+"""Read a model for `charseq import`: an exported folder, or a state_dict; and name what else a path is."""
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from charseq.errors import ModelFileError, UsageError, quoted
+from charseq.export.folder_config import CONFIG, MODEL
+from charseq.export.folder_reader import read_folder
+from charseq.model import tensor_file
+from charseq.model.model_file import Model
+from charseq.render.quantities import count
+from charseq.render.visible import visible
+from charseq.runs.folder import LOG, comparison_runs
+from charseq.system.file_errors import reason, remedy
+
+STATE_DICT = "charseq.export.torch_state_dict"
+"""The module that reads a state_dict."""
+BEGINNING = 1 << 12
+"""Bytes at the beginning of a file that tell its type."""
+PICKLE = re.compile(rb"\x80[\x00-\x05]|\(?[dl]p\d|\x93NUMPY|PK[\x03\x05\x07]")
+"""How pickles begin, and archives that may contain some: of torch, and of NumPy."""
+
+
+def read_model(path: Path, vocabulary: Path | None = None, cell: str | None = None) -> Model:
+    """Read the model of a folder, or of a state_dict with the file of its vocabulary.
+
+    Raises ModelFileError, UsageError; the hint says what to do with another kind of path.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise ModelFileError(
+                f"there is no file or folder {quoted(path)}", hint="name a folder of 'charseq export'"
+            ) from None
+        raise ModelFileError(f"cannot read {quoted(path)}: {reason(error)}", hint=remedy(error)) from None
+    if stat.S_ISREG(status.st_mode):
+        if vocabulary is None and path.name in (MODEL, CONFIG) and tensor_file.is_exported(path.parent):
+            path = path.parent
+        else:
+            return _read_state_dict(path, vocabulary, cell)
+    elif not stat.S_ISDIR(status.st_mode):
+        raise ModelFileError(f"{quoted(path)} is neither a file nor a folder", hint="name a folder or a file")
+    _require_exported(path)
+    return read_folder(path)
+
+
+def notes(model: Model) -> Iterator[str]:
+    """Yield what people may want to know about an imported model."""
+    network, origin = model.network, model.training.get("imported", {})
+    name = f" from {visible(origin['file'])}" if isinstance(origin.get("file"), str) else ""
+    yield (
+        f"imported {network.cell_name}, {count(network.layers, 'layer')} of "
+        f"{count(network.hidden_size, 'hidden unit')}{name}"
+        + (", with its n-gram model" if model.mixture else "")
+    )
+    if model.vocabulary.boundary:
+        yield "the digests of its training lines are not exported: predict --novel cannot be used"
+
+
+def _require_exported(folder: Path) -> None:
+    """Raise ModelFileError for a folder that is no export of --format safetensors."""
+    if tensor_file.is_exported(folder):
+        return
+    name = quoted(folder)
+    if (folder / LOG).exists() or _is_model(folder / MODEL):
+        raise ModelFileError(f"{name} is a run already", hint="use it with --model")
+    if comparison_runs(folder):
+        raise ModelFileError(f"{name} is a comparison, whose runs need no import", hint="use it with --model")
+    if any(folder.glob("*.onnx")) or any(folder.glob("*.py")):
+        raise ModelFileError(
+            f"{name} is an export for other programs",
+            hint="export the model again with --format safetensors, or import the state_dict of a folder of "
+            "--format torch (a .safetensors file) with --vocabulary-file",
+        )
+    if not os.path.lexists(folder / CONFIG):  # otherwise reading it says what is wrong with it
+        raise ModelFileError(
+            f"{name} is not an exported model: it has no {CONFIG}",
+            hint="name a folder of 'charseq export', or a .safetensors file with --vocabulary-file",
+        )
+
+
+def _read_state_dict(path: Path, vocabulary: Path | None, cell: str | None) -> Model:
+    """Read a model of torch.  Raises ModelFileError for any other file, which it names."""
+    _require_state_dict(path)
+    if vocabulary is None:
+        raise UsageError(
+            f"{quoted(path)} has weights, and no vocabulary",
+            hint="add --vocabulary-file FILE with its symbols",
+        )
+    if importlib.util.find_spec(STATE_DICT) is None:
+        raise UsageError("a state_dict cannot be imported yet", hint="import a folder of 'charseq export'")
+    read = cast("Callable[..., Model]", importlib.import_module(STATE_DICT).read)
+    model = read(path, vocabulary, cell=cell)
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return replace(model, training={**model.training, "imported": {"file": path.name, "sha256": sha256}})
+
+
+def _require_state_dict(path: Path) -> None:
+    name = quoted(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(BEGINNING)
+    except OSError as error:
+        raise ModelFileError(f"cannot read {name}: {reason(error)}", hint=remedy(error)) from None
+    if PICKLE.match(data) or path.suffix.lower() in (".pt", ".pth", ".ckpt", ".pkl", ".pickle"):
+        raise ModelFileError(
+            f"{name} is not a safetensors file, and may be a pickle",
+            hint="torch.save files are never opened, as loading them can execute code; save the state_dict "
+            "with safetensors.torch.save_file",
+        )
+    if path.suffix.lower() == ".onnx" or data[: len(b"<!doctype")].lower() == b"<!doctype":
+        raise ModelFileError(
+            f"{name} is an export for other programs", hint="export the model again with --format safetensors"
+        )
+    if _is_model(path):
+        raise ModelFileError(f"{name} is a model of charseq already", hint=f"use it with --model {name}")
+    if not re.match(rb".{6}\0\0\s*\{", data, re.DOTALL):
+        raise ModelFileError(
+            f"{name} is not a safetensors file",
+            hint="name a folder of 'charseq export', or a safetensors file",
+        )
+
+
+def _is_model(path: Path) -> bool:
+    """Return whether a file is a model of charseq, by its header."""
+    try:
+        with tensor_file.open_tensors(path):
+            return True
+    except ModelFileError:
+        return False
