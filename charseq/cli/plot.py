@@ -120,7 +120,12 @@ def _draw(
     for curve in curves:
         _report_damage(curve.name, curve.damaged)
         if not len(curve) and measured:
-            streams.report(f"{visible(curve.name)} has no measurements yet and is left out", "yellow")
+            why = (
+                "was imported, without measurements,"
+                if curve.status == "imported"
+                else "has no measurements yet"
+            )
+            streams.report(f"{visible(curve.name)} {why} and is left out", "yellow")
     if not measured:
         raise _nothing_measured(folders)
     drawing = plot_of(measured, x=x, measures=measures, log=log)

@@ -70,7 +70,7 @@ def card(run: ReportedRun, model: Model, text: str | None, model_bytes: int) -> 
 
 def escaped(text: str) -> str:
     """Return a text of a user in one line of Markdown, without markup, links or control characters."""
-    return re.sub(r"([!-+.-/:-@\[-`{-~])", r"\\\1", visible(text))
+    return re.sub(r"([!-+/:-@\[-`{-~]|(?<=www)\.)", r"\\\1", visible(text))
 
 
 def _facts(run: ReportedRun, model: Model, text: str | None) -> Iterator[str]:

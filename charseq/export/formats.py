@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, cast
 from charseq.errors import UsageError
 from charseq.inspection.reported_run import ReportedRun
 from charseq.model.model_file import Model
+from charseq.runs.folder import comparison_runs
 
 Precision = Literal["float32", "float16", "int8"]
 """The types of the weights in an HTML page."""
@@ -68,9 +69,12 @@ def export(name: str, run: ReportedRun, model: Model, *, weights: Precision | No
 
 
 def default_name(run: ReportedRun, chosen: Format) -> str:
-    """Return the name of an export that has none: that of the run's folder, or of its model file."""
+    """Return the name of an export that has none: that of the run, with its comparison's, or of its file."""
     folder = run.folder.resolve()
-    return (folder.stem if run.folder.is_file() else folder.name or "model") + chosen.suffix
+    if folder.is_file():
+        return folder.stem + chosen.suffix
+    compared = f"{folder.parent.name}-" if folder in comparison_runs(folder.parent) else ""
+    return compared + (folder.name or "model") + chosen.suffix
 
 
 def notes(run: ReportedRun) -> list[str]:

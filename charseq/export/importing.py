@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -71,20 +72,16 @@ def _require_exported(folder: Path) -> None:
     if tensor_file.is_exported(folder):
         return
     name = quoted(folder)
+    use = f"use it as it is: charseq predict --model {shlex.quote(str(folder))}"
     if (folder / LOG).exists() or _is_model(folder / MODEL):
-        raise ModelFileError(f"{name} is a run already", hint="use it with --model")
+        raise ModelFileError(f"{name} is a run, which needs no import", hint=use)
     if comparison_runs(folder):
-        raise ModelFileError(f"{name} is a comparison, whose runs need no import", hint="use it with --model")
-    if any(folder.glob("*.onnx")) or any(folder.glob("*.py")):
-        raise ModelFileError(
-            f"{name} is an export for other programs",
-            hint="export the model again with --format safetensors, or import the state_dict of a folder of "
-            "--format torch (a .safetensors file) with --vocabulary-file",
-        )
+        raise ModelFileError(f"{name} is a comparison, whose runs need no import", hint=use)
     if not os.path.lexists(folder / CONFIG):  # otherwise reading it says what is wrong with it
         raise ModelFileError(
             f"{name} is not an exported model: it has no {CONFIG}",
-            hint="name a folder of 'charseq export', or a .safetensors file with --vocabulary-file",
+            hint="name a folder of 'charseq export --format safetensors' (those of other formats cannot be "
+            "imported), or a .safetensors file with --vocabulary-file",
         )
 
 
@@ -123,11 +120,12 @@ def _require_state_dict(path: Path) -> None:
             f"{name} is an export for other programs", hint="export the model again with --format safetensors"
         )
     if _is_model(path):
-        raise ModelFileError(f"{name} is a model of charseq already", hint=f"use it with --model {name}")
+        use = f"use it as it is: charseq predict --model {shlex.quote(str(path))}"
+        raise ModelFileError(f"{name} is a model of charseq, which needs no import", hint=use)
     if not re.match(rb".{6}\0\0\s*\{", data, re.DOTALL):
         raise ModelFileError(
             f"{name} is not a safetensors file",
-            hint="name a folder of 'charseq export', or a safetensors file",
+            hint="name a folder of 'charseq export', or a .safetensors file with --vocabulary-file",
         )
 
 

@@ -67,7 +67,7 @@ def _notes(run: ReportedRun, model: Model, model_bytes: int) -> list[str]:
     sizes = f"{MODEL} {size(model_bytes)}"
     if run.model_bytes:
         sizes += f", the run's file {size(run.model_bytes)}"
-    included = "without an n-gram model: the model has none"
+    included = "the model has no n-gram model"
     if model.mixture is not None:
         ngram = model.mixture.ngram
         included = (

@@ -179,7 +179,7 @@ def _parse_header(path: Path, data: bytes) -> dict[str, Any]:
 def _no_model(path: Path, header: Mapping[str, Any]) -> ModelFileError:
     """Return the error for a file that is no charseq model, by its header, which is empty if it has none."""
     hint = "name a run's folder, or its model.safetensors"
-    if header and is_exported(path.parent):
+    if (header or path.name == EXPORT_CONFIG) and is_exported(path.parent):
         folder = shlex.quote(str(path.parent))
         return ModelFileError(
             f"{quoted(path.parent)} is an exported model, not a run",
