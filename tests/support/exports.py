@@ -29,6 +29,7 @@ def exported(model: Model, folder: Path) -> Path:
     run = reported(model, str(folder.parent / "exported-model.safetensors"))
     for name, data in formats.export("safetensors", run, model).files.items():
         (folder / name).write_bytes(data)
+    run.folder.unlink()
     return folder
 
 
