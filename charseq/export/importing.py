@@ -42,7 +42,8 @@ def read_model(path: Path, vocabulary: Path | None = None, cell: str | None = No
             raise ModelFileError(
                 f"there is no file or folder {quoted(path)}", hint="name a folder of 'charseq export'"
             ) from None
-        raise ModelFileError(f"cannot read {quoted(path)}: {reason(error)}", hint=remedy(error)) from None
+        hint = remedy(error) or "name a folder of 'charseq export'"
+        raise ModelFileError(f"cannot read {quoted(path)}: {reason(error)}", hint=hint) from None
     if stat.S_ISREG(status.st_mode):
         if vocabulary is None and path.name in (MODEL, CONFIG) and tensor_file.is_exported(path.parent):
             path = path.parent
