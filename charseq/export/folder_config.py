@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from charseq._version import __version__
-from charseq.errors import ModelFileError, quoted
+from charseq.errors import ModelFileError, UsageError, quoted
 from charseq.model import tensor_file
 from charseq.model.description import FORMAT as MODEL_FORMAT
 from charseq.model.description import TRAINING_FIELDS
@@ -49,15 +49,20 @@ VERSION_KEY = "charseq_export"
 MEASUREMENTS = TRAINING_FIELDS.keys() - {"settings", "imported"}
 SETTINGS = (*INHERITED, "sequence_length")
 """The settings that are exported, beside those of the network."""
-LARGEST_CONFIG = 1 << 24
-"""Bytes: more than all characters of Unicode need."""
+LARGEST_CONFIG = 5_000_000
+"""Bytes."""
+MOST_ITEMS = 400_000
+"""The most commas, within strings or not: each value that one separates takes memory."""
 MOST_OBJECTS = 100_000
-"""The most opening brackets and braces, within strings or not: they cost most memory."""
+"""The most opening brackets and braces, within strings or not."""
 DAMAGED_HINT = "export the model again, or use another copy of the folder"
 
 
 def config_of(model: Model, sha256: str, text: str | None) -> bytes:
-    """Return the content of config.json; `sha256` is that of the tensors' file."""
+    """Return the content of config.json; `sha256` is that of the tensors' file.
+
+    Raises UsageError for a vocabulary that no reader would accept.
+    """
     training = dict(model.training)
     settings = training.pop("settings", {})
     values = {
@@ -77,14 +82,20 @@ def config_of(model: Model, sha256: str, text: str | None) -> bytes:
     }
     values["sha256"] = _digest(values)
     shown = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return (_escaped(shown) + "\n").encode()
+    data = (_escaped(shown) + "\n").encode()
+    if len(data) > LARGEST_CONFIG or _has_too_many_values(data):
+        raise UsageError(
+            f"the vocabulary of {len(model.vocabulary):,} symbols is too large to export",
+            hint="share the run's folder instead",
+        )
+    return data
 
 
 def parse_config(path: Path, data: bytes) -> dict[str, Any]:
     """Return the values of a config.json, whose version and SHA-256 are checked.  Raises ModelFileError."""
     name = quoted(path)
     try:
-        if data.count(b"[") + data.count(b"{") > MOST_OBJECTS:
+        if _has_too_many_values(data):
             raise ValueError
         values = tensor_file.parse_json(data.decode())
         version = values.get(VERSION_KEY)
@@ -149,6 +160,10 @@ def model_digest(config: Mapping[str, Any]) -> str:
     if model["file"] != MODEL:
         raise ValueError(f"its tensors are not in {MODEL}")
     return str(parse_value(model["sha256"], str, "sha256"))
+
+
+def _has_too_many_values(data: bytes) -> bool:
+    return data.count(b",") > MOST_ITEMS or data.count(b"[") + data.count(b"{") > MOST_OBJECTS
 
 
 def _digest(values: Mapping[str, Any]) -> str:

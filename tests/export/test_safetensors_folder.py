@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from charseq.errors import UsageError
 from charseq.export import formats
 from charseq.export.card import escaped
+from charseq.export.folder_config import config_of
 from charseq.export.folder_reader import read_folder
 from charseq.inspection.reported_run import load_trained
 from charseq.model.model_file import read, write
@@ -158,3 +161,9 @@ def test_a_model_file_without_a_run_is_exported() -> None:
         "README.md",
     }
     assert read(Path("alone.safetensors")).memorized == model.memorized
+
+
+def test_a_vocabulary_that_no_reader_would_accept_is_not_exported() -> None:
+    symbols = tuple(map(chr, range(0x10000, 0x10000 + 400_003)))
+    with pytest.raises(UsageError, match="400,003 symbols is too large to export"):
+        config_of(replace(lstm_model(), vocabulary=Vocabulary(symbols)), "0" * 64, None)
