@@ -142,7 +142,11 @@ def described(config: Mapping[str, Any], digests: Mapping[str, str], imported: o
         "label_counts": config["label_counts"],
         "learned": config["memorized"],
         "opening": config["opening"],
-        "training": {**training, "settings": settings, "imported": imported},
+        "training": {
+            **{name: training[name] for name in MEASUREMENTS & training.keys()},
+            "settings": {name: settings[name] for name in SETTINGS if name in settings},
+            "imported": imported,
+        },
         "place": None,
         "tensors": dict(digests),
     }

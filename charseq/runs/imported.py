@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from charseq.events import SCHEMA, End, Start
 from charseq.model import model_file, ngram_tensors
 from charseq.model.model_file import Model
 from charseq.runs.folder import LOG, new_run, require_new, runs_folder
+from charseq.settings.train_settings import TrainSettings
 
 IMPORTED = "imported"
 """The status of the run in its last event, and the field of its first one with the origin of the model."""
@@ -59,13 +60,14 @@ def _start(model: Model, folder: Path) -> dict[str, Any]:
     network: dict[str, Any] = asdict(model.network)
     network["cell"] = network.pop("cell_name")
     mixture, vocabulary = model.mixture, model.vocabulary
+    settings, known = model.training.get("settings", {}), {field.name for field in fields(TrainSettings)}
     tensors = ngram_tensors.tensors_of(mixture).values() if mixture else ()
     origin: Mapping[str, Any] = model.training.get(IMPORTED, {})
     return {
+        **{name: value for name, value in settings.items() if name in known},
+        **network,
         "event": Start.event,
         "schema": SCHEMA,
-        **network,
-        **model.training.get("settings", {}),
         "ngram": mixture.ngram.order if mixture else 0,
         "parameters": model.network.parameter_count(),
         "run": str(folder),
