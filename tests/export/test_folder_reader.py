@@ -212,9 +212,9 @@ def test_a_folder_that_lies_is_refused_without_using_memory() -> None:
         shutil.copytree(FOLDER, f"f{number}")
         change(Path(f"f{number}"), lies)
         names.append(f"f{number}")
-    for number, data in enumerate(
-        [b"[" * 500_000, b'{"a":' * 100_000, b"[" + b"[]," * 90_000, b"\0" * 2**25]
-    ):
+    many = b'{"charseq_export":1,"x":[' + b'"ab",' * 390_000 + b'1],"y":"' + "🚀".encode() * 700_000 + b'"}'
+    bombs = [b"[" * 500_000, b'{"a":' * 100_000, b"[" + b"[]," * 90_000, b"\0" * 2**25, many]
+    for number, data in enumerate(bombs):
         shutil.copytree(FOLDER, f"c{number}")
         Path(f"c{number}/config.json").write_bytes(data)
         names.append(f"c{number}")

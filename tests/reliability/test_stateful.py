@@ -1,4 +1,4 @@
-"""Random sequences of training, stopping, resuming, sharing, damage and loss: the state is always a valid one."""
+"""Random sequences of training, stopping, resuming, sharing, damage and loss: every state is valid."""
 
 import os
 import shutil
