@@ -66,14 +66,15 @@ def import_model(
     debug: DebugOption = False,
 ) -> None:
     """Make a run of a model that was exported by charseq, or trained elsewhere."""
-    from charseq.export.importing import notes, read_model
+    from charseq.export.importing import read_model
+    from charseq.model.tensor_file import is_exported
     from charseq.runs.imported import check_destination, save_imported
 
     check_destination(out, force=force)
-    if path.is_dir():
+    if is_exported(path):
         refuse_unused(context, f"the folder {quoted(path)}", {"vocabulary_file", "cell"}, "it has its own")
-    model = read_model(path, vocabulary_file, cell)
+    model, notes = read_model(path, vocabulary_file, cell)
     run = save_imported(model, out, force=force)
-    for note in notes(model):
+    for note in notes:
         streams.report(note)
     print(visible(str(run)))  # noqa: T201

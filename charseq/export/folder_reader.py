@@ -48,7 +48,7 @@ def read_folder(folder: Path) -> Model:
     file = tensor_file.parse_tensors(path, data)
     origin = {"file": folder.resolve().name, "sha256": digest, "text": text}
     try:
-        digests = {name: file.digest(name) for name in file.entries}
+        digests = {name: tensor_file.digest(file.read_unverified(name)) for name in file.entries}
         values = described(config, digests, origin)
     except (KeyError, ValueError) as error:
         raise _inconsistent(folder / CONFIG, error) from error
