@@ -17,7 +17,7 @@ from charseq.export.folder_config import CONFIG, MODEL
 from charseq.export.folder_reader import read_folder
 from charseq.model import tensor_file
 from charseq.model.model_file import Model
-from charseq.model.tensor_file import is_exported
+from charseq.model.tensor_file import TORCH_VOCABULARY, is_exported
 from charseq.render.quantities import count
 from charseq.render.visible import visible
 from charseq.runs.folder import LOG, comparison_runs
@@ -25,8 +25,6 @@ from charseq.system.file_errors import reason, remedy
 
 STATE_DICT = "charseq.export.torch_state_dict"
 """The module that reads a state_dict."""
-VOCABULARY = "vocabulary.json"
-"""The vocabulary of a folder that `charseq export --format torch` wrote."""
 BEGINNING = 1 << 12
 """Bytes at the beginning of a file that tell its type."""
 PICKLE = re.compile(rb"\x80[\x00-\x05]|\(?[dl]p\d|\x93NUMPY|PK[\x03\x05\x07]")
@@ -71,7 +69,9 @@ def read_model(path: Path, vocabulary: Path | None = None, cell: str | None = No
 
 def is_torch_folder(folder: Path) -> bool:
     """Return whether a folder has a state_dict with its vocabulary, as `export --format torch` writes it."""
-    return (folder / VOCABULARY).is_file() and (folder / MODEL).is_file() and not _is_model(folder / MODEL)
+    return (
+        (folder / TORCH_VOCABULARY).is_file() and (folder / MODEL).is_file() and not _is_model(folder / MODEL)
+    )
 
 
 def _summary(model: Model) -> str:
@@ -95,15 +95,15 @@ def _require_exported(folder: Path) -> None:
     if not os.path.lexists(folder / CONFIG):  # otherwise reading it says what is wrong with it
         raise ModelFileError(
             f"{name} is not an exported model: it has no {CONFIG}",
-            hint="name a folder of 'charseq export --format safetensors' (those of other formats cannot be "
-            "imported), or a .safetensors file with --vocabulary-file",
+            hint="name a folder of 'charseq export' (format safetensors or torch), or a .safetensors file "
+            "with --vocabulary-file",
         )
 
 
 def _read_state_dict(path: Path, vocabulary: Path | None, cell: str | None) -> Import:
     """Read a model of torch.  Raises ModelFileError for any other file, which it names."""
     _require_state_dict(path)
-    if vocabulary is None and not path.with_name(VOCABULARY).is_file():
+    if vocabulary is None and not path.with_name(TORCH_VOCABULARY).is_file():
         raise UsageError(
             f"{quoted(path)} has weights, and no vocabulary",
             hint="add --vocabulary-file FILE with its symbols",

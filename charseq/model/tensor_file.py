@@ -46,6 +46,8 @@ OTHER_DTYPES = {
 MAX_AXES = 8
 EXPORT_CONFIG = "config.json"
 """The file that an exported model has beside its tensors."""
+TORCH_VOCABULARY = "vocabulary.json"
+"""The file that a model exported for PyTorch has beside its tensors."""
 
 Array = npt.NDArray[Any]
 
@@ -180,7 +182,9 @@ def _no_model(path: Path, header: Mapping[str, Any]) -> ModelFileError:
             f"{quoted(path.parent)} is an exported model, not a run",
             hint=f"run 'charseq import {folder}' on it first, and use the run that it makes",
         )
-    if header:
+    if header and (path.parent / TORCH_VOCABULARY).is_file():
+        hint = f"if 'charseq export' wrote it, run 'charseq import {shlex.quote(str(path.parent))}' first"
+    elif header:
         hint = "import a state_dict of an RNN, LSTM or GRU first: charseq import FILE --vocabulary-file FILE"
     return ModelFileError(f"{quoted(path)} is not a charseq model, or is damaged", hint=hint)
 

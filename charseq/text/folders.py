@@ -7,7 +7,7 @@ from pathlib import Path
 
 from charseq.errors import TextError, quoted
 from charseq.system.file_errors import reason, remedy
-from charseq.text.file_types import file_type, is_export_config, is_export_readme
+from charseq.text.file_types import file_type, is_export_file
 from charseq.text.units import Unit
 from charseq.text.utf8 import SAMPLE_BYTES, bom_encoding, unmarked_encoding
 
@@ -110,7 +110,7 @@ def _binary_type(name: str, has_nuls: bool) -> str:
         return kind.name
     if data.startswith(RUN_FILES):
         return "a file of a charseq run"
-    if is_export_config(data) or is_export_readme(data):
+    if is_export_file(data):
         return "a file of an exported charseq model"
     has_nuls = has_nuls or bool(bom_encoding(data) or unmarked_encoding(data))
     return "binary: it has NUL bytes" if 0 in data and not has_nuls else ""

@@ -177,6 +177,11 @@ def test_an_exported_folder_is_no_text_and_no_model(charseq: Command) -> None:
     assert result.status == 0, result.errors
     assert "is a file of an exported charseq model" in result.errors
     assert result.records[0]["characters"] == 7
+    torch_folder = Path("torch")
+    torch_folder.mkdir()
+    shutil.copy("books/shared/model.safetensors", torch_folder)
+    (torch_folder / "vocabulary.json").write_text("[]")
+    assert "'charseq import torch' first" in charseq("predict", "--model", "torch").errors
     for name in ("books/shared", "books/shared/model.safetensors", "books/shared/config.json"):
         used = charseq("predict", "--model", name)
         assert used.status == 2
