@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
@@ -244,6 +244,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return exported(lstm_model(), folder / "shared")
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_changed_configuration_raises_anything_but_a_model_file_error(
     config: Path, data: st.DataObject

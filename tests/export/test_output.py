@@ -43,7 +43,7 @@ def rounds(kind: str, before: str, step: int = 1) -> list[dict[str, Any]]:
 
 
 @traced
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("before", ["nothing", "old"])
 def test_an_export_killed_at_any_system_call_leaves_a_whole_export_or_none(before: str, step: int) -> None:
     results = rounds("kill", before, step)
@@ -59,7 +59,7 @@ def test_an_export_killed_at_any_system_call_leaves_a_whole_export_or_none(befor
 
 
 @traced
-@pytest.mark.parametrize("before", ["nothing", "old"])
+@pytest.mark.parametrize("before", [pytest.param("nothing", marks=pytest.mark.long), "old"])
 def test_any_system_call_of_an_export_that_fails_is_reported_and_leaves_the_former_one(before: str) -> None:
     results = rounds("fail", before)
     assert {"write", "fsync", "rename", "mkdir"} <= {one["result"][0] for one in results}
