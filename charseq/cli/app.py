@@ -34,6 +34,7 @@ COMMANDS = {
     "replay": "charseq.cli.replay",
     "report": "charseq.cli.report",
     "export": "charseq.cli.export",
+    "import": "charseq.cli.import_model",
     "cells": "charseq.cli.cells",
     "runs": "charseq.cli.runs",
     "config": "charseq.cli.config_show",

@@ -1,13 +1,19 @@
 """The formats of `charseq export`."""
 
+import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from charseq.errors import UsageError
 from charseq.inspection.reported_run import ReportedRun
 from charseq.model.model_file import Model
+from charseq.runs.folder import comparison_runs
+
+Precision = Literal["float32", "float16", "int8"]
+"""The types of the weights in an HTML page."""
+DEFAULT_PRECISION: Precision = "float16"
 
 
 class Export(NamedTuple):
@@ -23,6 +29,8 @@ class Format:
     """A format of `charseq export`."""
 
     name: str
+    module: str
+    """The module of this package whose function `export` returns the files of a run and its model."""
     suffix: str
     """What follows the run's name in the default output, such as ".html"."""
     is_folder: bool
@@ -41,19 +49,34 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     each.name: each
     for each in (
-        Format("safetensors", "-safetensors", is_folder=True),
-        Format("torch", "-torch", is_folder=True),
-        Format("onnx", "-onnx", is_folder=True, package="onnx"),
-        Format("html", ".html", is_folder=False),
+        Format("safetensors", "safetensors_folder", "-safetensors", is_folder=True),
+        Format("torch", "torch_folder", "-torch", is_folder=True),
+        Format("onnx", "onnx_folder", "-onnx", is_folder=True, package="onnx"),
+        Format("html", "html_page", ".html", is_folder=False),
     )
 }
 """By name; the first is the default."""
 
 
-def export(name: str, run: ReportedRun, model: Model) -> Export:
-    """Return the files of a model in a format.  Raises UsageError for a network that it cannot express."""
-    if name == "html":
-        from charseq.export import html_page
+def export(name: str, run: ReportedRun, model: Model, *, weights: Precision | None = None) -> Export:
+    """Return the files of a model in a format.  Raises UsageError for a network that it cannot express.
 
-        return html_page.export(run, model)
-    raise UsageError(f"--format {name} is not available yet")
+    `weights` is the type of the weights in an HTML page; None is the default.
+    """
+    module = importlib.import_module(f"charseq.export.{FORMATS[name].module}")
+    write = cast("Callable[..., Export]", module.export)
+    return write(run, model, weights=weights or DEFAULT_PRECISION) if name == "html" else write(run, model)
+
+
+def default_name(run: ReportedRun, chosen: Format) -> str:
+    """Return the name of an export that has none: that of the run, with its comparison's, or of its file."""
+    folder = run.folder.resolve()
+    if folder.is_file():
+        return folder.stem + chosen.suffix
+    compared = f"{folder.parent.name}-" if folder in comparison_runs(folder.parent) else ""
+    return compared + (folder.name or "model") + chosen.suffix
+
+
+def notes(run: ReportedRun) -> list[str]:
+    """Return what holds for every format: a run that is still training."""
+    return ["the run is still training; its last saved model is exported"] if run.is_training else []

@@ -94,9 +94,8 @@ def load(named: str | None) -> ReportedRun:
 
 def load_trained(named: str | None) -> tuple[ReportedRun, Model]:
     """Read the run of a name, or the newest one, and its model.  Raises ModelFileError, UsageError."""
-    path = model_path(named)
     run = load(named)
-    return run, run.model or read(path)
+    return run, run.model or read(model_path(str(run.folder)))
 
 
 def texts_of(run: ReportedRun, given: Sequence[str] = ()) -> tuple[list[ReadText], bool]:

@@ -21,6 +21,8 @@ MAX_FOLLOWING_SHOWN = 3
 def summary(start: Start) -> str:
     """Return the text, network and settings of a run, and the reasons of its defaults, line by line."""
     settings = start.settings
+    if start.imported:
+        return _imported(start)
     device = f"{start.device} ({start.path}, {start.kernel})"
     lines = [
         f"text: {_text(start)}",
@@ -38,6 +40,18 @@ def summary(start: Start) -> str:
         lines.insert(0, f"resuming {visible(start.run)} after {passes_text(start.resumed)}")
     if settings.reasons:
         lines.append(f"defaults: {'; '.join(settings.reasons.values())}")
+    return "\n".join(lines)
+
+
+def _imported(start: Start) -> str:
+    """Return where an imported model comes from, and its network."""
+    origin, settings = start.imported, start.settings
+    name, digest = (visible(origin.get(key, "")) for key in ("file", "sha256"))
+    lines = [
+        f"imported from: {name} (SHA-256 {digest[:12]}...)",
+        f"network: {network_text(settings)}, {count(start.parameters, 'parameter')}",
+        *_ngram(start),
+    ]
     return "\n".join(lines)
 
 

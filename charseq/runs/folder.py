@@ -241,6 +241,12 @@ def require_new(out: Path, *, force: bool) -> None:
 
 
 def _require_empty(out: Path, *, force: bool) -> None:
+    from charseq.model.tensor_file import is_exported  # loads NumPy, which listing runs does not need
+
+    if is_exported(out):
+        raise UsageError(
+            f"{quoted(out)} is an exported model, which a run would damage", hint="choose another --out"
+        )
     if not force and any(os.path.lexists(out / name) for name in (MODEL, LOG)):
         raise UsageError(f"{quoted(out)} already contains a run", hint="choose another --out, or add --force")
 

@@ -26,7 +26,7 @@ def test_every_option_has_its_default(charseq: Command) -> None:
     assert {command for command, _ in rows} == {
         "train", "predict", "score", "classify", "inspect-shapes", "inspect-loss", "inspect-gradients",
         "inspect-neurons", "compare", "plot", "cells", "replay", "report", "runs", "runs show", "runs remove",
-        "config show", "completion",
+        "export", "import", "config show", "completion",
     }  # fmt: skip
 
 
