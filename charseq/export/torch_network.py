@@ -1,6 +1,7 @@
 """model.py of an exported folder: a network as a module of PyTorch."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 
 from charseq.cells.cell import Cell
@@ -73,11 +74,13 @@ def _layer_class(network: Network, name: str, body: list[str]) -> str:
     equations = [f"{name} = {equation}" for name, equation in cell.equations().items()]
     lines = [
         f"class {name}(nn.Module):",
-        f'    """A layer of the cell {_doc(cell.name)}: {_doc(cell.summary)}.',
+        f'    """A layer of the cell {_doc(cell.name)}.',
+        "",
+        *_paragraph(f"{cell.summary[:1].upper()}{cell.summary[1:]}."),
         "",
         *(f"        {_doc(equation)}" for equation in equations),
         *([""] if equations else []),
-        f"    Source: {_doc(cell.source)}.",
+        *_paragraph(f"Source: {cell.source}."),
         '    """',
         "",
         "    def __init__(self, input_size):",
@@ -280,6 +283,11 @@ def _depends_on_input(network: Network) -> bool:
     return network.layers > 1 and (
         step_body(network.cell, network.input_size, hidden) != step_body(network.cell, hidden, hidden)
     )
+
+
+def _paragraph(text: str) -> list[str]:
+    """Return the lines of a paragraph of a docstring."""
+    return textwrap.wrap(_doc(text), 88, initial_indent="    ", subsequent_indent="    ")
 
 
 def _doc(text: str) -> str:
