@@ -26,6 +26,21 @@ DAMAGED_HINT = "train it again, or use another copy"
 DTYPES = {"F32": "<f4", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1"}
 """The tensor types of safetensors that are accepted, as NumPy dtypes."""
 
+OTHER_DTYPES = {
+    **DTYPES,
+    "F64": "<f8",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "BOOL": "|b1",
+    "F8_E4M3": "|u1",
+    "F8_E5M2": "|u1",
+}
+"""The tensor types in files of other programs; those that NumPy lacks, as unsigned integers of their size."""
+
 MAX_AXES = 8
 
 Array = npt.NDArray[Any]
@@ -56,24 +71,35 @@ class TensorFile:
 
     def read(self, name: str, digest: str | None) -> Array:
         """Read a tensor and verify its SHA-256.  Raises ModelFileError."""
-        entry = self.entries[name]
-        data = bytearray(entry.end - entry.start)
-        try:
-            self._file.seek(self._data_start + entry.start)
-            self._file.readinto(data)
-        except OSError as error:
-            raise _unreadable(self.path, error) from None
-        if hashlib.sha256(data).hexdigest() != digest:
+        array = self.read_unverified(name)
+        if hashlib.sha256(array.data if array.size else b"").hexdigest() != digest:
             raise ModelFileError(
                 f"{quoted(self.path)} is damaged: tensor '{name}' does not match its SHA-256",
                 hint=DAMAGED_HINT,
             )
-        return np.frombuffer(data, DTYPES[entry.kind]).reshape(entry.shape)
+        return array
+
+    def read_unverified(self, name: str) -> Array:
+        """Read a tensor of a file without SHA-256.  Raises ModelFileError."""
+        entry = self.entries[name]
+        data = bytearray(entry.end - entry.start)
+        try:
+            self._file.seek(self._data_start + entry.start)
+            count = self._file.readinto(data)
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
+        if count < len(data):
+            raise ModelFileError(f"{quoted(self.path)} became shorter while it was read", hint=DAMAGED_HINT)
+        return np.frombuffer(data, OTHER_DTYPES[entry.kind]).reshape(entry.shape)
 
 
 @contextlib.contextmanager
-def open_tensors(path: Path) -> Iterator[TensorFile]:
-    """Open a file and check its header.  Raises ModelFileError."""
+def open_tensors(path: Path, *, described: bool = True) -> Iterator[TensorFile]:
+    """Open a file and check its header.  Raises ModelFileError.
+
+    A file that is not `described` is of another program: it has no description of charseq, may have no
+    metadata, and its tensors may have any type.
+    """
     with contextlib.ExitStack() as stack:
         try:
             if not stat.S_ISREG(path.stat().st_mode):
@@ -90,10 +116,10 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
             ) from None
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from None
-        header = _parse_header(path, data)
-        metadata = header.pop("__metadata__")
+        header = _parse_header(path, data) if described else _parse_other_header(path, data)
+        metadata = header.pop("__metadata__", {})
         data_start = 8 + length
-        entries = _parse_entries(path, header, size - data_start)
+        entries = _parse_entries(path, header, size - data_start, DTYPES if described else OTHER_DTYPES)
         yield TensorFile(path, size, entries, metadata, file, data_start)
 
 
@@ -130,10 +156,25 @@ def _parse_header(path: Path, data: bytes) -> dict[str, Any]:
     return header
 
 
-def _parse_entries(path: Path, header: Mapping[str, Any], size: int) -> dict[str, Entry]:
+def _parse_other_header(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        header = parse_json(data.decode())
+        if not isinstance(header, dict):
+            raise ValueError
+    except ValueError:
+        raise ModelFileError(
+            f"{quoted(path)} is not a safetensors file, or is damaged",
+            hint="save the state_dict with safetensors.torch.save_file; pickles are never opened",
+        ) from None
+    return header
+
+
+def _parse_entries(
+    path: Path, header: Mapping[str, Any], size: int, dtypes: Mapping[str, str]
+) -> dict[str, Entry]:
     """Return the entries of a header; the tensors must fill `size` bytes without gaps."""
     try:
-        entries = {name: _parse_entry(**values) for name, values in header.items()}
+        entries = {name: _parse_entry(dtypes, **values) for name, values in header.items()}
         end = 0
         for entry in sorted(entries.values(), key=lambda entry: (entry.start, entry.end)):
             if entry.start != end:
@@ -148,11 +189,11 @@ def _parse_entries(path: Path, header: Mapping[str, Any], size: int) -> dict[str
     return entries
 
 
-def _parse_entry(dtype: str, shape: list[int], data_offsets: list[int]) -> Entry:
+def _parse_entry(dtypes: Mapping[str, str], dtype: str, shape: list[int], data_offsets: list[int]) -> Entry:
     start, end = data_offsets
     if len(shape) > MAX_AXES or any(type(number) is not int or number < 0 for number in [*shape, start, end]):
         raise ValueError
-    if end - start != math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize:
+    if end - start != math.prod(shape) * np.dtype(dtypes[dtype]).itemsize:
         raise ValueError
     return Entry(dtype, tuple(shape), start, end)
 
