@@ -15,7 +15,7 @@ from charseq.export.torch_predict import MODEL, NETWORK, VOCABULARY, prediction_
 from charseq.export.vocabulary_file import vocabulary_json
 from charseq.inspection.reported_run import ReportedRun
 from charseq.model.model_file import Model
-from charseq.render.quantities import count
+from charseq.render.quantities import count, measure
 
 PREDICT = "predict.py"
 README = "README.md"
@@ -64,8 +64,8 @@ def _remarks(model: Model) -> Iterator[str]:
         mixed = model.training.get("validation_loss")
         if alone is not None and mixed is not None:
             yield (
-                f"The export has the network alone: {alone:.4f} nats per {unit}; "
-                f"with its n-gram model {mixed:.4f}."
+                f"The export has the network alone: {measure(alone)} nats per {unit}; "
+                f"with its n-gram model {measure(mixed)}."
             )
         else:
             yield "The export has the network alone, without its n-gram model."
@@ -83,7 +83,7 @@ def _readme(model: Model, files: Mapping[str, bytes], code: str, remarks: list[s
     network, unit = model.network, model.vocabulary.unit
     layers, units = count(network.layers, "layer"), count(network.hidden_size, "hidden unit")
     is_torch = network.cell_name in TORCH_CELLS
-    equations = f"torch.nn.{TORCH_CELLS[network.cell_name]}" if is_torch else NETWORK
+    cell = f"`torch.nn.{TORCH_CELLS[network.cell_name]}`" if is_torch else f"`{NETWORK}`"
     packages = "torch, safetensors and regex" if unit == "grapheme" else "torch and safetensors"
     paragraphs = [
         f"# `{network.cell_name.replace('`', '')}`, {layers} of {units}, for PyTorch",
@@ -91,7 +91,7 @@ def _readme(model: Model, files: Mapping[str, bytes], code: str, remarks: list[s
         f"The code requires the packages {packages}, and not charseq.",
         "\n".join(f"- `{name}`: {DESCRIPTIONS[name]}" for name in files),
         *remarks,
-        f"The equations of the cell are those of {equations}. Logits are unnormalized, in nats.",
+        f"The cell is that of {cell}. Logits are unnormalized, in nats.",
         *([TIED] if network.tie_weights else []),
         f"```python\n{code}```",
         SAMPLING,
