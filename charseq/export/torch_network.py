@@ -168,7 +168,8 @@ def _modules(network: Network) -> Iterator[str]:
         yield "self.layers = nn.ModuleList()"
         yield from _layers(network)
         if norms:
-            yield f"self.norms = nn.ModuleList(nn.LayerNorm({hidden}) for _ in range({norms}))"
+            several = f"nn.LayerNorm({hidden}) for _ in range({norms})"
+            yield f"self.norms = nn.ModuleList({several if norms > 1 else f'[nn.LayerNorm({hidden})]'})"
     for field in _learned(network) if _starts_outside(network) else ():
         yield f"self.initial_{field} = nn.ParameterList(torch.zeros({hidden}) for _ in range({layers}))"
     if network.head == "linear":
@@ -180,20 +181,23 @@ def _modules(network: Network) -> Iterator[str]:
 def _layers(network: Network) -> Iterator[str]:
     """Yield the statements that add the layers, from the first on."""
     hidden, others = network.hidden_size, network.layers - 1
-    call = "Layer(size)"
+    call = "Layer({size})"
     if network.cell_name in TORCH_CELLS:
-        call = TORCH_LAYERS[network.cell_name].format(sizes=f"size, {hidden}, batch_first=True")
+        call = TORCH_LAYERS[network.cell_name].format(sizes=f"{{size}}, {hidden}, batch_first=True")
+    append = f"self.layers.append({call})"
+    if not others:
+        yield append.format(size=network.input_size)
     elif _depends_on_input(network):
         yield f"self.layers.append(FirstLayer({network.input_size}))"
         yield f"for _ in range({others}):"
-        yield f"    self.layers.append(Layer({hidden}))"
-        return
-    if network.input_size == hidden:
-        sizes = f"{network.layers} * [{hidden}]"
+        yield f"    {append.format(size=hidden)}"
     else:
-        sizes = f"[{network.input_size}]" + (f" + {others} * [{hidden}]" if others else "")
-    yield f"for size in {sizes}:"
-    yield f"    self.layers.append({call})"
+        same = network.input_size == hidden
+        sizes = (
+            f"{network.layers} * [{hidden}]" if same else f"[{network.input_size}] + {others} * [{hidden}]"
+        )
+        yield f"for size in {sizes}:"
+        yield f"    {append.format(size='size')}"
 
 
 def _plain_forward(network: Network) -> Iterator[str]:

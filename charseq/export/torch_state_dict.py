@@ -59,6 +59,11 @@ def read_state_dict(path: Path, vocabulary: Path | None = None, *, cell: str | N
             described = _described(symbols, file.entries)
             shapes = {name: entry.shape for name, entry in file.entries.items()}
             network, sources = described or recognize(shapes, cell)
+            if cell not in (None, network.cell_name):
+                raise UsageError(
+                    f"{quoted(path)} is a network of the cell {network.cell_name}, not {quoted(cell)}",
+                    hint="omit --cell",
+                )
             symbols = symbols.of_size(network.vocabulary_size)
             _check_entries(network, sources, file.entries)
             arrays = {name: _array(file, source) for name, source in sources.items()}

@@ -161,6 +161,9 @@ def _parse_other_header(path: Path, data: bytes) -> dict[str, Any]:
         header = parse_json(data.decode())
         if not isinstance(header, dict):
             raise ValueError
+        metadata = header.get("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError
     except ValueError:
         raise ModelFileError(
             f"{quoted(path)} is not a safetensors file, or is damaged",

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import charseq as api
 from charseq.export import torch_folder
@@ -18,7 +20,7 @@ from charseq.inspection.reported_run import load_trained
 from charseq.model.model_file import Model
 from charseq.text.vocabulary import Vocabulary
 from tests.support.command import Command, in_process
-from tests.support.exported import export_torch, predicted, run_of, untrained
+from tests.support.exported import export_torch, run_of, run_script, untrained
 
 LINES = "".join(f"{a}{b}\n" for a in ("an", "be", "co", "da", "el") for b in ("na", "rt", "ra", "vid", "la"))
 LABELED = "".join(f"{label}\t{name}\n" for label, name in zip("xyxy" * 3, LINES.split() * 2, strict=False))
@@ -33,8 +35,6 @@ RUNS: dict[str, dict[str, Any]] = {
     "graphemes": {"text": "e\u0301ae\u0301ba", "unit": "grapheme", "normalize": "nfd", "cell": "mingru"},
     "tied weights": {"text": LINES * 2, "cell": "lstm", "tie_weights": True},
 }
-QUICK = ("a memorized text", "labels")
-"""Those that are run in a new process in every test run; each takes about 3 s."""
 
 
 def trained(name: str) -> Model:
@@ -50,18 +50,37 @@ def own(charseq: Command, model: Model, *arguments: str) -> bytes:
     return charseq(*command).output.encode()
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.long]) for name in RUNS]
-)
+@pytest.mark.parametrize("name", RUNS)
 def test_the_script_prints_what_charseq_predicts(charseq: Command, name: str) -> None:
     model = trained(name)
     folder = export_torch(model)
     label = ["x"] if name == "labels" else []
     option = ["--label", "x"] if label else []
-    prompts = {"a memorized text": ["hih"], "windows": ["", "or not"], "bytes": ["", "h"], "labels": ["a"]}
-    for prompt in prompts.get(name, ["", "a"]):
+    prompts = {"a memorized text": "hih", "windows": "or not", "bytes": "h", "graphemes": "e\u0301a"}
+    for prompt in ("", prompts.get(name, "a")):
         given = [prompt] if prompt else []
-        assert predicted(folder, *label, *given) == own(charseq, model, *option, *given)
+        assert run_script(folder, *label, *given) == own(charseq, model, *option, *given)
+
+
+@pytest.mark.parametrize("cell", ["gru", "mingru"])
+def test_the_script_runs_in_a_new_process_from_any_folder(charseq: Command, cell: str) -> None:
+    list(api.train("hihello", cell=cell, out="run"))
+    folder = export_torch(load_trained("run")[1]).resolve()
+    Path("elsewhere").mkdir()
+    ended = subprocess.run(
+        [sys.executable, str(folder / "predict.py"), "hi"], cwd="elsewhere", capture_output=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (0, b"hihello\n"), ended.stderr
+
+
+def test_the_script_samples_with_the_change_that_the_readme_names() -> None:
+    folder = export_torch(untrained("gru"))
+    before, after = re.findall(r"`(\..+?)`", torch_folder.SAMPLING)
+    script = folder / "predict.py"
+    assert script.read_text().count(before) == 1
+    script.write_text(script.read_text().replace(before, after))
+    torch.manual_seed(0)
+    assert len({*run_script(folder, "a")}) > 9
 
 
 @pytest.mark.parametrize("name", RUNS)

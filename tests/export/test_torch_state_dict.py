@@ -157,6 +157,13 @@ def test_an_exported_folder_comes_back_exactly(cell: str, options: dict[str, Any
     assert all(np.array_equal(got.arrays[name], array) for name, array in model.arrays.items())
 
 
+def test_a_folder_of_another_cell_than_the_asked_one_is_refused() -> None:
+    folder = export_torch(untrained("mingru"))
+    with pytest.raises(UsageError, match="a network of the cell mingru, not 'gru'"):
+        read(folder, cell="gru")
+    assert read(folder, cell="mingru").network.cell_name == "mingru"
+
+
 def test_an_exported_folder_of_labels_comes_back_exactly() -> None:
     vocabulary = Vocabulary.of(["abcdefgh"], boundary=True, labels=["a", "xyz"])
     model = replace(untrained("gru"), vocabulary=vocabulary, opening="", label_counts=(3, 5))

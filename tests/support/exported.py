@@ -1,6 +1,8 @@
 """Models for exports, and their folders."""
 
-import subprocess
+import contextlib
+import io
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -70,10 +72,16 @@ def ids_of(rows: int, steps: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).integers(0, len(SYMBOLS), (rows, steps))
 
 
-def predicted(folder: Path, *arguments: str) -> bytes:
-    """Run predict.py of a folder in a new process, from another folder, and return what it prints."""
-    ended = subprocess.run(
-        [sys.executable, str(folder / "predict.py"), *arguments], capture_output=True, timeout=60
-    )
-    assert ended.returncode == 0, ended.stderr.decode()
-    return ended.stdout
+def run_script(folder: Path, *arguments: str) -> bytes:
+    """Run predict.py of a folder in this process, as Python runs a file, and return what it prints."""
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n")
+    before = (sys.argv, sys.path)
+    sys.argv, sys.path = ["predict.py", *arguments], [str(folder.resolve()), *sys.path]
+    try:
+        with contextlib.redirect_stdout(output):
+            runpy.run_path(str(folder / "predict.py"), run_name="__main__")
+    finally:
+        sys.argv, sys.path = before
+        sys.modules.pop("model", None)
+    output.flush()
+    return output.buffer.getvalue()
