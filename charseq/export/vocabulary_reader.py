@@ -38,6 +38,8 @@ SPECIAL_SYMBOLS = (
 )
 LARGEST_FILE = 1 << 24
 """The largest vocabulary file in bytes: more than all characters of Unicode need."""
+MOST_OBJECTS = 100_000
+"""The most opening brackets and braces of a JSON file, within strings or not: they cost most memory."""
 FORMS = "a JSON list of symbols, a JSON object of symbols and ids, or a text file of characters"
 
 
@@ -112,6 +114,8 @@ def read_vocabulary(path: Path) -> VocabularyFile:
     if path.suffix.lower() != ".json":
         return VocabularyFile(path, tuple(text), is_text=True)
     try:
+        if data.count(b"[") + data.count(b"{") > MOST_OBJECTS:
+            raise ValueError("it is nested too often")
         values = tensor_file.parse_json(text.removeprefix("\ufeff"))
         if isinstance(values, dict) and isinstance(values.get("symbols"), list):
             return _described(path, values)

@@ -97,7 +97,8 @@ INVALID = {
     "of lists": ('{"0": ["a"]}', "its symbols are not strings"),
     "a number": ("7", "its symbols are not strings"),
     "no JSON": ("{", "is invalid: "),
-    "nested": ("[" * 100_000, "nested too deeply"),
+    "nested": ("[" * 90_000, "nested too deeply"),
+    "of too many lists": ("[" + "[]," * 100_000 + "[]]", "nested too often"),
     "empty": ("", "is invalid: "),
 }
 
