@@ -1,20 +1,18 @@
 """Read a model for `charseq import`: an exported folder, or a state_dict; and name what else a path is."""
 
 import hashlib
-import importlib
-import importlib.util
 import os
 import re
 import shlex
 import stat
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from charseq.errors import ModelFileError, UsageError, quoted
 from charseq.export.folder_config import CONFIG, MODEL
 from charseq.export.folder_reader import read_folder
+from charseq.export.torch_state_dict import read_state_dict
 from charseq.model import tensor_file
 from charseq.model.model_file import Model
 from charseq.model.tensor_file import TORCH_VOCABULARY, is_exported
@@ -23,8 +21,6 @@ from charseq.render.visible import visible
 from charseq.runs.folder import LOG, comparison_runs
 from charseq.system.file_errors import reason, remedy
 
-STATE_DICT = "charseq.export.torch_state_dict"
-"""The module that reads a state_dict."""
 BEGINNING = 1 << 12
 """Bytes at the beginning of a file that tell its type."""
 PICKLE = re.compile(rb"\x80[\x00-\x05]|\(?[dl]p\d|\x93NUMPY|PK[\x03\x05\x07]")
@@ -108,12 +104,7 @@ def _read_state_dict(path: Path, vocabulary: Path | None, cell: str | None) -> I
             f"{quoted(path)} has weights, and no vocabulary",
             hint="add --vocabulary-file FILE with its symbols",
         )
-    if importlib.util.find_spec(STATE_DICT) is None:
-        raise UsageError("a state_dict cannot be imported yet", hint="import a folder of 'charseq export'")
-    read = cast(
-        "Callable[..., tuple[Model, tuple[str, ...]]]", importlib.import_module(STATE_DICT).read_state_dict
-    )
-    model, notes = read(path, vocabulary, cell=cell)
+    model, notes = read_state_dict(path, vocabulary, cell=cell)
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     name = path.parent.resolve().name if vocabulary is None else path.name
