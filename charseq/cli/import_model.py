@@ -44,8 +44,8 @@ def import_model(
             "--vocabulary-file",
             metavar="FILE",
             parser=folder,
-            help="Symbols of a state_dict, in the order of their ids: a JSON list or an object of symbols and "
-            "ids (.json), or a text file of characters.",
+            help="Symbols of a state_dict, in the order of their ids: a JSON list, or an object of symbols "
+            "and ids (.json), or a text file of characters.",
         ),
     ] = None,
     cell: Annotated[
