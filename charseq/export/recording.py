@@ -109,7 +109,8 @@ def cell_graph(cell: Cell, input_size: int, hidden_size: int, *, reads_ids: bool
 
     The inputs are "x" [B I] and "state.<field>", the parameters have their own names, the outputs are
     "state.<field>".  With `reads_ids`, the input is "ids" [B] instead of "x", and a product of one-hot
-    vectors and a matrix is a look-up of rows.  Raises UsageError for a cell with operations that cannot be exported.
+    vectors and a matrix is a look-up of rows.  Raises UsageError for a cell with operations that cannot be
+    exported.
     """
     graph, sizes = Graph(), {"B": BATCH, "I": input_size, "H": hidden_size}
     ops = GraphOps(graph)
