@@ -52,4 +52,8 @@ FORMATS: Mapping[str, Format] = {
 
 def export(name: str, run: ReportedRun, model: Model) -> Export:
     """Return the files of a model in a format.  Raises UsageError for a network that it cannot express."""
+    if name == "onnx":
+        from charseq.export import onnx_folder
+
+        return onnx_folder.export(run, model)
     raise UsageError(f"--format {name} is not available yet")
