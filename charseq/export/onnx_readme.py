@@ -96,8 +96,8 @@ def _tables(model: Model) -> Iterator[str]:
 def _initial_states(model: Model) -> Iterator[str]:
     learned = [f"`{each['input']}`" for each in states(model) if each["initial"] != "zeros"]
     if learned:
-        yield f"The initial values of {', '.join(learned)} were learned, and are the defaults of these inputs:"
-        yield "leave the inputs out where a text begins."
+        yield f"The initial values of {', '.join(learned)} were learned."
+        yield "They are the defaults of these inputs: leave the inputs out where a text begins."
         yield "onnxruntime lists them in `get_overridable_initializers()`, not in `get_inputs()`,"
         yield "and warns about them when it loads a file."
         yield "Other states begin with zeros."
@@ -142,9 +142,7 @@ def _use(model: Model) -> Iterator[str]:
         yield "each read from the initial state. Read text in the same way:"
         yield f"the window that predicts the next symbol begins at the first multiple of {window.stride}"
         yield f"that leaves at most {window.length} symbols."
-    argument = (
-        "a label, then a prompt, which may be left out" if vocabulary.labels else "a prompt, or nothing"
-    )
+    argument = "a label, then a prompt or nothing" if vocabulary.labels else "a prompt or nothing"
     yield "The program generates text greedily. It requires `pip install onnxruntime`, runs in this folder,"
     yield f"and takes {argument}."
     if model.mixture is not None:
