@@ -15,19 +15,18 @@ model = onnxruntime.InferenceSession("{file}")
 about = model.get_modelmeta().custom_metadata_map
 symbols = json.loads(about["vocabulary"])
 {begin}
-inputs = [each for each in model.get_inputs() if each.name != "ids"]
-states = {{each.name: np.zeros([1, *each.shape[1:]], np.float32) for each in inputs}}
+states = {{each.name: np.zeros([1, *each.shape[1:]], np.float32) for each in model.get_inputs()[1:]}}
 {loop}
 print({decoded})
 """
 
 CARRIED = """\
 names, read = [each.name.removesuffix(".next") for each in model.get_outputs()[1:]], 0
-while len(text) < {total}:
+while len(text) < {total}{goes_on}:
     logits, *after = model.run(None, {{"ids": np.array(text[read:][:1], np.int64), **states}})
     states, read = dict(zip(names, after)), read + 1
     if read == len(text):{mask}
-        text.append(int(logits[0].argmax())){stop}"""
+        text.append(int(logits[0].argmax()))"""
 """Read symbol by symbol, and carry the states."""
 
 WINDOWS = """\
@@ -41,7 +40,7 @@ while len(text) < {total}:
 def program(model: Model) -> str:
     """Return a program that takes a prompt, after a label where the model has labels."""
     vocabulary, window = model.vocabulary, model.window
-    imports, prompt = [], "prompt"
+    imports, prompt = [], f'"".join(sys.argv[{2 if vocabulary.labels else 1}:])'
     if vocabulary.normalization != "none":
         imports.append("import unicodedata")
         prompt = f'unicodedata.normalize("{vocabulary.normalization.upper()}", {prompt})'
@@ -49,14 +48,14 @@ def program(model: Model) -> str:
         imports.append("import regex")
         prompt = rf'regex.findall(r"\X", {prompt})'
     elif vocabulary.unit == "byte":
-        prompt = f'{prompt}.encode("utf-8", "surrogateescape").decode("latin-1")'
+        prompt = f'{prompt}.encode().decode("latin-1")'
     lengths = memorized_lengths(model)
     loop = (WINDOWS if window else CARRIED).format(
         total=max(lengths) if lengths else "longest",
         stride=window.stride if window else 0,
         length=window.length if window else 0,
         mask="\n        logits[0, list(labels.values())] = -np.inf" if vocabulary.labels else "",
-        stop="\n        if text[-1] == 0:\n            break" if vocabulary.boundary else "",
+        goes_on=" and (read == 0 or text[-1] != 0)" if vocabulary.boundary else "",
     )
     decoded = '"".join(symbols[i] for i in text)'
     if vocabulary.labels:
@@ -79,19 +78,19 @@ def _begin(model: Model, prompt: str, *, is_endless: bool) -> list[str]:
         lines = [
             'labels = json.loads(about["labels"])',
             "ids = {s: i for i, s in enumerate(symbols) if i not in labels.values()}",
-            'label, prompt = sys.argv[1], "".join(sys.argv[2:])',
-            f"text = [labels[label], *(ids[symbol] for symbol in {prompt})]",
+            f"prompt = {prompt}",
+            "text = [labels[sys.argv[1]], *(ids[symbol] for symbol in prompt)]",
         ]
     elif vocabulary.boundary:
         lines = [
             "ids = {symbol: i for i, symbol in enumerate(symbols)}",
-            'prompt = "".join(sys.argv[1:])',
-            f"text = [0, *(ids[symbol] for symbol in {prompt})]",
+            f"prompt = {prompt}",
+            "text = [0, *(ids[symbol] for symbol in prompt)]",
         ]
     else:
         lines = [
             "ids = {symbol: i for i, symbol in enumerate(symbols)}",
-            'prompt = "".join(sys.argv[1:])',
-            f'text = [ids[symbol] for symbol in {prompt}] or [json.loads(about["opening"])]',
+            f"prompt = {prompt}",
+            'text = [ids[symbol] for symbol in prompt] or [json.loads(about["opening"])]',
         ]
     return [*lines, f"longest = len(text) + {DEFAULT_LENGTH}"] if is_endless else lines
