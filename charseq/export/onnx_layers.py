@@ -49,9 +49,6 @@ slowly.  Its RNN with tanh is slower than a Scan: 1.4 to 2.3 times for one text 
 times for several texts.
 """
 
-MAX_RANK = 2
-"""The most axes of a value that is computed for all steps at once."""
-
 
 class LayerInputs(NamedTuple):
     """The names of the inputs of a layer, and of its final state."""
@@ -120,7 +117,7 @@ def _write_scan(nodes: Nodes, network: Network, arrays: Arrays, number: int, inp
             nodes.add_named("Gather", [names[id(field)], last], name, axis=0)
         return names[id(fields[0])]
     read = {id(operand) for operation in rest for operand in operation.operands}.union(map(id, fields))
-    scanned = [value for value in sequences if id(value) in read]
+    scanned = [value for value in sequences if id(value) in read] or [x]
     names_before = [names[id(value)] for value in scanned]
     body = Nodes(nodes)
     names |= {id(value): body.unique(f"{prefix}step.{value.name}") for value in (*states, *scanned)}
@@ -160,7 +157,7 @@ def _partition(
     """Return the operations that run before the Scan, for all steps at once, and those of each step.
 
     The former depend on no state, and treat all rows of the batch alike, so that a time axis before the rows
-    changes nothing.  Their results have two axes at most, as otherwise they would take too much memory.
+    changes nothing.  Axes are added in each step, as products of vectors of all steps would take much memory.
     """
     ready = {id(x), *constant}
     before, rest = [], []
@@ -180,14 +177,12 @@ def _is_rowwise(operation: Operation, constant: Collection[int]) -> bool:
     kind, rank = operation.kind, operation.output.ndim
     values = [operand for operand in operation.operands if isinstance(operand, Value)]
     changing = [value for value in values if id(value) not in constant]
-    if rank > MAX_RANK:
-        return False
     if kind == "rows":
         return changing == values[1:]
     if kind in ("matmul", "normalized"):
-        return changing == values[:1]
+        return changing == values[:1] and rank == values[0].ndim
     if kind == "select":
-        return bool(operation.attributes["axis"] == values[0].ndim - 1 > 0)
+        return bool(operation.attributes["axis"] == values[0].ndim - 1)
     if kind in ("slice", "sum", "unit"):
         return values[0].ndim > 1
     if kind in ("transpose", "unsqueeze"):
@@ -197,8 +192,8 @@ def _is_rowwise(operation: Operation, constant: Collection[int]) -> bool:
 
 def _info(name: str, value: Value, *, is_condition: bool = False) -> ValueInfoProto:
     """Return the declaration of a value in the body of a Scan."""
-    kind = (
-        TensorProto.BOOL if is_condition else TensorProto.INT64 if value.name == "ids" else TensorProto.FLOAT
-    )
+    kind = TensorProto.INT64 if value.name == "ids" else TensorProto.FLOAT
+    if is_condition:
+        kind = TensorProto.BOOL
     shape = ["batch" if size == BATCH else size for size in value.shape]
     return helper.make_tensor_value_info(name, kind, shape)

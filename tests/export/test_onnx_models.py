@@ -1,25 +1,24 @@
 """ONNX models in onnxruntime, held against charseq's own reader."""
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import pytest
 
 from charseq.errors import UsageError
 from charseq.export import onnx_models
 from charseq.export.onnx_models import IR_VERSION, OPSET, sequence_model, step_model
+from charseq.model.model_file import read
 from charseq.model.network import Network
-from charseq.model.stepper import Reader
 from tests.support.command import SIZES
 from tests.support.exported import EVERY_CELL, NETWORKS, network_of, random_weights, register_leaky
+from tests.support.onnx_models import TOLERANCE, Runtime, assert_same_predictions, logits_of
+from tests.support.reported import trained
 
 STEPS = 1000
-TOLERANCE = 1e-4
-Floats = npt.NDArray[np.float32]
 CELL_NAMES = [cell.name for cell in EVERY_CELL]
 
 
@@ -28,48 +27,8 @@ def leaky(monkeypatch: pytest.MonkeyPatch) -> None:
     register_leaky(monkeypatch)
 
 
-class Runtime:
-    """A model in onnxruntime with the states of a batch, as the export's README says to use it."""
-
-    def __init__(self, data: bytes, batch: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors: defaults of inputs cause a warning
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        self._names = [each.name.removesuffix(".next") for each in self._session.get_outputs()[1:]]
-        self.start(batch)
-
-    def start(self, batch: int) -> None:
-        self.states: Mapping[str, Floats] = {
-            each.name: np.zeros([batch, *each.shape[1:]], np.float32)
-            for each in self._session.get_inputs()
-            if each.name != "ids"
-        }
-
-    def read(self, ids: Any) -> Floats:
-        logits, *states = self._session.run(None, {"ids": ids, **self.states})
-        self.states = dict(zip(self._names, states, strict=True))
-        return np.asarray(logits)
-
-
 def ids_of(batch: int, steps: int, symbols: int = SIZES["V"]) -> npt.NDArray[np.int64]:
     return np.random.default_rng(batch).integers(0, symbols, (batch, steps))
-
-
-def expected(network: Network, arrays: Any, ids: npt.NDArray[np.int64]) -> Floats:
-    """Return the logits [B T V] of charseq's own reader."""
-    reader = Reader(network, network.arrange(arrays), len(ids))
-    return np.stack([reader.read(column).copy() for column in ids.T], 1)
-
-
-def assert_equal(actual: Floats, wanted: Floats) -> None:
-    """Compare logits, and the top choice where it does not depend on the tolerance."""
-    assert actual.shape == wanted.shape
-    np.testing.assert_allclose(actual, wanted, rtol=0, atol=TOLERANCE)
-    best = np.sort(wanted, -1)[..., -2:]
-    clear = best[..., 1] - best[..., 0] > 2 * TOLERANCE
-    assert clear.mean() > 0.9
-    np.testing.assert_array_equal(actual.argmax(-1)[clear], wanted.argmax(-1)[clear])
 
 
 @pytest.mark.parametrize("options", NETWORKS.values(), ids=NETWORKS)
@@ -79,12 +38,12 @@ def test_both_models_predict_as_charseq_does_over_1000_carried_steps(
 ) -> None:
     network = network_of(cell, options)
     arrays, ids = random_weights(network), ids_of(2, STEPS)
-    wanted = expected(network, arrays, ids)
+    wanted = logits_of(network, arrays, ids)
     step = Runtime(step_model(network, arrays, {}), 2)
-    assert_equal(np.stack([step.read(column) for column in ids.T], 1), wanted)
+    assert_same_predictions(np.stack([step.read(column) for column in ids.T], 1), wanted)
     sequence = Runtime(sequence_model(network, arrays, {}), 2)
     whole = sequence.read(ids)
-    assert_equal(whole, wanted)
+    assert_same_predictions(whole, wanted)
     for name, state in step.states.items():
         np.testing.assert_allclose(sequence.states[name], state, rtol=1e-4, atol=TOLERANCE)
     sequence.start(2)
@@ -101,7 +60,7 @@ def test_one_file_reads_batches_and_sequences_of_any_size(cell: str, options: di
     sequence = Runtime(sequence_model(network, arrays, {}), 1)
     for batch, length in ((1, 1), (3, 5), (2, 2), (7, 1)):
         ids = ids_of(batch, length)
-        wanted = expected(network, arrays, ids)
+        wanted = logits_of(network, arrays, ids)
         for model in (step, sequence):
             model.start(batch)
         np.testing.assert_allclose(sequence.read(ids), wanted, rtol=0, atol=TOLERANCE)
@@ -114,10 +73,10 @@ def test_one_file_reads_batches_and_sequences_of_any_size(cell: str, options: di
 def test_a_larger_network_predicts_as_charseq_does(cell: str) -> None:
     network = Network(cell, 97, 64, layers=2, embedding_size=31, layer_norm=True, residual=True)
     arrays, ids = random_weights(network), ids_of(5, STEPS, 97)
-    wanted = expected(network, arrays, ids)
+    wanted = logits_of(network, arrays, ids)
     step = Runtime(step_model(network, arrays, {}), 5)
-    assert_equal(np.stack([step.read(column) for column in ids.T], 1), wanted)
-    assert_equal(Runtime(sequence_model(network, arrays, {}), 5).read(ids), wanted)
+    assert_same_predictions(np.stack([step.read(column) for column in ids.T], 1), wanted)
+    assert_same_predictions(Runtime(sequence_model(network, arrays, {}), 5).read(ids), wanted)
 
 
 @pytest.mark.parametrize("cell", CELL_NAMES)
@@ -153,7 +112,7 @@ def test_the_ceiling_of_rnn_relu_holds() -> None:
     network = network_of("rnn-relu", {})
     arrays = {name: np.full_like(array, 3) for name, array in random_weights(network).items()}
     ids = ids_of(1, 37)
-    wanted = expected(network, arrays, ids)
+    wanted = logits_of(network, arrays, ids)
     sequence = Runtime(sequence_model(network, arrays, {}), 1)
     np.testing.assert_allclose(sequence.read(ids), wanted, rtol=1e-6)
     assert sequence.states["layers.0.h"].tolist() == [[1e6] * 7]
@@ -181,6 +140,28 @@ def test_products_with_inputs_are_before_the_scan() -> None:
     model = onnx.load_from_string(sequence_model(network, random_weights(network), {}))
     (scan,) = [node for node in model.graph.node if node.op_type == "Scan"]
     assert [node.op_type for node in scan.attribute[0].g.node] == ["Mul", "Add", "Identity"]
+
+
+def test_matrices_of_each_step_are_not_computed_for_all_steps_at_once() -> None:
+    network = network_of("mlstm", {})
+    model = onnx.load_from_string(sequence_model(network, random_weights(network), {}))
+    (scan,) = [node for node in model.graph.node if node.op_type == "Scan"]
+    scanned = scan.attribute[0].g.input[4:]
+    assert {each.name for each in scanned} >= {"layers.0.step.q", "layers.0.step.k", "layers.0.step.v"}
+    assert max(len(each.type.tensor_type.shape.dim) for each in scanned) == 2
+
+
+def test_a_trained_model_predicts_over_its_text_as_charseq_does(tmp_path: Path) -> None:
+    text = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(97))
+    run = trained(tmp_path / "run", text, cell="lstm", hidden_size=31, epochs=5, ngram=0, layers=2)
+    model = read(run / "model.safetensors")
+    ids = model.vocabulary.encode(text[:STEPS]).astype(np.int64)[None]
+    wanted = logits_of(model.network, model.arrays, ids)
+    assert len(wanted[0]) == STEPS
+    step = Runtime(step_model(model.network, model.arrays, {}), 1)
+    assert_same_predictions(np.stack([step.read(column) for column in ids.T], 1), wanted)
+    sequence = Runtime(sequence_model(model.network, model.arrays, {}), 1)
+    assert_same_predictions(sequence.read(ids), wanted)
 
 
 def test_weights_that_a_file_cannot_hold_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
