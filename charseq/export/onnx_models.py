@@ -143,6 +143,8 @@ def _file(
         doc_string=f"A character-level language model with the cell {network.cell_name}; it reads {kind}.",
     )
     helper.set_model_props(model, dict(metadata))
-    checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString()
+    del graph, model  # copies of the weights, as the checker makes some, too
+    nodes.initializers.clear()
+    checker.check_model(data, full_check=True)
     return data
