@@ -11,8 +11,8 @@ from charseq.cells.ops import UNTAPPED
 from charseq.export.onnx_models import sequence_model, step_model
 from charseq.model.network import Network
 from tests.support.command import SIZES
-from tests.support.exported import random_weights
 from tests.support.onnx_models import Runtime, logits_of
+from tests.support.recorded_networks import random_weights
 
 B, T, V = SIZES["B"], 13, SIZES["V"]
 

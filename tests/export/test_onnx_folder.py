@@ -22,9 +22,9 @@ from charseq.model.network import Network
 from charseq.text.units import Unit
 from charseq.text.vocabulary import Vocabulary
 from tests.support.command import Command
-from tests.support.exported import random_weights
 from tests.support.labeled import labeled_model
 from tests.support.models import cycling_model, lstm_model
+from tests.support.recorded_networks import random_weights
 
 TEXT = "the cat sat on the mat"
 SETTINGS = {"sequence_length": 5, "stride": 2}

@@ -14,8 +14,8 @@ from charseq.export.onnx_models import IR_VERSION, OPSET, sequence_model, step_m
 from charseq.model.model_file import read
 from charseq.model.network import Network
 from tests.support.command import SIZES
-from tests.support.exported import EVERY_CELL, NETWORKS, network_of, random_weights, register_leaky
 from tests.support.onnx_models import TOLERANCE, Runtime, assert_same_predictions, logits_of
+from tests.support.recorded_networks import EVERY_CELL, NETWORKS, network_of, random_weights, register_leaky
 from tests.support.reported import trained
 
 STEPS = 1000

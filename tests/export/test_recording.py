@@ -17,7 +17,7 @@ from charseq.model.numpy_ops import NUMPY
 from charseq.model.stepper import Reader
 from tests.example_package.charseq_example_cells import LEAKY
 from tests.support.command import SIZES
-from tests.support.exported import EVERY_CELL, NETWORKS, network_of, random_weights, register_leaky
+from tests.support.recorded_networks import EVERY_CELL, NETWORKS, network_of, random_weights, register_leaky
 
 KINDS: dict[str, Callable[..., Any]] = {
     "add": np.add,
