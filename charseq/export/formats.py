@@ -1,10 +1,9 @@
 """The formats of `charseq export`."""
 
-import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 from charseq.errors import UsageError
 from charseq.inspection.reported_run import ReportedRun
@@ -29,8 +28,6 @@ class Format:
     """A format of `charseq export`."""
 
     name: str
-    module: str
-    """The module of this package whose function `export` returns the files of a run and its model."""
     suffix: str
     """What follows the run's name in the default output, such as ".html"."""
     is_folder: bool
@@ -49,10 +46,10 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     each.name: each
     for each in (
-        Format("safetensors", "safetensors_folder", "-safetensors", is_folder=True),
-        Format("torch", "torch_folder", "-torch", is_folder=True),
-        Format("onnx", "onnx_folder", "-onnx", is_folder=True, package="onnx"),
-        Format("html", "html_page", ".html", is_folder=False),
+        Format("safetensors", "-safetensors", is_folder=True),
+        Format("torch", "-torch", is_folder=True),
+        Format("onnx", "-onnx", is_folder=True, package="onnx"),
+        Format("html", ".html", is_folder=False),
     )
 }
 """By name; the first is the default."""
@@ -63,9 +60,21 @@ def export(name: str, run: ReportedRun, model: Model, *, weights: Precision | No
 
     `weights` is the type of the weights in an HTML page; None is the default.
     """
-    module = importlib.import_module(f"charseq.export.{FORMATS[name].module}")
-    write = cast("Callable[..., Export]", module.export)
-    return write(run, model, weights=weights or DEFAULT_PRECISION) if name == "html" else write(run, model)
+    if name == "safetensors":
+        from charseq.export import safetensors_folder
+
+        return safetensors_folder.export(run, model)
+    if name == "torch":
+        from charseq.export import torch_folder
+
+        return torch_folder.export(run, model)
+    if name == "onnx":
+        from charseq.export import onnx_folder
+
+        return onnx_folder.export(run, model)
+    from charseq.export import html_page
+
+    return html_page.export(run, model, weights or DEFAULT_PRECISION)
 
 
 def default_name(run: ReportedRun, chosen: Format) -> str:

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from charseq._version import __version__
 from charseq.cells.classic import CEILING
 from charseq.export.formats import Export
+from charseq.export.network_alone import network_alone
 from charseq.export.torch_names import TORCH_CELLS, state_dict
 from charseq.export.torch_network import network_module
 from charseq.export.torch_predict import MODEL, NETWORK, VOCABULARY, prediction_script
 from charseq.export.vocabulary_file import vocabulary_json
 from charseq.inspection.reported_run import ReportedRun
 from charseq.model.model_file import Model
-from charseq.render.quantities import count, measure
+from charseq.render.quantities import count
 
 PREDICT = "predict.py"
 README = "README.md"
@@ -58,17 +59,8 @@ def export(run: ReportedRun, model: Model) -> Export:
 
 def _remarks(model: Model) -> Iterator[str]:
     """Yield how the exported network differs from the model."""
-    unit = model.vocabulary.unit
-    if model.mixture is not None:
-        alone = model.training.get("network_validation_loss")
-        mixed = model.training.get("validation_loss")
-        if alone is not None and mixed is not None:
-            yield (
-                f"The export has the network alone: {measure(alone)} nats per {unit}; "
-                f"with its n-gram model {measure(mixed)}."
-            )
-        else:
-            yield "The export has the network alone, without its n-gram model."
+    if sentence := network_alone(model):
+        yield sentence
     if model.network.cell_name == "rnn-relu":
         yield (
             f"In charseq a unit of rnn-relu is at most {CEILING:,.0f}; in torch.nn.RNN it has no ceiling. "
