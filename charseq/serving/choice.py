@@ -94,6 +94,12 @@ class Choice:
             if self.scored is not None:
                 self.prompt_logprobs = LogProbabilities(self.top)
 
+    def finish_if_empty(self) -> None:
+        """End here if nothing may be added to the prompt."""
+        if self.limit == 0:
+            ended = self.rule.has_ended(self.prompt, ())
+            self.finish = Finish.STOP if ended else Finish.LENGTH
+
     @property
     def ended(self) -> bool:
         """Whether nothing will be added any more."""

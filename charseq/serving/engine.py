@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from charseq.model.model_file import Model
 from charseq.model.numpy_ops import ignore_overflow
 from charseq.serving.batch import Batch
-from charseq.serving.choice import Choice, Finish
+from charseq.serving.choice import Choice
 from charseq.serving.errors import APIError, failed, overloaded, stopping
 from charseq.serving.prompt_reading import PromptReader
 
@@ -143,8 +143,7 @@ class Engine:
             self._batch.join(*read)
         for reading in self._prompts.read_long(others_wait=bool(self._batch.choices)):
             choice = reading.choice
-            if choice.limit == 0 and choice.error is None:
-                choice.finish = Finish.LENGTH
+            choice.finish_if_empty()
             if choice.ended:
                 self._leave([choice])
             else:

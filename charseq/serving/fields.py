@@ -1,7 +1,7 @@
 """Read the fields of a JSON object, each with its type and bounds."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from charseq.errors import quoted
@@ -41,8 +41,7 @@ def kind_of(value: object) -> str:
         shown = value if len(value) <= LONGEST_QUOTE else value[: LONGEST_QUOTE - 3] + "..."
         return f"the string {quoted(shown)}"
     if isinstance(value, int | float):
-        shown = repr(value) if isinstance(value, float) or abs(value) < 10**20 else "a very large number"
-        return shown
+        return repr(value) if isinstance(value, float) or abs(value) < 10**20 else "a very large number"
     return "a list" if isinstance(value, list) else "an object"
 
 
@@ -70,7 +69,8 @@ class Fields:
             value = int(value)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
             raise self._wrong_type(name, "a whole number")
-        return self._within(name, value, bounds)
+        whole: int | None = self._within(name, value, bounds)
+        return whole
 
     def number(self, name: str, bounds: Bounds) -> float | None:
         """Return a number."""
@@ -100,12 +100,6 @@ class Fields:
         if value is not None and value not in choices:
             raise self._wrong_type(name, "one of " + ", ".join(choices))
         return value
-
-    def require(self, name: str, is_valid: Callable[[Any], bool], expected: str) -> None:
-        """Raise APIError unless a value, if there is one, is as expected."""
-        value = self[name]
-        if value is not None and not is_valid(value):
-            raise self._wrong_type(name, expected)
 
     def _within(self, name: str, value: Any, bounds: Bounds) -> Any:
         if value is not None and value not in bounds:

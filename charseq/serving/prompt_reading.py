@@ -113,7 +113,7 @@ class PromptReader:
         return ended
 
     def read_short(self) -> tuple[TextReader, Ids, list[Choice]] | None:
-        """Read short prompts; return a reader of them, their last symbols, which it has not read, and them."""
+        """Read short prompts; return a reader of all but their last symbols, these symbols, and choices."""
         total, count = 0, 0
         for choice in self._short:
             total += len(choice.prompt)

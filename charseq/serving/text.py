@@ -37,11 +37,11 @@ class GeneratedText:
         return self._decoder.decode(text.encode("latin-1")) if self._vocabulary.unit == "byte" else text
 
     def _uncertain(self) -> int:
-        """Return the number of characters at the end that may be the beginning of a stop string."""
+        """Return the number of characters at the end that may be a stop string, or its beginning."""
         held = self._held
         longest = 0
         for stop in self._stops:
-            for length in range(min(len(stop) - 1, len(held)), longest, -1):
+            for length in range(min(len(stop), len(held)), longest, -1):
                 if held.endswith(stop[:length]):
                     longest = length
                     break
@@ -49,7 +49,7 @@ class GeneratedText:
 
 
 def token(vocabulary: Vocabulary, symbol: int) -> str:
-    r"""Return a symbol as the interface names tokens: a byte that is no character by itself is `bytes:\xe2`."""
+    r"""Return a symbol as the interface names it; a byte that is no character by itself is `bytes:\xe2`."""
     text = vocabulary.symbols[symbol] if symbol < len(vocabulary) else "\ufffd"
     return f"bytes:\\x{ord(text):02x}" if vocabulary.unit == "byte" and text >= "\x80" else text
 

@@ -1,0 +1,164 @@
+"""A server in threads of its own: the connections by uvicorn, and the engine."""
+
+import asyncio
+import importlib.util
+import logging
+import socket
+import threading
+from typing import Any
+
+from charseq.errors import CharseqError, UsageError
+from charseq.serving.app import ServedModel, app
+from charseq.serving.engine import Engine
+from charseq.serving.exchange import BODY_SECONDS
+from charseq.system.file_errors import reason
+
+KEEP_ALIVE_SECONDS = 75
+"""The time that an idle connection stays open; longer than clients keep theirs."""
+GRACE_SECONDS = 0.8
+"""The time that running requests have to finish when the server stops."""
+END_SECONDS = 1.0
+"""The time that connections have to end after that."""
+BACKLOG = 1024
+PACKAGES = ("starlette", "uvicorn")
+
+
+def require_packages() -> None:
+    """Raise UsageError if a package that a server needs is missing."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        named = " and ".join(missing)
+        plural = "s" if len(missing) > 1 else ""
+        raise UsageError(
+            f"charseq serve needs the package{plural} {named}", hint=f"pip install {' '.join(missing)}"
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 picks a free one.  Raises CharseqError."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except (OSError, UnicodeError) as error:
+        where = reason(error) if isinstance(error, OSError) else "it is not the name of a host"
+        raise CharseqError(
+            f"cannot listen on {host} port {port}: {where.lower()}",
+            hint="choose another --port (0 picks a free one), or another --host",
+        ) from None
+
+
+def url_of(listening: socket.socket) -> str:
+    """Return the address that clients use."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+
+
+class Server:
+    """A server that runs until it is stopped."""
+
+    def __init__(
+        self, engine: Engine, model: ServedModel, listening: socket.socket, *, timeout: float = 600.0
+    ) -> None:
+        import uvicorn
+
+        for name in ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio"):
+            logger = logging.getLogger(name)  # they would print tracebacks, and what clients sent
+            logger.handlers = [logging.NullHandler()]
+            logger.propagate = False
+        self._engine, self._listening = engine, listening
+        config = uvicorn.Config(
+            app(engine, model, timeout=timeout),
+            http=_protocol(),
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=int(END_SECONDS),
+        )
+        self._uvicorn = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="connections", daemon=True)
+        self.ended = threading.Event()
+        """Set when the server does not accept connections any more."""
+
+    def start(self) -> None:
+        """Start both threads."""
+        self._engine.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Accept no more requests; running ones have a moment to finish, then they get an error."""
+        self._engine.stop(GRACE_SECONDS)
+        self._uvicorn.should_exit = True
+
+    def join(self, timeout: float = GRACE_SECONDS + END_SECONDS) -> None:
+        """Wait until both threads have ended, or for a number of seconds."""
+        self._thread.join(timeout)
+        self._engine.join(0.1)
+
+    def _serve(self) -> None:
+        try:
+            self._uvicorn.run([self._listening])
+        finally:
+            self._listening.close()
+            self.ended.set()
+
+
+def _protocol() -> type[asyncio.Protocol]:
+    """Return uvicorn's protocol with errors in the interface's form, and with limits on silent clients."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Protocol(H11Protocol):
+        _timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._await_request()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._cancel()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            try:
+                super().data_received(data)
+            except Exception:  # such as a path that is not ASCII
+                self.transport.abort()
+                return
+            if self.cycle is None or self.cycle.response_complete:
+                self._await_request()
+            else:
+                self._cancel()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._cancel()
+            self._timer = self.loop.call_later(BODY_SECONDS, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._cancel()
+
+        def send_400_response(self, msg: str) -> None:
+            from charseq.serving.errors import invalid
+            from charseq.serving.responses import encoded
+
+            body = encoded(invalid("the request is not valid HTTP").body)
+            head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close"
+            self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n\r\n".encode("ascii") + body)
+            self.transport.close()
+
+        def _await_request(self) -> None:
+            """Close the connection unless the head of a request comes soon."""
+            if self._timer is None and not self.transport.is_closing():
+                self._timer = self.loop.call_later(BODY_SECONDS, self.transport.abort)
+
+        def _cancel(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    return Protocol
