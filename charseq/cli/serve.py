@@ -114,6 +114,8 @@ def serve(
         streams.report(f"charseq: serving {visible(str(path.parent))} on {url}", in_one_line=True)
         server.ended.wait()
         server.join()
+    if server.failure and not stopped_by:
+        raise server.failure
     if stopped_by:
         raise typer.Exit(_exit_code(stopped_by[0]))
 

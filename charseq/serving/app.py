@@ -66,7 +66,8 @@ class Service:
     async def complete(self, request: "Request") -> Any:
         """Answer POST /v1/completions."""
         self._connect()
-        body = await self._bodies.read(request.receive)
+        announced = request.headers.get("content-length", "")
+        body = await self._bodies.read(request.receive, announced)
         parse = self._parsed
         completion = await asyncio.to_thread(parse, body) if len(body) > LARGE_BODY else parse(body)
         return Answer(self._engine, completion, self._model.name, self._timeout)

@@ -10,7 +10,7 @@ from charseq.model.model_file import Model
 from charseq.model.numpy_ops import ignore_overflow
 from charseq.serving.batch import Batch
 from charseq.serving.choice import Choice
-from charseq.serving.errors import APIError, failed, overloaded, stopping
+from charseq.serving.errors import APIError, failed, invalid, overloaded, stopping
 from charseq.serving.prompt_reading import PromptReader
 
 PUBLISH_SECONDS = 0.05
@@ -68,7 +68,10 @@ class Engine:
         return len(self._running), len(self._waiting)
 
     def submit(self, choices: Sequence[Choice]) -> None:
-        """Queue choices; all of them or none.  Raises APIError if the queue is full."""
+        """Queue choices; all of them or none.  Raises APIError if the queue is full, or too small."""
+        if len(choices) > self.queue + self.capacity:
+            most = f"{len(choices):,} completions, and the server takes {self.queue + self.capacity:,}"
+            raise invalid(f"the request has {most}", "n")
         symbols = sum(len(choice.prompt) for choice in choices)
         with self._lock:
             if not self._accepts:
@@ -150,9 +153,9 @@ class Engine:
                 self._batch.join(*reading.joining, [choice])
 
     def _publish_streams(self) -> None:
-        self._leave(self._batch.hand_out())
-        if streamed := [choice for choice in self._batch.choices if choice.streamed]:
-            self.publish(streamed)
+        if any(choice.streamed for choice in self._batch.choices):
+            self._leave(self._batch.hand_out())
+            self.publish([choice for choice in self._batch.choices if choice.streamed])
 
     def _leave(self, ended: Sequence[Choice]) -> None:
         """Free the places of choices that ended, and publish them."""

@@ -36,8 +36,13 @@ class BodyReader:
         self._seconds = seconds
         self._total = 0
 
-    async def read(self, receive: Receive) -> bytes:
-        """Return a body.  Raises APIError if it is too large or too slow, and Disconnected."""
+    async def read(self, receive: Receive, announced: str = "") -> bytes:
+        """Return a body, whose `announced` size is the header content-length.
+
+        Raises APIError if it is too large or too slow, and Disconnected.
+        """
+        if announced.isdecimal() and int(announced[:20]) > DRAINED:
+            raise _too_large()
         pieces: list[bytes] = []
         try:
             async with asyncio.timeout(self._seconds):
@@ -64,9 +69,13 @@ class BodyReader:
             elif size > DRAINED:
                 break
         if size > MAX_BODY:
-            limit = f"the request has more than {MAX_BODY >> 20} MiB"
-            raise APIError(413, limit, code="request_too_large")
+            raise _too_large()
         return b"".join(pieces)
+
+
+def _too_large() -> APIError:
+    message = f"the request has more than {MAX_BODY >> 20} MiB"
+    return APIError(413, message, code="request_too_large")
 
 
 async def send_json(send: Send, status: int, value: Any, headers: Mapping[str, str] = {}) -> None:

@@ -83,6 +83,8 @@ class Server:
         self._thread = threading.Thread(target=self._serve, name="connections", daemon=True)
         self.ended = threading.Event()
         """Set when the server does not accept connections any more."""
+        self.failure: BaseException | None = None
+        """The error that ended the server without being asked to."""
 
     def start(self) -> None:
         """Start both threads."""
@@ -102,6 +104,8 @@ class Server:
     def _serve(self) -> None:
         try:
             self._uvicorn.run([self._listening])
+        except (Exception, SystemExit) as error:
+            self.failure = error
         finally:
             self._listening.close()
             self.ended.set()

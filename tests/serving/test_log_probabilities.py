@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from charseq.cells import CELLS
-from charseq.inference.continuation import continuation
+from charseq.inference.continuation import continuation, continuations
+from charseq.inference.requests import Request
 from charseq.inference.sampling import SamplingParams
 from charseq.inference.scoring import score_texts
 from charseq.model.model_file import Model
@@ -70,14 +71,10 @@ def test_those_of_generated_text_are_those_of_predict(kind: str) -> None:
             prompt=prompt, label=label, max_tokens=37, seed=4, temperature=0.8, logprobs=3, top_p=0.9
         )
     logprobs = response.json["choices"][0]["logprobs"]
-    from charseq.inference.requests import Request
-
     params = SamplingParams(0.8, top_p=0.9)
     if label is None:
         steps = [*continuation(model, prompt, params, length=37, seed=4, top=3)]
     else:
-        from charseq.inference.continuation import continuations
-
         (answer,) = continuations(model, [Request(prompt, 4, 0, 37, label=label)], params, top=3)
         steps = [*answer]
     expected = np.log([step.probability for step in steps])
@@ -139,9 +136,8 @@ def test_a_stream_has_the_same_log_probabilities() -> None:
 
 def test_a_stop_string_has_no_log_probabilities() -> None:
     with serving(cycling_model()) as served:
-        choice = served.post(prompt="a", max_tokens=9, temperature=0, stop="ab", logprobs=1).json["choices"][
-            0
-        ]
+        response = served.post(prompt="a", max_tokens=9, temperature=0, stop="ab", logprobs=1)
+    choice = response.json["choices"][0]
     assert choice["text"] == "bc"
     assert choice["logprobs"]["tokens"] == ["b", "c"]
 

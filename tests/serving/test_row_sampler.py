@@ -21,7 +21,7 @@ PARAMS = [
 
 @pytest.mark.parametrize("symbols", [3, 61, 5003])
 def test_each_row_is_sampled_as_alone(symbols: int) -> None:
-    steps = 150 if symbols < 1000 else 11
+    steps = 150 if symbols < 1000 else 17
     r = np.random.default_rng(0)
     logits = r.normal(0, 2, (steps, len(PARAMS), symbols)).astype(np.float32)
     alone: list[list[int]] = []

@@ -22,9 +22,8 @@ TEXT = "the cat sat on the mat, and the dog sat on the log. é 한\n" * 3
 def drawn(vocabulary: Vocabulary, cell: str = "gru", hidden: int = 13, scale: float = 3.0) -> Model:
     """Return an untrained model with large weights, so that its distributions are not flat."""
     network = Network(cell, len(vocabulary), hidden_size=hidden)
-    arrays = {
-        name: np.asarray(scale * array, np.float32) for name, array in network.draw(SeededDraw(7)).items()
-    }
+    small = network.draw(SeededDraw(7))
+    arrays = {name: np.asarray(scale * array, np.float32) for name, array in small.items()}
     return Model(network, vocabulary, arrays, opening="t")
 
 
