@@ -42,9 +42,12 @@ class Batch:
         self._recorded: list[tuple[Floats, Ids, Floats]] = []
         self._arrange()
 
-    def join(self, reader: TextReader, last: Ids, choices: Sequence[Choice]) -> None:
-        """Add choices, and a reader of their prompts except the last symbols [B]."""
-        self.hand_out()
+    def join(self, reader: TextReader, last: Ids, choices: Sequence[Choice]) -> list[Choice]:
+        """Add choices, and a reader of their prompts except the last symbols [B].
+
+        Returns the choices that nobody waits for any more, which leave.
+        """
+        ended = self.hand_out()
         if self._reader is None:
             self._reader, self._last = reader, last
         else:
@@ -54,6 +57,7 @@ class Batch:
             self._sampler.join(choice.params, choice.request.entropy)
             self.choices.append(choice)
         self._arrange()
+        return ended
 
     def step(self) -> list[Choice]:
         """Add a symbol to every row; return the choices that ended, which leave."""

@@ -143,14 +143,14 @@ class Engine:
 
     def _read_prompts(self) -> None:
         if read := self._prompts.read_short():
-            self._batch.join(*read)
+            self._leave(self._batch.join(*read))
         for reading in self._prompts.read_long(others_wait=bool(self._batch.choices)):
             choice = reading.choice
             choice.finish_if_empty()
             if choice.ended:
                 self._leave([choice])
             else:
-                self._batch.join(*reading.joining, [choice])
+                self._leave(self._batch.join(*reading.joining, [choice]))
 
     def _publish_streams(self) -> None:
         if any(choice.streamed for choice in self._batch.choices):

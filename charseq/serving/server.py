@@ -86,6 +86,11 @@ class Server:
         self.failure: BaseException | None = None
         """The error that ended the server without being asked to."""
 
+    @property
+    def connections(self) -> int:
+        """The number of open connections."""
+        return len(self._uvicorn.server_state.connections)
+
     def start(self) -> None:
         """Start both threads."""
         self._engine.start()
