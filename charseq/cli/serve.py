@@ -103,12 +103,11 @@ def serve(
     path, trained = trained_model(model)
     engine = Engine(trained, capacity=batch_size, queue=queue)
     engine.report = _report_bug
-    listening = listen(host, port)
-    served = _served_model(path, model)
-    url = url_of(listening)
-    server = Server(engine, served, listening, timeout=timeout)
+    server = Server(engine, _served_model(path, model), timeout=timeout)
     with _stop_signals(server) as stopped_by:
-        server.start()
+        listening = listen(host, port)
+        url = url_of(listening)
+        server.start(listening)
         if not host.startswith(LOOPBACK):
             streams.report(f"{host} is open to other machines, and clients need no password", "yellow")
         streams.report(f"charseq: serving {visible(str(path.parent))} on {url}", in_one_line=True)

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import logging
+import os
 import socket
 import threading
 from typing import Any
@@ -40,11 +41,17 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
-        where = reason(error) if isinstance(error, OSError) else "it is not the name of a host"
         raise CharseqError(
-            f"cannot listen on {host} port {port}: {where.lower()}",
+            f"cannot listen on {host} port {port}: {_reason(error)}",
             hint="choose another --port (0 picks a free one), or another --host",
         ) from None
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "it is not the name of a host"
+    known = isinstance(error, socket.gaierror) or error.errno is None
+    return (reason(error) if known else os.strerror(error.errno or 0)).lower()
 
 
 def url_of(listening: socket.socket) -> str:
@@ -56,16 +63,14 @@ def url_of(listening: socket.socket) -> str:
 class Server:
     """A server that runs until it is stopped."""
 
-    def __init__(
-        self, engine: Engine, model: ServedModel, listening: socket.socket, *, timeout: float = 600.0
-    ) -> None:
+    def __init__(self, engine: Engine, model: ServedModel, *, timeout: float = 600.0) -> None:
         import uvicorn
 
         for name in ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio"):
             logger = logging.getLogger(name)  # they would print tracebacks, and what clients sent
             logger.handlers = [logging.NullHandler()]
             logger.propagate = False
-        self._engine, self._listening = engine, listening
+        self._engine = engine
         config = uvicorn.Config(
             app(engine, model, timeout=timeout),
             http=_protocol(),
@@ -80,7 +85,6 @@ class Server:
             timeout_graceful_shutdown=int(END_SECONDS),
         )
         self._uvicorn = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, name="connections", daemon=True)
         self.ended = threading.Event()
         """Set when the server does not accept connections any more."""
         self.failure: BaseException | None = None
@@ -91,9 +95,11 @@ class Server:
         """The number of open connections."""
         return len(self._uvicorn.server_state.connections)
 
-    def start(self) -> None:
-        """Start both threads."""
+    def start(self, listening: socket.socket) -> None:
+        """Start both threads; the socket is closed in the end."""
         self._engine.start()
+        options: dict[str, Any] = {"target": self._serve, "args": (listening,), "daemon": True}
+        self._thread = threading.Thread(name="connections", **options)
         self._thread.start()
 
     def stop(self) -> None:
@@ -106,13 +112,13 @@ class Server:
         self._thread.join(timeout)
         self._engine.join(0.1)
 
-    def _serve(self) -> None:
+    def _serve(self, listening: socket.socket) -> None:
         try:
-            self._uvicorn.run([self._listening])
+            self._uvicorn.run([listening])
         except (Exception, SystemExit) as error:
             self.failure = error
         finally:
-            self._listening.close()
+            listening.close()
             self.ended.set()
 
 

@@ -114,11 +114,11 @@ def serving(model: Model, *, timeout: float = SECONDS, **options: Any) -> Iterat
     """Serve a model under the name "run"."""
     engine = Engine(model, **options)
     listening = listen("127.0.0.1", 0)
-    server = Server(engine, ServedModel("run", frozenset({"runs/run"})), listening, timeout=timeout)
+    server = Server(engine, ServedModel("run", frozenset({"runs/run"})), timeout=timeout)
     bugs: list[BaseException] = []
     engine.report = bugs.append
     port = listening.getsockname()[1]
-    server.start()
+    server.start(listening)
     try:
         yield Served(engine, server, port)
     finally:
