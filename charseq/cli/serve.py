@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = [
     "charseq serve",
-    "charseq serve --model runs/0001-gru --port 0",
-    "charseq serve --timeout 1m --queue 64",
+    "charseq serve --port 0",
+    "charseq serve --timeout 1m --queue 64 --quiet",
 ]
 LOOPBACK = ("127.", "::1", "localhost")
 """Beginnings of the hosts that only this machine can reach."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from charseq.cli.serve import EXAMPLES
 from charseq.model.model_file import write
 from tests.support.command import Command
 from tests.support.models import cycling_model
@@ -253,3 +254,24 @@ def test_the_port_can_come_from_the_environment(run: Path) -> None:
         refused = subprocess.run([*CHARSEQ, "serve"], env=environment, capture_output=True, timeout=60)
     assert f"port {port}" in refused.stderr.decode()
     assert refused.returncode == 1
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_examples_serve(example: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "CHARSEQ_PORT": str(port)}
+    chosen = example.replace("--port 0", f"--port {port}")
+    with subprocess.Popen(["bash", "-c", f"exec {chosen}"], env=environment) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not is_open(port):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert json.loads(post(port, b'{"prompt": "a"}'))["choices"][0]["text"] == "bcab"
+        finally:
+            process.terminate()
+        assert process.wait(10) == 143
