@@ -29,7 +29,7 @@ def served() -> Iterator[Served]:
         yield server
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.dictionaries(st.sampled_from([*PARAMETERS]), VALUES, max_size=5))
 def test_any_values_are_answered_or_refused(values: dict[str, Any]) -> None:
     refused: APIError | None = None

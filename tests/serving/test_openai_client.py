@@ -132,8 +132,8 @@ def test_an_error_within_a_stream_is_raised() -> None:
 
 
 def test_a_stream_that_the_client_closes_is_dropped() -> None:
-    with serving(cycling_model()) as served, client_of(served) as client:
-        stream = client.completions.create(model="run", prompt="a", max_tokens=65_536, stream=True)
+    with serving(cycling_model(), capacity=1) as served, client_of(served) as client:
+        stream = client.completions.create(model="run", prompt="a", max_tokens=65_536, n=97, stream=True)
         next(iter(stream))
         stream.close()
         served.wait_for_load(0, 0)
