@@ -85,10 +85,10 @@ class Batch:
                 choice.ids += ids
                 self._finish(choice)
             self._filled = 0
-        kept = [row for row, choice in enumerate(self.choices) if not choice.ended]
-        ended = [choice for choice in self.choices if choice.ended]
+        has_ended = [choice.ended for choice in self.choices]  # once: another thread may cancel meanwhile
+        ended = [choice for choice, gone in zip(self.choices, has_ended, strict=True) if gone]
         if ended:
-            self._keep(kept)
+            self._keep([row for row, gone in enumerate(has_ended) if not gone])
             self._arrange()
         self._count_steps()
         return ended

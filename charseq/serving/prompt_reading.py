@@ -108,8 +108,8 @@ class PromptReader:
     def drop_ended(self) -> list[Choice]:
         """Forget the choices that have ended, because of an error or because nobody waits; return them."""
         ended = [choice for choice in self.choices if choice.ended]
-        self._short = [choice for choice in self._short if not choice.ended]
-        self._long = [reading for reading in self._long if not reading.choice.ended]
+        self._short = [choice for choice in self._short if choice not in ended]
+        self._long = [reading for reading in self._long if reading.choice not in ended]
         return ended
 
     def read_short(self) -> tuple[TextReader, Ids, list[Choice]] | None:

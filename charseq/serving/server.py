@@ -128,6 +128,7 @@ def _protocol() -> type[asyncio.Protocol]:
 
     class Protocol(H11Protocol):
         _timer: asyncio.TimerHandle | None = None
+        _stalled: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -150,12 +151,12 @@ def _protocol() -> type[asyncio.Protocol]:
 
         def pause_writing(self) -> None:
             super().pause_writing()
-            self._cancel()
-            self._timer = self.loop.call_later(BODY_SECONDS, self.transport.abort)
+            self._stalled = self.loop.call_later(BODY_SECONDS, self.transport.abort)
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            self._cancel()
+            if self._stalled is not None:
+                self._stalled.cancel()
 
         def send_400_response(self, msg: str) -> None:
             from charseq.serving.errors import invalid
