@@ -17,6 +17,7 @@ from tests.support.models import cycling_model, gru_model
 from tests.support.serving import wait_until
 
 MODEL = gru_model()
+KINDS: list[dict[str, Any]] = [{}, {"logprobs": 2}, {"logprobs": 1, "echo": True}, {"stop": "a"}]
 
 
 def choices_of(**values: Any) -> list[Choice]:
@@ -33,8 +34,9 @@ def test_choices_that_are_canceled_at_any_moment_leave_no_trace() -> None:
         r = random.Random(number)
         for _ in range(23):
             prompt = "abcdefgh" * r.choice([1, 2, 97])
-            kind = r.choice([{}, {"logprobs": 2}, {"logprobs": 1, "echo": True}, {"stop": "a"}])
-            choices = choices_of(prompt=prompt, max_tokens=r.randint(1, 300), n=r.randint(1, 3), **kind)
+            choices = choices_of(
+                prompt=prompt, max_tokens=r.randint(1, 300), n=r.randint(1, 3), **r.choice(KINDS)
+            )
             engine.submit(choices)
             time.sleep(r.choice([0, 0, 0.001, 0.003]))
             engine.cancel(choices)
