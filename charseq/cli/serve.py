@@ -36,6 +36,8 @@ EXAMPLES = [
 ]
 LOOPBACK = ("127.", "::1", "localhost")
 """Beginnings of the hosts that only this machine can reach."""
+STOP_SECONDS = 2.0
+"""The time after which a server that is stopping ends at once."""
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +126,7 @@ def _served_model(path: "Path", asked: str | None) -> "ServedModel":
     from charseq.runs.folder import MODEL
     from charseq.serving.app import ServedModel
 
-    name = path.resolve().parent.name if path.name == MODEL else path.stem
+    name = (path.resolve().parent.name if path.name == MODEL else path.stem) or "model"
     others = {str(path), str(path.parent), str(path.resolve()), str(path.resolve().parent)}
     if asked:
         others.add(asked)
@@ -138,6 +140,7 @@ def _stop_signals(server: "Server") -> Iterator[list[int]]:
     Yields a list, to which the first signal is added.  Signals that were ignored from the start stay ignored.
     """
     received: list[int] = []
+    limits: list[threading.Timer] = []
     first_at = 0.0
 
     def handle(number: int, frame: "FrameType | None") -> None:
@@ -156,16 +159,15 @@ def _stop_signals(server: "Server") -> Iterator[list[int]]:
         limit = threading.Timer(STOP_SECONDS, os._exit, [_exit_code(number)])
         limit.daemon = True
         limit.start()
+        limits.append(limit)
 
     replaced = install(dict.fromkeys(STOP_SIGNALS, handle))
     try:
         yield received
     finally:
+        for limit in limits:
+            limit.cancel()
         install(replaced if not received else dict.fromkeys(replaced, signal.SIG_IGN))
-
-
-STOP_SECONDS = 2.0
-"""The time after which a server that is stopping ends at once."""
 
 
 def _exit_code(number: int) -> ExitCode:

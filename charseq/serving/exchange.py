@@ -1,6 +1,7 @@
 """Read a request from a connection, and answer it while its choices are generated."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -91,6 +92,8 @@ async def send_error(send: Send, error: APIError) -> None:
     headers = {"retry-after": str(OVERLOADED_SECONDS)} if error.status in (429, 503) else {}
     if error.status in (408, 413):
         headers["connection"] = "close"
+    if error.status == 504:  # another attempt would take as long
+        headers["x-should-retry"] = "false"
     await send_json(send, error.status, error.body, headers)
 
 
@@ -137,8 +140,9 @@ class Answer:
             if left := [choice for choice in self._completion.choices if not choice.ended]:
                 self._engine.cancel(left)
         if error and self._started:
-            async with asyncio.timeout(ERROR_SECONDS):
-                await send({"type": "http.response.body", "body": event(error.body)})
+            with contextlib.suppress(TimeoutError):  # the server then closes the connection
+                async with asyncio.timeout(ERROR_SECONDS):
+                    await send({"type": "http.response.body", "body": event(error.body)})
         elif error:
             await send_error(send, error)
 

@@ -58,15 +58,16 @@ class Offsets:
     """The position in the text, in characters, at which each token begins."""
 
     def __init__(self, vocabulary: Vocabulary, start: int = 0) -> None:
-        self._vocabulary, self._next = vocabulary, start
+        self._symbols, self._next = vocabulary.with_unknown, start
+        self._bytes = vocabulary.unit == "byte"
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
     def add(self, ids: Iterable[int]) -> list[int]:
         """Return the positions of more tokens."""
         offsets = []
         for symbol in ids:
-            text = self._vocabulary.with_unknown[symbol]
-            if self._vocabulary.unit != "byte":
+            text = self._symbols[symbol]
+            if not self._bytes:
                 offsets.append(self._next)
                 self._next += len(text)
                 continue

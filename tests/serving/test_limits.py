@@ -66,6 +66,7 @@ def test_a_request_that_takes_too_long_ends_with_an_error() -> None:
         late = served.post(**LONG)
         assert late.status == 504
         assert late.error["code"] == "timeout"
+        assert late.headers["x-should-retry"] == "false"
         streamed = served.post(**LONG, stream=True)
         assert streamed.status == 200
         last = json.loads(streamed.body.decode().strip().rpartition("data: ")[2])
