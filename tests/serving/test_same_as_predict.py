@@ -41,6 +41,17 @@ def test_a_completion_is_what_predict_generates(kind: str) -> None:
             future.result()
 
 
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_prompt_that_is_read_in_pieces_is_continued_as_by_predict(kind: str) -> None:
+    model = MODELS[kind]()
+    prompt = (prompts_of(kind)[-1] * 400)[:1009]
+    with serving(model) as served, ThreadPoolExecutor(3) as pool:
+        other = pool.submit(served.text, prompts_of(kind)[1], max_tokens=20_011, stop=["never"])
+        for seed in range(3):
+            check(served, model, prompt, 41, seed=seed)
+        assert other.result() is not None
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_generates_the_same_in_a_batch(cell: str) -> None:
     model = plain(cell)
