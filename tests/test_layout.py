@@ -19,7 +19,7 @@ TESTS = Path(__file__).parent
 ORDER = [
     "_version", "errors", "suggestions", "system", "text", "cells", "native", "settings", "events", "model",
     "runs", "inference", "inspection", "comparison", "training", "render", "export", "arguments", "api",
-    "cli",
+    "serving", "cli",
 ]  # fmt: skip
 """Data flows one way: a folder imports only from folders above it in this list, or from itself."""
 
@@ -62,6 +62,9 @@ FOLDERS_OF = {
     "typer": {"cli"},
     "click": set(),
     "pickle": set(),
+    "socket": {"serving"},
+    "starlette": {"serving"},
+    "uvicorn": {"serving"},
 }
 """The only folders that may import a library."""
 
@@ -141,6 +144,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["score", "hello"], {"torch", "rich.console"}),
         (["score", "hello", "--json"], {"torch", "rich.console"}),
         (["config", "show"], {"torch", "numpy", "safetensors"}),
+        (["serve", "--help"], {"torch", "numpy", "safetensors", "starlette", "uvicorn"}),
+        (["serve", "--host", "999.1.1.1"], {"torch", "rich.console"}),
         (["runs"], {"torch", "numpy", "safetensors"}),
         (["plot"], {"torch", "numpy", "safetensors", "matplotlib", "plotille", "rich.console"}),
         (["plot", "--format", "table"], {"torch", "numpy", "safetensors", "matplotlib"}),

@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": "charseq.cli.predict",
     "score": "charseq.cli.score",
     "classify": "charseq.cli.classify",
+    "serve": "charseq.cli.serve",
     "inspect-shapes": "charseq.cli.inspect_shapes",
     "inspect-loss": "charseq.cli.inspect_loss",
     "inspect-gradients": "charseq.cli.inspect_gradients",
