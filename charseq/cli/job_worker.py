@@ -41,7 +41,6 @@ def work(
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
         _Worker(comparison, orders, events, stop).run()
-    events.close()
     os._exit(0)  # without a last collection of the objects of torch, which would take a second
 
 
@@ -101,6 +100,8 @@ class _Worker:
                 if self._is_counting:  # nothing to save
                     os._exit(0)
             self._arrived.put(order)
+            if order is Order.FINISH:
+                return
 
     def _send(self, message: FromWorker) -> None:
         try:
