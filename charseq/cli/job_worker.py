@@ -1,5 +1,6 @@
 """A worker process of `charseq compare --jobs`: it runs trials, and sends events to the main process."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -53,7 +54,7 @@ class _Worker:
 
     def __init__(self, comparison: Comparison, orders: Connection, events: Connection, stop: Stop) -> None:
         self._comparison, self._orders, self._events, self._stop = comparison, orders, events, stop
-        self._arrived: SimpleQueue[ToWorker] = SimpleQueue()
+        self._arrived: SimpleQueue[ToWorker | None] = SimpleQueue()
         self._is_training = self._is_counting = False
         self._threads = 1
 
@@ -87,27 +88,25 @@ class _Worker:
             self._threads = threads()
 
     def _receive(self) -> None:
-        """Receive orders until the main process ends."""
-        while True:
+        """Receive orders until there are no more, or the main process has ended."""
+        order: ToWorker | None = Order.STOP
+        while order not in (None, Order.FINISH):
             try:
                 order = self._orders.recv()
             except (EOFError, OSError):
-                if self._stop() or not self._is_training:
-                    os._exit(1)
-                order = Order.STOP
-            if order is Order.STOP:
+                order = None
+            if order is None and (self._stop() or not self._is_training):
+                os._exit(1)  # there is nothing to save, or the main process did not wait for it
+            if order in (None, Order.STOP):
                 self._stop.signal = signal.SIGTERM
                 if self._is_counting:  # nothing to save
                     os._exit(0)
             self._arrived.put(order)
-            if order is Order.FINISH:
-                return
 
     def _send(self, message: FromWorker) -> None:
-        try:
+        """Send a message, unless the main process has ended, which the other thread notices."""
+        with contextlib.suppress(OSError):
             self._events.send(message)
-        except OSError:  # the main process has ended, which the other thread notices, too
-            self._stop.signal = signal.SIGTERM
 
     def _counted(self, trial: Trial) -> Result:
         """Count an n-gram model, and return its result."""
