@@ -1,7 +1,7 @@
 """charseq compare: several cells on the same text under the same conditions, in one table."""
 
 import sys
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -34,6 +34,9 @@ from charseq.cli.options.shared import (
 from charseq.errors import UsageError
 from charseq.settings.setting import LARGEST_SEED, MODEL, TRAINING, Bounds
 from charseq.settings.train_settings import TrainSettings
+
+if TYPE_CHECKING:
+    from charseq.text.corpus import AnyCorpus
 
 EXAMPLES = [
     "charseq compare --text hihello --cells rnn,lstm,gru,none",
@@ -155,9 +158,7 @@ def compare(
             with_ngram=cells is None or cells.strip() == "all",
         )
         if form != "json":
-            input_notes.report_lines(corpus)
-        if form != "json" and not asked.settings.stride:
-            input_notes.suggest_lines(corpus)
+            _report_notes(corpus, asked.settings)
         compare_cells(Comparison(corpus, vocabulary_, source, planned), form, jobs)
 
 
@@ -168,6 +169,13 @@ def _check_seeds(first: int, count: int) -> None:
             f"--seeds {count} with --seed {first} exceeds the largest seed, {LARGEST_SEED:,}",
             hint="use a smaller --seed",
         )
+
+
+def _report_notes(corpus: "AnyCorpus", settings: TrainSettings) -> None:
+    """Report how the lines of the text are read."""
+    input_notes.report_lines(corpus)
+    if not settings.stride:
+        input_notes.suggest_lines(corpus)
 
 
 def _options(context: typer.Context, asked: Asked[TrainSettings]) -> dict[str, object]:

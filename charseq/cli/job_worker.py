@@ -83,7 +83,7 @@ class _Worker:
             from charseq.training.torch_requirement import require_torch
 
             require_torch()
-            from charseq.training.threads import threads
+            from charseq.training.thread_count import threads
 
             self._threads = threads()
 
@@ -124,7 +124,7 @@ class _Worker:
         """Train a network, send its events, and return its result."""
         from charseq.runs.prepare import plan_run
         from charseq.training.loop import train
-        from charseq.training.threads import use_threads
+        from charseq.training.thread_count import use_threads
 
         def open_folder() -> "Run":
             return self._open_folder(number)

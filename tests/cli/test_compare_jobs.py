@@ -122,6 +122,17 @@ def compared() -> Iterator[Compared]:
     there.kill()
 
 
+def test_an_error_of_a_trial_is_that_of_one_process(
+    charseq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    arguments = ("compare", "--text", "hihello", "--device", "cuda:7", "--json", "--jobs")
+    one, two = (charseq(*arguments, jobs) for jobs in ("1", "2"))
+    assert (two.status, two.errors) == (one.status, one.errors)
+    assert two.status == 2
+    assert not Path("runs").exists()
+
+
 def trials(output: str) -> list[dict[str, str]]:
     """Return the rows of a plain comparison."""
     header, *rows = (line.split("\t") for line in output.splitlines())
