@@ -69,11 +69,6 @@ class Result:
         elif isinstance(event, End):
             self.end = event
 
-    def take(self, other: "Result") -> None:
-        """Take over what was collected for the same trial in another process."""
-        self.end, self.counted = other.end, other.counted
-        self.first_correct_epoch, self.speeds = other.first_correct_epoch, other.speeds
-
     def finish_counting(self, counted: NgramResult) -> End:
         """Collect the measurements of an n-gram model, and return its only event."""
         loss, seconds = counted.validation_loss, counted.seconds

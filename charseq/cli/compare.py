@@ -137,14 +137,14 @@ def compare(
     native.share_cores()
     from charseq.cli.comparison_run import compare_cells
     from charseq.cli.job_messages import Comparison
+    from charseq.cli.torchrun_jobs import checked_place
     from charseq.comparison import trials
-    from charseq.runs.folder import runs_folder
 
     refuse_split_of_nothing(context)
     refuse_encoding_of_nothing(context)
-    runs_folder()  # refused now rather than after torch was loaded
-    _check_seeds(asked.settings.seed, seeds)
+    _check(asked.settings.seed, seeds)
     source = text_input.text_source(context.params)
+    here = checked_place(source, jobs)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report=input_notes.report_note) as corpus:
         vocabulary_ = source.vocabulary(corpus)
@@ -159,11 +159,14 @@ def compare(
         )
         if form != "json":
             _report_notes(corpus, asked.settings)
-        compare_cells(Comparison(corpus, vocabulary_, source, planned), form, jobs)
+        compare_cells(Comparison(corpus, vocabulary_, source, planned), form, jobs, here)
 
 
-def _check_seeds(first: int, count: int) -> None:
-    """Raise UsageError if a seed would be too large."""
+def _check(first: int, count: int) -> None:
+    """Raise UsageError for seeds that would be too large, and where the folder of runs cannot be."""
+    from charseq.runs.folder import runs_folder
+
+    runs_folder()  # refused now rather than after torch was loaded
     if first + count - 1 > LARGEST_SEED:
         raise UsageError(
             f"--seeds {count} with --seed {first} exceeds the largest seed, {LARGEST_SEED:,}",

@@ -11,7 +11,9 @@ import typer
 
 from charseq.cli import streams
 from charseq.cli.job_messages import Comparison
+from charseq.cli.jobs import Jobs, cores, start, threads_of_each
 from charseq.cli.signals import Stop, handle_signals
+from charseq.cli.torchrun_jobs import work_for_process_0, workers
 from charseq.cli.training_run import with_progress_bar
 from charseq.comparison import NgramResult, Result, Trial, run
 from charseq.errors import ExitCode
@@ -25,37 +27,51 @@ from charseq.runs.folder import new_comparison, new_run
 from charseq.runs.model_paths import model_path
 from charseq.runs.prepare import plan_run
 from charseq.settings.train_settings import TrainSettings
+from charseq.system.torchrun import Place
 from charseq.text.encoding import count_symbols
 from charseq.text.shared import shareable
 from charseq.text.sources import TextSource, description
 
 
-def compare_cells(comparison: Comparison, form: Form, jobs: int) -> None:
-    """Run all trials, show the results, and name the best run.
+def compare_cells(comparison: Comparison, form: Form, jobs: int, here: Place) -> None:
+    """Run all trials, show the results, and name the best run; `here` is the place among those of torchrun.
 
     Raises typer.Exit if it was stopped or all networks diverged, and what a trial raises.
     """
     from charseq.training.torch_requirement import require_torch
 
     jobs = min(jobs, len(comparison.trials))
-    if jobs == 1 and any(not trial.is_ngram for trial in comparison.trials):
+    if (jobs == 1 or here.processes > 1) and any(not trial.is_ngram for trial in comparison.trials):
         require_torch()
+    if here.rank:
+        raise typer.Exit(work_for_process_0(comparison, here))
     if form != "json":
         _report_conditions(comparison, jobs)
     folder = cache(new_comparison)
-    with handle_signals() as stop, closing(_events(comparison, jobs, stop, folder)) as events:
+    with handle_signals() as stop, closing(_events(comparison, jobs, here, stop, folder)) as events:
         results = _show(events, comparison.trials, form, stop)
-    if form != "json" and any(result.end and result.end.model for result in results):
-        best = visible(str(model_path(str(folder())).parent))
-        which = "best network" if any(trial.is_ngram for trial in comparison.trials) else "best"
-        several = any(result.end and result.end.epochs > 1 for result in results)
-        curves = "\ncurves: charseq plot" if several else ""
-        streams.report(f"{which}: {best}   next: charseq predict{curves}")
+    if form != "json":
+        _report_best(results, folder)
     if stop():
         raise typer.Exit(stop.exit_code)
     networks = [result for result in results if not result.trial.is_ngram]
     if networks and all(result.status == "diverged" for result in networks):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _report_best(results: Sequence[Result], folder: Callable[[], Path]) -> None:
+    """Name the best run, and count those that another machine has saved in a folder of its own."""
+    models = [Path(result.end.model) for result in results if result.end and result.end.model]
+    elsewhere = sum(not model.exists() for model in models)
+    if elsewhere:
+        streams.report(f"{count(elsewhere, 'model')} of {len(models)} saved on other machines", "yellow")
+    if len(models) > elsewhere:
+        best = visible(str(model_path(str(folder())).parent))
+        which = "best network" if any(result.trial.is_ngram for result in results) else "best"
+        which += " of this machine" if elsewhere else ""
+        several = any(result.end and result.end.epochs > 1 for result in results)
+        curves = "\ncurves: charseq plot" if several else ""
+        streams.report(f"{which}: {best}   next: charseq predict{curves}")
 
 
 def _report_conditions(comparison: Comparison, jobs: int) -> None:
@@ -67,8 +83,6 @@ def _report_conditions(comparison: Comparison, jobs: int) -> None:
     streams.report(conditions(comparison.trials, symbols, distinct, vocabulary.unit, validation))
     if jobs == 1:
         return
-    from charseq.cli.jobs import cores, threads_of_each
-
     threads = threads_of_each(jobs)
     each = "" if threads is None else f", each with {count(threads, 'thread')}"
     streams.report(f"jobs: {jobs} processes{each}")
@@ -77,14 +91,13 @@ def _report_conditions(comparison: Comparison, jobs: int) -> None:
 
 
 def _events(
-    comparison: Comparison, jobs: int, stop: Stop, folder: Callable[[], Path]
+    comparison: Comparison, jobs: int, here: Place, stop: Stop, folder: Callable[[], Path]
 ) -> Generator[TrialEvent, None, None]:
     """Return the events of all trials, from this process or from several others."""
-    if jobs > 1:
-        from charseq.cli.jobs import Jobs
-
+    if jobs > 1 or here.processes > 1:
         shared = replace(comparison, corpus=shareable(comparison.corpus))
-        return Jobs(shared, stop, folder).run(jobs)
+        started = workers(shared, here) if here.processes > 1 else start(shared, jobs)
+        return Jobs(shared, stop, folder).run(started)
     corpus, vocabulary, source = comparison.corpus, comparison.vocabulary, comparison.source
 
     def trained(settings: TrainSettings) -> Iterator[Event]:

@@ -6,16 +6,26 @@ import signal
 import threading
 import time
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from charseq.cli import streams
-from charseq.cli.job_messages import Comparison, FromWorker, Order, Request, ToWorker
+from charseq.cli.job_messages import (
+    Channel,
+    Comparison,
+    FromWorker,
+    Measured,
+    Opened,
+    Order,
+    Request,
+    ToWorker,
+    decoded_order,
+    encoded,
+)
 from charseq.cli.signals import Stop, handle_signals
 from charseq.comparison import Result, Trial
-from charseq.events import End, Start
+from charseq.events import Epoch, Progress, Start
 from charseq.system.signals import install
 
 if TYPE_CHECKING:
@@ -23,37 +33,54 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_EVENTS = 0.1
 """Shortest time between two events that are sent for the display of the progress."""
+SECONDS_BETWEEN_CHECKS = 0.1
+"""Longest time until a worker without a run notices that it received SIGTERM."""
 OF_THE_MAIN_PROCESS = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
 """Signals that a terminal sends to all processes; the main process answers them."""
 BLOCKED = [*OF_THE_MAIN_PROCESS, signal.SIGTERM]
 """Signals that a worker blocks from its start until it handles them."""
 
 
-def work(
-    comparison: Comparison,
-    orders: "Connection[FromWorker, ToWorker]",
-    events: "Connection[FromWorker, ToWorker]",
-) -> None:
-    """Run the trials that the main process orders, then end this process."""
+def work(comparison: Comparison, orders: Connection, events: Connection, number: int) -> None:
+    """Run the trials that the main process orders, then end this process, one of several by its number."""
     streams.set_quiet(True)
     install(dict.fromkeys(OF_THE_MAIN_PROCESS, signal.SIG_IGN))
     with handle_signals() as stop:
-        stop.training_started = True  # at SIGTERM, save the run
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
-        _Worker(comparison, orders, events, stop).run()
+        Worker(comparison, Pipes(orders, events), stop, number).run()
     os._exit(0)  # without a last collection of the objects of torch, which would take a second
+
+
+class Pipes:
+    """The connection to the main process that has started this one."""
+
+    def __init__(self, orders: Connection, events: Connection) -> None:
+        self._orders, self._events = orders, events
+
+    def send(self, message: bytes) -> None:
+        """Send a message.  Raises OSError if the main process has ended."""
+        self._events.send_bytes(message)
+
+    def receive(self) -> bytes:
+        """Wait for the next message.  Raises EOFError or OSError if the main process has ended."""
+        return self._orders.recv_bytes()
+
+    def close(self) -> None:
+        """Leave it to the end of this process to close the pipes."""
 
 
 class _StoppedError(Exception):
     """A stop was requested before the run had a folder."""
 
 
-class _Worker:
+class Worker:
     """Runs trials in the main thread; orders arrive in another, so that a stop reaches a run in progress."""
 
-    def __init__(self, comparison: Comparison, orders: Connection, events: Connection, stop: Stop) -> None:
-        self._comparison, self._orders, self._events, self._stop = comparison, orders, events, stop
+    def __init__(self, comparison: Comparison, channel: Channel, stop: Stop, number: int) -> None:
+        """Prepare; `number` chooses one of several GPUs."""
+        self._comparison, self._channel, self._stop, self._number = comparison, channel, stop, number
+        stop.training_started = True  # SIGTERM does not end the process, but stops the run
         self._arrived: SimpleQueue[ToWorker | None] = SimpleQueue()
         self._is_training = self._is_counting = False
         self._threads = 1
@@ -64,10 +91,10 @@ class _Worker:
         try:
             self._load()
         except Exception as error:
-            self._send(_sendable(error))
+            self._send(error)
         else:
             self._send(Request.TRIAL)
-        while isinstance(number := self._arrived.get(), int):
+        while isinstance(number := self._next_order(), int):
             trial = self._comparison.trials[number]
             try:
                 result = self._counted(trial) if trial.is_ngram else self._trained(number, trial)
@@ -75,7 +102,7 @@ class _Worker:
             except _StoppedError:
                 return
             except Exception as error:
-                self._send(_sendable(error))
+                self._send(error)
 
     def _load(self) -> None:
         """Load PyTorch, if a network is trained."""
@@ -92,7 +119,7 @@ class _Worker:
         order: ToWorker | None = Order.STOP
         while order not in (None, Order.FINISH):
             try:
-                order = self._orders.recv()
+                order = decoded_order(self._channel.receive())
             except (EOFError, OSError):
                 order = None
             if order is None and (self._stop() or not self._is_training):
@@ -100,15 +127,24 @@ class _Worker:
             if order in (None, Order.STOP):
                 self._stop.signal = signal.SIGTERM
                 if self._is_counting:  # nothing to save
+                    self._channel.close()
                     os._exit(0)
             self._arrived.put(order)
 
+    def _next_order(self) -> ToWorker | None:
+        """Wait for an order; return None if there is none because of a stop."""
+        while True:
+            with contextlib.suppress(Empty):
+                return self._arrived.get(timeout=SECONDS_BETWEEN_CHECKS)
+            if self._stop():
+                return None
+
     def _send(self, message: FromWorker) -> None:
         """Send a message, unless the main process has ended, which the other thread notices."""
-        with contextlib.suppress(OSError):
-            self._events.send(message)
+        with contextlib.suppress(OSError, EOFError):
+            self._channel.send(encoded(message))
 
-    def _counted(self, trial: Trial) -> Result:
+    def _counted(self, trial: Trial) -> Measured:
         """Count an n-gram model, and return its result."""
         from charseq.training.ngram import measure
 
@@ -116,15 +152,16 @@ class _Worker:
         if self._stop():
             raise _StoppedError
         result = Result(trial)
-        result.finish_counting(measure(self._comparison.corpus, self._comparison.vocabulary, trial.settings))
+        counted = measure(self._comparison.corpus, self._comparison.vocabulary, trial.settings)
+        end = result.finish_counting(counted)
         self._is_counting = False
-        return result
+        return Measured.of(result, end)
 
-    def _trained(self, number: int, trial: Trial) -> Result:
+    def _trained(self, number: int, trial: Trial) -> Measured:
         """Train a network, send its events, and return its result."""
         from charseq.runs.prepare import plan_run
         from charseq.training.loop import train
-        from charseq.training.thread_count import use_threads
+        from charseq.training.thread_count import use_gpu, use_threads
 
         def open_folder() -> "Run":
             return self._open_folder(number)
@@ -134,6 +171,8 @@ class _Worker:
         if self._stop():
             raise _StoppedError
         use_threads(self._threads)
+        if trial.settings.device in ("auto", "cuda"):
+            use_gpu(self._number)
         plan = plan_run(
             comparison.corpus,
             comparison.vocabulary,
@@ -144,13 +183,16 @@ class _Worker:
         result, sent_at = Result(trial), 0.0
         for event in train(plan, stop=self._stop):
             result.update(event)
-            if isinstance(event, End):
-                break
-            if isinstance(event, Start) or time.monotonic() - sent_at >= SECONDS_BETWEEN_EVENTS:
-                self._send(event)
-                sent_at = time.monotonic()
+            if isinstance(event, Start):
+                self._send(Opened(event.run))
+            elif isinstance(event, Epoch | Progress):
+                if time.monotonic() - sent_at >= SECONDS_BETWEEN_EVENTS:
+                    self._send(_progress(event))
+                    sent_at = time.monotonic()
+            else:
+                measured = Measured.of(result, event)
         self._is_training = False
-        return result
+        return measured
 
     def _open_folder(self, number: int) -> "Run":
         """Open the folder of a run, whose number is that of the trial among the networks."""
@@ -159,20 +201,14 @@ class _Worker:
         if self._stop():
             raise _StoppedError
         self._send(Request.FOLDER)
-        if not isinstance(folder := self._arrived.get(), Path):
+        if not isinstance(folder := self._next_order(), Path):
             raise _StoppedError
         trials = self._comparison.trials
         networks = sum(not trial.is_ngram for trial in trials[: number + 1])
         return new_run(trials[number].settings.cell, comparison=folder, number=networks)
 
 
-def _sendable(error: Exception) -> Exception:
-    """Return an error, with its traceback as a note, or a description of one that cannot be sent."""
-    import traceback
-
-    error.add_note("".join(traceback.format_exception(error)))
-    try:
-        ForkingPickler.loads(ForkingPickler.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+def _progress(event: Epoch | Progress) -> Progress:
+    """Return an event of a run in progress as a small message."""
+    speed, seconds = event.characters_per_second, event.seconds
+    return Progress(event.epoch, event.done, event.loss, speed, seconds, passes=event.passes)

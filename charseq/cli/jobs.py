@@ -4,17 +4,29 @@ import contextlib
 import os
 import shlex
 import signal
-from collections.abc import Callable, Generator, Iterator
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import get_context
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from charseq.cli.job_messages import Comparison, FromWorker, Order, Request, ToWorker
+from charseq.cli.job_messages import (
+    Comparison,
+    FromWorker,
+    Measured,
+    Opened,
+    Order,
+    Request,
+    ToWorker,
+    decoded,
+    encoded_order,
+)
 from charseq.cli.job_worker import BLOCKED, work
 from charseq.cli.signals import Stop
 from charseq.comparison import Result
 from charseq.errors import CharseqError
-from charseq.events import Event, Start
+from charseq.events import Event
 from charseq.runs.folder import MODEL
 
 SECONDS_BETWEEN_CHECKS = 0.1
@@ -35,44 +47,91 @@ def threads_of_each(jobs: int) -> int | None:
     return None if "OMP_NUM_THREADS" in os.environ else max(1, cores() // jobs)
 
 
-class _Worker:
-    """A worker process, and the trial that it runs."""
+class Worker(ABC):
+    """A worker as the main process sees it, and the trial that it runs."""
 
-    def __init__(self, comparison: Comparison, threads: int | None) -> None:
-        context = get_context("spawn")
-        orders, self._orders = context.Pipe(duplex=False)
-        self.events, events = context.Pipe(duplex=False)
+    def __init__(self) -> None:
         self.trial = NO_TRIAL
         self.run: str | None = None
         """The folder of its run."""
-        self.process = context.Process(target=work, args=(comparison, orders, events), daemon=True)
+        self.has_finished = False
+        """Whether it was told that there are no more trials."""
+        self.pipe: Connection | None = None
+        """Where its messages arrive, if that is a pipe."""
+
+    def has_message(self) -> bool:
+        """Return whether a message has arrived otherwise than in a pipe."""
+        return False
+
+    @abstractmethod
+    def send(self, order: ToWorker) -> None:
+        """Send an order, unless the worker has ended."""
+
+    @abstractmethod
+    def receive(self) -> FromWorker | None:
+        """Return the next message, which `ready` has announced; None if the worker has ended."""
+
+    @abstractmethod
+    def disconnect(self) -> None:
+        """Let a worker that still trains save its run and end."""
+
+    @abstractmethod
+    def wait(self) -> int | None:
+        """Wait for the end of the worker, and return its exit code; None if it does not end."""
+
+
+class LocalWorker(Worker):
+    """A worker process that this process has started."""
+
+    def __init__(self, comparison: Comparison, threads: int | None, number: int) -> None:
+        """Start it, one of several by its number; `threads` is None if the environment sets them."""
+        super().__init__()
+        context = get_context("spawn")
+        self.pipe: Connection
+        orders, self._orders = context.Pipe(duplex=False)
+        self.pipe, events = context.Pipe(duplex=False)
+        self._process = context.Process(target=work, args=(comparison, orders, events, number), daemon=True)
         with _threads_of_child(threads), _blocked_signals():
-            self.process.start()
+            self._process.start()
         orders.close()
         events.close()
 
     def send(self, order: ToWorker) -> None:
         """Send an order, unless the process has ended."""
         with contextlib.suppress(OSError):
-            self._orders.send(order)
+            self._orders.send_bytes(encoded_order(order))
 
     def receive(self) -> FromWorker | None:
         """Return the next message; None if the process has ended."""
         try:
-            message: FromWorker = self.events.recv()
+            return decoded(self.pipe.recv_bytes())
         except (EOFError, OSError):
             return None
-        return message
 
     def disconnect(self) -> None:
-        """Close the connections; a process that still trains saves its run and ends."""
+        """Close the connections, as if this process had ended."""
         self._orders.close()
-        self.events.close()
+        self.pipe.close()
 
     def wait(self) -> int | None:
         """Wait for the end of the process, and return its exit code; None if it does not end."""
-        self.process.join(SECONDS_TO_END)
-        return self.process.exitcode
+        self._process.join(SECONDS_TO_END)
+        return self._process.exitcode
+
+
+def ready(workers: Sequence[Worker]) -> list[Worker]:
+    """Wait a moment, and return the workers with a message."""
+    pipes = [worker.pipe for worker in workers if worker.pipe]
+    announced = wait(pipes, SECONDS_BETWEEN_CHECKS)
+    if not pipes:
+        time.sleep(SECONDS_BETWEEN_CHECKS)
+    return [worker for worker in workers if worker.pipe in announced or worker.has_message()]
+
+
+def start(comparison: Comparison, jobs: int) -> Iterator[Worker]:
+    """Start a number of processes."""
+    threads = threads_of_each(jobs)
+    return (LocalWorker(comparison, threads, number) for number in range(jobs))
 
 
 class Jobs:
@@ -83,23 +142,20 @@ class Jobs:
         self._comparison, self._stop, self._open_comparison = comparison, stop, open_comparison
         self._results = [Result(trial) for trial in comparison.trials]
         self._next = 0
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._failures: dict[int, Exception] = {}
         self._is_stopping = False
 
-    def run(self, jobs: int) -> Generator[tuple[Result, Event], None, None]:
-        """Run all trials in a number of processes, and yield events with the results of their trials.
+    def run(self, workers: Iterator[Worker]) -> Generator[tuple[Result, Event], None, None]:
+        """Run all trials, and yield events with the results of their trials; iterating starts the workers.
 
         The first failure of a trial, or the end of a process, stops the others, which save their runs; it is
         raised once they have ended.  So does a trial that is interrupted.
         """
         try:
-            threads = threads_of_each(jobs)
-            for _ in range(jobs):
-                self._workers.append(_Worker(self._comparison, threads))
+            self._workers.extend(workers)
             while self._workers:
-                ready = wait([worker.events for worker in self._workers], SECONDS_BETWEEN_CHECKS)
-                for worker in [worker for worker in self._workers if worker.events in ready]:
+                for worker in ready(self._workers):
                     yield from self._answer(worker, worker.receive())
                 if (self._stop() or self._failures) and not self._is_stopping:
                     self._is_stopping = True
@@ -113,37 +169,37 @@ class Jobs:
         if self._failures:
             raise self._failures[min(self._failures)]
 
-    def _answer(self, worker: _Worker, message: FromWorker | None) -> Iterator[tuple[Result, Event]]:
+    def _answer(self, worker: Worker, message: FromWorker | None) -> Iterator[tuple[Result, Event]]:
         """Do what a message of a worker asks for, and yield its event."""
         if message is None:
             self._remove(worker)
         elif message is Request.TRIAL:
             self._order_trial(worker)
-        elif message is Request.FOLDER:
+        elif isinstance(message, Request):
             try:
                 worker.send(self._open_comparison())
             except CharseqError as error:
                 self._failures[worker.trial] = error
-        elif isinstance(message, Result):
-            result = self._results[worker.trial]
-            result.take(message)
+        elif isinstance(message, Measured):
+            trial = worker.trial
+            self._results[trial] = result = message.of_trial(self._results[trial].trial)
             if result.status == "interrupted" and not self._is_stopping:
                 self._stop.signal = signal.SIGTERM  # the worker received it
             self._order_trial(worker)
-            if result.end:
-                yield result, result.end
+            yield result, message.end
         elif isinstance(message, Exception):
             self._failures[worker.trial] = message
-        elif not isinstance(message, Request):
-            if isinstance(message, Start):
-                worker.run = message.run
+        elif isinstance(message, Opened):
+            worker.run = message.run
+        else:
             yield self._results[worker.trial], message
 
-    def _order_trial(self, worker: _Worker) -> None:
+    def _order_trial(self, worker: Worker) -> None:
         """Give a worker its next trial, or let it end."""
         trials = self._comparison.trials
         worker.trial, worker.run = NO_TRIAL, None
         if self._stop() or self._is_stopping or self._next == len(trials):
+            worker.has_finished = True
             worker.send(Order.FINISH)
             return
         if not trials[self._next].is_ngram:
@@ -152,15 +208,15 @@ class Jobs:
         self._next += 1
         worker.send(worker.trial)
 
-    def _remove(self, worker: _Worker) -> None:
+    def _remove(self, worker: Worker) -> None:
         """Remove a worker that has ended."""
         self._workers.remove(worker)
         worker.disconnect()
         code = worker.wait()
-        if code or (worker.trial != NO_TRIAL and not self._is_stopping):
+        if code or not (worker.has_finished or self._is_stopping):
             self._failures.setdefault(worker.trial, self._ended(worker, code))
 
-    def _ended(self, worker: _Worker, code: int | None) -> CharseqError:
+    def _ended(self, worker: Worker, code: int | None) -> CharseqError:
         """Return the error for a worker that ended before its trial."""
         what = "a process of --jobs"
         if worker.trial != NO_TRIAL:

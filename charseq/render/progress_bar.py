@@ -84,13 +84,13 @@ def comparison_position(runs: int) -> Callable[[tuple[Result, Event]], Position 
         result, of_training = event
         if result.trial.is_ngram:
             return None
-        seen.add(id(result))
+        seen.add(id(result.trial))
         if isinstance(of_training, End):
-            running.pop(id(result), None)
-            ended.add(id(result))
+            running.pop(id(result.trial), None)
+            ended.add(id(result.trial))
         if not isinstance(of_training, Epoch | Progress):
             return None
-        running[id(result)] = event = result, of_training
+        running[id(result.trial)] = event = result, of_training
         done = (len(ended) + sum(last.done for _, last in running.values())) / runs
         current = _one_run(*event, f"run {len(seen)} of {runs}")
         if len(running) > 1:

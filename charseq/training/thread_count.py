@@ -1,4 +1,4 @@
-"""The number of threads of this process."""
+"""The threads and the GPU that the runs of a process use."""
 
 import torch
 
@@ -11,3 +11,9 @@ def threads() -> int:
 def use_threads(number: int) -> None:
     """Let products use a number of threads."""
     torch.set_num_threads(number)
+
+
+def use_gpu(number: int) -> None:
+    """Let `--device auto` and `--device cuda` mean one of several GPUs, which processes share evenly."""
+    if torch.cuda.is_available() and (count := torch.cuda.device_count()) > 1:
+        torch.cuda.set_device(number % count)
