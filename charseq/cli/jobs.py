@@ -1,6 +1,7 @@
 """The main process of `charseq compare --jobs`: it starts workers, gives them trials, and collects events."""
 
 import contextlib
+import math
 import os
 import shlex
 import signal
@@ -33,6 +34,8 @@ SECONDS_BETWEEN_CHECKS = 0.1
 """Longest time until a request to stop reaches the workers."""
 SECONDS_TO_END = 10.0
 """Longest wait for the end of a worker that saves its run."""
+SECONDS_TO_ANSWER = 20.0
+"""Longest wait for a worker of torchrun after a stop; torchrun ends all processes after 30 seconds."""
 NO_TRIAL = -1
 """The index of the trial of a worker that has none."""
 
@@ -145,6 +148,8 @@ class Jobs:
         self._workers: list[Worker] = []
         self._failures: dict[int, Exception] = {}
         self._is_stopping = False
+        self._deadline = math.inf
+        """When a worker that cannot be waited for counts as lost."""
 
     def run(self, workers: Iterator[Worker]) -> Generator[tuple[Result, Event], None, None]:
         """Run all trials, and yield events with the results of their trials; iterating starts the workers.
@@ -159,8 +164,12 @@ class Jobs:
                     yield from self._answer(worker, worker.receive())
                 if (self._stop() or self._failures) and not self._is_stopping:
                     self._is_stopping = True
+                    self._deadline = time.monotonic() + SECONDS_TO_ANSWER
                     for worker in self._workers:
                         worker.send(Order.STOP)
+                if time.monotonic() > self._deadline:
+                    for worker in [worker for worker in self._workers if worker.pipe is None]:
+                        self._remove(worker, is_lost=True)
         finally:
             for worker in self._workers:
                 worker.disconnect()
@@ -208,23 +217,24 @@ class Jobs:
         self._next += 1
         worker.send(worker.trial)
 
-    def _remove(self, worker: Worker) -> None:
-        """Remove a worker that has ended."""
+    def _remove(self, worker: Worker, *, is_lost: bool = False) -> None:
+        """Remove a worker that has ended, or that does not answer."""
         self._workers.remove(worker)
         worker.disconnect()
         code = worker.wait()
-        if code or not (worker.has_finished or self._is_stopping):
-            self._failures.setdefault(worker.trial, self._ended(worker, code))
+        if code or is_lost or not (worker.has_finished or self._is_stopping):
+            self._failures.setdefault(worker.trial, self._ended(worker, None if is_lost else code))
 
     def _ended(self, worker: Worker, code: int | None) -> CharseqError:
-        """Return the error for a worker that ended before its trial."""
+        """Return the error for a worker that ended before its trial; without a code, it does not answer."""
         what = "a process of --jobs"
         if worker.trial != NO_TRIAL:
             settings = self._comparison.trials[worker.trial].settings
             what = f"the process of {settings.cell}, seed {settings.seed},"
-        killed = code is not None and code < 0
-        how = f"was killed by signal {-(code or 0)}" if killed else f"ended with exit code {code}"
-        hint = "if memory ran out, use fewer --jobs"
+        how, hint = "does not answer", "another message may tell how it ended"
+        if code is not None:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            hint = "if memory ran out, use fewer --jobs"
         if worker.run and (Path(worker.run) / MODEL).exists():
             hint += f"; to resume its run: {shlex.join(['charseq', 'train', '--resume', worker.run])}"
         return CharseqError(f"{what} {how}", hint=hint)
