@@ -122,6 +122,19 @@ def compared() -> Iterator[Compared]:
     there.kill()
 
 
+def test_an_interrupt_while_workers_load_ends_them_all() -> None:
+    process = subprocess.Popen([*CHARSEQ, *ENDLESS], stderr=subprocess.PIPE, start_new_session=True)
+    assert process.stderr is not None
+    while b"jobs: 2" not in (line := process.stderr.readline()):
+        assert line
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    errors = process.communicate(timeout=20)[1]  # the workers have the same pipe
+    assert process.returncode == 130
+    assert errors.strip() == b"stopped before training started; nothing was saved"
+    assert not Path("runs").exists()
+
+
 def test_an_error_of_a_trial_is_that_of_one_process(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
