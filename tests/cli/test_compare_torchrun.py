@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,10 @@ import pytest
 from tests.support.command import Command
 from tests.support.processes import CHARSEQ
 
-ARGUMENTS = (
-    "compare",
-    "--text",
-    "hihello",
-    "--cells",
-    "rnn,lstm,none",
-    "--epochs",
-    "7",
-    "--hidden-size",
-    "5",
-)
+TRIALS = ("compare", "--text", "hihello", "--cells", "rnn,lstm,none")
+ARGUMENTS = (*TRIALS, "--epochs", "7", "--hidden-size", "5")
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "charseq")
+MODEL = "runs/0001-compare/*/model.safetensors"
 
 
 def free_port() -> int:
@@ -71,9 +65,7 @@ def test_without_a_shared_folder_each_machine_keeps_its_models() -> None:
     assert [process.returncode for process in both] == [0, 0], (errors, other_errors)
     assert len(output.splitlines()) == 4
     assert (other_output, other_errors) == (b"", b"")
-    here, there = (
-        [*Path(f"machine-{rank}").glob("runs/0001-compare/*/model.safetensors")] for rank in (0, 1)
-    )
+    here, there = ([*Path(f"machine-{rank}").glob(MODEL)] for rank in (0, 1))
     assert len(here) + len(there) == 3
     if there:
         assert f"{len(there)} model{'s' * (len(there) > 1)} of 3 saved on other machines".encode() in errors
