@@ -113,7 +113,7 @@ def compare(
             "--jobs",
             metavar="N",
             parser=whole(Bounds(1, MOST_JOBS)),
-            help="Number of processes, each with one run at a time and an equal share of the cores.  With "
+            help="Number of processes, each with one run at a time and an equal share of the cores. With "
             "--time-limit, runs at the same time slow each other down.",
             panel=TRAINING,
         ),

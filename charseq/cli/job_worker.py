@@ -79,10 +79,10 @@ class Worker:
 
     def __init__(self, comparison: Comparison, channel: Channel, stop: Stop, number: int) -> None:
         """Prepare; `number` chooses one of several GPUs."""
-        self._comparison, self._channel, self._stop, self._number = comparison, channel, stop, number
+        self._comparison, self._channel, self._signaled, self._number = comparison, channel, stop, number
         stop.training_started = True  # SIGTERM does not end the process, but stops the run
         self._arrived: SimpleQueue[ToWorker | None] = SimpleQueue()
-        self._is_training = self._is_counting = False
+        self._is_training = self._is_counting = self._is_ordered_to_stop = False
         self._threads = 1
 
     def run(self) -> None:
@@ -103,6 +103,10 @@ class Worker:
                 return
             except Exception as error:
                 self._send(error)
+
+    def _stop(self) -> bool:
+        """Return whether to stop, by an order or a signal."""
+        return self._is_ordered_to_stop or self._signaled()
 
     def _load(self) -> None:
         """Load PyTorch, if a network is trained."""
@@ -125,7 +129,7 @@ class Worker:
             if order is None and (self._stop() or not self._is_training):
                 os._exit(1)  # there is nothing to save, or the main process did not wait for it
             if order in (None, Order.STOP):
-                self._stop.signal = signal.SIGTERM
+                self._is_ordered_to_stop = True
                 if self._is_counting:  # nothing to save
                     self._channel.close()
                     os._exit(0)

@@ -5,12 +5,14 @@ import math
 import os
 import shlex
 import signal
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import ModuleType
 
 from charseq.cli.job_messages import (
     Comparison,
@@ -94,7 +96,7 @@ class LocalWorker(Worker):
         orders, self._orders = context.Pipe(duplex=False)
         self.pipe, events = context.Pipe(duplex=False)
         self._process = context.Process(target=work, args=(comparison, orders, events, number), daemon=True)
-        with _threads_of_child(threads), _blocked_signals():
+        with _threads_of_child(threads), _blocked_signals(), _no_main_module():
             self._process.start()
         orders.close()
         events.close()
@@ -268,3 +270,14 @@ def _blocked_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Let processes that start in this context not import the main module: it may be any script."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

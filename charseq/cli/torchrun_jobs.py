@@ -49,25 +49,33 @@ class RemoteWorker(Worker):
         self._channel = channel
 
     def send(self, order: ToWorker) -> None:
-        """Send an order."""
-        self._channel.send(encoded_order(order))
+        """Send an order, unless the store has ended."""
+        with suppress(EOFError):
+            self._channel.send(encoded_order(order))
 
     def has_message(self) -> bool:
-        """Return whether a message has arrived."""
-        return self._channel.has_message()
+        """Return whether a message has arrived, or none can arrive any more."""
+        try:
+            return self._channel.has_message()
+        except EOFError:
+            return True
 
     def receive(self) -> FromWorker | None:
-        """Return the next message; None if it was the last."""
-        message = self._channel.receive()
+        """Return the next message; None if there are no more."""
+        try:
+            message = self._channel.receive()
+        except EOFError:
+            return None
         return None if message == GOODBYE else decoded(message)
 
     def disconnect(self) -> None:
         """Let a worker that still trains save its run and end."""
-        self._channel.send(GOODBYE)
+        with suppress(EOFError):
+            self._channel.send(GOODBYE)
 
     def wait(self) -> int | None:
-        """Return 0: torchrun notices how the process ends."""
-        return 0
+        """Return None: torchrun, not process 0, learns how the process ends."""
+        return None
 
 
 def workers(comparison: Comparison, here: Place) -> Iterator[Worker]:

@@ -135,6 +135,14 @@ def test_an_interrupt_while_workers_load_ends_them_all() -> None:
     assert not Path("runs").exists()
 
 
+def test_workers_do_not_import_the_main_script() -> None:
+    arguments = ("compare", "--text", "ab", "--epochs", "1", "--cells", "rnn,none", "--jobs", "2")
+    script = f"from charseq.cli.app import run\nraise SystemExit(run({arguments}))\n"
+    ended = subprocess.run([sys.executable, "-"], input=script.encode(), capture_output=True, timeout=60)
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (0, False)
+    assert [row["cell"] for row in trials(ended.stdout.decode())] == ["rnn", "none"]
+
+
 def test_an_error_of_a_trial_is_that_of_one_process(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
