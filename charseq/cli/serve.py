@@ -34,8 +34,6 @@ EXAMPLES = [
     "charseq serve --port 0",
     "charseq serve --timeout 1m --queue 64 --quiet",
 ]
-LOOPBACK = ("127.", "::1", "localhost")
-"""Beginnings of the hosts that only this machine can reach."""
 STOP_SECONDS = 2.0
 """The time after which a server that is stopping ends at once."""
 
@@ -99,18 +97,19 @@ def serve(
 
     native.share_cores()
     from charseq.serving.engine import Engine
+    from charseq.serving.local_only import is_local
     from charseq.serving.server import Server, listen, require_packages, url_of
 
     require_packages()
     path, trained = trained_model(model)
     engine = Engine(trained, capacity=batch_size, queue=queue)
     engine.report = _report_bug
-    server = Server(engine, _served_model(path, model), timeout=timeout)
+    server = Server(engine, _served_model(path, model), timeout=timeout, local_only=is_local(host))
     with _stop_signals(server) as stopped_by:
         listening = listen(host, port)
         url = url_of(listening)
         server.start(listening)
-        if not host.startswith(LOOPBACK):
+        if not is_local(host):
             streams.report(f"{host} is open to other machines, and clients need no password", "yellow")
         streams.report(f"charseq: serving {visible(str(path.parent))} on {url}", in_one_line=True)
         server.ended.wait()

@@ -22,6 +22,7 @@ from charseq.serving.exchange import (
     send_json,
 )
 from charseq.serving.fields import json_object
+from charseq.serving.local_only import LocalOnly
 from charseq.serving.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -150,10 +151,15 @@ def app(
     *,
     timeout: float = 600.0,
     bodies: BodyReader | None = None,
+    local_only: bool = False,
 ) -> "Starlette":
-    """Return the application; a completion takes at most `timeout` seconds."""
+    """Return the application; a completion takes at most `timeout` seconds.
+
+    With `local_only`, requests that web pages of other sites may have sent are refused.
+    """
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
+    from starlette.middleware import Middleware
     from starlette.routing import Route
 
     service = Service(engine, model, timeout, bodies or BodyReader())
@@ -187,6 +193,7 @@ def app(
             Disconnected: ignore,
             Exception: report,
         },
+        middleware=[Middleware(LocalOnly)] if local_only else [],
     )
     application.router.redirect_slashes = False
     return application

@@ -63,7 +63,9 @@ def url_of(listening: socket.socket) -> str:
 class Server:
     """A server that runs until it is stopped."""
 
-    def __init__(self, engine: Engine, model: ServedModel, *, timeout: float = 600.0) -> None:
+    def __init__(
+        self, engine: Engine, model: ServedModel, *, timeout: float = 600.0, local_only: bool = False
+    ) -> None:
         import uvicorn
 
         for name in ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio"):
@@ -72,7 +74,7 @@ class Server:
             logger.propagate = False
         self._engine = engine
         config = uvicorn.Config(
-            app(engine, model, timeout=timeout),
+            app(engine, model, timeout=timeout, local_only=local_only),
             http=_protocol(),
             loop="asyncio",
             ws="none",

@@ -83,7 +83,7 @@ def test_a_signal_stops_an_idle_server(number: str, code: int) -> None:
 @pytest.mark.usefixtures("run")
 def test_a_stream_that_runs_ends_with_an_error_within_two_seconds() -> None:
     with started() as (process, port), socket.create_connection(("127.0.0.1", port), 10) as connection:
-        head = f"POST /v1/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {len(LONG)}\r\n\r\n"
+        head = f"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(LONG)}\r\n\r\n"
         connection.sendall(head.encode() + LONG)
         assert connection.recv(20).startswith(b"HTTP/1.1 200")
         process.send_signal(signal.SIGINT)
@@ -98,7 +98,7 @@ def test_a_stream_that_runs_ends_with_an_error_within_two_seconds() -> None:
 def test_a_client_that_does_not_read_does_not_delay_the_end() -> None:
     with started() as (process, port), socket.create_connection(("127.0.0.1", port), 10) as connection:
         body = LONG.replace(b"65536", b"9999").replace(b'"n": 128', b'"n": 13, "logprobs": 3')
-        head = f"POST /v1/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = f"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body)
         time.sleep(1.0)
         process.send_signal(signal.SIGTERM)
@@ -110,7 +110,7 @@ def test_a_client_that_does_not_read_does_not_delay_the_end() -> None:
 @pytest.mark.usefixtures("run")
 def test_a_second_interrupt_ends_the_server_at_once() -> None:
     with started() as (process, port), socket.create_connection(("127.0.0.1", port), 10) as connection:
-        head = f"POST /v1/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {len(LONG)}\r\n\r\n"
+        head = f"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(LONG)}\r\n\r\n"
         connection.sendall(head.encode() + LONG)
         assert connection.recv(20)
         process.send_signal(signal.SIGINT)

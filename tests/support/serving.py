@@ -110,11 +110,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def serving(model: Model, *, timeout: float = SECONDS, **options: Any) -> Iterator[Served]:
+def serving(
+    model: Model, *, timeout: float = SECONDS, local_only: bool = False, **options: Any
+) -> Iterator[Served]:
     """Serve a model under the name "run"."""
     engine = Engine(model, **options)
     listening = listen("127.0.0.1", 0)
-    server = Server(engine, ServedModel("run", frozenset({"runs/run"})), timeout=timeout)
+    names = ServedModel("run", frozenset({"runs/run"}))
+    server = Server(engine, names, timeout=timeout, local_only=local_only)
     bugs: list[BaseException] = []
     engine.report = bugs.append
     port = listening.getsockname()[1]
