@@ -110,6 +110,8 @@ class Start:
     """
     validation_only: tuple[str, ...] = ()
     """The symbols that only the text of these files has."""
+    processes: int = 1
+    """The number of processes that train."""
 
 
 @dataclass(frozen=True)

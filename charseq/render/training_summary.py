@@ -22,6 +22,8 @@ def summary(start: Start) -> str:
     """Return the text, network and settings of a run, and the reasons of its defaults, line by line."""
     settings = start.settings
     device = f"{start.device} ({start.path}, {start.kernel})"
+    if start.processes > 1:
+        device = f"{count(start.processes, 'process', 'es')} on {device}"
     lines = [
         f"text: {_text(start)}",
         *_validation_text(start),
