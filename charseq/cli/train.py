@@ -101,6 +101,8 @@ def train(
     from charseq.cli.training_run import Output, follow
     from charseq.render.training import training_view
     from charseq.runs.prepare import prepare
+    from charseq.runs.restart import Destination, traced
+    from charseq.system.torchrun import place
     from charseq.training.torch_requirement import flops_of_device
 
     with handle_signals() as stop, joined(stop) as processes:
@@ -112,14 +114,12 @@ def train(
         with prepare(
             text_input.text_source(context.params),
             asked.explicit,
-            out=out,
-            force=force,
-            resume=resume,
-            parent=from_,
+            **vars(Destination(out, force, resume, from_).after_restart(place())),
             flops=partial(flops_of_device, asked.settings.device, processes.count),
             standard_input=sys.stdin.buffer,
             report=input_notes.report_note,
         ) as plan:
             if form != "json" and not plan.resumed and not plan.settings.stride:
                 input_notes.suggest_lines(plan.corpus)
-            follow(plan, output, require_accuracy, stop, save_every=save_every, processes=processes)
+            with traced(plan, place()) as run:
+                follow(run, output, require_accuracy, stop, save_every=save_every, processes=processes)
