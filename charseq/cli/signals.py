@@ -13,7 +13,7 @@ from types import FrameType
 from charseq.cli import streams
 from charseq.errors import ExitCode
 from charseq.render.screen import Screen
-from charseq.system import suspension
+from charseq.system import suspension, torchrun
 from charseq.system.signals import install, stop_process
 
 SAME_SIGNAL_SECONDS = 0.1
@@ -143,7 +143,10 @@ class _Watcher:
             if stop.screen:
                 stop.screen.release()
             with contextlib.suppress(OSError):
-                os.write(2, b"\nstopped before training started; nothing was saved\n")
+                os.write(
+                    2,
+                    b"" if torchrun.follows() else b"\nstopped before training started; nothing was saved\n",
+                )
             os._exit(stop.exit_code)
         if streams.is_quiet():
             return

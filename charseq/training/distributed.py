@@ -49,7 +49,7 @@ class ProcessGroup(Processes):
         """
         self.part = Part(place.rank, place.processes)
         self.local_rank = place.local_rank
-        store = connect(place)
+        store = connect(place, abort)
         self._rendezvous = Rendezvous(store, place)
         is_nccl = torch.cuda.is_available() and dist.is_nccl_available()
         try:

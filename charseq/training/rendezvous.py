@@ -12,6 +12,7 @@ from typing import NoReturn
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from charseq.errors import CharseqError
+from charseq.system.file_errors import reason
 from charseq.system.torchrun import Place
 
 SECONDS_TO_JOIN = 25.0
@@ -32,28 +33,52 @@ Abort = Callable[[CharseqError, int | None], NoReturn]
 """Ends the process at once, from any thread: with an exit code, or else after reporting the error."""
 
 
-def connect(place: Place) -> Store:
+def connect(place: Place, abort: Abort) -> Store:
     """Return a connection to the store, which torchrun or process 0 holds.
 
-    Raises CharseqError if there is no answer, or the port is in use.
+    Raises CharseqError if there is no answer, or the port is in use.  Ends the process by `abort` if another
+    program answers, for which torch waits much longer.
     """
     holds = place.rank == 0 and not place.launcher_has_store
+    where = f"{place.address}:{place.port}"
+    if not holds:
+        _wait_for_answer(place, where)
+    silence = CharseqError(
+        f"no answer from the store of the processes at {where} within {SECONDS_TO_JOIN:.0f} s",
+        hint="another program may use this port: choose another one (torchrun --rdzv-endpoint, MASTER_PORT)",
+    )
+    timer = threading.Timer(SECONDS_TO_JOIN, abort, (silence, None))
+    timer.start()
     try:
         store = _client(place, holds=holds)
     except (RuntimeError, ValueError) as error:
-        where = f"{place.address}:{place.port}"
-        if holds:
-            raise CharseqError(
-                f"cannot wait for the other processes at {where}: {_first_line(error)}",
-                hint="set MASTER_ADDR and MASTER_PORT (torchrun --rdzv-endpoint) to an address of this "
-                "machine and a free port",
-            ) from error
         raise CharseqError(
-            f"no answer from process 0 at {where} within {SECONDS_TO_JOIN:.0f} s",
-            hint="start process 0, or correct MASTER_ADDR and MASTER_PORT (torchrun --rdzv-endpoint); "
-            "a firewall may block the port",
+            f"cannot {'wait for the other processes' if holds else 'connect to process 0'} at {where}: "
+            f"{str(error).splitlines()[0]}",
+            hint="set MASTER_ADDR and MASTER_PORT (torchrun --rdzv-endpoint) to an address of the machine "
+            "of process 0, and a free port there",
         ) from error
+    finally:
+        timer.cancel()
     return PrefixStore(f"charseq/{place.restarts}", store)
+
+
+def _wait_for_answer(place: Place, where: str) -> None:
+    """Wait until a process listens.  Raises CharseqError; torch would wait longer, and print a traceback."""
+    deadline, error = time.monotonic() + SECONDS_TO_JOIN, OSError()
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            socket.create_connection((place.address, place.port), timeout=left).close()
+        except OSError as refused:
+            error = refused
+        else:
+            return
+        time.sleep(SECONDS_BETWEEN_CHECKS)
+    raise CharseqError(
+        f"no answer from process 0 at {where} within {SECONDS_TO_JOIN:.0f} s: {reason(error)}",
+        hint="start process 0, or correct MASTER_ADDR and MASTER_PORT (torchrun --rdzv-endpoint); "
+        "a firewall may block the port",
+    )
 
 
 class Rendezvous:
@@ -219,7 +244,3 @@ def _runs(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
