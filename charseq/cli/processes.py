@@ -46,6 +46,7 @@ def joined(stop: Stop) -> Iterator["Processes"]:
 def _join(here: Place, stop: Stop) -> "ProcessGroup":
     from charseq.training.torch_requirement import require_torch
 
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else a lost process is also reported in C++
     require_torch()
     from charseq.training.distributed import ProcessGroup
 

@@ -1,0 +1,104 @@
+"""The same training by one process and by several, which exchange gradients over loopback."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from charseq.model.model_file import read
+from tests.support.torchrun import train_case, trained_together
+
+LONG = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(130))
+NAMES = "".join(f"{name}{i}\n" for i in range(31) for name in ("ada", "grace", "alan", "barbara"))
+STREAM = {"hidden_size": 13, "batch_size": 7, "sequence_length": 11, "epochs": 3, "dropout": 0.3}
+LINES = {"hidden_size": 11, "batch_size": 5, "epochs": 4, "dropout": 0.2}
+BEGUN: dict[str, Any] = {"source": {"texts": [LONG]}, "settings": {**STREAM, "cell": "gru"}}
+CASES: dict[str, dict[str, Any]] = {
+    "native": {"source": {"texts": [LONG]}, "settings": {**STREAM, "cell": "gru", "layers": 2}},
+    "torch": {
+        "source": {"texts": [LONG]},
+        "settings": {**STREAM, "cell": "lstm", "kernel": "torch", "ngram": 0, "average": 0.9},
+    },
+    "lines": {"source": {"texts": [NAMES], "lines": True}, "settings": {**LINES, "cell": "lstm"}},
+    "mlstm": {
+        "source": {"texts": [LONG]},
+        "settings": {**STREAM, "cell": "mlstm", "hidden_size": 16, "ngram": 0},
+    },
+    "strings": {
+        "source": {"texts": ["hihello", "abracadabra", "to be or not"]},
+        "settings": {"hidden_size": 7, "cell": "rnn", "epochs": 101},
+    },
+    "fewer rows than processes": {
+        "source": {"texts": [LONG]},
+        "settings": {**STREAM, "cell": "mingru", "batch_size": 1, "epochs": 1, "ngram": 0},
+    },
+    "initial state": {
+        "source": {"texts": [NAMES], "lines": True},
+        "settings": {**LINES, "cell": "gru", "initial_state": "learned", "ngram": 0, "optimizer": "sgd"},
+    },
+    "mapped": {
+        "source": {"texts": [NAMES], "lines": True},
+        "settings": {**LINES, "cell": "gru", "ngram": 0},
+        "memory": 1000,
+    },
+    "begun by two": {**BEGUN, "updates": 29},
+    "resumed by two": {"source": {}, "settings": {}, "resume": "begun by one"},
+}
+"""Every way in which batches are read: streams, lines, whole strings, rows that only some processes have."""
+
+COMPARED = [name for name in CASES if not name.endswith("by two")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every case, trained by one process (in `alone`) and by two."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "temporary").mkdir()
+        patch.setenv("TMPDIR", str(folder / "temporary"))
+        train_case("begun by one", CASES["begun by two"])
+        trained_together(2, folder, CASES)
+        for name in COMPARED:
+            train_case(f"alone/{name}", CASES[name])
+        train_case("uninterrupted", BEGUN)
+        train_case("", {"source": {}, "settings": {}, "resume": "begun by two"})
+    return folder
+
+
+def differences(first: Path, second: Path) -> dict[str, float]:
+    """Return the largest difference of each weight in two runs."""
+    arrays, others = (read(path / "model.safetensors").arrays for path in (first, second))
+    assert arrays.keys() == others.keys()
+    return {name: float(np.abs(array - others[name]).max()) for name, array in arrays.items()}
+
+
+def records(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "log.ndjson").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_two_processes_train_the_same_network_as_one(folder: Path, name: str) -> None:
+    assert max(differences(folder / "alone" / name, folder / name).values()) < 1e-5
+    alone, together = records(folder / "alone" / name), records(folder / name)
+    assert (alone[0]["processes"], together[0]["processes"]) == (1, 2)
+    for one, other in zip(alone[1:], together[1:], strict=True):
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
+        assert other["accuracy"] == pytest.approx(one["accuracy"], abs=1e-3)
+        if one.get("network_validation_loss") is not None:
+            for field in ("validation_loss", "network_validation_loss"):
+                assert other[field] == pytest.approx(one[field], rel=1e-5)
+
+
+@pytest.mark.parametrize("run", ["begun by one", "begun by two"])
+def test_a_run_resumes_with_any_number_of_processes(folder: Path, run: str) -> None:
+    assert max(differences(folder / "uninterrupted", folder / run).values()) < 1e-5
+    full, resumed = records(folder / "uninterrupted"), records(folder / run)
+    assert [each["event"] for each in resumed] == [each["event"] for each in full]
+    assert resumed[0]["processes"] == (2 if run == "begun by one" else 1)
+
+
+def test_a_large_text_is_written_once_and_leaves_no_file(folder: Path) -> None:
+    assert [*(folder / "temporary").iterdir()] == []
