@@ -1,19 +1,41 @@
 """The same training by one process and by several, which exchange gradients over loopback."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from charseq.model.model_file import read
+from charseq.runs.prepare import plan_run
+from charseq.settings.defaults import choose_settings
+from charseq.text.batches import Part
+from charseq.text.corpus import Corpus
+from charseq.text.vocabulary import Vocabulary
+from charseq.training.builder import build
+from charseq.training.data import TrainingData
+from charseq.training.processes import Processes
+from charseq.training.reader import States
 from tests.support.torchrun import train_case, trained_together
 
 LONG = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(130))
 NAMES = "".join(f"{name}{i}\n" for i in range(31) for name in ("ada", "grace", "alan", "barbara"))
 STREAM = {"hidden_size": 13, "batch_size": 7, "sequence_length": 11, "epochs": 3, "dropout": 0.3}
 LINES = {"hidden_size": 11, "batch_size": 5, "epochs": 4, "dropout": 0.2}
+LOCAL: dict[str, Any] = {
+    **STREAM,
+    "dropout": 0.0,
+    "epochs": 1,
+    "cell": "gru",
+    "ngram": 0,
+    "sync_every": 3,
+    "schedule": "constant",
+    "learning_rate": 0.01,
+    "average": 0.5,
+}
 BEGUN: dict[str, Any] = {"source": {"texts": [LONG]}, "settings": {**STREAM, "cell": "gru"}}
 CASES: dict[str, dict[str, Any]] = {
     "native": {"source": {"texts": [LONG]}, "settings": {**STREAM, "cell": "gru", "layers": 2}},
@@ -43,6 +65,7 @@ CASES: dict[str, dict[str, Any]] = {
         "settings": {**LINES, "cell": "gru", "ngram": 0},
         "memory": 1000,
     },
+    "local by two": {"source": {"texts": [LONG]}, "settings": LOCAL},
     "begun by two": {**BEGUN, "updates": 29},
     "resumed by two": {"source": {}, "settings": {}, "resume": "begun by one"},
 }
@@ -102,3 +125,42 @@ def test_a_run_resumes_with_any_number_of_processes(folder: Path, run: str) -> N
 
 def test_a_large_text_is_written_once_and_leaves_no_file(folder: Path) -> None:
     assert [*(folder / "temporary").iterdir()] == []
+
+
+def test_weights_are_averaged_every_few_updates_of_each_process(folder: Path) -> None:
+    corpus = Corpus((LONG,))
+    vocabulary = Vocabulary.of(corpus.sequences)
+    settings = choose_settings(corpus, len(vocabulary), LOCAL)
+    plan = plan_run(corpus, vocabulary, settings, out=folder / "never written")
+    learners, batches = [], []
+    for rank in range(2):
+        processes = Processes()
+        processes.part = Part(rank, 2)
+        batches.append(TrainingData(corpus, vocabulary, settings, processes).windows.batches())
+        learners.append(build(plan, live=False, save_every=60.0).state.learner)
+    states: list[States | None] = [None, None]
+    flats = [learner.parameters.flat for learner in learners]
+    averaged = [flat.clone() for flat in flats[0]]
+    updates = 0
+    for updates, parts in enumerate(zip(*batches, strict=True), 1):
+        for rank, part in enumerate(parts):
+            own = replace(part, other_rows=0, other_positions=0, first_row=0)
+            _, _, states[rank] = learners[rank].update(own, states[rank], settings.learning_rate)
+        if updates % settings.sync_every == 0:
+            _average(flats)
+            decay = min(settings.average**settings.sync_every, (1 + updates) / (10 + updates))
+            for mean, current in zip(averaged, flats[0], strict=True):
+                mean.lerp_(current, 1 - decay)
+    assert updates % settings.sync_every  # the last updates are averaged before the evaluation
+    expected = learners[0].parameters.arrays(averaged)
+    trained = read(folder / "local by two" / "model.safetensors").arrays
+    assert max(float(np.abs(expected[name] - trained[name]).max()) for name in expected) < 1e-5
+    assert records(folder / "local by two")[0]["sync_every"] == 3
+
+
+@torch.no_grad()
+def _average(flats: list[list[torch.Tensor]]) -> None:
+    for tensors in zip(*flats, strict=True):
+        mean = torch.stack(tensors).mean(0)
+        for tensor in tensors:
+            tensor.copy_(mean)
