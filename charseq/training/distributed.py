@@ -63,7 +63,6 @@ class ProcessGroup(Processes):
             dist.all_reduce(torch.zeros(1))
         except (RuntimeError, ValueError) as error:
             raise _no_connection(error) from error
-        self._group = dist.distributed_c10d._get_default_group()
         dist.distributed_c10d._set_pg_timeout(LONGEST_WORK)
         self._watch = Watch(self._rendezvous, place, abort, signaled, on_signal)
 
@@ -92,7 +91,7 @@ class ProcessGroup(Processes):
         """Average, by the function of torch's model averagers."""
         averaged = [tensor.detach() for tensor in tensors]
         with self._exchange():
-            average_parameters(iter(averaged), self._group)  # type: ignore[arg-type]
+            average_parameters(iter(averaged), dist.distributed_c10d._get_default_group())  # type: ignore[arg-type]
         for tensor, value in zip(tensors, averaged, strict=True):
             tensor.copy_(value)
 

@@ -131,7 +131,7 @@ class Rendezvous:
         """Leave the store; the process that holds it waits until the others have left."""
         place = self._place
         self.store.set(f"left/{place.rank}", "")
-        deadline = time.monotonic() + SECONDS_TO_NOTICE
+        deadline = time.monotonic() + 2 * SECONDS_TO_NOTICE
         holds = not place.rank and not place.launcher_has_store
         everyone = [f"left/{rank}" for rank in range(place.processes)]
         while holds and not self.store.check(everyone) and time.monotonic() < deadline:
@@ -147,6 +147,8 @@ class Rendezvous:
         store, place = self.store, self._place
         deadline = time.monotonic() + SECONDS_TO_AGREE
         while time.monotonic() < deadline:
+            if store.check(["ended"]):
+                return f"process 0 of {place.processes} failed"
             if store.check(["failed"]):
                 return f"process {int(store.get('failed'))} of {place.processes} failed"
             for rank in range(place.processes):
