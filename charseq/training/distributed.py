@@ -87,6 +87,14 @@ class ProcessGroup(Processes):
         with self._exchange():
             dist.all_reduce(tensor)
 
+    def collect(self, tensor: Tensor) -> None:
+        """Send a tensor to process 0, or receive those of the others."""
+        every = [torch.zeros_like(tensor) for _ in range(self.count)] if self.leads else None
+        with self._exchange():
+            dist.gather(tensor, every, dst=0)
+        if every:
+            tensor.copy_(torch.stack(every).sum(0))
+
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Average, by the function of torch's model averagers."""
         averaged = [tensor.detach() for tensor in tensors]

@@ -118,7 +118,7 @@ class Learner(Reader):
         sums = self.parameters.sums
         sums.copy_(torch.stack([loss, correct.float(), torch.full_like(loss, float(trains))]))
         if self._sync_every > 1:
-            self.processes.sum(sums)
+            self.processes.collect(sums)
             return sums[0].clone(), sums[1].clone(), trains
         self.processes.sum(self.parameters.buffer)
         trains = bool(sums[2] > 0) if self.parameters.is_partly_trained else True

@@ -61,6 +61,9 @@ class Processes:
     def sum(self, tensor: "Tensor") -> None:
         """Replace a tensor, in every process, by the sum of those of all processes."""
 
+    def collect(self, tensor: "Tensor") -> None:
+        """Replace a tensor, in process 0 alone, by the sum of those of all processes; the others go on."""
+
     def average(self, tensors: Sequence["Tensor"]) -> None:
         """Replace tensors, in every process, by the average of those of all processes."""
 
