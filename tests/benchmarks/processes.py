@@ -9,8 +9,9 @@ Time to quality: `charseq train --time-limit` on the text by the same processes,
 
 On paper: an update takes the time that is measured, for each machine on its share of the rows, and then a
 ring all-reduce of the gradients: 2 (M-1) steps, each of a latency and of 1/M of the bytes at the bandwidth
-of the network.  With --sync-every K the weights, as many bytes, are exchanged every K updates; every update
-still costs one latency to process 0 and back.  Nothing overlaps.  "same batch" divides the batch over the
+of the network.  With --sync-every K the weights, as many bytes, are exchanged every K updates.  Every update
+also waits for an order of process 0, over a tree of connections, and for an answer.  Nothing overlaps, and
+validation is not counted.  "same batch" divides the batch over the
 machines; "growing batch" gives each machine a whole one.  Run it alone on the machine.
 """
 
@@ -173,7 +174,8 @@ def exchange_seconds(machines: int, size: float, network: str) -> float:
 
 def paper_row(machines: int, network: str, update: float, size: float) -> dict[str, float]:
     """Return speedups over one machine, efficiency, and the smallest K that reaches WORTH."""
-    exchange, orders = exchange_seconds(machines, size, network), 2 * NETWORKS[network][1]
+    exchange = exchange_seconds(machines, size, network)
+    orders = (math.ceil(math.log2(machines)) + 1) * NETWORKS[network][1]
     row: dict[str, float] = {"exchange": exchange}
     for kind, compute in (("same", update / machines), ("growing", update)):
         row[f"{kind} speedup"] = machines * compute / (compute + exchange + orders)
