@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from charseq.cli import streams
 from charseq.cli.errors import print_error
 from charseq.cli.signals import Stop
 from charseq.errors import CharseqError, ExitCode, RequirementNotMet
@@ -32,8 +31,6 @@ def joined(stop: Stop) -> Iterator["Processes"]:
 
         yield ALONE
         return
-    if here.rank:
-        streams.set_quiet(True)
     group = _join(here, stop)
     with _left_at_the_end(group):
         if here.rank:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
+from charseq.system import torchrun
 from charseq.system.signals import install
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def redirect_to_null(stream: TextIO) -> None:
 
 
 def set_quiet(quiet: bool) -> None:
-    """Choose whether `report` prints nothing but errors."""
-    _Messages.quiet = quiet
+    """Choose whether `report` prints nothing but errors, as it always does in a process that follows."""
+    _Messages.quiet = quiet or torchrun.follows()
 
 
 def is_quiet() -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from charseq._version import __version__
 from charseq.errors import TextError, UsageError
 from charseq.model.json_types import parse_dataclass, parse_object
 from charseq.model.network import Network
@@ -47,6 +48,7 @@ def share_plan(plan: RunPlan, processes: Processes) -> None:
         )
     processes.shared(
         {
+            "version": __version__,
             "settings": asdict(plan.settings),
             "vocabulary": asdict(plan.vocabulary),
             "source": asdict(source),
@@ -99,9 +101,15 @@ def follow(group: ProcessGroup, on_start: Callable[[], None]) -> int:
     """Train as process 0 orders, and return the exit code that it orders at the end.
 
     `on_start` is called before the first update.
-    Raises TextError where the text of this machine is another one, CharseqError if a process is lost.
+    Raises UsageError for another version of charseq, TextError where the text of this machine is another one,
+    CharseqError if a process is lost.
     """
     plan = parse_object(group.shared(None))
+    if plan["version"] != __version__:
+        raise UsageError(
+            f"this is charseq {__version__}, and process 0 is charseq {plan['version']}",
+            hint="install the same version on every machine",
+        )
     settings = parse_dataclass(TrainSettings, plan["settings"])
     vocabulary = parse_dataclass(Vocabulary, plan["vocabulary"])
     network = Network.of(settings, len(vocabulary))

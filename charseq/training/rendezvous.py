@@ -88,6 +88,7 @@ class Rendezvous:
     def __init__(self, store: Store, place: Place) -> None:
         """Wait for all processes.  Raises CharseqError, which names those that are missing."""
         self.store, self._place = store, place
+        store.set(f"alive/{place.rank}", "0")
         store.set(f"process/{place.rank}", f"{socket.gethostname()} {os.getpid()}")
         missing = [*range(place.processes)]
         deadline = time.monotonic() + SECONDS_TO_JOIN
@@ -182,7 +183,6 @@ class Watch:
         self._signaled, self._on_signal = signaled, on_signal
         self._store = PrefixStore(f"charseq/{place.restarts}", _client(place))
         self._ending = threading.Event()
-        self._store.set(f"alive/{place.rank}", "0")
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -200,16 +200,15 @@ class Watch:
 
     def _watch(self) -> None:
         place, store = self._place, self._store
-        seen = {rank: (b"", time.monotonic()) for rank in range(place.processes)}
+        keys = [f"alive/{rank}" for rank in range(place.processes)]
+        seen = [(b"", time.monotonic())] * place.processes
         passed_on = False
         for count in itertools.count(1):
             if self._ending.wait(SECONDS_BETWEEN_SIGNS):
                 return
             store.set(f"alive/{place.rank}", str(count))
             now = time.monotonic()
-            for rank in seen:
-                key = f"alive/{rank}"
-                sign = store.get(key) if store.check([key]) else b""
+            for rank, sign in enumerate(store.multi_get(keys)):
                 if sign != seen[rank][0]:
                     seen[rank] = sign, now
                 elif now - seen[rank][1] > SECONDS_UNTIL_LOST:

@@ -20,6 +20,10 @@ def device_of(settings: TrainSettings, processes: Processes) -> torch.device:
     Raises UsageError for a device that is not available.
     """
     device = device_named(settings.device, short_text=settings.whole)
+    if processes.are_several and device.type == "mps":
+        raise UsageError(
+            "several processes cannot train on one Metal GPU", hint="use --device cpu, or one process"
+        )
     if not processes.are_several or device.type != "cuda":
         return device
     if settings.device not in ("auto", "cuda"):

@@ -49,6 +49,7 @@ def store(first: Place) -> Iterator[Store]:
     """The store, in which all processes have joined; the others on another machine."""
     store = connect(first, abort)
     for rank in (1, 2):
+        store.set(f"alive/{rank}", "0")
         store.set(f"process/{rank}", GONE)
     yield store
     del store
