@@ -22,12 +22,6 @@ MAX_FOLLOWING_SHOWN = 3
 def summary(start: Start) -> str:
     """Return the text, network and settings of a run, and the reasons of its defaults, line by line."""
     settings = start.settings
-    device = f"{start.device} ({start.path}, {start.kernel})"
-    if start.processes > 1:
-        averaged = (
-            f", weights averaged every {settings.sync_every} updates" if settings.sync_every > 1 else ""
-        )
-        device = f"{count(start.processes, 'process', 'es')} on {device}{averaged}"
     lines = [
         f"text: {_text(start)}",
         *_validation_text(start),
