@@ -21,7 +21,7 @@ from charseq.training.best_model import BestModel
 from charseq.training.data import TrainingData
 from charseq.training.divergence import DivergenceGuard
 from charseq.training.fit import Point
-from charseq.training.following import require_same_text, share_plan, share_state
+from charseq.training.following import require_same_text, share_ngram, share_plan, share_state
 from charseq.training.kernels.select import UnrollPath, select_path
 from charseq.training.learner import Learner
 from charseq.training.metrics import RunningMetrics
@@ -100,6 +100,7 @@ def build(plan: RunPlan, *, live: bool, save_every: float, processes: Processes 
     data = TrainingData(plan.corpus, vocabulary, settings, processes)
     require_same_text(data, processes)
     plan, evaluator = _with_ngram(plan, data)
+    share_ngram(evaluator, processes)
     settings = plan.settings
     weights, log_frequencies = _initial_weights(plan, data)
     learner = Learner(network, weights, settings, path, device, processes)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -21,7 +22,7 @@ from torch.distributed.algorithms.model_averaging.utils import average_parameter
 from charseq.errors import CharseqError
 from charseq.system.torchrun import Place
 from charseq.text.batches import Part
-from charseq.training.processes import Action, Order, Processes
+from charseq.training.processes import Action, Array, Order, Processes
 from charseq.training.rendezvous import Abort, Rendezvous, Watch, connect
 
 SECONDS_TO_CONNECT = 25.0
@@ -117,6 +118,30 @@ class ProcessGroup(Processes):
             data = torch.zeros(int(size), dtype=torch.uint8)
         self.broadcast(data)
         return value if self.leads else json.loads(bytes(data.tolist()))
+
+    def array(self, value: Array) -> Array:
+        """Send an array of process 0, or receive it."""
+        data = torch.from_numpy(np.ascontiguousarray(value).reshape(-1).view(np.uint8).copy())
+        self.broadcast(data)
+        return data.numpy().view(value.dtype).reshape(value.shape)
+
+    def joined(self, part: Array) -> Array:
+        """Send an array to process 0, which receives one after the other."""
+        sizes = torch.zeros(self.count, dtype=torch.int64)
+        sizes[self.part.rank] = len(part)
+        self.sum(sizes)
+        with self._exchange():
+            if not self.leads:
+                if part.size:
+                    dist.send(torch.from_numpy(np.ascontiguousarray(part)), dst=0)
+                return part
+            every = [part]
+            for rank, size in enumerate(sizes.tolist()[1:], 1):
+                received = torch.from_numpy(np.empty((size, *part.shape[1:]), part.dtype))
+                if received.numel():
+                    dist.recv(received, src=rank)
+                every.append(received.numpy())
+        return np.concatenate(every)
 
     def of_this_machine(self, value: str) -> str:
         """Exchange strings; torchrun numbers the processes of a machine one after the other."""

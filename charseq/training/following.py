@@ -12,6 +12,7 @@ from charseq._version import __version__
 from charseq.errors import TextError, UsageError
 from charseq.model.json_types import parse_dataclass, parse_object
 from charseq.model.network import Network
+from charseq.model.ngram_tensors import mixture_of, tensors_of
 from charseq.runs.prepare import RunPlan
 from charseq.runs.resume import parse_source
 from charseq.settings.train_settings import TrainSettings
@@ -22,6 +23,7 @@ from charseq.training.data import TrainingData
 from charseq.training.distributed import ProcessGroup
 from charseq.training.kernels.select import select_path
 from charseq.training.learner import Learner
+from charseq.training.mixture import MixtureEvaluator
 from charseq.training.processes import Action, Processes
 from charseq.training.reader import States
 from charseq.training.threads import device_of, set_threads
@@ -77,6 +79,25 @@ def share_state(learner: Learner, carried: States | None, processes: Processes) 
     return _states(learner, [[field[own] for field in fields] for fields in whole])
 
 
+def share_ngram(evaluator: MixtureEvaluator | None, processes: Processes) -> None:
+    """Send the n-gram model, if there is one, to the other processes."""
+    tensors = tensors_of(evaluator.mixture) if evaluator and processes.are_several else {}
+    processes.shared({name: [each.dtype.str, each.shape] for name, each in tensors.items()})
+    for each in tensors.values():
+        processes.array(each)
+
+
+def _received_ngram(
+    data: TrainingData, network: Network, group: ProcessGroup, labels: tuple[int, ...]
+) -> MixtureEvaluator | None:
+    shapes = parse_object(group.shared(None))
+    tensors = {name: group.array(np.zeros(shape, dtype)) for name, (dtype, shape) in shapes.items()}
+    if not tensors or data.validation is None:
+        return None
+    mixture = mixture_of(tensors, network.vocabulary_size, labels)
+    return MixtureEvaluator(mixture.ngram, data.validation, network.hidden_size)
+
+
 def gathered(learner: Learner, states: States | None) -> States | None:
     """Return the carried states of the rows of all processes, which process 0 orders."""
     if states is None or not learner.processes.are_several:
@@ -119,10 +140,11 @@ def follow(group: ProcessGroup, on_start: Callable[[], None]) -> int:
     with parse_source(plan["source"]).opened(io.BytesIO()) as corpus:
         data = TrainingData(corpus, vocabulary, settings, group)
     require_same_text(data, group)
+    evaluator = _received_ngram(data, network, group, vocabulary.labels)
     shapes = {name: spec.shape for name, spec in network.parameter_specs().items()}
     zeros = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
     learner = Learner(network, zeros, settings, path, device, group)
-    follower = _Follower(learner, data, group)
+    follower = _Follower(learner, data, group, evaluator)
     on_start()
     return follower.run()
 
@@ -139,8 +161,10 @@ def require_same_text(data: TrainingData, processes: Processes) -> None:
 class _Follower:
     """A process that carries out orders, and what it remembers between them."""
 
-    def __init__(self, learner: Learner, data: TrainingData, group: ProcessGroup) -> None:
-        self._learner, self._data, self._group = learner, data, group
+    def __init__(
+        self, learner: Learner, data: TrainingData, group: ProcessGroup, evaluator: MixtureEvaluator | None
+    ) -> None:
+        self._learner, self._data, self._group, self._evaluator = learner, data, group, evaluator
         group.masks = learner.masks
         self._carried = share_state(learner, None, group)
         self._batches: Iterator[Batch] = iter(())
@@ -156,8 +180,8 @@ class _Follower:
                 states = None if is_initial else self._carried
                 batch = self._batch(int(epoch), int(number))
                 _, _, self._carried = learner.take_part(batch, states, rate, keys)
-            elif action == Action.EVALUATE:
-                self._evaluate(int(numbers[0]))
+            elif action in (Action.EVALUATE, Action.MIX):
+                self._evaluate(int(numbers[0]), self._evaluator if action == Action.MIX else None)
             elif action == Action.RESTORE:
                 learner.restore_part(self._received_weights())
             elif action == Action.GATHER and self._carried is not None:
@@ -174,8 +198,8 @@ class _Follower:
         self._next = epoch, number + 1
         return next(self._batches)
 
-    def _evaluate(self, positions: int) -> None:
-        """Evaluate validation sequences with weights of process 0."""
+    def _evaluate(self, positions: int, evaluator: MixtureEvaluator | None) -> None:
+        """Evaluate validation sequences with weights of process 0, mixed with an n-gram model or alone."""
         validation = self._data.validation
         if validation is None:
             raise ValueError("no validation text")
@@ -183,7 +207,10 @@ class _Follower:
             validation.limit(positions)
         weights = self._received_weights()
         with self._learner.using(weights):
-            self._learner.evaluate_part(validation)
+            if evaluator:
+                evaluator.evaluate_part(self._learner)
+            else:
+                self._learner.evaluate_part(validation)
         self._data.release()
 
     def _received_weights(self) -> list[Tensor]:

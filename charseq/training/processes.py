@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy.typing as npt
+
 from charseq.text.batches import WHOLE, Part
+
+Array = npt.NDArray[Any]
 
 if TYPE_CHECKING:  # a single process joins nothing, and needs no torch to do so
     from torch import Tensor
@@ -19,6 +23,7 @@ class Action(IntEnum):
     RESTORE = 3
     GATHER = 4
     AVERAGE = 5
+    MIX = 6
 
 
 class Order(NamedTuple):
@@ -73,6 +78,14 @@ class Processes:
     def shared(self, value: Any) -> Any:
         """Return a value of process 0, which JSON can hold."""
         return value
+
+    def array(self, value: Array) -> Array:
+        """Return an array of process 0, of the same type and shape in every process."""
+        return value
+
+    def joined(self, part: Array) -> Array:
+        """Return the rows [N ...] of the arrays of all processes; in others than process 0, the own rows."""
+        return part
 
     def of_this_machine(self, value: str) -> str:
         """Return the string of the first process of this machine."""

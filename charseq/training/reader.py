@@ -55,10 +55,14 @@ class Reader:
 
     def evaluate(self, validation: ValidationSet) -> Evaluation:
         """Evaluate validation sequences, each from the initial state, with the other processes."""
-        self.processes.order(Action.EVALUATE, validation.limited)
+        self.share_weights(Action.EVALUATE, validation)
+        return self.evaluate_part(validation)
+
+    def share_weights(self, action: Action, validation: ValidationSet) -> None:
+        """Order an evaluation with the current weights of this process."""
+        self.processes.order(action, validation.limited)
         for flat in self.parameters.flat:
             self.processes.broadcast(flat)
-        return self.evaluate_part(validation)
 
     @torch.no_grad()
     def evaluate_part(self, validation: ValidationSet) -> Evaluation:

@@ -104,9 +104,25 @@ def records(run: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", COMPARED)
 def test_two_processes_train_the_same_network_as_one(folder: Path, name: str) -> None:
-    assert max(differences(folder / "alone" / name, folder / name).values()) < 1e-5
-    alone, together = records(folder / "alone" / name), records(folder / name)
-    assert (alone[0]["processes"], together[0]["processes"]) == (1, 2)
+    require_equal(folder / "alone" / name, folder / name, 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("processes", [3, 4])
+def test_more_processes_train_the_same_network_too(
+    folder: Path, tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained_together(processes, tmp_path, {name: CASES[name] for name in COMPARED})
+    for name in COMPARED:
+        require_equal(folder / "alone" / name, tmp_path / name, processes)
+
+
+def require_equal(first: Path, second: Path, processes: int) -> None:
+    """Require the same weights, and the same losses in the log, of one process and of several."""
+    assert max(differences(first, second).values()) < 1e-5
+    alone, together = records(first), records(second)
+    assert (alone[0]["processes"], together[0]["processes"]) == (1, processes)
     for one, other in zip(alone[1:], together[1:], strict=True):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
         assert other["accuracy"] == pytest.approx(one["accuracy"], abs=1e-3)
