@@ -47,7 +47,7 @@ def _join(here: Place, stop: Stop) -> "ProcessGroup":
     require_torch()
     from charseq.training.distributed import ProcessGroup
 
-    return ProcessGroup(here, _abort, lambda: stop.signal or 0, lambda number: os.kill(os.getpid(), number))
+    return ProcessGroup(here, _abort, lambda: stop.signal or 0, stop.pass_on)
 
 
 @contextmanager

@@ -28,8 +28,11 @@ class Destination:
     parent: str | None = None
 
     def after_restart(self, place: Place) -> "Destination":
-        """Return where a restarted job continues: from its last save, or from the start if there is none."""
-        folder = _run_of(place, self.out) if place.restarts and place.job else None
+        """Return where a restarted job continues: from its last save, or from the start if there is none.
+
+        How often torchrun says that it restarted does not matter: of several machines, one may not count.
+        """
+        folder = _run_of(place, self.out) if place.job else None
         if folder is None or self.resume is not None:
             return self
         if (folder / MODEL).is_file() and not (folder / PENDING_LOG).exists():

@@ -23,7 +23,8 @@ from charseq.errors import CharseqError
 from charseq.system.torchrun import Place
 from charseq.text.batches import Part
 from charseq.training.processes import Action, Array, Order, Processes
-from charseq.training.rendezvous import Abort, Rendezvous, Watch, connect
+from charseq.training.rendezvous import Abort, Rendezvous, connect
+from charseq.training.watch import Watch
 
 SECONDS_TO_CONNECT = 25.0
 """Seconds within which the processes must have connected to each other."""
@@ -50,13 +51,12 @@ class ProcessGroup(Processes):
         """
         self.part = Part(place.rank, place.processes)
         self.local_rank = place.local_rank
-        store = connect(place, abort)
-        self._rendezvous = Rendezvous(store, place)
+        self._rendezvous = Rendezvous(connect(place, abort), place)
         is_nccl = torch.cuda.is_available() and dist.is_nccl_available()
         try:
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if is_nccl else "gloo",
-                store=PrefixStore("group", store),
+                store=PrefixStore("group", self._rendezvous.store),
                 rank=place.rank,
                 world_size=place.processes,
                 timeout=timedelta(seconds=SECONDS_TO_CONNECT),
@@ -111,13 +111,13 @@ class ProcessGroup(Processes):
 
     def shared(self, value: Any) -> Any:
         """Send a value of process 0 as JSON, or receive it."""
-        data = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+        data = _bytes(json.dumps(value))
         size = torch.tensor([len(data)])
         self.broadcast(size)
         if not self.leads:
             data = torch.zeros(int(size), dtype=torch.uint8)
         self.broadcast(data)
-        return value if self.leads else json.loads(bytes(data.tolist()))
+        return value if self.leads else json.loads(data.numpy().tobytes())
 
     def array(self, value: Array) -> Array:
         """Send an array of process 0, or receive it."""
@@ -145,7 +145,7 @@ class ProcessGroup(Processes):
 
     def of_this_machine(self, value: str) -> str:
         """Exchange strings; torchrun numbers the processes of a machine one after the other."""
-        mine = torch.frombuffer(bytearray(value.encode().ljust(1)), dtype=torch.uint8)
+        mine = _bytes(value.ljust(1))
         size = torch.tensor([len(mine)])
         with self._exchange():
             dist.all_reduce(size, op=dist.ReduceOp.MAX)
@@ -153,7 +153,7 @@ class ProcessGroup(Processes):
             padded[: len(mine)] = mine
             every = [torch.zeros_like(padded) for _ in range(self.count)]
             dist.all_gather(every, padded)
-        return bytes(every[self.part.rank - self.local_rank].tolist()).decode().rstrip(" ")
+        return every[self.part.rank - self.local_rank].numpy().tobytes().decode().rstrip(" ")
 
     def leave(self, exit_code: int) -> None:
         """Leave the other processes at the end; process 0 orders the exit code of the others."""
@@ -183,6 +183,10 @@ class ProcessGroup(Processes):
             yield
         except RuntimeError as error:
             raise self._rendezvous.lost(error) from error
+
+
+def _bytes(text: str) -> Tensor:
+    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
 
 
 def _no_connection(error: Exception) -> CharseqError:

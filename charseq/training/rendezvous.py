@@ -1,14 +1,14 @@
-"""How processes find each other, notice that one of them is lost, and pass on signals: through a store."""
+"""How processes find each other, and find out which of them has failed: through a store."""
 
-import itertools
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
+from uuid import uuid4
 
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
@@ -18,10 +18,6 @@ from charseq.system.torchrun import Place
 
 SECONDS_TO_JOIN = 25.0
 """Seconds within which every process must have started."""
-SECONDS_BETWEEN_SIGNS = 1.0
-"""Seconds between two signs of life of a process."""
-SECONDS_UNTIL_LOST = 20.0
-"""Seconds without a sign of life after which a process counts as lost."""
 SECONDS_TO_NOTICE = 5.0
 """Seconds in which a process notices by itself that another one failed, before it is ended."""
 SECONDS_BETWEEN_CHECKS = 0.05
@@ -51,7 +47,7 @@ def connect(place: Place, abort: Abort) -> Store:
     timer = threading.Timer(SECONDS_TO_JOIN, abort, (silence, None))
     timer.start()
     try:
-        store = _client(place, holds=holds)
+        store = client(place, holds=holds)
     except (RuntimeError, ValueError) as error:
         raise CharseqError(
             f"cannot {'wait for the other processes' if holds else 'connect to process 0'} at {where}: "
@@ -61,7 +57,7 @@ def connect(place: Place, abort: Abort) -> Store:
         ) from error
     finally:
         timer.cancel()
-    return PrefixStore(f"charseq/{place.restarts}", store)
+    return store
 
 
 def _wait_for_answer(place: Place, where: str) -> None:
@@ -83,24 +79,51 @@ def _wait_for_answer(place: Place, where: str) -> None:
 
 
 class Rendezvous:
-    """A store that the processes share: who they are, and how each of them has ended."""
+    """A store that the processes share: who they are, and how each of them has ended.
 
-    def __init__(self, store: Store, place: Place) -> None:
+    The store of torchrun outlives a restart, so its keys begin with a token that process 0 draws.
+    """
+
+    def __init__(self, root: Store, place: Place, token: str = "") -> None:
         """Wait for all processes.  Raises CharseqError, which names those that are missing."""
-        self.store, self._place = store, place
+        self._root, self._place = root, place
+        self._deadline = time.monotonic() + SECONDS_TO_JOIN
+        self.token = token or (uuid4().hex if not place.rank else self._ask())
+        self.store = store = PrefixStore(self.token, root)
         store.set(f"alive/{place.rank}", "0")
         store.set(f"process/{place.rank}", f"{socket.gethostname()} {os.getpid()}")
         missing = [*range(place.processes)]
-        deadline = time.monotonic() + SECONDS_TO_JOIN
         while missing := [rank for rank in missing if not store.check([f"process/{rank}"])]:
-            if time.monotonic() > deadline:
-                names = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
-                what = f"process {names} has" if len(missing) == 1 else f"processes {names} have"
-                raise CharseqError(
-                    f"{what} not joined within {SECONDS_TO_JOIN:.0f} s at {place.address}:{place.port}",
-                    hint="start the same command on every machine, with equal --nnodes and --rdzv-endpoint",
-                )
+            if not place.rank:
+                self._answer(missing)
+            self._wait_for(missing)
+
+    def _ask(self) -> str:
+        """Ask process 0 for its token; one of before a restart never answers."""
+        question = uuid4().hex
+        self._root.set(f"question/{self._place.rank}", question)
+        while not self._root.check([f"answer/{question}"]):
+            self._wait_for([0])
+        return self._root.get(f"answer/{question}").decode()
+
+    def _answer(self, ranks: Sequence[int]) -> None:
+        """Answer the questions of processes."""
+        for rank in ranks:
+            if self._root.check([f"question/{rank}"]):
+                question = self._root.get(f"question/{rank}").decode()
+                self._root.set(f"answer/{question}", self.token)
+
+    def _wait_for(self, missing: Sequence[int]) -> None:
+        """Wait a moment for processes, until it is too late."""
+        if time.monotonic() <= self._deadline:
             time.sleep(SECONDS_BETWEEN_CHECKS)
+            return
+        names = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
+        what = f"process {names} has" if len(missing) == 1 else f"processes {names} have"
+        raise CharseqError(
+            f"{what} not joined within {SECONDS_TO_JOIN:.0f} s at {self._place.address}:{self._place.port}",
+            hint="start the same command on every machine, with equal --nnodes and --rdzv-endpoint",
+        )
 
     def fail(self, exit_code: int) -> int | None:
         """Say that this process fails; process 0 leads the others to its exit code.
@@ -160,73 +183,8 @@ class Rendezvous:
         return "the connection to another process was lost"
 
 
-class Watch:
-    """A thread that gives signs of life, and ends this process if another one is lost.
-
-    A process that is killed closes its connections, which the others notice at once.  A machine that is lost
-    closes nothing.  One process may have much to do while the others wait, so exchanges do not time out.
-    """
-
-    def __init__(
-        self,
-        rendezvous: Rendezvous,
-        place: Place,
-        abort: Abort,
-        signaled: Callable[[], int],
-        on_signal: Callable[[int], None],
-    ) -> None:
-        """Start.  `signaled` returns the signal that asks this process to stop, or 0.
-
-        Process 0 receives the signals of the others by `on_signal`.
-        """
-        self._rendezvous, self._place, self._abort = rendezvous, place, abort
-        self._signaled, self._on_signal = signaled, on_signal
-        self._store = PrefixStore(f"charseq/{place.restarts}", _client(place))
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop, before the process leaves the others."""
-        self._ending.set()
-        self._thread.join(timeout=SECONDS_TO_NOTICE)
-
-    def _run(self) -> None:
-        try:
-            self._watch()
-        except RuntimeError as error:  # the store is gone
-            if not self._ending.wait(SECONDS_TO_NOTICE):
-                self._abort(self._rendezvous.lost(error), None)
-
-    def _watch(self) -> None:
-        place, store = self._place, self._store
-        keys = [f"alive/{rank}" for rank in range(place.processes)]
-        seen = [(b"", time.monotonic())] * place.processes
-        passed_on = False
-        for count in itertools.count(1):
-            if self._ending.wait(SECONDS_BETWEEN_SIGNS):
-                return
-            store.set(f"alive/{place.rank}", str(count))
-            now = time.monotonic()
-            for rank, sign in enumerate(store.multi_get(keys)):
-                if sign != seen[rank][0]:
-                    seen[rank] = sign, now
-                elif now - seen[rank][1] > SECONDS_UNTIL_LOST:
-                    silent = f"no sign of process {rank} of {place.processes} for {SECONDS_UNTIL_LOST:.0f} s"
-                    self._abort(CharseqError(silent, hint=RESUME_HINT), None)
-            for key in ("ended", "failed"):
-                if store.check([key]) and not self._ending.wait(SECONDS_TO_NOTICE):
-                    code = int(store.get(key)) if key == "ended" else None
-                    self._abort(self._rendezvous.lost(), code)
-            if place.rank and not passed_on and (number := self._signaled()):
-                store.set("signal", str(number))
-                passed_on = True
-            if not place.rank and not passed_on and store.check(["signal"]):
-                self._on_signal(int(store.get("signal")))
-                passed_on = True
-
-
-def _client(place: Place, *, holds: bool = False) -> TCPStore:
+def client(place: Place, *, holds: bool = False) -> TCPStore:
+    """Return a connection of its own to the store; several threads must not share one."""
     return TCPStore(
         place.address,
         place.port,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from charseq.cli.signals import SAME_SIGNAL_SECONDS, Stop, _Watcher
 from tests.support.command import Command
 from tests.support.torchrun import SECONDS, started, torchrun, workers
 
@@ -123,3 +124,21 @@ def test_an_error_is_reported_by_the_first_process_alone(folder: Path) -> None:
     assert [process.returncode for process in every] == [2, 2]
     assert errors.startswith("charseq: process 0 of 2: the text 'h' has 1 character")
     assert nothing == ""
+
+
+def test_the_first_signal_after_one_that_was_passed_on_is_not_the_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr("charseq.cli.signals.os._exit", ends.append)
+    stop = Stop()
+    stop.training_started = True
+    watcher = _Watcher(stop, 0)
+    stop.pass_on(signal.SIGTERM)
+    assert stop()
+    assert stop.exit_code == 143
+    watcher._request_stop(signal.SIGTERM)
+    assert ends == []
+    time.sleep(SAME_SIGNAL_SECONDS)
+    watcher._request_stop(signal.SIGTERM)
+    assert ends == [143]

@@ -10,7 +10,7 @@ from charseq.runs.restart import JOB, Destination, traced
 from charseq.system.torchrun import Place
 from tests.support.training import plan_of
 
-FIRST, AGAIN, OTHER = Place(job="one"), Place(restarts=1, job="one"), Place(restarts=1, job="two")
+FIRST, OTHER = Place(job="one"), Place(job="two")
 
 
 @pytest.fixture(autouse=True)
@@ -28,11 +28,12 @@ def begun(folder: str, *files: str, job: str = "one") -> Path:
     return path
 
 
-def test_the_first_start_of_a_job_begins_a_run(tmp_path: Path) -> None:
+def test_the_first_start_of_a_job_begins_a_run() -> None:
     begun("runs/0001-gru", MODEL)
     asked = Destination(out=Path("new"))
     assert asked.after_restart(FIRST) is asked
-    assert Destination().after_restart(Place(restarts=1)) == Destination()
+    assert Destination().after_restart(Place()) == Destination()
+    assert Destination().after_restart(OTHER) == Destination()
 
 
 def test_a_restarted_job_resumes_its_newest_run() -> None:
@@ -40,27 +41,27 @@ def test_a_restarted_job_resumes_its_newest_run() -> None:
     newest = begun("runs/0002-gru", MODEL)
     begun("runs/0003-gru", MODEL, job="two")
     (Path("runs") / "0004-gru").mkdir()
-    assert Destination(parent="old").after_restart(AGAIN) == Destination(resume=str(newest))
-    assert Destination().after_restart(Place(restarts=1, job="three")) == Destination()
+    assert Destination(parent="old").after_restart(FIRST) == Destination(resume=str(newest))
+    assert Destination().after_restart(Place(job="three")) == Destination()
 
 
 def test_a_restarted_job_resumes_the_run_in_its_folder() -> None:
     out = begun("out", MODEL)
-    assert Destination(out=out, force=True).after_restart(AGAIN) == Destination(resume="out")
+    assert Destination(out=out, force=True).after_restart(FIRST) == Destination(resume="out")
     assert Destination(out=out).after_restart(OTHER) == Destination(out=out)
 
 
 @pytest.mark.parametrize("files", [(), (MODEL, PENDING_LOG)], ids=["no model", "the model of another run"])
 def test_a_job_that_had_saved_nothing_begins_again_in_the_same_folder(files: tuple[str, ...]) -> None:
     folder = begun("runs/0001-gru", *files)
-    again = Destination(parent="old").after_restart(AGAIN)
+    again = Destination(parent="old").after_restart(FIRST)
     assert again == Destination(out=folder, force=True, parent="old")
 
 
 def test_a_job_that_resumes_a_run_resumes_it_again() -> None:
     asked = Destination(resume="runs/0001-gru")
     begun("runs/0002-gru", MODEL)
-    assert asked.after_restart(AGAIN) is asked
+    assert asked.after_restart(FIRST) is asked
 
 
 def test_a_run_names_its_job_until_it_is_complete() -> None:

@@ -12,7 +12,6 @@ TORCHRUN = {
     "MASTER_ADDR": "first",
     "MASTER_PORT": "29501",
     "TORCHELASTIC_USE_AGENT_STORE": "True",
-    "TORCHELASTIC_RESTART_COUNT": "2",
     "TORCHELASTIC_RUN_ID": "job",
 }
 
@@ -39,7 +38,7 @@ def test_a_process_that_nobody_numbered_is_the_only_one(monkeypatch: pytest.Monk
 
 def test_the_place_of_a_process_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     start(monkeypatch)
-    assert place() == Place(3, 5, 1, "first", 29501, True, 2, "job")
+    assert place() == Place(3, 5, 1, "first", 29501, True, f"job {os.getppid()}")
     assert (prefix(), follows()) == ("process 3 of 5: ", True)
 
 
@@ -48,7 +47,7 @@ def test_a_world_of_one_process_needs_no_address(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("WORLD_SIZE", "1")
     assert place() == Place()
     start(monkeypatch, RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", TORCHELASTIC_RUN_ID="none")
-    assert place() == Place(restarts=2, job=f"none {os.getppid()}")
+    assert place() == Place(job=f"none {os.getppid()}")
     assert prefix() == ""
 
 
