@@ -87,7 +87,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command, and return its exit code; print an error as one or two lines on standard error."""
-    streams.prepare()
+    streams.prepare(follows=torchrun.follows() and "train" in arguments)
     try:
         status = app(args=list(arguments), prog_name="charseq", standalone_mode=False)
         sys.stdout.flush()
@@ -112,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
     except parser_errors.PARSER_ERROR as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(str(error), err=True)
-        elif not torchrun.follows():
+        elif not streams.follows():
             print_error(*parser_errors.described(error, arguments), error)
         return ExitCode.USAGE
     except Exception as error:

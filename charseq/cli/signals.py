@@ -13,7 +13,7 @@ from types import FrameType
 from charseq.cli import streams
 from charseq.errors import ExitCode
 from charseq.render.screen import Screen
-from charseq.system import suspension, torchrun
+from charseq.system import suspension
 from charseq.system.signals import install, stop_process
 
 SAME_SIGNAL_SECONDS = 0.1
