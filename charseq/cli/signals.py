@@ -163,11 +163,9 @@ class _Watcher:
         if not stop.training_started:
             if stop.screen:
                 stop.screen.release()
-            with contextlib.suppress(OSError):
-                os.write(
-                    2,
-                    b"" if torchrun.follows() else b"\nstopped before training started; nothing was saved\n",
-                )
+            if not streams.follows():
+                with contextlib.suppress(OSError):
+                    os.write(2, b"\nstopped before training started; nothing was saved\n")
             os._exit(stop.exit_code)
         stop.announce()
 

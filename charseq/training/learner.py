@@ -105,9 +105,9 @@ class Learner(Reader):
 
     def _divisor(self, batch: Batch, weights: Tensor) -> Tensor:
         positions = weights.t().flatten().sum()
-        if batch.other_positions and self._sync_every == 1:
-            positions = positions + batch.other_positions
-        return positions
+        if self._sync_every > 1:
+            return positions.clamp(min=1)  # all rows of this process may have ended
+        return positions + batch.other_positions if batch.other_positions else positions
 
     def _summed(
         self, batch: Batch, loss: Tensor, correct: Tensor, trains: bool
@@ -119,7 +119,7 @@ class Learner(Reader):
         sums.copy_(torch.stack([loss, correct.float(), torch.full_like(loss, float(trains))]))
         if self._sync_every > 1:
             self.processes.collect(sums)
-            return sums[0].clone(), sums[1].clone(), trains
+            return sums[0].clone(), sums[1].clone(), trains and batch.own_positions > 0
         self.processes.sum(self.parameters.buffer)
         trains = bool(sums[2] > 0) if self.parameters.is_partly_trained else True
         return sums[0].clone(), sums[1].clone(), trains

@@ -10,13 +10,18 @@ import pytest
 import torch
 
 from charseq.model.model_file import read
+from charseq.model.network import Network
+from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.prepare import plan_run
 from charseq.settings.defaults import choose_settings
-from charseq.text.batches import Part
+from charseq.settings.train_settings import TrainSettings
+from charseq.text.batches import Batch, Part
 from charseq.text.corpus import Corpus
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.builder import build
 from charseq.training.data import TrainingData
+from charseq.training.kernels.select import select_path
+from charseq.training.learner import Learner
 from charseq.training.processes import Processes
 from charseq.training.reader import States
 from tests.support.torchrun import train_case, trained_together
@@ -180,3 +185,20 @@ def _average(flats: list[list[torch.Tensor]]) -> None:
         mean = torch.stack(tensors).mean(0)
         for tensor in tensors:
             tensor.copy_(mean)
+
+
+def test_a_process_whose_rows_have_ended_keeps_its_weights_until_they_are_averaged() -> None:
+    processes = Processes()
+    processes.part = Part(0, 2)
+    network = Network.of(settings := TrainSettings(hidden_size=7, sync_every=3), 5)
+    arrays = network.draw(SeededDraw(0))
+    device = torch.device("cpu")
+    learner = Learner(network, arrays, settings, select_path(network.cell, device), device, processes)
+    before = learner.parameters.copy()
+    ids, nothing = np.zeros((2, 3), np.int64), np.zeros((2, 3), np.float32)
+    ended = Batch(ids, ids, nothing, np.ones(2, np.bool_), other_rows=2, other_positions=6)
+    for updates in (1, 2, 3):
+        loss, _, _ = learner.update(ended, None, 0.1)
+        assert float(loss) == 0.0
+        assert learner.is_synchronized == (updates == 3)
+    assert all(map(torch.equal, learner.parameters.flat, before))
