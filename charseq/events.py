@@ -113,6 +113,8 @@ class Start:
     """The symbols that only the text of these files has."""
     imported: dict[str, str] = field(default_factory=dict)
     """Where an imported model comes from: the `file` or folder, and the `sha256` of its tensors' file."""
+    processes: int = 1
+    """The number of processes that train."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ FOLDERS_OF = {
     "typer": {"cli"},
     "click": set(),
     "pickle": set(),
-    "socket": {"serving"},
+    "socket": {"serving", "training"},
     "starlette": {"serving"},
     "uvicorn": {"serving"},
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from charseq.cells import cell_named
 from charseq.events import Start
+from charseq.render.processes import device_text, idle_processes
 from charseq.render.quantities import count, duration, passes_text, percent, size
 from charseq.render.visible import visible
 from charseq.settings.defaults import FEWEST_HELD_OUT, MOST_POSITIONS, UNLIMITED_EPOCHS
@@ -23,14 +24,13 @@ def summary(start: Start) -> str:
     settings = start.settings
     if start.imported:
         return _imported(start)
-    device = f"{start.device} ({start.path}, {start.kernel})"
     lines = [
         f"text: {_text(start)}",
         *_validation_text(start),
         f"network: {network_text(settings)}, {count(start.parameters, 'parameter')}",
         *_ngram(start),
         f"optimizer: {optimizer_text(settings)}",
-        f"training: {_duration(settings)}; {device}, seed {settings.seed}",
+        f"training: {_duration(settings)}; {device_text(start)}, seed {settings.seed}",
     ]
     if start.lineage:
         parent = start.lineage[0]
@@ -66,6 +66,7 @@ def warnings(start: Start) -> list[str]:
         *_fine_tuning(start),
         *_shift(start),
         *_short_validation(start),
+        *idle_processes(start),
     ]
 
 

@@ -23,10 +23,8 @@ class Place:
     port: int = 0
     launcher_has_store: bool = False
     """Whether the launcher listens there; otherwise process 0 does."""
-    restarts: int = 0
-    """How often the launcher has started these processes again."""
     job: str = ""
-    """What the starts of one job have in common; empty without torchrun."""
+    """What the starts of one job on a machine have in common; empty without torchrun."""
 
     def __str__(self) -> str:
         """Return "process 1 of 2"."""
@@ -51,9 +49,8 @@ def place() -> Place:
         )
     processes = _number("WORLD_SIZE", 1, 1 << 20)
     rank = _number("RANK", 0, processes - 1)
-    restarts = _number("TORCHELASTIC_RESTART_COUNT", 0, 1 << 30)
     if processes == 1:
-        return Place(restarts=restarts, job=_job())
+        return Place(job=_job())
     return Place(
         rank,
         processes,
@@ -61,7 +58,6 @@ def place() -> Place:
         os.environ["MASTER_ADDR"],
         _number("MASTER_PORT", 1, (1 << 16) - 1),
         os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
-        restarts,
         _job(),
     )
 
@@ -87,9 +83,9 @@ def follows() -> bool:
 
 
 def _job() -> str:
-    """Return the job's identifier, or that of torchrun's process where it has no unique one."""
+    """Return the job's identifier, which need not be unique, and the process of torchrun."""
     job = os.environ.get("TORCHELASTIC_RUN_ID", "")
-    return f"{job} {os.getppid()}" if job == "none" else job
+    return f"{job} {os.getppid()}" if job else ""
 
 
 def _number(name: str, low: int, high: int) -> int:

@@ -39,15 +39,15 @@ def uncounted_seconds(began: float) -> float:
     return min(seconds, UNCOUNTED_SECONDS) if loaded >= began else 0.0
 
 
-def flops_of_device(name: str) -> float:
-    """Return the speed of a device in operations per second, as `training.device` estimates it.
+def flops_of_device(name: str, processes: int = 1) -> float:
+    """Return the speed of the devices of all processes in operations per second, as `training.device` does.
 
     Raises CharseqError where PyTorch is not installed, UsageError for a device that is not available.
     """
     require_torch()
     from charseq.training.device import device_flops
 
-    return device_flops(name)
+    return processes * device_flops(name)
 
 
 def _broken(purpose: str, error: Exception) -> CharseqError:
