@@ -135,6 +135,7 @@ def test_an_interrupt_while_workers_load_ends_them_all() -> None:
     assert not Path("runs").exists()
 
 
+@pytest.mark.long
 def test_workers_do_not_import_the_main_script() -> None:
     arguments = ("compare", "--text", "ab", "--epochs", "1", "--cells", "rnn,none", "--jobs", "2")
     script = f"from charseq.cli.app import run\nraise SystemExit(run({arguments}))\n"
@@ -143,6 +144,7 @@ def test_workers_do_not_import_the_main_script() -> None:
     assert [row["cell"] for row in trials(ended.stdout.decode())] == ["rnn", "none"]
 
 
+@pytest.mark.long
 def test_an_error_of_a_trial_is_that_of_one_process(
     charseq: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +186,7 @@ def test_a_signal_saves_every_run_and_shows_what_there_is(
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_a_killed_worker_ends_the_comparison_and_its_trial_is_named(compared: Compared) -> None:
     killed = compared.workers[1][0]
     cell = "lstm" if lock_holder("0002-lstm") == killed else "rnn"
@@ -202,6 +205,7 @@ def lock_holder(run: str) -> int:
     return int((RUNS / run / ".lock").read_text())
 
 
+@pytest.mark.long
 def test_workers_save_their_runs_when_the_main_process_is_killed(compared: Compared) -> None:
     compared.process.kill()
     compared.wait_for_workers()
@@ -211,6 +215,7 @@ def test_workers_save_their_runs_when_the_main_process_is_killed(compared: Compa
     assert compared.ended()[0] == -signal.SIGKILL
 
 
+@pytest.mark.long
 def test_a_second_interrupt_ends_all_processes_at_once(compared: Compared) -> None:
     for worker, _ in compared.workers:
         os.kill(worker, signal.SIGSTOP)  # so that it cannot end

@@ -40,6 +40,7 @@ def ended(process: "subprocess.Popen[str]") -> tuple[str, str]:
     return process.communicate(timeout=SECONDS_TO_END)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_a_process_that_is_killed_ends_the_other_and_the_run_resumes(
     folder: Path, rank: int, charseq: Command, monkeypatch: pytest.MonkeyPatch
