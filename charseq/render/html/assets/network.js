@@ -115,8 +115,9 @@
   // What is said about unknown symbols, and about a text of which only the first symbols are read, 0 for all.
   page.unknownNote = function (unknown, read) {
     const names = [...new Set(unknown)].slice(0, 5).map((each) => `‘${page.visible(each)}’`);
-    const sentences = [];
-    if (names.length) sentences.push(`The model does not know ${names.join(", ")}: left out.`);
+    const sentences = [],
+      [are, were] = names[1] ? ["are", "were"] : ["is", "was"];
+    if (names.length) sentences.push(`${names.join(", ")} ${are} not in the vocabulary and ${were} left out.`);
     if (read) sentences.push(`Only the first ${read.toLocaleString("en")} symbols are read.`);
     return sentences.join(" ");
   };
@@ -125,6 +126,6 @@
   page.decode = function (ids, vocabulary) {
     const text = ids.map((id) => vocabulary.raw[id]).join("");
     if (vocabulary.unit !== "byte") return text;
-    return new TextDecoder().decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0)));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0)));
   };
 })((globalThis.charseqPage ??= {}));
