@@ -29,6 +29,7 @@ from tests.support.reported import HOSTILE, STREAM, data_in
 KINDS: tuple[WeightType, ...] = ("float32", "float16", "int8")
 LARGEST = 60_000
 """Bytes of a page beside its weights."""
+UNCHANGED = "does not change the most probable byte at any position"
 
 
 def notes_of(model: Model, **options: object) -> str:
@@ -111,19 +112,15 @@ def test_the_loss_of_rounding_is_stated_in_the_page_and_in_the_notes() -> None:
 @pytest.mark.parametrize(
     ("rounded", "changed", "expected"),
     [
-        (
-            1.0592 - 4e-7,
-            0,
-            "less than 0.000001 nats per byte and does not change the most probable byte at any",
-        ),
-        (1.0592, 1, "less than 0.000001 nats per byte and the most probable byte at 1 position."),
-        (1.0590, 2, "-0.000200 nats per byte and the most probable byte at 2 positions."),
-        (1.0592 + 1.6e-6, 0, "+0.000002 nats per byte and does not change the most probable byte at any"),
+        (1.0592 - 4e-7, 0, f"less than 0.000001 nats per byte and {UNCHANGED}"),
+        (1.0592, 1, "less than 0.000001 nats per byte and the most probable byte at 1 position"),
+        (1.0590, 2, "-0.000200 nats per byte and the most probable byte at 2 positions"),
+        (1.0592 + 1.6e-6, 0, f"+0.000002 nats per byte and {UNCHANGED}"),
     ],
 )
 def test_a_difference_of_zero_has_no_sign(rounded: float, changed: int, expected: str) -> None:
     sentence = str(Comparison("a text", 1009, 1.0592, rounded, "byte", changed))
-    assert sentence.startswith(f"On 1,009 bytes of a text, rounding changes the loss (1.0592) by {expected}")
+    assert sentence == f"On 1,009 bytes of a text, rounding changes the loss (1.0592) by {expected}."
 
 
 def test_the_fit_is_a_fact_in_words() -> None:

@@ -108,7 +108,9 @@
           ? Array.from(new Intl.Segmenter().segment(form), (each) => each.segment)
           : Array.from(form);
     const found = segments.map((segment) => vocabulary.ids.get(segment));
-    const unknown = segments.filter((_, i) => found[i] === undefined);
+    let unknown = segments.filter((_, i) => found[i] === undefined);
+    if (unit === "byte")
+      unknown = unknown.map((byte) => (byte < "\x80" ? byte : `\\x${byte.charCodeAt().toString(16)}`));
     return { ids: found.filter((id) => id !== undefined), unknown };
   };
 
