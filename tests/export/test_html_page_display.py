@@ -29,7 +29,8 @@ LEGEND = """
 const scale = document.querySelector('.write .scale').getBoundingClientRect();
 return [...document.querySelector('.write .scale').parentElement.children].map((each) => {
   const box = each.getBoundingClientRect();
-  return box.top < scale.bottom && scale.top < box.bottom && box.right <= innerWidth && box.width > 30 && box.height < 25;
+  const isBeside = box.top < scale.bottom && scale.top < box.bottom && box.height < 25;
+  return isBeside && box.right <= innerWidth && box.width > 30;
 });
 """
 """Whether each label of the color scale is beside it."""
