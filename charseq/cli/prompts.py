@@ -106,8 +106,15 @@ def _parse_line(line: str, number: int, form: PromptFormat) -> Prompt:
 def _parse_json(line: str, number: int, unit: "Unit") -> Prompt:
     """Return the prompt of a JSON object.  Raises TextError, which names the line and the fault."""
     remedy = 'write one object per line, such as {"prompt": "To be", "seed": 1, "length": 80}'
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            raise TextError(f"line {number} of the prompts has a key more than once", hint=remedy)
+        return values
+
     try:
-        record: Any = json.loads(line)
+        record: Any = json.loads(line, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         where = f": syntax error at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         raise TextError(f"line {number} of the prompts is not JSON{where}", hint=remedy) from None

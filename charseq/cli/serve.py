@@ -1,4 +1,4 @@
-"""charseq serve: answer clients of the completions interface with a trained model.  Never imports torch."""
+"""charseq serve: a trained model over an OpenAI-compatible completions API.  Never imports torch."""
 
 import contextlib
 import os
@@ -33,6 +33,7 @@ EXAMPLES = [
     "charseq serve",
     "charseq serve --port 0",
     "charseq serve --timeout 1m --queue 64 --quiet",
+    """curl http://127.0.0.1:8000/v1/completions -d '{"prompt": "a", "seed": 1}'""",
 ]
 STOP_SECONDS = 2.0
 """The time after which a server that is stopping ends at once."""
@@ -51,13 +52,17 @@ def serve(
             "--host",
             parser=filled,
             metavar="HOST",
-            help="Address to listen on. Clients need no password, so others than this machine should not "
-            "reach it.",
+            help="Address to listen on. Clients are not authenticated: do not expose it to other machines.",
         ),
     ] = "127.0.0.1",
     port: Annotated[
         int,
-        option("--port", parser=whole(Bounds(0, 65_535)), metavar="PORT", help="Port; 0 picks a free one."),
+        option(
+            "--port",
+            parser=whole(Bounds(0, 65_535)),
+            metavar="PORT",
+            help="Port to listen on; 0 selects a free port.",
+        ),
     ] = 8000,
     timeout: Annotated[
         float,
@@ -69,7 +74,7 @@ def serve(
             "--batch-size",
             metavar="N",
             parser=whole(Bounds(1, 1024)),
-            help="Completions that are generated side by side; the results do not depend on it.",
+            help="Maximum number of completions generated in one batch; it does not change the results.",
             panel=ADVANCED,
         ),
     ] = 64,
@@ -79,7 +84,7 @@ def serve(
             "--queue",
             metavar="N",
             parser=whole(Bounds(0, 100_000)),
-            help="Maximum number of completions that wait; more are refused.",
+            help="Maximum number of queued completions; further requests are refused.",
             panel=ADVANCED,
         ),
     ] = 256,
@@ -87,11 +92,17 @@ def serve(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Serve a trained model to clients of the completions interface of language models.
+    """Serve a trained model over an OpenAI-compatible completions API.
 
-    Clients send POST /v1/completions and GET /v1/models, as to other servers of language models; their base
-    URL is the address that is printed.  A text is continued as by `charseq predict` with the same prompt,
-    seed and sampling options.
+    Clients send POST /v1/completions and GET /v1/models; their base URL is the printed address.
+
+    The defaults are those of that API: max_tokens 16 and temperature 1. `charseq predict` has others: 200
+    characters and temperature 0.8. With the same prompt, seed, temperature and length, both generate the
+    same text. A model that memorized a text generates it to its end, at temperature 0.
+
+    Requests may also have the fields label, top_k, min_p, unknown and echo_end, which are charseq's own.
+
+    In a script, stop it with SIGTERM.
     """
     from charseq import native
 
@@ -110,7 +121,7 @@ def serve(
         url = url_of(listening)
         server.start(listening)
         if not is_local(host):
-            streams.report(f"{host} is open to other machines, and clients need no password", "yellow")
+            streams.report(f"{host} is open to other machines, and clients are not authenticated", "yellow")
         streams.report(f"charseq: serving {visible(str(path.parent))} on {url}", in_one_line=True)
         server.ended.wait()
         server.join()
@@ -153,7 +164,7 @@ def _stop_signals(server: "Server") -> Iterator[list[int]]:
         server.stop()
         if not streams.is_quiet():
             with contextlib.suppress(OSError):
-                os.write(2, b"\nstopping; press Ctrl-C again to quit immediately\n")
+                os.write(2, _announcement(number))
         # The process ends in time, even if a client does not read its response.
         limit = threading.Timer(STOP_SECONDS, os._exit, [_exit_code(number)])
         limit.daemon = True
@@ -169,6 +180,13 @@ def _stop_signals(server: "Server") -> Iterator[list[int]]:
         install(replaced if not received else dict.fromkeys(replaced, signal.SIG_IGN))
 
 
+def _announcement(number: int) -> bytes:
+    """Return the message that the server stops; a terminal has echoed ^C before it."""
+    if number == signal.SIGINT and os.isatty(2):
+        return b"\nstopping; press Ctrl-C again to quit immediately\n"
+    return b"stopping\n"
+
+
 def _exit_code(number: int) -> ExitCode:
     return ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED
 
@@ -179,7 +197,7 @@ def _report_bug(error: BaseException) -> None:
 
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = "".join(f" in {frame.name}, line {frame.lineno}" for frame in last)
-    message = f"charseq: this is a bug in charseq: {type(error).__name__}{where}; the server goes on"
+    message = f"charseq: this is a bug in charseq: {type(error).__name__}{where}; the server continues"
     streams.report(message, "red", error=True)
     if os.environ.get("CHARSEQ_DEBUG"):
         traceback.print_exception(error)

@@ -72,7 +72,7 @@ def page_data(
         "kind": "charseq model",
         "run": visible(run.name),
         "charseq": __version__,
-        "facts": about.facts(run),
+        "facts": _facts(run),
         "equations": about.equations(run),
         **symbol_data(run),
         "network": {
@@ -86,6 +86,14 @@ def page_data(
         },
         "notes": [*notes, *_reading_notes(model)],
     }
+
+
+def _facts(run: ReportedRun) -> list[dict[str, str]]:
+    """Return the facts of a report, the verdict as what it is about: the fit."""
+    facts = about.facts(run)
+    neither = {"value": "neither underfits nor overfits", "detail": ""}
+    fit = {**facts[-1], "name": "Fit", **(neither if facts[-1]["value"] == "fits" else {})}
+    return [*facts[:-1], fit]
 
 
 def ngram_data(mixture: Mixture) -> dict[str, tuple[str, str]]:
@@ -111,12 +119,12 @@ def _rounding(coded: EncodedWeights, measured: list[Comparison], weights: Weight
     """Return sentences about the type of the weights and what rounding them changes."""
     if weights == "float32":
         return ("The weights are those of the model file, in float32.",)
-    scope = "with one scale for each row" if weights == "int8" else "vectors stay float32"
-    sentences = [f"The matrices of the network are rounded to {weights}, {scope}."]
+    scales = ", with one scale for each row" if weights == "int8" else ""
+    sentences = [f"The network's matrices are rounded to {weights}{scales}; vectors remain float32."]
     sentences += [str(each) for each in measured]
     if coded.exact:
         sentences.append(
-            "These matrices stay float32, because float16 has no value above 65,504: "
+            "These matrices remain float32, because float16 has no value above 65,504: "
             f"{', '.join(coded.exact)}."
         )
     return tuple(sentences)
@@ -144,8 +152,8 @@ def _reading_notes(model: Model) -> list[str]:
             f"Generation ends after {DEFAULT_LENGTH} symbols or the given length, not at the text's end."
         )
     notes.append(
-        "The same prompt, label, temperature and seed give the same text. ‘charseq predict’ draws other "
-        "random numbers, so its samples differ."
+        "The same prompt, label, temperature and seed give the same text. ‘charseq predict’ uses a different "
+        "random number generator, so its samples differ."
     )
     return notes
 
@@ -155,13 +163,13 @@ def _size_notes(html: bytes, model: Model, weights: WeightType) -> list[str]:
     ngram = 0
     if model.mixture is not None and not model.window:
         ngram = sum(array.nbytes for array in ngram_tensors.tensors_of(model.mixture).values()) * 4 // 3
-    part = f", {size(ngram)} of it for the n-gram model" if ngram else ""
-    notes = [f"The page has {size(len(html))}{part}."]
+    part = f", of which the n-gram model takes {size(ngram)}" if ngram else ""
+    notes = [f"The page is {size(len(html))}{part}."]
     if len(html) > LARGE_PAGE:
         remedies = ["--weights int8"] if weights != "int8" else []
         remedies += ["a model trained with --ngram 0"] if ngram else []
         if remedies:
-            notes.append(f"A browser may need long to open it. {' or '.join(remedies)} makes it smaller.")
+            notes.append(f"A browser may take long to open it. {' or '.join(remedies)} makes it smaller.")
     return notes
 
 

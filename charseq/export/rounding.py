@@ -24,6 +24,9 @@ SAMPLES = 400
 FEWEST = 30
 """The fewest symbols of held-out text on which the loss is measured."""
 
+SMALLEST = 1e-6
+"""The smallest difference of losses that is stated, in nats per symbol."""
+
 
 class Comparison(NamedTuple):
     """The loss with exact and with rounded weights, on the same text."""
@@ -42,10 +45,17 @@ class Comparison(NamedTuple):
 
     def __str__(self) -> str:
         """Return a sentence."""
+        difference = self.rounded - self.exact
+        amount = f"{difference:+.6f}" if abs(difference) >= SMALLEST else f"less than {SMALLEST:.6f}"
+        best = f"the most probable {self.unit} at"
+        best = (
+            f"{best} {count(self.changed, 'position')}"
+            if self.changed
+            else f"does not change {best} any position"
+        )
         return (
-            f"On {count(self.characters, self.unit)} of {self.origin}, rounding changes the loss by "
-            f"{self.rounded - self.exact:+.6f} nats per {self.unit}, from {self.exact:.4f}, and the most "
-            f"probable {self.unit} at {count(self.changed, 'position')}."
+            f"On {count(self.characters, self.unit)} of {self.origin}, rounding changes the loss "
+            f"({self.exact:.4f}) by {amount} nats per {self.unit} and {best}."
         )
 
 

@@ -14,6 +14,7 @@ from charseq.inference.stopping import StoppingRule
 from charseq.model.model_file import Model
 from charseq.serving.choice import Choice
 from charseq.serving.errors import invalid
+from charseq.serving.fields import kind_of
 from charseq.serving.parameters import Parameters
 from charseq.text.unknown import COMPLETIONS
 from charseq.text.vocabulary import EncodedText, Ids, Vocabulary
@@ -174,9 +175,10 @@ def _from_ids(vocabulary: Vocabulary, symbols: tuple[int, ...]) -> EncodedText:
     for symbol in symbols:
         if not 0 <= symbol < len(vocabulary):
             last = len(vocabulary) - 1
-            raise invalid(f"the token id {symbol} is not one of the model, which has 0 to {last}", "prompt")
+            shown = f"{kind_of(symbol)} is not in the vocabulary, whose ids are 0 to {last}"
+            raise invalid(f"the token id {shown}", "prompt")
         if vocabulary.is_label[symbol] or (vocabulary.boundary and symbol == 0):
-            raise invalid(f"the token id {symbol} is a label or the end of a line, and no text", "prompt")
+            raise invalid(f"the token id {symbol} is a label or the end of a line, not text", "prompt")
     ids = np.concatenate([encode_prompt(vocabulary, "").ids, np.array(symbols, vocabulary.dtype)])
     return EncodedText(ids, ids, vocabulary.decode(symbols), 0)
 

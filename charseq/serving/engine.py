@@ -70,7 +70,7 @@ class Engine:
     def submit(self, choices: Sequence[Choice]) -> None:
         """Queue choices; all of them or none.  Raises APIError if the queue is full, or too small."""
         if len(choices) > self.queue + self.capacity:
-            most = f"{len(choices):,} completions, and the server takes {self.queue + self.capacity:,}"
+            most = f"{len(choices):,} completions; the server accepts at most {self.queue + self.capacity:,}"
             raise invalid(f"the request has {most}", "n")
         symbols = sum(len(choice.prompt) for choice in choices)
         with self._lock:

@@ -1,7 +1,8 @@
 """Read the fields of a JSON object, each with its type and bounds."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from charseq.errors import quoted
@@ -10,25 +11,54 @@ from charseq.settings.setting import Bounds
 
 LONGEST_QUOTE = 40
 """Characters of a value that a message quotes."""
+LARGEST_SHOWN = 1e20
+"""The magnitude from which a message does not show a number."""
 
 
 def json_object(body: bytes) -> Mapping[str, Any]:
-    """Parse the body of a request.  Raises APIError unless it is one object of strict JSON."""
+    """Parse the body of a request.
+
+    Raises APIError unless it is one object of strict JSON, in which no object has a key twice.
+    """
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object_of)
     except UnicodeDecodeError as error:
         raise invalid(f"the body is not UTF-8: byte {error.start + 1} is ill-formed") from None
     except RecursionError:
         raise invalid("the body is nested too deeply") from None
-    except ValueError as error:
-        raise invalid(f"the body is not valid JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        raise invalid(_syntax_error(text, error)) from None
+    except ValueError:  # Python's limit on the digits of a whole number
+        raise invalid("the body has a number with too many digits") from None
     if not isinstance(value, dict):
         raise invalid(f"the body is not a JSON object, but {kind_of(value)}")
     return value
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON value")
+    raise invalid(f"the body is not valid JSON: {constant} is not a JSON value")
+
+
+def _object_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object.  Raises APIError if a key occurs twice."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        occurrences = Counter(name for name, _ in pairs)
+        repeated = next(name for name, number in occurrences.items() if number > 1)
+        raise invalid(f"the body has the key {_quoted(repeated)} more than once")
+    return values
+
+
+def _syntax_error(text: str, error: json.JSONDecodeError) -> str:
+    """Return a message about a body that is not JSON."""
+    if not text.strip():
+        return "the body is empty; send a JSON object"
+    return f"the body is not valid JSON: syntax error at line {error.lineno}, column {error.colno}"
+
+
+def _quoted(text: str) -> str:
+    return quoted(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3] + "...")
 
 
 def kind_of(value: object) -> str:
@@ -38,10 +68,9 @@ def kind_of(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        shown = value if len(value) <= LONGEST_QUOTE else value[: LONGEST_QUOTE - 3] + "..."
-        return f"the string {quoted(shown)}"
+        return f"the string {_quoted(value)}"
     if isinstance(value, int | float):
-        return repr(value) if isinstance(value, float) or abs(value) < 10**20 else "a very large number"
+        return repr(value) if abs(value) < LARGEST_SHOWN else "a very large number"
     return "a list" if isinstance(value, list) else "an object"
 
 

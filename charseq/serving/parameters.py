@@ -35,7 +35,7 @@ PARAMETERS = {
     "n": "completions of each prompt",
     "stream": "whether the text is sent while it is generated",
     "stream_options": "include_usage",
-    "best_of": "accepted if it is n",
+    "best_of": "accepted if it equals n",
     "suffix": "accepted if it is empty",
     "logit_bias": "accepted if it is empty",
     "presence_penalty": "accepted if it is 0",
@@ -81,7 +81,7 @@ class Parameters:
         seed = Bounds(0, LARGEST_SEED)
         n = fields.whole("n", Bounds(1, 128)) or 1
         if fields["best_of"] is not None and fields.whole("best_of", Bounds(1, 128)) != n:
-            raise invalid(f"best_of is not supported, unless it is n ({n})", "best_of", "unsupported_value")
+            raise invalid(f"best_of must equal n ({n})", "best_of", "unsupported_value")
         top_p = fields.number("top_p", Bounds(0, 1))
         stream, echo, echo_end = fields.flag("stream"), fields.flag("echo"), fields.flag("echo_end")
         max_tokens = fields.whole("max_tokens", Bounds(0, MAX_TOKENS))
@@ -123,12 +123,13 @@ def _prompts(fields: Fields, n: int) -> tuple[Prompt, ...]:
     if isinstance(value[0], int):
         return (_ids(value),)
     if len(value) * n > MAX_CHOICES:
-        raise invalid(f"a request may have {MAX_CHOICES:,} completions, not {len(value) * n:,}", "prompt")
+        most = f"at most {MAX_CHOICES:,} completions, not {len(value) * n:,}"
+        raise invalid(f"a request may have {most}", "prompt")
     if all(isinstance(each, str) for each in value):
         return tuple(value)
     if all(isinstance(each, list) and each for each in value):
         return tuple(map(_ids, value))
-    raise invalid(f"prompt must be {expected}, not a list of different things", "prompt", "invalid_value")
+    raise invalid(f"prompt must be {expected}, not a list of mixed types", "prompt", "invalid_value")
 
 
 def _ids(values: Sequence[Any]) -> tuple[int, ...]:
@@ -143,7 +144,7 @@ def _stops(value: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(stop, str) for stop in values):
         raise invalid(f"stop must be a string or a list of strings, not {kind_of(value)}", "stop")
     if len(values) > MAX_STOPS:
-        raise invalid(f"stop may have {MAX_STOPS} strings, not {len(values):,}", "stop")
+        raise invalid(f"stop may have at most {MAX_STOPS} strings, not {len(values):,}", "stop")
     if any(not 0 < len(stop) <= MAX_STOP_LENGTH for stop in values):
         raise invalid(f"each string of stop must have 1 to {MAX_STOP_LENGTH:,} characters", "stop")
     return tuple(dict.fromkeys(values))
@@ -171,5 +172,5 @@ def _refuse_unsupported(fields: Fields) -> None:
         neutral = value is None or value == {"suffix": "", "logit_bias": {}}.get(name, 0)
         if not neutral or isinstance(value, bool):
             allowed = PARAMETERS[name].removeprefix("accepted if it is ")
-            raise invalid(f"{name} is not supported, unless it is {allowed}", name, "unsupported_value")
+            raise invalid(f"{name} is not supported; it must be {allowed}", name, "unsupported_value")
     fields.string("user")

@@ -31,19 +31,19 @@ def require_packages() -> None:
         named = " and ".join(missing)
         plural = "s" if len(missing) > 1 else ""
         raise UsageError(
-            f"charseq serve needs the package{plural} {named}", hint=f"pip install {' '.join(missing)}"
+            f"charseq serve requires the package{plural} {named}", hint=f"pip install {' '.join(missing)}"
         )
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 picks a free one.  Raises CharseqError."""
+    """Return a listening socket; port 0 selects a free one.  Raises CharseqError."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
         raise CharseqError(
             f"cannot listen on {host} port {port}: {_reason(error)}",
-            hint="choose another --port (0 picks a free one), or another --host",
+            hint="choose another --port (0 selects a free port), or another --host",
         ) from None
 
 

@@ -106,8 +106,11 @@ PYTHON = Interface(
 )
 """The Python interface."""
 
-COMPLETIONS = Interface('send "unknown": "skip" to leave unknown characters out, or "unknown": "replace"')
-"""The completions interface, which has the field `unknown`."""
+COMPLETIONS = Interface(
+    'send "unknown": "skip" to leave unknown characters out, or "unknown": "replace"',
+    lines="send each line as a separate prompt",
+)
+"""The completions API, which has the field `unknown`."""
 
 
 def unknown_character(

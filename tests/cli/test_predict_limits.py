@@ -133,6 +133,7 @@ def test_json_lines_have_a_seed_and_a_length_of_their_own(sums: Command) -> None
         ('{"prompt": 1}', "needs an object with a string as its prompt"),
         ("{", "line 1 of the prompts is not JSON"),
         ('{"prompt": "1", "sede": 1}', "unknown key 'sede'"),
+        ('{"prompt": "1", "seed": 1, "seed": 2}', "line 1 of the prompts has a key more than once"),
         ('{"prompt": "1", "seed": -1}', "seed -1 is not a whole number"),
         ('{"prompt": "1", "length": true}', "length true is not a whole number"),
         ("[" * 100_000, "is not JSON"),

@@ -12,7 +12,7 @@ import pytest
 
 from charseq.errors import UsageError
 from charseq.export import html_page
-from charseq.export.rounding import FEWEST, compared
+from charseq.export.rounding import FEWEST, Comparison, compared
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
@@ -29,6 +29,7 @@ from tests.support.reported import HOSTILE, STREAM, data_in
 KINDS: tuple[WeightType, ...] = ("float32", "float16", "int8")
 LARGEST = 60_000
 """Bytes of a page beside its weights."""
+UNCHANGED = "does not change the most probable byte at any position"
 
 
 def notes_of(model: Model, **options: object) -> str:
@@ -98,21 +99,43 @@ def test_the_loss_of_rounding_is_stated_in_the_page_and_in_the_notes() -> None:
     model = mixed_model([STREAM])
     exported = html_page.export(run_of(model), model, "int8")
     (page,) = exported.files.values()
-    (stated,) = [note for note in exported.notes if "rounding changes the loss by" in note]
+    (stated,) = [note for note in exported.notes if "rounding changes the loss" in note]
     pattern = (
         "On [0-9,]+ characters of text that the model generated at temperature 1, rounding changes the loss "
-        "by [+-]0[.][0-9]{6} nats per character, from [0-9.]+, and the most probable character at [0-9]+ pos"
+        r"\([0-9.]+\) by [+-]0[.][0-9]{6} nats per character and the most probable character at [0-9]+ pos"
     )
     assert re.match(pattern, stated)
     assert stated in data_in(page.decode())["notes"]
     assert "The weights are those of the model file, in float32." in notes_of(model, weights="float32")
 
 
+@pytest.mark.parametrize(
+    ("rounded", "changed", "expected"),
+    [
+        (1.0592 - 4e-7, 0, f"less than 0.000001 nats per byte and {UNCHANGED}"),
+        (1.0592, 1, "less than 0.000001 nats per byte and the most probable byte at 1 position"),
+        (1.0590, 2, "-0.000200 nats per byte and the most probable byte at 2 positions"),
+        (1.0592 + 1.6e-6, 0, f"+0.000002 nats per byte and {UNCHANGED}"),
+    ],
+)
+def test_a_difference_of_zero_has_no_sign(rounded: float, changed: int, expected: str) -> None:
+    sentence = str(Comparison("a text", 1009, 1.0592, rounded, "byte", changed))
+    assert sentence == f"On 1,009 bytes of a text, rounding changes the loss (1.0592) by {expected}."
+
+
+def test_the_fit_is_a_fact_in_words() -> None:
+    model = gru_model()
+    run = replace(run_of(model), log=RunLog({}, (), {"status": "finished", "fit": "fits"}))
+    facts = html_page.page_data(run, model, encoded(model.arrays, [*model.network.parameter_specs()], "int8"))
+    assert facts["facts"][-1] == {"name": "Fit", "value": "neither underfits nor overfits", "detail": ""}
+    assert data_of(model)["facts"][-1]["name"] == "Fit"
+
+
 def test_the_command_writes_a_page_that_stands_alone(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--cell", "gru", "--epochs", "2", "--hidden-size", "7")
     result = charseq("export", "--format", "html")
     assert (result.status, result.output) == (0, "0001-gru.html\n")
-    assert "rounding changes the loss by" in result.errors
+    assert "rounding changes the loss (" in result.errors
     data = data_in(Path("0001-gru.html").read_text(encoding="utf-8"))
     assert data["run"] == "0001-gru"
     assert len(data["network"]["memorized"]) == 1
@@ -174,15 +197,15 @@ def test_weights_beyond_float16_stay_float32_and_are_named() -> None:
     large = model.arrays["layers.0.W_h"].copy()
     large[0, 0] = 70_000
     notes = notes_of(replace(model, arrays={**model.arrays, "layers.0.W_h": large}))
-    assert "These matrices stay float32, because float16 has no value above 65,504: layers.0.W_h." in notes
-    assert "stay float32, because" not in notes_of(model)
+    assert "These matrices remain float32, because float16 has no value above 65,504: layers.0.W_h." in notes
+    assert "remain float32, because" not in notes_of(model)
 
 
 def test_the_size_is_stated_and_a_large_page_names_what_makes_it_smaller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = mixed_model([STREAM])
-    assert re.search(r"The page has [0-9.]+ kB, [0-9.]+ kB of it for the n-gram model\.", notes_of(model))
+    assert re.search(r"The page is [0-9.]+ kB, of which the n-gram model takes [0-9.]+ kB\.", notes_of(model))
     assert "makes it smaller" not in notes_of(model)
     monkeypatch.setattr(html_page, "LARGE_PAGE", 1000)
     assert "--weights int8 or a model trained with --ngram 0 makes it smaller." in notes_of(model)

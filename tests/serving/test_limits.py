@@ -52,7 +52,7 @@ def test_a_full_queue_refuses_more_until_there_is_room() -> None:
         assert served.text("a", max_tokens=3, temperature=0) == "bca"
         never = served.post(prompt="a", n=6)
         assert never.status == 400
-        assert "6 completions, and the server takes 5" in never.error["message"]
+        assert "6 completions; the server accepts at most 5" in never.error["message"]
 
 
 def test_waiting_requests_are_answered_in_the_end() -> None:

@@ -29,7 +29,7 @@ def served() -> Iterator[Served]:
         yield server
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from([*PARAMETERS]), VALUES, max_size=5))
 def test_any_values_are_answered_or_refused(values: dict[str, Any]) -> None:
     refused: APIError | None = None
@@ -67,17 +67,18 @@ INVALID: list[tuple[str, Any, str]] = [
     ("stream", "yes", "stream must be true or false, not the string 'yes'"),
     ("stop", 5, "stop must be a string or a list of strings, not 5"),
     ("stop", [""], "each string of stop must have 1 to 1,000 characters"),
-    ("stop", ["a"] * 17, "stop may have 16 strings, not 17"),
+    ("stop", ["a"] * 17, "stop may have at most 16 strings, not 17"),
     ("prompt", [], "prompt must be a string, a list of strings"),
     ("prompt", {}, "prompt must be a string, a list of strings"),
-    ("prompt", ["a", 1], "a list of different things"),
+    ("prompt", ["a", 1], "not a list of mixed types"),
     ("prompt", [1, True], "a token id that is not a whole number"),
-    ("prompt", ["a"] * 1025, "a request may have 1,024 completions, not 1,025"),
-    ("best_of", 3, "best_of is not supported, unless it is n (1)"),
-    ("suffix", "b", "suffix is not supported, unless it is empty"),
-    ("logit_bias", {"1": 5}, "logit_bias is not supported, unless it is empty"),
-    ("presence_penalty", 0.5, "presence_penalty is not supported, unless it is 0"),
-    ("frequency_penalty", False, "frequency_penalty is not supported, unless it is 0"),
+    ("prompt", [10**3000], "the token id a very large number is not in the vocabulary, whose ids are 0 to 2"),
+    ("prompt", ["a"] * 1025, "a request may have at most 1,024 completions, not 1,025"),
+    ("best_of", 3, "best_of must equal n (1)"),
+    ("suffix", "b", "suffix is not supported; it must be empty"),
+    ("logit_bias", {"1": 5}, "logit_bias is not supported; it must be empty"),
+    ("presence_penalty", 0.5, "presence_penalty is not supported; it must be 0"),
+    ("frequency_penalty", False, "frequency_penalty is not supported; it must be 0"),
     ("stream_options", {"include_usage": True}, "stream_options requires stream"),
     ("unknown", "maybe", "unknown must be one of error, skip, replace, not the string 'maybe'"),
     ("echo_end", True, "echo_end requires echo, logprobs, and max_tokens 0"),
@@ -108,13 +109,18 @@ def test_neutral_values_of_other_parameters_are_accepted(served: Served) -> None
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"", "the body is not valid JSON"),
-        (b"{", "the body is not valid JSON"),
+        (b"", "the body is empty; send a JSON object"),
+        (b" \n", "the body is empty; send a JSON object"),
+        (b"{", "the body is not valid JSON: syntax error at line 1, column 2"),
+        (b'{"n": 1,\n"prompt" "a"}', "the body is not valid JSON: syntax error at line 2, column 10"),
+        (b'{"n": 1, "prompt": "a", "n": 2}', "the body has the key 'n' more than once"),
+        (b'{"logit_bias": {"a": 0, "a": 0}}', "the body has the key 'a' more than once"),
         (b"[]", "the body is not a JSON object, but a list"),
         (b"null", "the body is not a JSON object, but null"),
         (b'{"prompt": "\xff"}', "the body is not UTF-8: byte 13 is ill-formed"),
-        (b'{"temperature": NaN}', "NaN is no JSON value"),
-        (b'{"temperature": ' + b"9" * 5000 + b"}", "the body is not valid JSON"),
+        (b'{"temperature": NaN}', "the body is not valid JSON: NaN is not a JSON value"),
+        (b'{"temperature": ' + b"9" * 5000 + b"}", "the body has a number with too many digits"),
+        (b'{"temperature": 1e999}', "temperature must be from 0 to 100, not a very large number"),
         (b"[" * 100_000, "the body is"),
     ],
 )
@@ -122,6 +128,12 @@ def test_a_body_that_is_no_json_object_is_refused(served: Served, body: bytes, m
     response = served.request("POST", "/v1/completions", body)
     assert response.status == 400
     assert message in response.error["message"]
+
+
+def test_several_lines_are_to_be_separate_prompts() -> None:
+    with serving(gru_model(boundary=True)) as served:
+        message = served.post(prompt="a\nb").error["message"]
+    assert "the model reads one at a time: send each line as a separate prompt" in message
 
 
 def test_an_unknown_character_is_named_with_its_position(served: Served) -> None:

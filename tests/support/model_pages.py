@@ -21,6 +21,8 @@ from charseq.text.encoding import EncodedCorpus
 from charseq.text.vocabulary import Vocabulary
 from tests.support.browser import Page
 
+WRITTEN = ".written.text"
+"""The prompt and the generated text."""
 LONGEST_WAIT = 20.0
 """Seconds to wait for a page that reads or generates."""
 
@@ -56,6 +58,14 @@ def idle(page: Page) -> Page:
         assert time.monotonic() < deadline, "the page is still busy"
         time.sleep(0.01)
     return page
+
+
+def generated(page: Page, **fields: object) -> str:
+    """Set fields by their names, click the button, and return the text."""
+    for name, value in fields.items():
+        page.set_value(f"#{name}", value)
+    page.element("#generate").click()
+    return idle(page).text(WRITTEN)
 
 
 def mixed_model(

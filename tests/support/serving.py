@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from charseq.inference.decoding import Decoding
 from charseq.inference.requests import Request, encode_prompt
-from charseq.model.model_file import Model
+from charseq.model.model_file import Model, write
 from charseq.serving.app import ServedModel
 from charseq.serving.engine import Engine
 from charseq.serving.server import Server, listen
 from charseq.settings.generation_settings import GenerationSettings
+from tests.support.models import cycling_model
 
 SECONDS = 30.0
 """The time limit of every wait."""
@@ -129,6 +131,14 @@ def serving(
         server.join()
         assert server.ended.is_set()
     assert not bugs
+
+
+def cycling_run(folder: Path) -> Path:
+    """Write a run whose model memorized abcab, and return its folder."""
+    run = folder / "runs" / "0001-rnn"
+    run.mkdir(parents=True)
+    write(run / "model.safetensors", cycling_model("abcab"))
+    return run
 
 
 def predicted(model: Model, prompt: str, **settings: Any) -> list[str]:

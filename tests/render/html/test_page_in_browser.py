@@ -56,7 +56,7 @@ def test_typing_changes_the_next_characters_and_the_units(page: Page) -> None:
     page.element("#live .bar").click()
     assert len(page.text("#live .text")) == 4
     field.send_keys("?")
-    assert "does not know ‘?’" in page.text("#live .note")
+    assert "‘?’ is not in the vocabulary and was left out." in page.text("#live .note")
     page.set_value("#live input[type=range]", 1)
     assert page.text("#live h3") == "The next symbol after 2 steps"
     assert page.errors == []

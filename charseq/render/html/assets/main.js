@@ -13,7 +13,7 @@
   page.gradients(data.gradients);
   page.settings(data.settings);
   document.querySelector("footer").textContent =
-    `Written by charseq ${data.charseq}. The page needs no network; all data is in this file. ` +
+    `Written by charseq ${data.charseq}. This page works offline and contains all its data. ` +
     "Charts: uPlot 1.6.32, © Leon Sorokin, MIT license.";
   document.documentElement.dataset.ready = Math.round(performance.now());
 })(globalThis.charseqPage);

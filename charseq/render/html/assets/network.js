@@ -108,15 +108,18 @@
           ? Array.from(new Intl.Segmenter().segment(form), (each) => each.segment)
           : Array.from(form);
     const found = segments.map((segment) => vocabulary.ids.get(segment));
-    const unknown = segments.filter((_, i) => found[i] === undefined);
+    let unknown = segments.filter((_, i) => found[i] === undefined);
+    if (unit === "byte")
+      unknown = unknown.map((byte) => (byte < "\x80" ? byte : `\\x${byte.charCodeAt().toString(16)}`));
     return { ids: found.filter((id) => id !== undefined), unknown };
   };
 
   // What is said about unknown symbols, and about a text of which only the first symbols are read, 0 for all.
   page.unknownNote = function (unknown, read) {
     const names = [...new Set(unknown)].slice(0, 5).map((each) => `‘${page.visible(each)}’`);
-    const sentences = [];
-    if (names.length) sentences.push(`The model does not know ${names.join(", ")}: left out.`);
+    const sentences = [],
+      [are, were] = names[1] ? ["are", "were"] : ["is", "was"];
+    if (names.length) sentences.push(`${names.join(", ")} ${are} not in the vocabulary and ${were} left out.`);
     if (read) sentences.push(`Only the first ${read.toLocaleString("en")} symbols are read.`);
     return sentences.join(" ");
   };
@@ -125,6 +128,6 @@
   page.decode = function (ids, vocabulary) {
     const text = ids.map((id) => vocabulary.raw[id]).join("");
     if (vocabulary.unit !== "byte") return text;
-    return new TextDecoder().decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0)));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(text, (byte) => byte.charCodeAt(0)));
   };
 })((globalThis.charseqPage ??= {}));

@@ -111,7 +111,7 @@
       { class: "legend" },
       page.el("span", { text: "0 bits (certain)" }),
       page.el("span", { class: "scale" }, ...swatches),
-      page.el("span", { text: "8 bits or more (1 in 256)" }),
+      page.el("span", { text: "≥ 8 bits (1 in 256)" }),
     );
   };
   // From blue (-1) over the background (0) to orange (1).

@@ -5,12 +5,15 @@
   const REPORT_EVERY = 200; // milliseconds between two reports while the model generates
   const LONGEST = 20000; // symbols that a page shows
   const TIMED = 50; // the fewest symbols whose time says something about the speed
-  const CAPTION =
-    "Click a symbol of the text to see what the model expected after it, and a bar to append its symbol. " +
-    "Ctrl+Enter generates, and Escape stops.";
 
   page.write = function (section, vocabulary) {
-    const figure = page.section("write", "Type, and let the model go on", CAPTION);
+    const { unit } = vocabulary;
+    const figure = page.section(
+      "write",
+      "Generate text",
+      "Click a character in the text to see the prediction after it. " +
+        `Click a bar to append its ${unit}. Ctrl+Enter generates, and Escape stops.`,
+    );
     const reader = new page.Reader(section, vocabulary);
     const controls = page.writeControls(section, vocabulary);
     const { field } = controls;
@@ -22,7 +25,7 @@
     const bars = page.el("div", {
       class: "bars",
       role: "group",
-      "aria-label": "The most likely next symbols",
+      "aria-label": `The most probable next ${unit}s`,
     });
     const nextHeading = page.el("h3", {});
     const barsNote = page.el("p", { class: "note" });
@@ -50,7 +53,7 @@
       return prompt.length ? prompt : section.opening;
     }
 
-    // Reads what is typed; an empty prompt shows what the model expects at the beginning.
+    // Reads what is typed; an empty prompt shows the prediction at the beginning.
     function typed() {
       appended = null;
       read(promptIds());
@@ -75,7 +78,7 @@
     function more() {
       chosen = null;
       if (session.size >= LONGEST) {
-        status.textContent = "The text is too long for this page. Clear it to go on.";
+        status.textContent = "The text is too long for this page. Clear it to continue.";
         return;
       }
       if (seed === null) session.random = page.generator((seed = controls.seed()));
@@ -134,17 +137,17 @@
       controls.more.disabled = session.generating || !session.last.steps.length;
     }
 
-    const count = (number) => `${number.toLocaleString("en")} ${vocabulary.unit}${number === 1 ? "" : "s"}`;
+    const count = (number) => `${number.toLocaleString("en")} ${unit}${number === 1 ? "" : "s"}`;
     const reasons = {
       line: " The line ends here.",
-      memorized: " The memorized text ends here; give a length to go on.",
+      memorized: " The memorized text ends here; set a length to continue.",
     };
 
     function drawStatus() {
       const { added, end } = session.last;
       if (!added && !end) return;
       const seconds = (elapsed || performance.now() - started) / 1000;
-      const rate = added >= TIMED ? `, ${count(Math.round(added / seconds))} per second` : "";
+      const rate = added >= TIMED && seconds ? `, ${count(Math.round(added / seconds))} per second` : "";
       const random = controls.settings().temperature ? ` Seed ${seed}.` : "";
       status.textContent = `${count(added)} generated${rate}.${reasons[end] ?? ""}${random}`;
     }
@@ -160,12 +163,12 @@
       bars.replaceChildren();
       barsNote.textContent = "";
       if (!step) {
-        nextHeading.textContent = "Type a symbol that the model knows";
+        nextHeading.textContent = `Type a ${unit} of the vocabulary`;
         return;
       }
       nextHeading.textContent = isLast
-        ? "The next symbol"
-        : `The symbol after ${page.quoted(step.id)}, number ${at + 1}`;
+        ? `The next ${unit}`
+        : `The ${unit} after ${written.quotedAt(line, at)}, ${unit} ${at + 1}`;
       const { temperature } = controls.settings();
       const marks = isLast ? page.atTemperature(reader.probabilities, temperature, session.sampled) : null;
       step.top.forEach((id, i) =>
@@ -173,7 +176,9 @@
       );
       bars.children[focused]?.focus({ preventScroll: true });
       if (marks)
-        barsNote.textContent = `Bars: the model’s probabilities. Lines: those at temperature ${temperature}.`;
+        barsNote.textContent =
+          "Bars: probabilities at temperature 1. " +
+          `Marks: probabilities at temperature ${temperature}.`;
     }
 
     // Makes the text up to a symbol, and another one, the prompt.
@@ -200,7 +205,7 @@
     controls.stop.addEventListener("click", stop);
     controls.clear.addEventListener("click", clear);
     controls.onChange({ label: typed, temperature: drawBars });
-    const legend = page.el("div", { class: "legend" }, written.toggle, ...page.surprisalLegend().children);
+    const legend = page.el("div", { class: "legend" }, written.toggle, page.surprisalLegend());
     figure.append(
       page.el(
         "div",

@@ -30,7 +30,7 @@
       autocomplete: "off",
       autocapitalize: "off",
       id: "prompt",
-      placeholder: vocabulary.boundary ? "Empty: a new line" : `Empty: begins with ${opening}`,
+      placeholder: vocabulary.boundary ? "Leave empty to start a new line" : `Leave empty to start with ${opening}`,
     });
     const shown = page.el("span", { class: "output" });
     let change = {};
@@ -45,7 +45,7 @@
     temperature.value = section.temperature;
     const showTemperature = () => {
       const value = Number(temperature.value);
-      shown.textContent = value ? value.toFixed(2) : "0: the most likely";
+      shown.textContent = value ? value.toFixed(2) : "0 (most probable)";
     };
     temperature.addEventListener("input", () => {
       showTemperature();
@@ -53,9 +53,9 @@
     });
     showTemperature();
     const ends = section.memorized.length ? "to its end" : "200";
-    const length = numberField(`Largest number of ${vocabulary.unit}s to generate`, ends, LARGEST_LENGTH, 1);
+    const length = numberField(`Maximum number of ${vocabulary.unit}s to generate`, ends, LARGEST_LENGTH, 1);
     length.id = "length";
-    const seed = numberField("Seed of the random numbers", "random", LARGEST_SEED, 0);
+    const seed = numberField("Random seed", "random", LARGEST_SEED, 0);
     seed.id = "seed";
 
     let label = vocabulary.labels[section.label ?? 0];

@@ -11,6 +11,6 @@
     ...page.facts(data),
   );
   document.querySelector("footer").textContent =
-    `Written by charseq ${data.charseq}. The page needs no network; the model is in this file.`;
+    `Written by charseq ${data.charseq}. This page works offline and contains the model.`;
   document.documentElement.dataset.ready = Math.round(performance.now());
 })(globalThis.charseqPage);

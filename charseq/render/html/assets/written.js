@@ -16,22 +16,42 @@
     plain.hidden = true;
     let drawn = []; // the element and the cells of each line
     const cells = [],
-      places = []; // [line, position] of each cell
+      places = []; // [line, position, surprisal] of each cell
     let version = -1,
       chosen = null;
 
     const raw = (id) => vocabulary.raw[id];
     const endsRow = (id) => page.isLineEnd(id) && raw(id) !== "";
-    const stepOf = ([line, at]) => session.lines[line].steps[at];
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+    // The bytes of a character in UTF-8 that ends at a position: their number, and the character as visible text.
+    // For any other symbol, the number is 1, and the text is its own.
+    function characterAt(line, at) {
+      const { ids } = line,
+        bytes = [];
+      let i = vocabulary.unit === "byte" ? at : -1;
+      for (; i >= 0 && bytes.length < 4 && !page.isLabel(ids[i]); i--) {
+        bytes.unshift(raw(ids[i]).charCodeAt());
+        if ((bytes[0] & 0xc0) !== 0x80) break; // the first byte of a character
+      }
+      try {
+        if (bytes.length > 1) {
+          const text = page.visible(decoder.decode(Uint8Array.from(bytes)));
+          return { size: bytes.length, text: /^\p{M}/u.test(text) ? `◌${text}` : text };
+        }
+      } catch {} // not UTF-8, or not yet
+      return { size: 1, text: page.data.symbols[ids[at]] };
+    }
+    const quotedAt = (line, at) => `‘${characterAt(session.lines[line], at).text}’`;
 
     function describe(i) {
-      const { id, bits } = stepOf(places[i]);
-      const name = `${page.quoted(id)}, number ${places[i][1] + 1}`;
+      const [line, at, bits] = places[i];
+      const name = `${quotedAt(line, at)}, ${vocabulary.unit} ${at + 1}`;
       if (bits === null) return [name, "the first symbol: nothing predicted it"];
       return [name, `surprisal ${page.number(bits)} bits, probability ${page.percent(2 ** -bits)}`];
     }
 
-    function cellOf({ id, bits }, isGiven, scale) {
+    function cellOf(id, bits, isGiven, scale) {
       const cell = page.symbol(id, isGiven ? "given" : "");
       if (raw(id) === " ") cell.textContent = " ";
       if (page.isLineEnd(id)) cell.classList.add("line-end");
@@ -57,10 +77,17 @@
         }
         const { element, cells: own } = drawn[number];
         for (let at = own.length; at < line.steps.length; at++) {
-          const cell = cellOf(line.steps[at], at < line.given, scale);
-          own.push(cell);
+          const { size, text } = characterAt(line, at),
+            first = at + 1 - size,
+            steps = line.steps.slice(first, at + 1);
+          const bits = steps[0].bits === null ? null : steps.reduce((sum, step) => sum + step.bits, 0);
+          own.splice(first).forEach((cell) => cell.remove()); // the bytes of a character
+          cells.length = places.length -= size - 1;
+          const cell = cellOf(line.ids[at], bits, at < line.given, scale);
+          if (size > 1) cell.textContent = text;
+          own.push(...steps.map(() => cell));
           cells.push(cell);
-          places.push([number, at]);
+          places.push([number, at, bits]);
           element.lastChild.append(cell);
           // A block for each row of the text, so that only the last one is laid out again.
           if (endsRow(line.steps[at].id)) element.append(page.el("div"));
@@ -84,7 +111,7 @@
     function recolor() {
       const scale = page.surprisalScale();
       cells.forEach((cell, i) => {
-        const { bits } = stepOf(places[i]);
+        const bits = places[i][2];
         if (bits !== null) cell.style.backgroundColor = scale(bits);
       });
     }
@@ -102,6 +129,6 @@
       colors,
       page.el("span", { text: "Color by surprisal" }),
     );
-    return { box, plain, toggle, draw, mark, recolor, textOf };
+    return { box, plain, toggle, draw, mark, recolor, quotedAt };
   };
 })((globalThis.charseqPage ??= {}));
