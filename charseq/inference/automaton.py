@@ -48,7 +48,7 @@ def compile_pattern(pattern: str, symbols: Sequence[bytes | None]) -> tuple[Stat
     Raises UsageError if the pattern is ill-formed, has no automaton, or exceeds the limits above.
     """
     if importlib.util.find_spec("outlines_core") is None:
-        raise UsageError("--pattern needs the package outlines_core", hint="pip install outlines_core")
+        raise UsageError("--pattern requires the package outlines_core", hint="pip install outlines_core")
     request = {
         "path": sys.path,
         "pattern": _without_anchors(pattern),
