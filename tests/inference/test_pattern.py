@@ -170,7 +170,7 @@ def test_a_failure_of_the_worker_is_reported(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(UsageError, match="needs the package outlines_core") as error:
+    with pytest.raises(UsageError, match="requires the package outlines_core") as error:
         Constraint.of(LETTERS, pattern="a")
     assert error.value.hint == "pip install outlines_core"
 
