@@ -106,7 +106,7 @@ def test_force_replaces_nothing_but_a_former_export(kind: str) -> None:
     before = sorted(PATH.iterdir())
     with pytest.raises(UsageError) as caught:
         export(force=True)
-    assert "--force replaces only a former export" in caught.value.hint
+    assert "--force replaces only a previous export of the same format" in caught.value.hint
     assert sorted(PATH.iterdir()) == before
     assert [path.name for path in Path().iterdir()] == ["shared"]
 
@@ -114,7 +114,7 @@ def test_force_replaces_nothing_but_a_former_export(kind: str) -> None:
 def test_a_link_is_never_followed() -> None:
     Path("elsewhere").mkdir()
     PATH.symlink_to("elsewhere")
-    with pytest.raises(UsageError, match="is not a folder"):
+    with pytest.raises(UsageError, match="is a symbolic link"):
         export(force=True)
     PATH.unlink()
     export()

@@ -209,7 +209,7 @@ def test_a_model_of_torch_is_scored_and_trained_further(charseq: Command) -> Non
 
 def test_a_state_dict_requires_a_vocabulary() -> None:
     save_file(tensors_of(CharModel()), WEIGHTS)
-    with pytest.raises(UsageError, match="has weights, and no vocabulary"):
+    with pytest.raises(UsageError, match="contains weights but no vocabulary"):
         read(WEIGHTS)
 
 
