@@ -130,7 +130,10 @@ def _files(model: Model, model_bytes: int) -> Iterator[str]:
     memorized = ""
     if model.memorized:
         memorized = ". **It contains the memorized strings**: anyone who receives this file can read them"
-    yield f"`{CONFIG}`: the network configuration, the vocabulary, losses, and the SHA-256 of `{MODEL}`{memorized}"
+    yield (
+        f"`{CONFIG}`: the network configuration, the vocabulary, losses, and the SHA-256 of "
+        f"`{MODEL}`{memorized}"
+    )
     if model.mixture:
         yield (
             "The n-gram model contains **fragments of the training text**, up to "

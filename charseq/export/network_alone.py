@@ -18,7 +18,7 @@ def network_alone(model: Model) -> str:
     loss, alone = losses(model)
     if loss is None or alone is None:
         return (
-            "The export contains only the network, without the n-gram model; its validation loss is unknown."
+            "The export contains only the network, without the n-gram model. Its validation loss is unknown."
         )
     return (
         f"The export contains only the network: validation loss {measure(alone)} nats per "

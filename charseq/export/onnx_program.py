@@ -1,8 +1,11 @@
 """The program in the README of an ONNX export, which generates text greedily."""
 
+from collections.abc import Iterator
+
 from charseq.export.onnx_metadata import memorized_lengths
 from charseq.inference.stopping import DEFAULT_LENGTH
 from charseq.model.model_file import Model
+from charseq.text.vocabulary import Vocabulary
 
 PROGRAM = """\
 import json
@@ -48,7 +51,7 @@ def program(model: Model) -> str:
         imports.append("import regex")
         prompt = rf'regex.findall(r"\X", {prompt})'
     elif vocabulary.unit == "byte":
-        prompt = f'{prompt}.encode().decode("latin-1")'
+        prompt = f'{prompt}.encode("utf-8", "surrogateescape").decode("latin-1")'
     lengths = memorized_lengths(model)
     loop = (WINDOWS if window else CARRIED).format(
         total=max(lengths) if lengths else "longest",
@@ -71,6 +74,15 @@ def program(model: Model) -> str:
     )
 
 
+def _check(vocabulary: Vocabulary) -> Iterator[str]:
+    """Yield the lines that end the program at an unknown symbol or label."""
+    if vocabulary.labels:
+        yield "if not {*sys.argv[1:2]} & labels.keys():"
+        yield """    raise SystemExit(f"name a label: {', '.join(labels)}")"""
+    yield "if unknown := [symbol for symbol in prompt if symbol not in ids]:"
+    yield f'    raise SystemExit(f"unknown {vocabulary.unit}: {{unknown[0]!r}}")'
+
+
 def _begin(model: Model, prompt: str, *, is_endless: bool) -> list[str]:
     """Return the lines that set `text` to the ids of the prompt."""
     vocabulary = model.vocabulary
@@ -79,18 +91,21 @@ def _begin(model: Model, prompt: str, *, is_endless: bool) -> list[str]:
             'labels = json.loads(about["labels"])',
             "ids = {s: i for i, s in enumerate(symbols) if i not in labels.values()}",
             f"prompt = {prompt}",
+            *_check(vocabulary),
             "text = [labels[sys.argv[1]], *(ids[symbol] for symbol in prompt)]",
         ]
     elif vocabulary.boundary:
         lines = [
             "ids = {symbol: i for i, symbol in enumerate(symbols)}",
             f"prompt = {prompt}",
+            *_check(vocabulary),
             "text = [0, *(ids[symbol] for symbol in prompt)]",
         ]
     else:
         lines = [
             "ids = {symbol: i for i, symbol in enumerate(symbols)}",
             f"prompt = {prompt}",
+            *_check(vocabulary),
             'text = [ids[symbol] for symbol in prompt] or [json.loads(about["opening"])]',
         ]
     return [*lines, f"longest = len(text) + {DEFAULT_LENGTH}"] if is_endless else lines

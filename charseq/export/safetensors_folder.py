@@ -66,7 +66,7 @@ def _file_name(name: str) -> str:
 
 def _notes(run: ReportedRun, model: Model, model_bytes: int) -> list[str]:
     sizes = f"{MODEL} {size(model_bytes)}"
-    if run.model_bytes:
+    if run.model_bytes and model.training.get("imported") is None:
         sizes += f", the run's file {size(run.model_bytes)}"
     included = "the model has no n-gram model"
     if model.mixture is not None:

@@ -200,9 +200,7 @@ def _described(path: Path, values: Mapping[str, Any]) -> VocabularyFile:
         raise ValueError("a symbol is null and not a label")
     counts = parse_value(values["label_counts"], tuple[int, ...], "label_counts")
     if len(counts) != len(labels) or any(count < 0 for count in counts):
-        raise ValueError(
-            f"label_counts has the length {len(counts)}, and the number of labels is {len(labels)}"
-        )
+        raise ValueError(f"label_counts has {len(counts)} counts for {len(labels)} labels")
     try:
         return VocabularyFile(
             path,

@@ -261,9 +261,7 @@ def _check_training(training: Mapping[str, Any]) -> None:
 def _check_labels(description: Description) -> None:
     labels, counts = description.vocabulary.labels, description.label_counts
     if len(counts) != len(labels) or any(count < 0 for count in counts):
-        raise ValueError(
-            f"label_counts has the length {len(counts)}, and the number of labels is {len(labels)}"
-        )
+        raise ValueError(f"label_counts has {len(counts)} counts for {len(labels)} labels")
 
 
 def _check_settings(settings: Any) -> None:

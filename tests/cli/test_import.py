@@ -217,7 +217,11 @@ def state_dict() -> None:
 
 PATHS: dict[str, tuple[str, Callable[[], object], str]] = {
     "nothing": ("nothing", lambda: None, "there is no file or folder 'nothing'"),
-    "an empty folder": ("folder", lambda: Path("folder").mkdir(), "it has no config.json"),
+    "an empty folder": (
+        "folder",
+        lambda: Path("folder").mkdir(),
+        "no config.json, and no model",
+    ),
     "a run": ("run", run_folder, "charseq predict --model run"),
     "a model file": ("run/model.safetensors", run_folder, "charseq predict --model run/model.safetensors"),
     "a pickle": ("model.pt", bytes_file("model.pt", pickle.dumps({})), "never opened"),

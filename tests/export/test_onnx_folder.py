@@ -199,12 +199,13 @@ def test_a_label_equal_to_a_symbol_has_its_own_id() -> None:
     [
         (
             {"validation_loss": 1.4501, "network_validation_loss": 1.52},
-            "The export has the network alone: 1.52 nats per character; with its n-gram model 1.45.",
+            "The export contains only the network: validation loss 1.52 nats per character "
+            "(1.45 with the n-gram model).",
         ),
-        ({}, "The export has the network alone, without its n-gram model; no validation loss is known."),
+        ({}, "The export contains only the network, not the n-gram model; its validation loss is unknown."),
         (
             {"validation_loss": 1.45, "network_validation_loss": None},
-            "The export has the network alone, without its n-gram model; no validation loss is known.",
+            "The export contains only the network, not the n-gram model; its validation loss is unknown.",
         ),
     ],
 )

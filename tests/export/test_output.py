@@ -159,7 +159,7 @@ def test_a_page_replaces_only_a_page() -> None:
     with pytest.raises(UsageError, match="is not an exported page"):
         write(Path("model.safetensors"), page, is_folder=False, force=True)
     Path("folder").mkdir()
-    with pytest.raises(UsageError, match="is not a regular file"):
+    with pytest.raises(UsageError, match="exists and is a folder"):
         write(Path("folder"), page, is_folder=False, force=True)
     assert Path("model.safetensors").read_bytes() == b"precious"
 

@@ -155,7 +155,7 @@ def test_every_change_of_a_description_is_refused_or_read() -> None:
         ("labels", {"a": 0}, "the label 'a' has the id 0"),
         ("labels", {"a": 99}, "the label 'a' has the id 99"),
         ("labels", {"a": 3}, "the label 'a' has the id 3"),
-        ("label_counts", [1], "label_counts has the length 1, and the number of labels is 0"),
+        ("label_counts", [1], "label_counts has 1 counts for 0 labels"),
         ("symbols", ["a", None], "a symbol is null"),
         ("settings", {"stride": 5, "sequence_length": 3}, "stride is 5, which exceeds sequence_length, 3"),
         ("settings", {"stride": -1}, "stride"),
