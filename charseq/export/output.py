@@ -63,7 +63,7 @@ def _kind(path: Path) -> str:
     if path.is_symlink():
         return "a symbolic link"
     if path.name in ("", ".."):
-        return "the current folder or one that contains it" if path.name else "the current folder"
+        return "the current folder, or one that contains it"
     return "a folder" if path.is_dir() else "a file" if path.is_file() else "a special file"
 
 

@@ -29,11 +29,12 @@ def prediction_script(model: Model) -> Script:
 
     It has messages for an unknown symbol or label unless they are too many lines.
     """
-    for is_checked in (True, False) if is_plain(model.network) else ():
-        script = Script(_code(model, imports_network=False, is_checked=is_checked), imports_network=False)
-        if lines_of_code(script.code) <= MOST_LINES:
-            return script
-    return Script(_code(model, imports_network=True), imports_network=True)
+    for imports_network in (False, True) if is_plain(model.network) else (True,):
+        for is_checked in (True, False):
+            code = _code(model, imports_network=imports_network, is_checked=is_checked)
+            if lines_of_code(code) <= MOST_LINES:
+                return Script(code, imports_network)
+    return Script(code, imports_network=True)
 
 
 def lines_of_code(code: str) -> int:
@@ -49,7 +50,7 @@ def complete_texts(model: Model) -> list[str]:
     return [text for text in texts if not any(o != text and o.startswith(text) for o in texts)]
 
 
-def _code(model: Model, *, imports_network: bool, is_checked: bool = True) -> str:
+def _code(model: Model, *, imports_network: bool, is_checked: bool) -> str:
     arguments = "LABEL [PROMPT]" if model.vocabulary.labels else "[PROMPT]"
     lines = [
         f'"""Continue a text with the most probable symbols: python predict.py {arguments}."""',

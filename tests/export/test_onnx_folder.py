@@ -202,10 +202,13 @@ def test_a_label_equal_to_a_symbol_has_its_own_id() -> None:
             "The export contains only the network: validation loss 1.52 nats per character "
             "(1.45 with the n-gram model).",
         ),
-        ({}, "The export contains only the network, not the n-gram model; its validation loss is unknown."),
+        (
+            {},
+            "The export contains only the network, without the n-gram model. Its validation loss is unknown.",
+        ),
         (
             {"validation_loss": 1.45, "network_validation_loss": None},
-            "The export contains only the network, not the n-gram model; its validation loss is unknown.",
+            "The export contains only the network, without the n-gram model. Its validation loss is unknown.",
         ),
     ],
 )
@@ -237,3 +240,16 @@ def test_a_large_vocabulary_is_listed_in_part() -> None:
     _, readme = exported(model_of("".join(map(chr, range(0x4E00, 0x4E00 + 97)))))
     assert readme.count("\\u4e") == 40
     assert "which begins:" in readme
+
+
+def test_the_opening_of_bytes_is_the_first_byte_of_a_character() -> None:
+    vocabulary = Vocabulary.of(["Über"], unit="byte")
+    model = model_of("Über", unit="byte", opening=vocabulary.decode(vocabulary.encode("Über")[:1]))
+    metadata, readme = exported(model)
+    assert json.loads(metadata["opening"]) == vocabulary.symbols.index("\xc3")
+    assert "the training text begins with id" in readme
+
+
+def test_the_vocabulary_is_counted_without_the_boundary() -> None:
+    _, readme = exported(model_of("abc", boundary=True))
+    assert ", 3 symbols and the boundary (id 0)." in readme

@@ -144,7 +144,7 @@ def test_the_export_says_that_it_has_the_network_alone() -> None:
     assert exported.notes[0] == sentence
     assert sentence in exported.files["README.md"].decode()
     unmeasured = torch_folder.export(run_of(model), with_ngram(model, {}))
-    assert unmeasured.notes[0].endswith("no validation loss is known.")
+    assert unmeasured.notes[0].endswith("Its validation loss is unknown.")
     alone = untrained("gru")
     assert "n-gram" not in torch_folder.export(run_of(alone), alone).files["README.md"].decode()
 
