@@ -60,7 +60,7 @@ def _program(model: Model, *, is_checked: bool) -> str:
         imports.append("import regex")
         prompt = rf'regex.findall(r"\X", {prompt})'
     elif vocabulary.unit == "byte":
-        prompt = f'{prompt}.encode("utf-8", "surrogateescape").decode("latin-1")'
+        prompt = f'{prompt}.encode().decode("latin-1")'
     lengths = memorized_lengths(model)
     loop = (WINDOWS if window else CARRIED).format(
         total=max(lengths) if lengths else "longest",
