@@ -63,7 +63,7 @@ def _kind(path: Path) -> str:
     if path.is_symlink():
         return "a symbolic link"
     if path.name in ("", ".."):
-        return "the current folder, or one that contains it"
+        return "the current folder" if path == Path() else "a folder that contains the current one"
     return "a folder" if path.is_dir() else "a file" if path.is_file() else "a special file"
 
 

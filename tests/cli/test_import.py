@@ -152,6 +152,10 @@ def test_lists_and_descriptions_say_that_a_run_was_imported(charseq: Command) ->
     assert described["imported"]["file"] == "shared"
     assert not described["can_go_on"]
     assert "imported\tfile shared, sha256 " in charseq("runs", "show").output
+    table = charseq("runs", "show", "--format", "table").output
+    assert "can be resumed" in table
+    assert "memorized" in table
+    assert "can_go_on" not in table
     assert "the model was imported" in Path(charseq("report").output.strip()).read_text()
     replayed = charseq("replay", "--json").records
     assert [each["event"] for each in replayed] == ["start", "end"]
