@@ -18,14 +18,21 @@ def on_command_line(context: typer.Context) -> set[str]:
     return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
-def refuse_unused(context: typer.Context, option: str, unused: Collection[str], why: str) -> None:
+def refuse_unused(
+    context: typer.Context,
+    option: str,
+    unused: Collection[str],
+    why: str,
+    *,
+    hint: str = "give one of them",
+) -> None:
     """Refuse parameters given on the command line that have no effect beside an option.
 
     `why` completes "--seed cannot be combined with --beam: ...".  Raises UsageError.
     """
     explicit = on_command_line(context)
     if names := [option_name(name) for name in context.params if name in unused and name in explicit]:
-        raise cannot_combine(option, names, why)
+        raise cannot_combine(option, names, why, hint=hint)
 
 
 def refuse_all_but(context: typer.Context, option: str, used: Collection[str], why: str) -> None:

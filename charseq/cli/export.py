@@ -1,5 +1,6 @@
 """charseq export: a trained model for other programs.  Never imports torch."""
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -12,7 +13,9 @@ from charseq.cli.command import Command, add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import filled
 from charseq.cli.options.shared import DebugOption, Format, QuietOption, option
+from charseq.cli.termination import unwind_on_termination
 from charseq.cli.trained_model import report_hardly_trained
+from charseq.errors import UsageError
 from charseq.render.visible import visible
 
 FormatName = Literal["safetensors", "torch", "onnx", "html"]
@@ -66,7 +69,8 @@ def export(
         option(
             "--format",
             help="safetensors: a folder to share, which 'charseq import' reads. torch: a state_dict and code "
-            "that loads it. onnx: models of one step and of a sequence. html: a page that runs the model.",
+            "that loads it. onnx: a model of one step and a model of a sequence. html: a page that runs the "
+            "model.",
         ),
     ] = "safetensors",
     weights: Annotated[
@@ -80,16 +84,16 @@ def export(
             "--output",
             metavar="PATH",
             parser=filled,
-            help="The folder, or for html the file, to write.",
-            default="the run's name and the format, in the current folder",
+            help="Folder to write; for html, the file, where - is standard output.",
+            default="RUN-FORMAT, or RUN.html, in the current folder",
         ),
     ] = None,
-    force: Annotated[bool, option("--force", help="Replace an existing export.")] = False,
+    force: Annotated[bool, option("--force", help="Replace an existing export of the same format.")] = False,
     quiet: QuietOption = False,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Write a trained model for other programs, or to share it."""
+    """Export a trained model to share it or to use it in other programs."""
     from charseq.export import formats
     from charseq.export.output import require_free, write
     from charseq.inspection.reported_run import load_trained
@@ -97,14 +101,31 @@ def export(
     chosen = formats.FORMATS[format]
     chosen.require_package()
     if format != "html":
-        refuse_unused(context, f"--format {format}", {"weights"}, "its weights are float32")
+        _refuse_page_options(context, format, output)
     reported, model = load_trained(run)
-    path = Path(output or formats.default_name(reported, chosen))
-    require_free(path, is_folder=chosen.is_folder, force=force)
+    is_printed = output == report_output.STANDARD_OUTPUT
+    path = None if is_printed else Path(output or formats.default_name(reported, chosen))
+    if path:
+        require_free(path, is_folder=chosen.is_folder, force=force)
     report_output.report_choice(reported.folder, run)
     report_hardly_trained(reported.folder, model, newest=run is None)
-    written = formats.export(format, reported, model, weights=weights)
-    write(path, written.files, is_folder=chosen.is_folder, force=force)
-    for note in (*formats.notes(reported), *written.notes):
+    with unwind_on_termination():
+        written = formats.export(format, reported, model, weights=weights)
+        left = write(path, written.files, is_folder=chosen.is_folder, force=force) if path else ()
+    for note in (*formats.notes(reported), *written.notes, *left):
         streams.report(note)
-    print(visible(str(path)))  # noqa: T201
+    if path:
+        print(visible(str(path)))  # noqa: T201
+    else:
+        sys.stdout.buffer.write(*written.files.values())
+
+
+def _refuse_page_options(context: typer.Context, format: str, output: str | None) -> None:
+    """Refuse what only a page can have: --weights, and standard output.  Raises UsageError."""
+    why, hint = "its weights are float32", "omit --weights, or add --format html"
+    refuse_unused(context, f"--format {format}", {"weights"}, why, hint=hint)
+    if output == report_output.STANDARD_OUTPUT:
+        raise UsageError(
+            f"--format {format} writes a folder, which standard output cannot be",
+            hint="name the folder with -o, or add --format html",
+        )

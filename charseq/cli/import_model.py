@@ -1,4 +1,4 @@
-"""charseq import: make a run of a model that was exported, or trained elsewhere.  Never imports torch."""
+"""charseq import: a run of a model that was exported, or trained elsewhere.  Never imports torch."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import filled, folder
 from charseq.cli.options.shared import DebugOption, QuietOption, option
+from charseq.cli.termination import unwind_on_termination
 from charseq.errors import quoted
 from charseq.render.visible import visible
 
@@ -51,7 +52,11 @@ def import_model(
     cell: Annotated[
         str | None,
         option(
-            "--cell", metavar="NAME", parser=filled, help="Cell of a state_dict.", default="from its shapes"
+            "--cell",
+            metavar="NAME",
+            parser=filled,
+            help="Cell of a state_dict.",
+            default="inferred from the tensor shapes",
         ),
     ] = None,
     out: Annotated[
@@ -65,16 +70,19 @@ def import_model(
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Make a run of a model that was exported by charseq, or trained elsewhere."""
+    """Import a model that charseq exported, or a state_dict trained in PyTorch, as a new run."""
     from charseq.export.importing import read_model
     from charseq.model.tensor_file import is_exported
     from charseq.runs.imported import check_destination, save_imported
 
     check_destination(out, force=force)
     if is_exported(path):
-        refuse_unused(context, f"the folder {quoted(path)}", {"vocabulary_file", "cell"}, "it has its own")
-    model, notes = read_model(path, vocabulary_file, cell)
-    run = save_imported(model, out, force=force)
+        for name in ("vocabulary_file", "cell"):
+            hint = f"omit --{name.replace('_', '-')}"
+            refuse_unused(context, f"the folder {quoted(path)}", {name}, "it has its own", hint=hint)
+    with unwind_on_termination():
+        model, notes = read_model(path, vocabulary_file, cell)
+        run = save_imported(model, out, force=force)
     for note in notes:
         streams.report(note)
     print(visible(str(run)))  # noqa: T201

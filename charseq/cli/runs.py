@@ -64,7 +64,7 @@ def show(
             metavar="[RUN]",
             envvar="CHARSEQ_MODEL",
             show_envvar=False,
-            help="A run's folder, its name in runs/, or a model file.",
+            help="A run's folder, its name in runs/ or its number, or a model file.",
             show_default="the newest run",
             autocompletion=completions.models,
         ),

@@ -32,7 +32,7 @@ def remove(
         list[str],
         typer.Argument(
             metavar="RUN...",
-            help="A run's folder, its name in runs/, or the folder of a comparison.",
+            help="A run's folder, its name in runs/ or its number, or the folder of a comparison.",
             show_default=False,
             autocompletion=completions.runs,
         ),

@@ -22,7 +22,7 @@ tags:
 - character-level-language-model
 ---
 """
-"""What the pages of model collections read.  There is no license in it: whoever shares the model adds one."""
+"""What the pages of model collections read.  It names no license."""
 
 LOADING = f"""```python
 import json
@@ -38,6 +38,14 @@ for name, array in parameters.items():
 ```"""
 """How another program loads the tensors and the vocabulary."""
 
+NOT_A_MODEL = (
+    "This code reads the tensors and the vocabulary; it does not compute the network. "
+    "`charseq export --format torch` writes code that does.\n"
+)
+LICENSE = (
+    "Add the license that you choose for this model as a file LICENSE in this folder. "
+    "`charseq export --force` keeps that file and replaces the others.\n"
+)
 LOSSES = (
     ("validation_loss", "Validation loss"),
     ("network_validation_loss", "Validation loss of the network alone"),
@@ -60,10 +68,11 @@ def card(run: ReportedRun, model: Model, text: str | None, model_bytes: int) -> 
         "```console\n$ charseq import FOLDER\n$ charseq predict\n```\n",
         "`charseq import` verifies the files and prints the folder of a new run. It executes nothing.",
         "\n## Load the tensors without charseq\n",
+        NOT_A_MODEL,
         LOADING,
         *_equations(model),
         "\n## License\n",
-        "Chosen by whoever shares this model: add it here.\n",
+        LICENSE,
     ]
     return "\n".join(parts)
 
@@ -83,7 +92,8 @@ def _facts(run: ReportedRun, model: Model, text: str | None) -> Iterator[str]:
     symbols = len(vocabulary) - int(vocabulary.boundary) - labels
     form_text = "" if form == "none" else f", normalized to {form.upper()}"
     label_text = f", {count(labels, 'label')}" if labels else ""
-    yield f"Symbols: {symbols:,}, unit: {unit}{form_text}{label_text}"
+    boundary = " and the boundary (id 0)" if vocabulary.boundary else ""
+    yield f"Vocabulary: {count(symbols, 'symbol')}{boundary}{label_text}; unit: {unit}{form_text}"
     memorized = "memorized strings" if model.memorized else "running text"
     yield f"Sequences: {'lines' if vocabulary.boundary else memorized}"
     options = [
@@ -119,16 +129,19 @@ def _files(model: Model, model_bytes: int) -> Iterator[str]:
     yield f"`{MODEL}` ({size(model_bytes)}): {contents}, without the state of the optimizer"
     memorized = ""
     if model.memorized:
-        memorized = ". **It contains the strings that the model memorized**: sharing it shares them"
-    yield f"`{CONFIG}`: the network, the vocabulary, losses, and the SHA-256 of `{MODEL}`{memorized}"
+        memorized = ". **It contains the memorized strings**: anyone who receives this file can read them"
+    yield (
+        f"`{CONFIG}`: the network configuration, the vocabulary, losses, and the SHA-256 of "
+        f"`{MODEL}`{memorized}"
+    )
     if model.mixture:
         yield (
-            f"The n-gram model consists of **fragments of the training text** of up to "
-            f"{count(model.mixture.ngram.order, model.vocabulary.unit)} and how often they occur: "
-            "sharing it shares those fragments"
+            "The n-gram model contains **fragments of the training text**, up to "
+            f"{count(model.mixture.ngram.order, model.vocabulary.unit)} each, and how often they occur: "
+            f"anyone who receives `{MODEL}` can read them"
         )
     if model.vocabulary.labels:
-        yield f"`{CONFIG}` has the names of the labels, and the number of training lines of each"
+        yield f"`{CONFIG}` contains the names of the labels and the number of training lines of each"
 
 
 def _equations(model: Model) -> Iterator[str]:

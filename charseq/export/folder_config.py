@@ -38,6 +38,7 @@ from charseq.model.description import FORMAT as MODEL_FORMAT
 from charseq.model.description import TRAINING_FIELDS
 from charseq.model.json_types import parse_object, parse_value
 from charseq.model.model_file import Model
+from charseq.model.versions import upgrade_hint
 from charseq.settings.fine_tuning import INHERITED
 
 CONFIG = tensor_file.EXPORT_CONFIG
@@ -55,7 +56,7 @@ MOST_ITEMS = 400_000
 """The most commas, within strings or not: each value that one separates takes memory."""
 MOST_OBJECTS = 100_000
 """The most opening brackets and braces, within strings or not."""
-DAMAGED_HINT = "export the model again, or use another copy of the folder"
+DAMAGED_HINT = "export the model again, or get another copy of the export"
 
 
 def config_of(model: Model, sha256: str, text: str | None) -> bytes:
@@ -96,24 +97,28 @@ def parse_config(path: Path, data: bytes) -> dict[str, Any]:
     name = quoted(path)
     try:
         if _has_too_many_values(data):
-            raise ValueError
-        values = tensor_file.parse_json(data.decode())
-        version = values.get(VERSION_KEY)
-    except (ValueError, AttributeError):
-        raise ModelFileError(f"{name} is damaged: it is not valid JSON", hint=DAMAGED_HINT) from None
+            raise ValueError("it has too many values")
+        values = tensor_file.parse_json(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ModelFileError(
+            f"{name} is damaged: it is not UTF-8 (invalid byte at position {error.start + 1:,})",
+            hint=DAMAGED_HINT,
+        ) from None
+    except ValueError as error:
+        raise ModelFileError(f"{name} is damaged: {error}", hint=DAMAGED_HINT) from None
+    version = values.get(VERSION_KEY) if isinstance(values, dict) else None
     if version is None:
         raise ModelFileError(
-            f"{name} was not written by 'charseq export': it has no {quoted(VERSION_KEY)}",
+            f"{name} was not written by 'charseq export': "
+            + (f"it has no {quoted(VERSION_KEY)}" if isinstance(values, dict) else "it is not a JSON object"),
             hint="import a folder of --format safetensors, or the state_dict of an RNN, LSTM or GRU "
             "(a .safetensors file) with --vocabulary-file",
         )
     if type(version) is not int or not 1 <= version <= VERSION:
-        newer = values.get("charseq")
-        newer = newer if isinstance(newer, str) and re.fullmatch(r"[\w.+-]{1,40}", newer) else ""
         raise ModelFileError(
             f"{name} has format {str(version)[:20]}; this charseq ({__version__}) reads formats up to "
             f"{VERSION}",
-            hint=f"install charseq {newer} or later" if newer else "install a later charseq",
+            hint=upgrade_hint(values.get("charseq")),
         )
     claimed = values.pop("sha256", None)
     try:

@@ -53,7 +53,7 @@ def read_folder(folder: Path) -> Model:
     except (KeyError, ValueError) as error:
         raise _inconsistent(folder / CONFIG, error) from error
     try:
-        return model_of(file, parse_description(file, values))
+        return model_of(file, parse_description(file, values, folder / CONFIG, DAMAGED_HINT))
     except UsageError as error:
         raise ModelFileError(error.message, hint=error.hint or DAMAGED_HINT) from error
 

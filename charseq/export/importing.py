@@ -59,7 +59,7 @@ def read_model(path: Path, vocabulary: Path | None = None, cell: str | None = No
         return _read_state_dict(path / MODEL, vocabulary, cell)
     _require_exported(path)
     model = read_folder(path)
-    lines = "an export does not have the digests of its training lines, which predict --novel needs"
+    lines = "predict --novel is not available: an export does not contain the digests of the training lines"
     return Import(model, (_summary(model), *([lines] if model.vocabulary.boundary else [])))
 
 
@@ -90,10 +90,17 @@ def _require_exported(folder: Path) -> None:
         raise ModelFileError(f"{name} is a comparison, whose runs need no import", hint=use)
     if not os.path.lexists(folder / CONFIG):  # otherwise reading it says what is wrong with it
         raise ModelFileError(
-            f"{name} is not an exported model: it has no {CONFIG}",
+            f"{name} is not an exported model: it has {_missing(folder)}",
             hint="name a folder of 'charseq export' (format safetensors or torch), or a .safetensors file "
             "with --vocabulary-file",
         )
+
+
+def _missing(folder: Path) -> str:
+    """Return which description of a model a folder lacks."""
+    if (folder / MODEL).is_file():
+        return f"neither {CONFIG} nor {TORCH_VOCABULARY}"
+    return f"no {CONFIG}, and no {MODEL}"
 
 
 def _read_state_dict(path: Path, vocabulary: Path | None, cell: str | None) -> Import:
@@ -101,7 +108,7 @@ def _read_state_dict(path: Path, vocabulary: Path | None, cell: str | None) -> I
     _require_state_dict(path)
     if vocabulary is None and not path.with_name(TORCH_VOCABULARY).is_file():
         raise UsageError(
-            f"{quoted(path)} has weights, and no vocabulary",
+            f"{quoted(path)} contains weights but no vocabulary",
             hint="add --vocabulary-file FILE with its symbols",
         )
     model, notes = read_state_dict(path, vocabulary, cell=cell)
@@ -125,9 +132,11 @@ def _require_state_dict(path: Path) -> None:
             hint="torch.save files are never opened, as loading them can execute code; save the state_dict "
             "with safetensors.torch.save_file",
         )
-    if path.suffix.lower() == ".onnx" or data[: len(b"<!doctype")].lower() == b"<!doctype":
+    is_page = data[: len(b"<!doctype")].lower() == b"<!doctype"
+    if is_page or path.suffix.lower() == ".onnx":
         raise ModelFileError(
-            f"{name} is an export for other programs", hint="export the model again with --format safetensors"
+            f"{name} is an {'HTML page' if is_page else 'ONNX file'}, which cannot be imported",
+            hint="if charseq exported it, export the model again with --format safetensors",
         )
     if _is_model(path):
         use = f"use it as it is: charseq predict --model {shlex.quote(str(path))}"

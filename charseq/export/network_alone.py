@@ -17,8 +17,10 @@ def network_alone(model: Model) -> str:
         return ""
     loss, alone = losses(model)
     if loss is None or alone is None:
-        return "The export has the network alone, without its n-gram model; no validation loss is known."
+        return (
+            "The export contains only the network, without the n-gram model. Its validation loss is unknown."
+        )
     return (
-        f"The export has the network alone: {measure(alone)} nats per {model.vocabulary.unit}; "
-        f"with its n-gram model {measure(loss)}."
+        f"The export contains only the network: validation loss {measure(alone)} nats per "
+        f"{model.vocabulary.unit} ({measure(loss)} with the n-gram model)."
     )

@@ -62,7 +62,11 @@ def opening_id(model: Model) -> int | None:
     vocabulary = model.vocabulary
     if vocabulary.labels:
         return None
-    return vocabulary.symbols.index("" if vocabulary.boundary else model.opening)
+    if vocabulary.boundary:
+        return 0
+    if vocabulary.unit == "byte":  # the opening is text, as in a prompt
+        return int(vocabulary.encode(model.opening)[0])
+    return vocabulary.symbols.index(model.opening)
 
 
 def memorized_lengths(model: Model) -> list[int]:

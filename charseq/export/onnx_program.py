@@ -1,9 +1,13 @@
 """The program in the README of an ONNX export, which generates text greedily."""
 
+from collections.abc import Iterator
+
 from charseq.export.onnx_metadata import memorized_lengths
 from charseq.inference.stopping import DEFAULT_LENGTH
 from charseq.model.model_file import Model
+from charseq.text.vocabulary import Vocabulary
 
+MOST_LINES = 25
 PROGRAM = """\
 import json
 import sys
@@ -38,7 +42,15 @@ while len(text) < {total}:
 
 
 def program(model: Model) -> str:
-    """Return a program that takes a prompt, after a label where the model has labels."""
+    """Return a program that takes a prompt, after a label where the model has labels.
+
+    It has messages for an unknown symbol or label unless it then has more than `MOST_LINES` lines.
+    """
+    checked = _program(model, is_checked=True)
+    return checked if len(checked.splitlines()) <= MOST_LINES else _program(model, is_checked=False)
+
+
+def _program(model: Model, *, is_checked: bool) -> str:
     vocabulary, window = model.vocabulary, model.window
     imports, prompt = [], f'"".join(sys.argv[{2 if vocabulary.labels else 1}:])'
     if vocabulary.normalization != "none":
@@ -65,32 +77,45 @@ def program(model: Model) -> str:
     return PROGRAM.format(
         imports="".join(f"{line}\n" for line in imports),
         file="sequence.onnx" if window else "step.onnx",
-        begin="\n".join(_begin(model, prompt, is_endless=not lengths)),
+        begin="\n".join(_begin(model, prompt, is_endless=not lengths, is_checked=is_checked)),
         loop=loop,
         decoded=decoded,
     )
 
 
-def _begin(model: Model, prompt: str, *, is_endless: bool) -> list[str]:
+def _check(vocabulary: Vocabulary) -> Iterator[str]:
+    """Yield the lines that end the program at an unknown symbol or label."""
+    if vocabulary.labels:
+        yield "if not {*sys.argv[1:2]} & labels.keys():"
+        yield """    raise SystemExit(f"name a label: {', '.join(labels)}")"""
+    yield "if unknown := [symbol for symbol in prompt if symbol not in ids]:"
+    yield f'    raise SystemExit(f"unknown {vocabulary.unit}: {{unknown[0]!r}}")'
+
+
+def _begin(model: Model, prompt: str, *, is_endless: bool, is_checked: bool) -> list[str]:
     """Return the lines that set `text` to the ids of the prompt."""
     vocabulary = model.vocabulary
+    checks = _check(vocabulary) if is_checked else ()
     if vocabulary.labels:
         lines = [
             'labels = json.loads(about["labels"])',
             "ids = {s: i for i, s in enumerate(symbols) if i not in labels.values()}",
             f"prompt = {prompt}",
+            *checks,
             "text = [labels[sys.argv[1]], *(ids[symbol] for symbol in prompt)]",
         ]
     elif vocabulary.boundary:
         lines = [
             "ids = {symbol: i for i, symbol in enumerate(symbols)}",
             f"prompt = {prompt}",
+            *checks,
             "text = [0, *(ids[symbol] for symbol in prompt)]",
         ]
     else:
         lines = [
             "ids = {symbol: i for i, symbol in enumerate(symbols)}",
             f"prompt = {prompt}",
+            *checks,
             'text = [ids[symbol] for symbol in prompt] or [json.loads(about["opening"])]',
         ]
     return [*lines, f"longest = len(text) + {DEFAULT_LENGTH}"] if is_endless else lines

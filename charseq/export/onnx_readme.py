@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from charseq._version import __version__
+from charseq.export.card import LICENSE
 from charseq.export.network_alone import losses, network_alone
 from charseq.export.onnx_metadata import memorized_lengths, metadata, opening_id, states
 from charseq.export.onnx_models import IR_VERSION, OPSET
@@ -13,6 +14,7 @@ from charseq.inspection.reported_run import ReportedRun
 from charseq.model.model_file import Model
 from charseq.render.quantities import count, measure
 from charseq.render.visible import visible
+from charseq.text.vocabulary import Vocabulary
 
 MAX_SYMBOLS = 40
 """The most symbols that are listed."""
@@ -29,15 +31,15 @@ def _sections(run: ReportedRun, model: Model) -> Iterator[str]:
     yield (
         f"charseq {__version__} exported the run {code(run.name)}: the cell {code(network.cell_name)}, "
         f"{count(network.layers, 'layer')} of {count(network.hidden_size, 'unit')}, "
-        f"{count(len(vocabulary), 'symbol')}.{_about_loss(model)}"
+        f"{_size(vocabulary)}.{_about_loss(model)}"
     )
     yield (
         "- `step.onnx` reads one symbol of each text of a batch.\n"
-        "- `sequence.onnx` reads several symbols of each."
+        "- `sequence.onnx` reads a sequence of symbols of each text."
     )
     yield (
         "Both compute the logits of the next symbol: unnormalized log-probabilities, in nats. "
-        "Batch and length may have any size of at least 1. "
+        "Batch size and length are dynamic (at least 1). "
         f"The operators are those of opset {OPSET}; the IR version is {IR_VERSION}."
     )
     yield "## Inputs and outputs"
@@ -49,7 +51,7 @@ def _sections(run: ReportedRun, model: Model) -> Iterator[str]:
     yield " ".join(_use(model))
     yield f"```python\n{program(model)}```"
     yield (
-        "To sample, replace `argmax` by a draw from `softmax(logits / temperature)`; "
+        "To sample, replace `argmax` by a sample from `softmax(logits / temperature)`; "
         f"`charseq predict` uses a temperature of {default_sampling(model).temperature:g} for this model, "
         "unless another one is given."
     )
@@ -58,6 +60,7 @@ def _sections(run: ReportedRun, model: Model) -> Iterator[str]:
         "`get_modelmeta().custom_metadata_map` of onnxruntime has these strings, as JSON where they have "
         f"structure: {', '.join(map(code, metadata(model)))}."
     )
+    yield f"## License\n\n{LICENSE.rstrip()}"
 
 
 def code(text: str) -> str:
@@ -65,6 +68,14 @@ def code(text: str) -> str:
     shown = visible(text).replace("|", "\\x7c")
     fence = "`" * (max(map(len, "".join(c if c == "`" else " " for c in shown).split()), default=0) + 1)
     return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
+
+
+def _size(vocabulary: Vocabulary) -> str:
+    """Return the number of symbols, of the boundary and of labels."""
+    boundary, labels = int(vocabulary.boundary), len(vocabulary.labels)
+    parts = [count(len(vocabulary) - boundary - labels, "symbol")]
+    parts += ["the boundary (id 0)"] * boundary + [count(labels, "label")] * bool(labels)
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
 def _about_loss(model: Model) -> str:
@@ -100,11 +111,10 @@ def _initial_states(model: Model) -> Iterator[str]:
         yield "They are the defaults of these inputs: leave the inputs out where a text begins."
         yield "onnxruntime lists them in `get_overridable_initializers()`, not in `get_inputs()`,"
         yield "and warns about them when it loads a file."
-        yield "Other states begin with zeros."
+        yield "The other initial states are zeros."
     else:
-        yield "A text begins with states of zeros."
-    yield "Pass the output `NAME.next` as the input `NAME` of the next call;"
-    yield "the names differ because a name has one value in ONNX."
+        yield "The initial states are zeros."
+    yield "Pass the output `NAME.next` as the input `NAME` of the next call."
 
 
 def _symbols(model: Model) -> Iterator[str]:
@@ -121,7 +131,7 @@ def _symbols(model: Model) -> Iterator[str]:
     if vocabulary.unit == "grapheme":
         yield 'Split text into grapheme clusters with `regex.findall(r"\\X", text)` of the package regex.'
     if vocabulary.labels:
-        yield "Some ids are labels, which are no text: `labels` of the metadata has the id of each."
+        yield "Some ids are labels, not characters. `labels` of the metadata has the id of each."
 
 
 def _use(model: Model) -> Iterator[str]:
@@ -135,8 +145,8 @@ def _use(model: Model) -> Iterator[str]:
         yield f"A text begins with any symbol; the training text begins with id {opening_id(model)}."
     if lengths:
         sizes = ", ".join(map(str, lengths[:MAX_SYMBOLS])) + ", ..." * (len(lengths) > MAX_SYMBOLS)
-        yield f"The model memorized {count(len(lengths), 'text')} of {sizes} {vocabulary.unit}s,"
-        yield "which the export does not contain; the model itself does not know where a text ends."
+        yield f"The model memorized {count(len(lengths), 'text')} of {sizes} {vocabulary.unit}s."
+        yield "The export does not contain this text, and the network does not predict its end."
     if window:
         yield f"The model was trained on windows of {window.length} symbols, {window.stride} apart,"
         yield "each read from the initial state. Read text in the same way:"

@@ -21,6 +21,7 @@ from charseq.runs.training_text import saved_text
 from charseq.text.sources import STANDARD_INPUT
 
 README = "README.md"
+READABLE = "Anyone with this folder can read them."
 METADATA = {"format": "pt"}
 """The metadata that the loaders of other libraries expect."""
 
@@ -65,16 +66,16 @@ def _file_name(name: str) -> str:
 
 def _notes(run: ReportedRun, model: Model, model_bytes: int) -> list[str]:
     sizes = f"{MODEL} {size(model_bytes)}"
-    if run.model_bytes:
+    if run.model_bytes and model.training.get("imported") is None:
         sizes += f", the run's file {size(run.model_bytes)}"
     included = "the model has no n-gram model"
     if model.mixture is not None:
         ngram = model.mixture.ngram
         included = (
-            f"with the n-gram model: fragments of the training text of up to "
-            f"{count(ngram.order, model.vocabulary.unit)}, which sharing the folder shares"
+            "The n-gram model contains fragments of the training text, up to "
+            f"{count(ngram.order, model.vocabulary.unit)} each. {READABLE}"
         )
     notes = [sizes, included]
     if model.memorized:
-        notes.append(f"{CONFIG} contains the memorized strings, which sharing the folder shares")
+        notes.append(f"{CONFIG} contains the memorized strings. {READABLE}")
     return notes

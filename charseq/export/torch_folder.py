@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from charseq._version import __version__
 from charseq.cells.classic import CEILING
+from charseq.export.card import LICENSE
 from charseq.export.formats import Export
 from charseq.export.network_alone import network_alone
 from charseq.export.torch_names import TORCH_CELLS, state_dict
@@ -22,7 +23,7 @@ PREDICT = "predict.py"
 README = "README.md"
 DESCRIPTIONS = {
     MODEL: "the state_dict, float32",
-    VOCABULARY: "the symbols by id, how text becomes symbols, and the description of the network",
+    VOCABULARY: "the symbols by id, how text is split into symbols, and the network configuration",
     NETWORK: "the network as a module of PyTorch",
     PREDICT: "the code below",
 }
@@ -63,11 +64,11 @@ def _remarks(model: Model) -> Iterator[str]:
         yield sentence
     if model.network.cell_name == "rnn-relu":
         yield (
-            f"In charseq a unit of rnn-relu is at most {CEILING:,.0f}; in torch.nn.RNN it has no ceiling. "
-            "States of trained networks are far below it."
+            f"charseq limits each rnn-relu unit to {CEILING:,.0f}; torch.nn.RNN has no limit. "
+            "Trained networks stay far below it."
         )
     if model.memorized:
-        yield f"{VOCABULARY} contains the memorized strings."
+        yield f"{VOCABULARY} contains the memorized strings: anyone who receives this file can read them."
 
 
 def _readme(model: Model, files: Mapping[str, bytes], code: str, remarks: list[str]) -> str:
@@ -83,10 +84,11 @@ def _readme(model: Model, files: Mapping[str, bytes], code: str, remarks: list[s
         f"The code requires the packages {packages}, and not charseq.",
         "\n".join(f"- `{name}`: {DESCRIPTIONS[name]}" for name in files),
         *remarks,
-        f"The cell is that of {cell}. Logits are unnormalized, in nats.",
+        f"{cell} defines the cell. Logits are unnormalized, in nats.",
         *([TIED] if network.tie_weights else []),
         f"```python\n{code}```",
         SAMPLING,
         TRAINING,
+        LICENSE,
     ]
     return "\n\n".join(paragraphs) + "\n"

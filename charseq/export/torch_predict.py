@@ -25,12 +25,16 @@ class Script(NamedTuple):
 
 
 def prediction_script(model: Model) -> Script:
-    """Return the script; it makes the modules itself where it then has at most `MOST_LINES` lines of code."""
-    if is_plain(model.network):
-        script = Script(_code(model, imports_network=False), imports_network=False)
-        if lines_of_code(script.code) <= MOST_LINES:
-            return script
-    return Script(_code(model, imports_network=True), imports_network=True)
+    """Return the script; it makes the modules itself where it then has at most `MOST_LINES` lines of code.
+
+    It has messages for an unknown symbol or label unless they are too many lines.
+    """
+    for imports_network in (False, True) if is_plain(model.network) else (True,):
+        for is_checked in (True, False):
+            code = _code(model, imports_network=imports_network, is_checked=is_checked)
+            if lines_of_code(code) <= MOST_LINES:
+                return Script(code, imports_network)
+    return Script(code, imports_network=True)
 
 
 def lines_of_code(code: str) -> int:
@@ -46,7 +50,7 @@ def complete_texts(model: Model) -> list[str]:
     return [text for text in texts if not any(o != text and o.startswith(text) for o in texts)]
 
 
-def _code(model: Model, *, imports_network: bool) -> str:
+def _code(model: Model, *, imports_network: bool, is_checked: bool) -> str:
     arguments = "LABEL [PROMPT]" if model.vocabulary.labels else "[PROMPT]"
     lines = [
         f'"""Continue a text with the most probable symbols: python predict.py {arguments}."""',
@@ -59,7 +63,7 @@ def _code(model: Model, *, imports_network: bool) -> str:
         *(["model = Network()"] if imports_network else _modules(model.network)),
         f'model.load_state_dict(load_file(folder / "{MODEL}"), strict=True)',
         "",
-        *_prompt(model),
+        *_prompt(model, is_checked=is_checked),
         _loop(model),
         *(f"    {line}" for line in _step(model, imports_network=imports_network)),
         _output(model),
@@ -93,9 +97,12 @@ def _modules(network: Network) -> Iterator[str]:
         yield 'model["head"].weight = model["embedding"].weight'
 
 
-def _prompt(model: Model) -> Iterator[str]:
+def _prompt(model: Model, *, is_checked: bool) -> Iterator[str]:
     """Yield the statements that read the prompt and encode it."""
     vocabulary = model.vocabulary
+    if vocabulary.labels and is_checked:
+        yield 'if not {*sys.argv[1:2]} & vocabulary["labels"].keys():'
+        yield """    raise SystemExit(f"name a label: {', '.join(vocabulary['labels'])}")"""
     if vocabulary.labels:
         yield 'label, text = sys.argv[1], "".join(sys.argv[2:])'
     else:
@@ -111,6 +118,9 @@ def _prompt(model: Model) -> Iterator[str]:
     if vocabulary.unit == "byte":
         yield f'text = {prompt}.encode("utf-8", "surrogateescape").decode("latin-1")'
         prompt = "text"
+    if is_checked:
+        yield f'if unknown := [symbol for symbol in {prompt} if symbol not in vocabulary["symbols"]]:'
+        yield f'    raise SystemExit(f"unknown {vocabulary.unit}: {{unknown[0]!r}}")'
     ids = f'[vocabulary["symbols"].index(symbol) for symbol in {prompt}]'
     ids = f"[0] + {ids}" if vocabulary.boundary and not vocabulary.labels else ids
     yield f"ids = {ids}" if model.window else f"ids, state = {ids}, None"

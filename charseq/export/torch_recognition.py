@@ -13,6 +13,7 @@ from typing import NamedTuple
 from charseq.errors import ModelFileError, UsageError, quoted
 from charseq.export.torch_names import NORM_PARAMETERS, TORCH_CELLS, TORCH_PARAMETERS
 from charseq.model.network import Network
+from charseq.render.quantities import count
 
 SUPPORTED = (
     "supported are one stack of torch.nn.RNN, LSTM or GRU in one direction, at most one Embedding, one "
@@ -92,6 +93,21 @@ def recognize(shapes: Mapping[str, Shape], cell: str | None = None) -> Recognize
     except UsageError as error:
         raise ModelFileError(error.message, hint=SUPPORTED) from error
     return Recognized(network, sources)
+
+
+def summary(network: Network) -> str:
+    """Return what was recognized, such as "gru, 1 layer of 32 hidden units, embedding of 24, linear head"."""
+    layers, units = count(network.layers, "layer"), count(network.hidden_size, "hidden unit")
+    size = network.embedding_size
+    return ", ".join(
+        [
+            f"{network.cell_name}, {layers} of {units}",
+            f"embedding of {size:,}" if size else "one-hot input",
+            *(["layer normalization"] if network.layer_norm else []),
+            "no linear layer" if network.head == "none" else "linear head",
+            *(["tied weights"] if network.tie_weights else []),
+        ]
+    )
 
 
 class _Sizes(NamedTuple):

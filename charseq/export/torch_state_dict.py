@@ -4,6 +4,7 @@ The names of an exported network are those that its vocabulary.json describes; a
 by the names and shapes of its tensors.  Nothing is executed, and pickles are never opened.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charseq.cells import cell_named
 from charseq.errors import ModelFileError, UsageError, quoted
 from charseq.export.torch_names import torch_names
 from charseq.export.torch_predict import MODEL, VOCABULARY
-from charseq.export.torch_recognition import Recognized, recognize
+from charseq.export.torch_recognition import Recognized, recognize, summary
 from charseq.export.vocabulary_reader import VocabularyFile, read_vocabulary
 from charseq.model.model_file import Model
 from charseq.model.network import Network
@@ -49,13 +51,15 @@ def read_state_dict(path: Path, vocabulary: Path | None = None, *, cell: str | N
     """
     path = path / MODEL if path.is_dir() else path
     beside = path.with_name(VOCABULARY)
+    if cell is not None:
+        cell_named(cell)
     if vocabulary is None and not beside.is_file():
         raise UsageError(
-            f"{quoted(path)} has weights, and no vocabulary", hint="name a file with the symbols by id"
+            f"{quoted(path)} contains weights but no vocabulary", hint="name a file with the symbols by id"
         )
     with open_tensors(path, described=False) as file:
         symbols = read_vocabulary(vocabulary or beside)
-        try:
+        with _naming(path):
             described = _described(symbols, file.entries)
             shapes = {name: entry.shape for name, entry in file.entries.items()}
             network, sources = described or recognize(shapes, cell)
@@ -64,16 +68,24 @@ def read_state_dict(path: Path, vocabulary: Path | None = None, *, cell: str | N
                     f"{quoted(path)} is a network of the cell {network.cell_name}, not {quoted(cell)}",
                     hint="omit --cell",
                 )
-            symbols = symbols.of_size(network.vocabulary_size)
+        symbols = symbols.of_size(network.vocabulary_size)
+        known = symbols.vocabulary()  # its errors name the vocabulary file
+        with _naming(path):
             _check_entries(network, sources, file.entries)
             arrays = {name: _array(file, source) for name, source in sources.items()}
             network = _with_shared_weights(network, arrays)
             notes = (*_notes(file, network, sources, is_described=described is not None, cell=cell),)
-            return StateDict(_model(network, arrays, symbols, is_described=described is not None), notes)
-        except ModelFileError as error:
-            raise ModelFileError(
-                f"{quoted(path)} cannot be used: {error.message}", hint=error.hint
-            ) from error
+            model = _model(network, arrays, symbols, known, is_described=described is not None)
+    return StateDict(model, notes)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Add the name of the file to errors about its content."""
+    try:
+        yield
+    except ModelFileError as error:
+        raise ModelFileError(f"{quoted(path)} cannot be used: {error.message}", hint=error.hint) from error
 
 
 def _described(symbols: VocabularyFile, entries: Mapping[str, Entry]) -> Recognized | None:
@@ -140,15 +152,18 @@ def _with_shared_weights(network: Network, arrays: dict[str, Floats]) -> Network
 
 
 def _model(
-    network: Network, arrays: Mapping[str, Floats], symbols: VocabularyFile, *, is_described: bool
+    network: Network,
+    arrays: Mapping[str, Floats],
+    symbols: VocabularyFile,
+    vocabulary: Vocabulary,
+    *,
+    is_described: bool,
 ) -> Model:
     """Return the model; the boundary is moved to the front of its vocabulary.  Raises ModelFileError."""
-    vocabulary, order = symbols.vocabulary(), symbols.order()
+    order = symbols.order()
     if order != [*range(len(order))]:
         arrays = _reordered(network, arrays, order)
-    opening = symbols.opening
-    if opening is None:
-        opening = _opening(vocabulary)
+    opening = symbols.opening or _opening(vocabulary)
     memorized = symbols.memorized if is_described else ()
     try:
         for text in (*memorized, opening):
@@ -188,7 +203,8 @@ def _opening(vocabulary: Vocabulary) -> str:
     """Return the symbol that a text begins with, if the model does not say so."""
     if vocabulary.boundary:
         return ""
-    return next((symbol for symbol in OPENINGS if symbol in vocabulary.symbols), vocabulary.symbols[0])
+    symbols = vocabulary.symbols
+    return next((symbol for symbol in OPENINGS if symbol in symbols), vocabulary.joined(symbols[:1]))
 
 
 def _notes(
@@ -200,6 +216,9 @@ def _notes(
             yield f"tensors of type {kind} were converted to float32"
     if is_described:
         return
+    yield f"recognized: {summary(network)}"
+    if network.head == "none":
+        yield "there is no linear layer, so the hidden state is used as the logits (head none)"
     if network.cell_name == "rnn" and cell is None:
         yield "read as rnn, with tanh; for relu, use --cell rnn-relu"
     if network.tie_weights and "head.W" in sources:

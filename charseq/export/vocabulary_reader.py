@@ -13,6 +13,7 @@ A vocabulary file is one of
 Nothing in it is trusted or executed.
 """
 
+import re
 import stat
 from collections import Counter
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from charseq.cells import cell_named
 from charseq.errors import ModelFileError, UsageError, quoted
 from charseq.export.vocabulary_file import SETTINGS
 from charseq.model import tensor_file
+from charseq.model.description import check_sizes
 from charseq.model.json_types import parse_dataclass, parse_object, parse_value
 from charseq.model.network import Network
 from charseq.render.quantities import count
@@ -71,10 +73,13 @@ class VocabularyFile:
             if len(candidate) == size:
                 return replace(self, symbols=tuple(candidate))
         if len(self.symbols) != size:
+            has_lines = self.is_text and len(text.split()) == size
             raise ModelFileError(
                 f"the vocabulary {quoted(self.path)} has {count(len(self.symbols), 'symbol')}, "
-                f"and the tensors are those of {size:,}",
-                hint="use the vocabulary that the model was trained with",
+                f"and the tensors have {size:,}",
+                hint="write the characters without separators: a text file has no other characters"
+                if has_lines
+                else "use the vocabulary that the model was trained with",
             )
         return self
 
@@ -94,6 +99,11 @@ class VocabularyFile:
                 f"{quoted(double)} occurs more than once",
                 hint="use the vocabulary that the model was trained with",
             )
+        if surrogate := re.search("[\ud800-\udfff]", "".join(symbols)):
+            raise ModelFileError(
+                f"{name} has the symbol {surrogate[0]!a}, a surrogate, which is not a character",
+                hint="use the vocabulary that the model was trained with",
+            )
         longer = max(map(len, symbols)) > 1
         try:
             unit = self.unit or ("grapheme" if longer and can_segment("grapheme") else "character")
@@ -109,13 +119,13 @@ def read_vocabulary(path: Path) -> VocabularyFile:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise ModelFileError(
-            f"{name} is not UTF-8: invalid at byte {error.start:,}", hint=f"it must be {FORMS}"
+            f"{name} is not UTF-8: invalid byte at position {error.start + 1:,}", hint=f"it must be {FORMS}"
         ) from None
     if path.suffix.lower() != ".json":
         return VocabularyFile(path, tuple(text), is_text=True)
     try:
         if data.count(b"[") + data.count(b"{") > MOST_OBJECTS:
-            raise ValueError("it is nested too often")
+            raise ValueError("it has too many lists and objects")
         values = tensor_file.parse_json(text.removeprefix("\ufeff"))
         if isinstance(values, dict) and isinstance(values.get("symbols"), list):
             return _described(path, values)
@@ -154,7 +164,7 @@ def _symbols(values: Any) -> tuple[str, ...]:
         inner = [values[key] for key in ("itos", "stoi") if isinstance(values.get(key), dict | list)]
         values = _by_id(inner[0] if inner else values)
     if not isinstance(values, list) or not all(isinstance(symbol, str) for symbol in values):
-        raise ValueError("its symbols are not strings")
+        raise ValueError("the vocabulary must be a JSON list of strings, or an object of strings and ids")
     return tuple(values)
 
 
@@ -187,10 +197,10 @@ def _described(path: Path, values: Mapping[str, Any]) -> VocabularyFile:
             raise ValueError(f"the label {quoted(name)} has the id {i}")
         symbols[i] = name
     if None in symbols:
-        raise ValueError("a symbol is null, and no label")
+        raise ValueError("a symbol is null and not a label")
     counts = parse_value(values["label_counts"], tuple[int, ...], "label_counts")
     if len(counts) != len(labels) or any(count < 0 for count in counts):
-        raise ValueError(f"it has {len(counts)} counts of {len(labels)} labels")
+        raise ValueError(f"label_counts has {len(counts)} counts for {len(labels)} labels")
     try:
         return VocabularyFile(
             path,
@@ -212,9 +222,7 @@ def _network(value: Any) -> Network:
     values = parse_object(value, "network")
     cell_named(str(values["cell_name"]))
     network = parse_dataclass(Network, values)
-    sizes = (network.vocabulary_size, network.hidden_size, network.layers, network.embedding_size + 1)
-    if min(sizes) < 1:
-        raise ValueError(f"sizes {sizes}")
+    check_sizes(network)
     return network
 
 
@@ -222,5 +230,7 @@ def _settings(value: Any) -> dict[str, Any]:
     settings = {name: each for name, each in parse_object(value, "settings").items() if name in SETTINGS}
     checked = parse_dataclass(TrainSettings, settings)
     if checked.stride > checked.sequence_length:
-        raise ValueError(f"a stride of {checked.stride} in windows of {checked.sequence_length}")
+        raise ValueError(
+            f"stride is {checked.stride}, which exceeds sequence_length, {checked.sequence_length}"
+        )
     return settings

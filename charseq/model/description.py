@@ -6,6 +6,7 @@ manipulation: anyone who edits a description can compute a new one.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ from charseq.model import ngram_tensors, tensor_file
 from charseq.model.json_types import parse_dataclass, parse_object, parse_value
 from charseq.model.network import Network
 from charseq.model.tensor_file import DAMAGED_HINT, Entry, TensorFile
+from charseq.model.versions import upgrade_hint
 from charseq.settings.train_settings import TrainSettings
 from charseq.text.units import can_segment
 from charseq.text.vocabulary import Vocabulary
@@ -102,15 +104,19 @@ def read_description(file: TensorFile) -> Description:
     return parse_description(file, _verified_json(file))
 
 
-def parse_description(file: TensorFile, values: Mapping[str, Any]) -> Description:
+def parse_description(
+    file: TensorFile, values: Mapping[str, Any], source: Path | None = None, hint: str = DAMAGED_HINT
+) -> Description:
     """Return the description of a file's tensors, of JSON values in the layout of a model file, checked.
 
-    Raises ModelFileError.
+    The values are those of the file `source`; None is the file of the tensors.  Raises ModelFileError, which
+    names it; `hint` says what to do.
     """
-    name = quoted(file.path)
+    path = source or file.path
+    name = quoted(path)
     try:
         network = parse_object(values["network"], "network")
-        _require_cell(file.path, network["cell_name"])
+        _require_cell(path, network["cell_name"])
         progress = values["place"] if values["format"] > 1 else None
         training = parse_object(values["training"], "training")
         _check_settings(training.get("settings", {}))
@@ -138,17 +144,18 @@ def parse_description(file: TensorFile, values: Mapping[str, Any]) -> Descriptio
             ),
             lineage=tuple(parse_dataclass(Ancestor, a) for a in _list(values.get("lineage", []), "lineage")),
         )
+        _check_training(description.training)
         _check_labels(description)
         _check_tensors(description, file.entries)
         _check_texts(description)
     except ModelFileError:
         raise
     except UsageError as error:
-        raise ModelFileError(f"{name} is inconsistent: {error.message}", hint=DAMAGED_HINT) from error
+        raise ModelFileError(f"{name} is inconsistent: {error.message}", hint=hint) from error
     except KeyError as error:
-        raise ModelFileError(f"{name} is incomplete: {error} is missing", hint=DAMAGED_HINT) from error
+        raise ModelFileError(f"{name} is incomplete: {error} is missing", hint=hint) from error
     except (TypeError, ValueError) as error:
-        raise ModelFileError(f"{name} is inconsistent: {error}", hint=DAMAGED_HINT) from error
+        raise ModelFileError(f"{name} is inconsistent: {error}", hint=hint) from error
     return description
 
 
@@ -165,8 +172,9 @@ def _verified_json(file: TensorFile) -> dict[str, Any]:
         raise ModelFileError(f"{name} is damaged: its description is invalid", hint=DAMAGED_HINT) from None
     if type(version) is not int or not 1 <= version <= FORMAT:
         raise ModelFileError(
-            f"{name} has format {version!r}; this charseq ({__version__}) reads formats up to {FORMAT}",
-            hint=f"install charseq {values.get('charseq', '')} or later",
+            f"{name} has format {str(version)[:20]}; this charseq ({__version__}) reads formats up to "
+            f"{FORMAT}",
+            hint=upgrade_hint(values.get("charseq")),
         )
     if claimed != digest or text != canonical:
         raise ModelFileError(
@@ -177,7 +185,7 @@ def _verified_json(file: TensorFile) -> dict[str, Any]:
 
 def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"{name} is no list")
+        raise ValueError(f"{name} must be a list")
     return value
 
 
@@ -194,36 +202,66 @@ def _require_cell(path: Path, name: object) -> None:
 def _check_tensors(description: Description, entries: Mapping[str, Entry]) -> None:
     """Check names, shapes and types of the tensors before anything of their size is allocated."""
     network, vocabulary = description.network, description.vocabulary
-    sizes = (network.vocabulary_size, network.hidden_size, network.layers, network.embedding_size)
-    if min(*sizes[:3], sizes[3] + 1) < 1:
-        raise ValueError(f"sizes {sizes}")
+    check_sizes(network)
     if len(vocabulary) != network.vocabulary_size:
-        raise ValueError(f"{len(vocabulary)} symbols for a vocabulary of {network.vocabulary_size}")
+        raise ValueError(
+            f"vocabulary_size is {network.vocabulary_size}, and the vocabulary has {len(vocabulary)} symbols"
+        )
     if description.digests.keys() != entries.keys():
         raise ValueError("its tensors are not those of its description")
     resumable = description.progress is not None
     tensors = {n: entry for n, entry in entries.items() if not (resumable and n.startswith(STATE_PREFIX))}
     if network.layers > len(tensors):
-        raise ValueError(f"{network.layers} layers in {len(tensors)} tensors")
+        raise ValueError(f"layers is {network.layers}, and there are only {len(tensors)} tensors")
     lines = tensors.pop(LINE_DIGESTS, None)
     if lines is not None and (lines.kind != "U64" or len(lines.shape) != 1 or not vocabulary.boundary):
-        raise ValueError(f"tensor {LINE_DIGESTS} is {lines.kind} {lines.shape}")
+        raise ValueError(
+            f"tensor '{LINE_DIGESTS}' has the type {lines.kind} and the shape {list(lines.shape)}; "
+            "it must be a vector of U64 in a model of lines"
+        )
     ngram = {n: (e.kind, e.shape) for n, e in tensors.items() if n.startswith(ngram_tensors.PREFIX)}
     if description.format == NGRAM_FORMAT or (ngram and description.format > NGRAM_FORMAT):
         ngram_tensors.check_entries(ngram, network.hidden_size)
         tensors = {n: entry for n, entry in tensors.items() if n not in ngram}
     specs = network.parameter_specs()
     if specs.keys() != tensors.keys():
-        raise ValueError(f"tensors missing or extra: {sorted(specs.keys() ^ tensors.keys())[:3]}")
+        missing, extra = (sorted(a - b) for a, b in ((specs.keys(), tensors.keys()), (tensors, specs.keys())))
+        what = (
+            f"there is no tensor {quoted(missing[0])}" if missing else f"tensor {quoted(extra[0])} is extra"
+        )
+        raise ValueError(f"{what} in a network of these settings")
     for name, spec in specs.items():
-        if tensors[name].shape != spec.shape or tensors[name].kind != "F32":
-            raise ValueError(f"tensor {name} is {tensors[name].kind} {tensors[name].shape}")
+        kind, shape = tensors[name].kind, list(tensors[name].shape)
+        if tensors[name].shape != spec.shape or kind != "F32":
+            raise ValueError(
+                f"tensor '{name}' has the type {kind} and the shape {shape}; "
+                f"expected: F32 and {list(spec.shape)}"
+            )
+
+
+def check_sizes(network: Network) -> None:
+    """Raise ValueError for a size that no network can have."""
+    for name, least in (("vocabulary_size", 1), ("hidden_size", 1), ("layers", 1), ("embedding_size", 0)):
+        if (size := getattr(network, name)) < least:
+            raise ValueError(f"{name} must be at least {least}, not {size}")
+
+
+def _check_training(training: Mapping[str, Any]) -> None:
+    """Check the ranges of measurements."""
+    for name, largest in (("epoch", math.inf), ("passes", math.inf), ("accuracy", 1)):
+        value = training.get(name)
+        if value is not None and not 0 <= value <= largest:
+            range_text = "at least 0" if largest == math.inf else f"from 0 to {largest}"
+            raise ValueError(f"{name} must be {range_text}, not {value}")
+    for name, value in training.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} must be a finite number")
 
 
 def _check_labels(description: Description) -> None:
     labels, counts = description.vocabulary.labels, description.label_counts
     if len(counts) != len(labels) or any(count < 0 for count in counts):
-        raise ValueError(f"{len(counts)} counts of {len(labels)} labels")
+        raise ValueError(f"label_counts has {len(counts)} counts for {len(labels)} labels")
 
 
 def _check_settings(settings: Any) -> None:
@@ -232,7 +270,9 @@ def _check_settings(settings: Any) -> None:
     values = parse_object(settings, "settings")
     checked = parse_dataclass(TrainSettings, {name: value for name, value in values.items() if name in known})
     if checked.stride > checked.sequence_length:
-        raise ValueError(f"a stride of {checked.stride} in windows of {checked.sequence_length}")
+        raise ValueError(
+            f"stride is {checked.stride}, which exceeds sequence_length, {checked.sequence_length}"
+        )
 
 
 def _check_texts(description: Description) -> None:

@@ -1,5 +1,6 @@
 """Check values from JSON against Python types before they are used."""
 
+import json
 import types
 from collections.abc import Mapping
 from dataclasses import fields
@@ -22,14 +23,14 @@ def parse_dataclass(kind: type[T], values: Any) -> T:
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     values = parse_object(values)
     if unknown := values.keys() - names:
-        raise ValueError(f"unknown field {_short(min(unknown))}")
+        raise ValueError(f"the field {_short(min(unknown))} is unknown")
     return kind(**{name: parse_value(value, hints[name], name) for name, value in values.items()})
 
 
-def parse_object(value: Any, name: str = "an object") -> dict[str, Any]:
+def parse_object(value: Any, name: str = "it") -> dict[str, Any]:
     """Return a JSON object.  Raises ValueError for any other value."""
     if not isinstance(value, dict):
-        raise ValueError(f"{name} is {_short(value)}")
+        raise ValueError(f"{name} must be an object, not {_short(value)}")
     return dict(value)
 
 
@@ -39,7 +40,7 @@ def parse_value(value: Any, hint: Any, name: str) -> Any:
     Booleans are not numbers; an integer is accepted as a float.
     """
     if not _fits(value, hint):
-        raise ValueError(f"{name} is {_short(value)}")
+        raise ValueError(f"{name} must be {_expected(hint)}, not {_short(value)}")
     return tuple(value) if isinstance(value, list) and not _fits_list(value, hint) else value
 
 
@@ -78,6 +79,31 @@ def _fits(value: Any, hint: Any) -> bool:
     return type(value) is hint
 
 
+_EXPECTED = {
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    bool: "true or false",
+    types.NoneType: "null",
+    dict: "an object",
+}
+
+
+def _expected(hint: Any) -> str:
+    """Return an annotation in words."""
+    origin, arguments = _structure(hint)
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_expected, arguments))
+    if origin is Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin in (tuple, list) or hint in (tuple, list):
+        words = _expected(arguments[0]).split(" ") if arguments else []
+        return f"a list of {words[1]}s" if len(words) == 2 else "a list"
+    if origin is not None and issubclass(origin, Mapping):
+        return "an object"
+    return _EXPECTED.get(hint, "another value")
+
+
 def _short(value: Any) -> str:
-    shown = repr(value)
+    shown = json.dumps(value, default=repr)
     return shown if len(shown) <= 40 else shown[:40] + "..."

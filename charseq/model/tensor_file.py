@@ -3,6 +3,7 @@
 The header is checked against the size of the file before anything is allocated, and nothing is executed.
 """
 
+import codecs
 import contextlib
 import hashlib
 import io
@@ -156,9 +157,18 @@ def digest(array: Array) -> str:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse JSON without NaN, infinity and duplicate keys.  Raises ValueError."""
+    """Parse JSON without NaN, infinity, duplicate keys and integers of thousands of digits.
+
+    Raises ValueError, with a message for people.
+    """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer
+        )
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"it is not valid JSON (line {error.lineno}, column {error.colno}: {error.msg})"
+        ) from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -196,7 +206,7 @@ def is_exported(folder: Path) -> bool:
         if not stat.S_ISREG(config.lstat().st_mode):  # a named pipe would block
             return False
         with config.open("rb") as file:
-            return is_export_config(file.read(1 << 12))
+            return is_export_config(file.read(1 << 12).removeprefix(codecs.BOM_UTF8))
     except (OSError, ValueError):
         return False
 
@@ -249,12 +259,19 @@ def _parse_entry(dtypes: Mapping[str, str], dtype: str, shape: list[int], data_o
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise ValueError("duplicate key")
+        raise ValueError("it has a key twice in one object")
     return values
 
 
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:  # Python limits the digits
+        raise ValueError(f"it has an integer of {len(text.lstrip('-')):,} digits") from None
+
+
 def _refuse_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> ModelFileError:

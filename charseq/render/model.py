@@ -16,6 +16,10 @@ MAX_CHARACTERS = 40
 """The number of symbols of a vocabulary, and of characters of a text, that are shown to people."""
 
 
+LABELS = {"learned": "memorized", "can_go_on": "can be resumed"}
+"""The labels in the table of fields whose names in JSON cannot change."""
+
+
 def model_view(path: Path, *, verified: bool) -> View[Description]:
     """Return the renderers of the description of the model file at a path."""
 
@@ -99,7 +103,10 @@ def _rows(record: dict[str, Any], *, separators: bool = False) -> list[list[str]
         record["imported"] = [f"{name} {value}" for name, value in imported.items() if value is not None]
     record["learned"] = list(map(_shortened, record["learned"]))
     return [
-        *([name, _value_text(value, separators)] for name, value in record.items()),
+        *(
+            [LABELS.get(name, name) if separators else name, _value_text(value, separators)]
+            for name, value in record.items()
+        ),
         *(
             [f"setting {name}", _value_text(value, separators)]
             for name, value in settings.items()

@@ -15,7 +15,6 @@ from charseq.runs.folder import LOG, MODEL, comparison_runs, runs_folder, runs_p
 from charseq.runs.history import status_of
 from charseq.runs.log import Log
 from charseq.runs.log_lines import first_lines, record_of
-from charseq.runs.log_paths import numbered_run
 from charseq.runs.model_paths import resolve_name
 from charseq.runs.numbers import numbered_runs
 from charseq.runs.timing import Time, times
@@ -186,10 +185,7 @@ def _seed(folder: Path) -> int | None:
 
 
 def _named(name: str) -> list[Path]:
-    try:
-        path = numbered_run(name) or resolve_name(name)
-    except ModelFileError as error:  # it has suggestions
-        raise ModelFileError(f"there is no run {quoted(name)}", hint=error.hint) from None
+    path = resolve_name(name, "run")
     if path.name in (MODEL, LOG) and not path.is_dir() and path.parent.is_dir():
         path = path.parent
     if runs := comparison_runs(path):

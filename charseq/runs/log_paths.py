@@ -7,7 +7,7 @@ from charseq.errors import UsageError, quoted
 from charseq.runs.folder import LOG, MODEL, comparison_runs, runs_folder
 from charseq.runs.lock import lock_holder
 from charseq.runs.model_paths import best_run, listing, resolve_name
-from charseq.runs.numbers import RUN_NAME, numbered_runs
+from charseq.runs.numbers import numbered_runs
 
 
 def logged_run(run: str | None) -> Path:
@@ -24,7 +24,7 @@ def logged_run(run: str | None) -> Path:
             f"there is no run in {quoted(runs_folder())}",
             hint="train one (charseq train --text hihello), or name the folder of one",
         )
-    path = numbered_run(run) or resolve_name(run, "run")
+    path = resolve_name(run, "run")
     if path.name in (LOG, MODEL) or (path.is_file() and path.suffix == Path(MODEL).suffix):
         path = path.parent
     if found := _with_log(path):
@@ -36,24 +36,6 @@ def _with_log(folder: Path) -> Path | None:
     """Return a run with a log, or the best one of a comparison; None if there is none."""
     logged = [run for run in comparison_runs(folder) or [folder] if (run / LOG).is_file()]
     return best_run(logged) or next(reversed(logged), None)
-
-
-def numbered_run(name: str) -> Path | None:
-    """Return the run of a number, such as 12, or of a number in a comparison, such as 12/3.
-
-    None if the name is not a number, or a file has that name.  Raises UsageError if there is no such run.
-    """
-    numbers = name.rstrip("/").split("/")
-    if os.path.lexists(name) or not all(n.isascii() and n.isdecimal() and len(n) < 19 for n in numbers):
-        return None
-    path = runs_folder()
-    for number in numbers:
-        matches = ((RUN_NAME.fullmatch(run.name), run) for run in numbered_runs(path))
-        same = [run for match, run in matches if match and int(match[1]) == int(number)]
-        if not same:
-            raise UsageError(f"there is no run {int(number)} in {quoted(path)}", hint=listing())
-        path = same[-1]
-    return path
 
 
 def _no_log(name: str, folder: Path) -> UsageError:

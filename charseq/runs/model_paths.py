@@ -51,8 +51,9 @@ def comparison_size(path: Path, named: str | None) -> int:
 def resolve_name(model: str, kind: str = "model") -> Path:
     """Return the path of a named run or model: the name as a path, or else that path in the folder of runs.
 
-    `kind` is what a message calls it.  Raises ModelFileError with suggestions if neither exists but a run has
-    a similar name.
+    A number that is neither is that of a run, such as 12, or of a run in a comparison, such as 12/3.  `kind`
+    is what a message calls it.  Raises ModelFileError if there is no run with the number, and, with
+    suggestions, if neither path exists but a run has a similar name.
     """
     path = Path(model)
     in_a_run = path.name == MODEL and path.parent.is_dir()  # the run may not have saved its model yet
@@ -61,9 +62,29 @@ def resolve_name(model: str, kind: str = "model") -> Path:
     inside = runs_folder() / path
     if os.path.lexists(inside):
         return inside
+    if numbered := _numbered_run(model):
+        return numbered
     names = [name for run in all_runs() for name in (str(run), str(run.relative_to(runs_folder())))]
     if question := did_you_mean(model, names):
         raise ModelFileError(f"there is no {kind} {quoted(model)}", hint=f"{question} {listing()}")
+    return path
+
+
+def _numbered_run(name: str) -> Path | None:
+    """Return the run of a number, such as 12, or of a number in a comparison, such as 12/3.
+
+    None if the name is not a number.  Raises ModelFileError if there is no such run.
+    """
+    numbers = name.rstrip("/").split("/")
+    if not all(n.isascii() and n.isdecimal() and len(n) < 19 for n in numbers):
+        return None
+    path = runs_folder()
+    for number in numbers:
+        matches = ((RUN_NAME.fullmatch(run.name), run) for run in numbered_runs(path))
+        same = [run for match, run in matches if match and int(match[1]) == int(number)]
+        if not same:
+            raise ModelFileError(f"there is no run {int(number)} in {quoted(path)}", hint=listing())
+        path = same[-1]
     return path
 
 

@@ -25,7 +25,7 @@ def training_text(path: Path, vocabulary: Vocabulary, option: str = "--against")
     name, hint = quoted(path), f"name the training file with {option}"
     source, digest = saved_text(path)
     if not source.texts and not source.files:
-        raise TextError(f"{name} does not know where its training text is", hint=hint)
+        raise TextError(f"{name} does not record where its training text is", hint=hint)
     if STANDARD_INPUT in source.files:
         raise TextError(f"the training text of {name} was standard input", hint=hint)
     for file in source.files:

@@ -250,7 +250,7 @@ def test_a_model_that_does_not_know_its_text_says_so(charseq: Command) -> None:
     charseq.train("--text", "ab" * 60_000, "--epochs", "1", "--hidden-size", "3", "--ngram", "0")
     result = charseq("score", "ab", "--copies")
     assert result.status == 2
-    assert "does not know where its training text is" in result.errors
+    assert "does not record where its training text is" in result.errors
 
 
 def test_python_finds_copies_as_the_command_line_does(poem: Command) -> None:

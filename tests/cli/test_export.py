@@ -32,7 +32,7 @@ def test_export_reports_sizes_the_n_gram_model_and_what_is_shared(charseq: Comma
     errors = charseq("export").errors
     size = Path("0001-rnn-norm-safetensors/model.safetensors").stat().st_size
     assert f"model.safetensors {size / 1e3:.1f} kB, the run's file " in errors
-    assert "fragments of the training text of up to 3 characters" in errors
+    assert "fragments of the training text, up to 3 characters each" in errors
     assert "memorized" not in errors
     charseq.train("--text", "hihello", *SMALL)
     errors = charseq("export").errors

@@ -152,6 +152,10 @@ def test_lists_and_descriptions_say_that_a_run_was_imported(charseq: Command) ->
     assert described["imported"]["file"] == "shared"
     assert not described["can_go_on"]
     assert "imported\tfile shared, sha256 " in charseq("runs", "show").output
+    table = charseq("runs", "show", "--format", "table").output
+    assert "can be resumed" in table
+    assert "memorized" in table
+    assert "can_go_on" not in table
     assert "the model was imported" in Path(charseq("report").output.strip()).read_text()
     replayed = charseq("replay", "--json").records
     assert [each["event"] for each in replayed] == ["start", "end"]
@@ -217,7 +221,11 @@ def state_dict() -> None:
 
 PATHS: dict[str, tuple[str, Callable[[], object], str]] = {
     "nothing": ("nothing", lambda: None, "there is no file or folder 'nothing'"),
-    "an empty folder": ("folder", lambda: Path("folder").mkdir(), "it has no config.json"),
+    "an empty folder": (
+        "folder",
+        lambda: Path("folder").mkdir(),
+        "no config.json, and no model",
+    ),
     "a run": ("run", run_folder, "charseq predict --model run"),
     "a model file": ("run/model.safetensors", run_folder, "charseq predict --model run/model.safetensors"),
     "a pickle": ("model.pt", bytes_file("model.pt", pickle.dumps({})), "never opened"),

@@ -199,12 +199,16 @@ def test_a_label_equal_to_a_symbol_has_its_own_id() -> None:
     [
         (
             {"validation_loss": 1.4501, "network_validation_loss": 1.52},
-            "The export has the network alone: 1.52 nats per character; with its n-gram model 1.45.",
+            "The export contains only the network: validation loss 1.52 nats per character "
+            "(1.45 with the n-gram model).",
         ),
-        ({}, "The export has the network alone, without its n-gram model; no validation loss is known."),
+        (
+            {},
+            "The export contains only the network, without the n-gram model. Its validation loss is unknown.",
+        ),
         (
             {"validation_loss": 1.45, "network_validation_loss": None},
-            "The export has the network alone, without its n-gram model; no validation loss is known.",
+            "The export contains only the network, without the n-gram model. Its validation loss is unknown.",
         ),
     ],
 )
@@ -236,3 +240,16 @@ def test_a_large_vocabulary_is_listed_in_part() -> None:
     _, readme = exported(model_of("".join(map(chr, range(0x4E00, 0x4E00 + 97)))))
     assert readme.count("\\u4e") == 40
     assert "which begins:" in readme
+
+
+def test_the_opening_of_bytes_is_the_first_byte_of_a_character() -> None:
+    vocabulary = Vocabulary.of(["Über"], unit="byte")
+    model = model_of("Über", unit="byte", opening=vocabulary.decode(vocabulary.encode("Über")[:1]))
+    metadata, readme = exported(model)
+    assert json.loads(metadata["opening"]) == vocabulary.symbols.index("\xc3")
+    assert "the training text begins with id" in readme
+
+
+def test_the_vocabulary_is_counted_without_the_boundary() -> None:
+    _, readme = exported(model_of("abc", boundary=True))
+    assert ", 3 symbols and the boundary (id 0)." in readme

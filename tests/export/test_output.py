@@ -106,7 +106,7 @@ def test_force_replaces_nothing_but_a_former_export(kind: str) -> None:
     before = sorted(PATH.iterdir())
     with pytest.raises(UsageError) as caught:
         export(force=True)
-    assert "--force replaces only a former export" in caught.value.hint
+    assert "--force replaces only a previous export of the same format" in caught.value.hint
     assert sorted(PATH.iterdir()) == before
     assert [path.name for path in Path().iterdir()] == ["shared"]
 
@@ -114,7 +114,7 @@ def test_force_replaces_nothing_but_a_former_export(kind: str) -> None:
 def test_a_link_is_never_followed() -> None:
     Path("elsewhere").mkdir()
     PATH.symlink_to("elsewhere")
-    with pytest.raises(UsageError, match="is not a folder"):
+    with pytest.raises(UsageError, match="is a symbolic link"):
         export(force=True)
     PATH.unlink()
     export()
@@ -159,7 +159,7 @@ def test_a_page_replaces_only_a_page() -> None:
     with pytest.raises(UsageError, match="is not an exported page"):
         write(Path("model.safetensors"), page, is_folder=False, force=True)
     Path("folder").mkdir()
-    with pytest.raises(UsageError, match="is not a regular file"):
+    with pytest.raises(UsageError, match="exists and is a folder"):
         write(Path("folder"), page, is_folder=False, force=True)
     assert Path("model.safetensors").read_bytes() == b"precious"
 
@@ -184,3 +184,48 @@ def test_an_export_beyond_the_limit_on_the_size_of_files_leaves_nothing() -> Non
     )
     assert "File too large" in done.stderr
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "LICENSE.md", "LICENSE.txt"])
+def test_force_keeps_a_license_that_was_added(name: str) -> None:
+    export()
+    (PATH / name).write_bytes(b"as you like")
+    changed = {**FILES, "README.md": b"# y"}
+    export(force=True, files=changed)
+    assert content() == {**changed, name: b"as you like"}
+    assert [path.name for path in Path().iterdir()] == ["shared"]
+
+
+def test_a_license_alone_is_not_an_export_and_a_link_is_not_a_license() -> None:
+    export()
+    Path("precious").write_bytes(b"precious")
+    (PATH / "LICENSE").symlink_to(Path("precious").resolve())
+    with pytest.raises(UsageError, match="has other files, such as 'LICENSE'"):
+        export(force=True)
+
+
+def test_an_export_of_another_format_is_named_so() -> None:
+    export()
+    others = {"step.onnx": b"1", "sequence.onnx": b"2", "README.md": b"# z"}
+    with pytest.raises(UsageError, match="is an export of another format"):
+        export(force=True, files=others)
+    assert content() == FILES
+
+
+def test_a_read_only_folder_is_refused_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    export()
+    PATH.chmod(0o555)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.F_OK)  # as for any user but root
+    with pytest.raises(CharseqError, match="the folder is read-only"):
+        export(force=True)
+    assert content() == FILES
+    assert [path.name for path in Path().iterdir()] == ["shared"]
+    PATH.chmod(0o755)
+
+
+def test_what_is_left_of_a_former_export_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    export()
+    monkeypatch.setattr("charseq.export.output._remove_export", lambda *_: None)
+    (sentence,) = write(PATH, FILES, is_folder=True, force=True)
+    (left,) = (path for path in Path().iterdir() if path != PATH)
+    assert repr(str(left)) in sentence

@@ -126,16 +126,16 @@ def test_the_readme_has_facts_equations_and_what_sharing_shares() -> None:
     exported(labeled_model(order=4), FOLDER)
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert "gru, 1 layer of 5 hidden units" in readme
-    assert "fragments of the training text** of up to 4 characters" in readme
+    assert "fragments of the training text**, up to 4 characters each" in readme
     assert "n = tanh(" in readme
     assert "license:" not in readme.partition("\n---\n")[0]
-    assert "Chosen by whoever shares this model" in readme
+    assert "Add the license that you choose for this model as a file LICENSE" in readme
 
 
 def test_the_readme_says_that_the_configuration_contains_memorized_strings() -> None:
     exported(lstm_model(), FOLDER)
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert "strings that the model memorized" in readme
+    assert "the memorized strings**: anyone who receives" in readme
     assert "헬로" not in readme
 
 

@@ -136,12 +136,15 @@ def test_text_of_a_user_is_data_and_never_code() -> None:
 def test_the_export_says_that_it_has_the_network_alone() -> None:
     losses = {"validation_loss": 1.45, "network_validation_loss": 1.52}
     model = with_ngram(untrained("gru", embedding_size=5), losses)
-    sentence = "The export has the network alone: 1.52 nats per character; with its n-gram model 1.45."
+    sentence = (
+        "The export contains only the network: validation loss 1.52 nats per character "
+        "(1.45 with the n-gram model)."
+    )
     exported = torch_folder.export(run_of(model), model)
     assert exported.notes[0] == sentence
     assert sentence in exported.files["README.md"].decode()
     unmeasured = torch_folder.export(run_of(model), with_ngram(model, {}))
-    assert unmeasured.notes[0].endswith("no validation loss is known.")
+    assert unmeasured.notes[0].endswith("Its validation loss is unknown.")
     alone = untrained("gru")
     assert "n-gram" not in torch_folder.export(run_of(alone), alone).files["README.md"].decode()
 

@@ -68,8 +68,11 @@ def test_relu_is_read_by_its_name_and_tanh_is_the_default() -> None:
     reference = CharModel("RNN", nonlinearity="relu", layers=2)
     save_file(tensors_of(reference), WEIGHTS)
     assert difference(read(WEIGHTS, VOCABULARY, cell="rnn-relu"), reference) < 1e-4
-    assert read_state_dict(WEIGHTS, VOCABULARY, cell="rnn-relu").notes == ()
+    assert read_state_dict(WEIGHTS, VOCABULARY, cell="rnn-relu").notes == (
+        "recognized: rnn-relu, 2 layers of 7 hidden units, one-hot input, linear head",
+    )
     assert read_state_dict(WEIGHTS, VOCABULARY).notes == (
+        "recognized: rnn, 2 layers of 7 hidden units, one-hot input, linear head",
         "read as rnn, with tanh; for relu, use --cell rnn-relu",
     )
 
@@ -119,7 +122,7 @@ def test_other_floating_point_types_are_converted(kind: torch.dtype) -> None:
     model, notes = read_state_dict(WEIGHTS, VOCABULARY)
     assert difference(model, reference.float()) < 1e-4
     name = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64"}[kind]
-    assert notes == (f"tensors of type {name} were converted to float32",)
+    assert notes[0] == f"tensors of type {name} were converted to float32"
 
 
 def test_the_boundary_is_moved_to_the_front() -> None:
@@ -209,7 +212,7 @@ def test_a_model_of_torch_is_scored_and_trained_further(charseq: Command) -> Non
 
 def test_a_state_dict_requires_a_vocabulary() -> None:
     save_file(tensors_of(CharModel()), WEIGHTS)
-    with pytest.raises(UsageError, match="has weights, and no vocabulary"):
+    with pytest.raises(UsageError, match="contains weights but no vocabulary"):
         read(WEIGHTS)
 
 

@@ -81,7 +81,7 @@ def test_names_of_special_symbols_are_refused_with_the_symbols_to_write_for_them
 
 
 INVALID = {
-    "of another size": ('["a", "b", "c"]', "has 3 symbols, and the tensors are those of 5"),
+    "of another size": ('["a", "b", "c"]', "has 3 symbols, and the tensors have 5"),
     "with a symbol twice": (
         '["a", "b", "a", "c", "d"]',
         "has 5 symbols, of which 4 are different; 'a'",
@@ -91,14 +91,14 @@ INVALID = {
     "from one": ('{"1": "a", "2": "b"}', "its 2 ids are 1 to 2, where 0 to 1 are required"),
     "with a negative id": ('{"a": -1, "b": 0}', "its 2 ids are -1 to 0"),
     "with a huge id": ('{"a": 99999999999999999999999, "b": 0}', "its 2 ids are 0 to 99999999999999999999,"),
-    "with a key twice": ('{"a": 0, "a": 1}', "duplicate key"),
-    "of numbers": ("[1, 2]", "its symbols are not strings"),
+    "with a key twice": ('{"a": 0, "a": 1}', "a key twice"),
+    "of numbers": ("[1, 2]", "must be a JSON list of strings"),
     "of fractions": ('{"a": 0.5}', "its values are not ids"),
-    "of lists": ('{"0": ["a"]}', "its symbols are not strings"),
-    "a number": ("7", "its symbols are not strings"),
+    "of lists": ('{"0": ["a"]}', "must be a JSON list of strings"),
+    "a number": ("7", "must be a JSON list of strings"),
     "no JSON": ("{", "is invalid: "),
     "nested": ("[" * 90_000, "nested too deeply"),
-    "of too many lists": ("[" + "[]," * 100_000 + "[]]", "nested too often"),
+    "of too many lists": ("[" + "[]," * 100_000 + "[]]", "too many lists and objects"),
     "empty": ("", "is invalid: "),
 }
 
@@ -120,7 +120,7 @@ def test_what_is_no_text_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         "folder.json": "is not a file",
         "fifo.json": "is not a file",
         "none.json": "cannot read",
-        str(TEXT): "is not UTF-8: invalid at byte 2",
+        str(TEXT): "is not UTF-8: invalid byte at position 3",
     }.items():
         with pytest.raises(ModelFileError, match=message):
             read_vocabulary(Path(name))
@@ -155,9 +155,9 @@ def test_every_change_of_a_description_is_refused_or_read() -> None:
         ("labels", {"a": 0}, "the label 'a' has the id 0"),
         ("labels", {"a": 99}, "the label 'a' has the id 99"),
         ("labels", {"a": 3}, "the label 'a' has the id 3"),
-        ("label_counts", [1], "1 counts of 0 labels"),
+        ("label_counts", [1], "label_counts has 1 counts for 0 labels"),
         ("symbols", ["a", None], "a symbol is null"),
-        ("settings", {"stride": 5, "sequence_length": 3}, "a stride of 5 in windows of 3"),
+        ("settings", {"stride": 5, "sequence_length": 3}, "stride is 5, which exceeds sequence_length, 3"),
         ("settings", {"stride": -1}, "stride"),
         ("unit", "word", "unit"),
     ],

@@ -116,3 +116,41 @@ def test_an_argument_keeps_its_last_line_end(charseq: Command) -> None:
     result = charseq("inspect-shapes", "hi\n", "--model", "runs/0001-rnn")
     assert result.status == 2
     assert "U+000A" in result.errors
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict h --model {}",
+        "score hihello --model {}",
+        "inspect-shapes hi --model {}",
+        "runs show {}",
+        "replay {}",
+    ],
+)
+def test_every_command_takes_the_number_of_a_run(charseq: Command, command: str) -> None:
+    by_number = charseq(*command.format("1").split(), "--json")
+    by_path = charseq(*command.format("runs/0001-rnn").split(), "--json")
+    assert by_number.status == 0, by_number.errors
+    for one, other in zip(by_number.records, by_path.records, strict=True):
+        assert {**one, "about": ""} == {**other, "about": ""}
+
+
+def test_a_run_is_resumed_removed_and_loaded_by_its_number(charseq: Command) -> None:
+    assert charseq.train("--resume", "2", "--epochs", "2")[-1]["model"].startswith("runs/0002-rnn/")
+    assert library.load("1").model.memorized == ("hihello",)
+    assert charseq("runs", "remove", "1", "--yes").status == 0
+    assert not Path("runs/0001-rnn").exists()
+
+
+def test_a_path_comes_before_a_number() -> None:
+    shutil.copytree("runs/0002-rnn", "1")
+    assert resolve_name("1") == Path("1")
+    shutil.copytree("runs/0002-rnn", "runs/2")
+    assert resolve_name("2") == Path("runs/2")
+
+
+def test_a_number_without_a_run_is_refused_with_the_list() -> None:
+    with pytest.raises(ModelFileError, match="there is no run 97 in 'runs'") as caught:
+        model_path("97")
+    assert "charseq runs" in caught.value.hint

@@ -16,7 +16,7 @@ TrainedOption = Annotated[
     option(
         "--model",
         metavar="PATH",
-        help="Trained model: a run's folder, its name in runs/, or a model file.",
+        help="Trained model: a run's folder, its name in runs/ or its number, or a model file.",
         autocompletion=completions.models,
         default="an untrained network",
         panel=MODEL,

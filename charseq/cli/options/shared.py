@@ -182,7 +182,7 @@ ModelOption = Annotated[
         "--model",
         parser=filled,
         metavar="PATH",
-        help="Trained model: a run's folder, its name in runs/, or a model file.",
+        help="Trained model: a run's folder, its name in runs/ or its number, or a model file.",
         autocompletion=completions.models,
         default="the newest run",
         panel=MODEL,
