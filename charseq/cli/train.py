@@ -115,7 +115,7 @@ def train(
         force=force,
         resume=resume,
         parent=from_,
-        flops=partial(flops_of_device, asked.settings.device),
+        flops=partial(flops_of_device, asked.explicit),
         standard_input=sys.stdin.buffer,
         report=input_notes.report_note,
     )

@@ -21,7 +21,8 @@ MAX_FOLLOWING_SHOWN = 3
 def summary(start: Start) -> str:
     """Return the text, network and settings of a run, and the reasons of its defaults, line by line."""
     settings = start.settings
-    device = f"{start.device} ({start.path}, {start.kernel})"
+    precision = "" if start.precision == "auto" else f", {start.precision}"  # unknown in earlier logs
+    device = f"{start.device} ({start.path}, {start.kernel}{precision})"
     lines = [
         f"text: {_text(start)}",
         *_validation_text(start),
@@ -46,6 +47,7 @@ def warnings(start: Start) -> list[str]:
     left_out = left_out_lines(start.empty_lines, start.dropped_lines)
     return [
         *left_out,
+        *_precision(start),
         *_conflict(start),
         *_repeated_lines(start),
         *_overlap(start),
@@ -167,6 +169,16 @@ def _duration(settings: TrainSettings) -> str:
     if settings.whole:
         return text
     return f"{text}, batch size {settings.batch_size}, sequence length {settings.sequence_length}"
+
+
+def _precision(start: Start) -> Iterator[str]:
+    """Say that a resumed run has products of another precision than before, and why."""
+    if start.earlier_precision:
+        why = ", which this device does not support" if start.settings.precision == "auto" else ""
+        yield (
+            f"the run continues in {start.precision}; before it was resumed, "
+            f"it used {start.earlier_precision}{why}"
+        )
 
 
 def _conflict(start: Start) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +12,11 @@ from torch import Tensor
 
 from charseq.cells.cell import State, expand_rows
 from charseq.model.network import Network
-from charseq.settings.train_settings import TrainSettings
+from charseq.settings.train_settings import ChosenPrecision, TrainSettings
 from charseq.text.batches import Batch, padded
 from charseq.text.vocabulary import Ids
-from charseq.training.device import uses_bfloat16
 from charseq.training.evaluation import Evaluation, ValidationSet
-from charseq.training.kernels import native
+from charseq.training.kernels import bfloat16, native
 from charseq.training.kernels.select import UnrollPath
 from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.loss import row_losses, sequence_loss
@@ -48,19 +48,24 @@ class Learner:
         settings: TrainSettings,
         path: UnrollPath,
         device: torch.device,
+        precision: ChosenPrecision = "float32",
     ) -> None:
         self.network = network
         self.parameters = Parameters(network, arrays, device, settings.freeze)
         self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.trained, settings.weight_decay)
         self.device = device
         self._path = path
+        self._unroll = path.unroll
         self._clip = settings.clip
         self._dropout = settings.dropout
         self._average = settings.average
         self._averaged = self.parameters.copy() if settings.average else []
         self.random = torch.Generator(device).manual_seed(settings.seed)
         """The random generator of dropout."""
-        self._in_bfloat16 = uses_bfloat16(settings.precision, device)
+        self._autocast = precision == "bfloat16" and device.type != "cpu"
+        self._native_bfloat16 = precision == "bfloat16" and device.type == "cpu"
+        if self._native_bfloat16:
+            self._unroll = partial(path.unroll, precision=precision)
 
     def update(
         self, batch: Batch, states: States | None, learning_rate: float
@@ -195,12 +200,20 @@ class Learner:
             states = self.initial_states(len(inputs))
         read = self.network.look_up if self._path.path == "fused" else self.network.embed
         xs = read(TORCH, weights, inputs)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             hs, states = self.network.forward(
-                TORCH, weights, xs, states, unroll=self._path.unroll, dropout=dropout
+                TORCH, weights, xs, states, unroll=self._unroll, dropout=dropout
             )
-            logits = self.network.read_out(weights, hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory
+            logits = self._read_out(hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory
         return hs.float(), logits.float(), states
+
+    def _read_out(self, hs: Tensor) -> Tensor:
+        """Apply the head: hs [T B H] -> logits [T B V]."""
+        weights = self.parameters.weights
+        if self._native_bfloat16 and weights.head:
+            return bfloat16.linear(hs, weights.head["W"], weights.head["b"])
+        logits: Tensor = self.network.read_out(weights, hs)
+        return logits
 
     def _carried(self, states: States | None, batch: Batch) -> States | None:
         """Return the states that a batch starts from: initial states in its fresh rows."""

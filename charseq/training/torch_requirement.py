@@ -1,6 +1,8 @@
 """A clear error where PyTorch, which only training and gradients require, is missing."""
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from charseq.errors import CharseqError
 from charseq.runs.folder import require_current_folder
@@ -39,15 +41,15 @@ def uncounted_seconds(began: float) -> float:
     return min(seconds, UNCOUNTED_SECONDS) if loaded >= began else 0.0
 
 
-def flops_of_device(name: str) -> float:
-    """Return the speed of a device in operations per second, as `training.device` estimates it.
+def flops_of_device(asked: Mapping[str, Any]) -> float:
+    """Return the speed in operations per second with some settings, as `training.device` estimates it.
 
     Raises CharseqError where PyTorch is not installed, UsageError for a device that is not available.
     """
     require_torch()
     from charseq.training.device import device_flops
 
-    return device_flops(name)
+    return device_flops(*(asked.get(name) or "auto" for name in ("device", "precision", "kernel")))
 
 
 def _broken(purpose: str, error: Exception) -> CharseqError:
