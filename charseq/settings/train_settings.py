@@ -143,7 +143,7 @@ class TrainSettings:
     precision: Precision = setting(
         "auto",
         help="Precision of matrix products; weights stay float32. auto uses bfloat16 on a GPU that supports "
-        "it, and for larger networks on a CPU that does (AVX512-BF16).",
+        "it, and for larger networks on AMD processors that do (AVX512-BF16).",
     )
     kernel: KernelChoice = setting(
         "auto", help="Kernels for CPU training. auto uses native (compiled C) if available for the cell."

@@ -17,6 +17,7 @@ from charseq.text.batches import Batch, padded
 from charseq.text.vocabulary import Ids
 from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.kernels import bfloat16, native
+from charseq.training.kernels.layer_norm import REPEATABLE
 from charseq.training.kernels.select import UnrollPath
 from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.loss import row_losses, sequence_loss
@@ -64,8 +65,9 @@ class Learner:
         """The random generator of dropout."""
         self._autocast = precision == "bfloat16" and device.type != "cpu"
         self._native_bfloat16 = precision == "bfloat16" and device.type == "cpu"
+        self._ops = TORCH
         if self._native_bfloat16:
-            self._unroll = partial(path.unroll, precision=precision)
+            self._unroll, self._ops = partial(path.unroll, precision=precision), REPEATABLE
 
     def update(
         self, batch: Batch, states: States | None, learning_rate: float
@@ -199,10 +201,10 @@ class Learner:
         if states is None:
             states = self.initial_states(len(inputs))
         read = self.network.look_up if self._path.path == "fused" else self.network.embed
-        xs = read(TORCH, weights, inputs)
+        xs = read(self._ops, weights, inputs)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             hs, states = self.network.forward(
-                TORCH, weights, xs, states, unroll=self._unroll, dropout=dropout
+                self._ops, weights, xs, states, unroll=self._unroll, dropout=dropout
             )
             logits = self._read_out(hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory
         return hs.float(), logits.float(), states

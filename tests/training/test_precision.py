@@ -10,7 +10,7 @@ import torch
 from charseq import native
 from charseq.cells import CELLS
 from charseq.errors import UsageError
-from charseq.events import Event, Start, record
+from charseq.events import End, Event, Start, record
 from charseq.model.model_file import write
 from charseq.runs.resume import load_run
 from charseq.settings.train_settings import ChosenPrecision, TrainSettings
@@ -131,15 +131,37 @@ def test_a_run_in_bfloat16_differs_from_one_in_float32_and_is_repeatable() -> No
 
 
 @requires_bfloat16
-def test_a_run_in_bfloat16_has_the_same_bytes_with_any_number_of_threads() -> None:
+@pytest.mark.parametrize("cell", ["lstm", "rnn-norm", "minlstm"])
+def test_a_run_in_bfloat16_has_the_same_bytes_with_any_number_of_threads(cell: str) -> None:
     before, files = torch.get_num_threads(), []
-    plan = {**PLAN, "hidden_size": 131, "batch_size": 17, "epochs": 1}
+    plan = {**PLAN, "cell": cell, "hidden_size": 131, "batch_size": 17, "epochs": 1, "sequence_length": 31}
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        train_run((STREAM * 7,), stop=never_stop, precision="bfloat16", **plan)
+        train_run((STREAM * 31,), stop=never_stop, precision="bfloat16", **plan)
         files.append(run_files())
     torch.set_num_threads(before)
     assert files[0] == files[1] == files[2]
+
+
+@requires_bfloat16
+@pytest.mark.parametrize("options", [{}, {"embedding_size": 11, "tie_weights": True}, {"cell": "gru"}])
+def test_the_loss_in_bfloat16_is_about_that_in_float32(options: dict[str, Any]) -> None:
+    losses = []
+    for asked in ("bfloat16", "float32"):
+        *_, end = train_run((STREAM * 7,), stop=never_stop, **{**PLAN, **options}, precision=asked)
+        assert isinstance(end, End)
+        losses.append(end.validation_loss)
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], abs=0.01)
+
+
+@requires_bfloat16
+def test_a_huge_learning_rate_diverges_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cell in native.kernels():
+        plan = {**PLAN, "cell": cell, "learning_rate": 1e30, "epochs": 9}
+        *_, end = train_run((STREAM,), stop=never_stop, precision="bfloat16", **plan)
+        assert isinstance(end, End)
+        assert end.status == "diverged", cell
 
 
 @requires_bfloat16
