@@ -134,38 +134,43 @@ INLINE void add_block(long rows, long columns, long pairs, const Pair *a, const 
         memcpy(c + i * c_stride, inside + i * PANEL, sizeof(float) * columns);
 }
 
-BF16 int charseq_product_bf16(const Product *p) {
+/* The part of a product that belongs to one of `threads` threads; a and b are scratch that they share.
+
+This is a function because clang does not pass the attribute BF16 on to the body of a parallel region. */
+BF16 static void product_part(const Product *p, Pair *a, Pair *b, long thread, long threads) {
     const long m_panels = panels_for(p->M), n_panels = panels_for(p->N);
-    const long most = pairs_for(p->K < DEPTH_BLOCK ? p->K : DEPTH_BLOCK) * PANEL;
-    Pair *a = aligned_alloc(64, sizeof(Pair) * most * (m_panels + n_panels)), *b = a + most * m_panels;
-    if (!a) return 1;
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    {
-        long thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        Range blocks = range_of(m_panels * n_panels, thread, threads);
-        Range rows = range_of(p->M, thread, threads);
-        for (long i = rows.first; i < rows.last; i++) {
-            if (p->bias) memcpy(p->c + i * p->N, p->bias, sizeof(float) * p->N);
-            else memset(p->c + i * p->N, 0, sizeof(float) * p->N);
-        }
-        for (long first = 0; first < p->K; first += DEPTH_BLOCK) {
-            long depth = p->K - first < DEPTH_BLOCK ? p->K - first : DEPTH_BLOCK, pairs = pairs_for(depth);
-            pack_bf16(range_of(m_panels, thread, threads), p->M, depth, p->a_transposed,
-                      p->a + first * (p->a_transposed ? p->a_stride : 1), p->a_stride, a);
-            pack_bf16(range_of(n_panels, thread, threads), p->N, depth, !p->b_transposed,
-                      p->b + first * (p->b_transposed ? 1 : p->b_stride), p->b_stride, b);
-#pragma omp barrier
-            for (long block = blocks.first; block < blocks.last; block++) {
-                long m = block / n_panels, n = block % n_panels;
-                long row_count = p->M - m * PANEL, column_count = p->N - n * PANEL;
-                add_block(row_count < PANEL ? row_count : PANEL, column_count < PANEL ? column_count : PANEL,
-                          pairs, a + m * pairs * PANEL, b + n * pairs * PANEL,
-                          p->c + m * PANEL * p->N + n * PANEL, p->N);
-            }
-#pragma omp barrier
-        }
+    const Range rows = range_of(p->M, thread, threads);
+    const Range blocks = range_of(m_panels * n_panels, thread, threads);
+    for (long i = rows.first; i < rows.last; i++) {
+        if (p->bias) memcpy(p->c + i * p->N, p->bias, sizeof(float) * p->N);
+        else memset(p->c + i * p->N, 0, sizeof(float) * p->N);
     }
-    free(a);
+    for (long first = 0; first < p->K; first += DEPTH_BLOCK) {
+        long depth = p->K - first < DEPTH_BLOCK ? p->K - first : DEPTH_BLOCK, pairs = pairs_for(depth);
+        pack_bf16(range_of(m_panels, thread, threads), p->M, depth, p->a_transposed,
+                  p->a + first * (p->a_transposed ? p->a_stride : 1), p->a_stride, a);
+        pack_bf16(range_of(n_panels, thread, threads), p->N, depth, !p->b_transposed,
+                  p->b + first * (p->b_transposed ? 1 : p->b_stride), p->b_stride, b);
+#pragma omp barrier
+        for (long block = blocks.first; block < blocks.last; block++) {
+            long m = block / n_panels, n = block % n_panels;
+            long row_count = p->M - m * PANEL, column_count = p->N - n * PANEL;
+            add_block(row_count < PANEL ? row_count : PANEL, column_count < PANEL ? column_count : PANEL,
+                      pairs, a + m * pairs * PANEL, b + n * pairs * PANEL,
+                      p->c + m * PANEL * p->N + n * PANEL, p->N);
+        }
+#pragma omp barrier
+    }
+}
+
+int charseq_product_bf16(const Product *p) {
+    const long m_panels = panels_for(p->M), n_panels = panels_for(p->N);
+    const long panel = pairs_for(p->K < DEPTH_BLOCK ? p->K : DEPTH_BLOCK) * PANEL;
+    Pair *scratch = aligned_alloc(64, sizeof(Pair) * panel * (m_panels + n_panels));
+    if (!scratch) return 1;
+#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
+    product_part(p, scratch, scratch + panel * m_panels, omp_get_thread_num(), omp_get_num_threads());
+    free(scratch);
     return 0;
 }
 

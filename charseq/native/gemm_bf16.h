@@ -13,7 +13,7 @@ runs over the pairs in one order, so it depends neither on the other rows nor on
 /* Whether this build contains the products: the compiler knows AVX512-BF16, and the build requires AVX-512.
 Whether the processor has it is checked when the program runs. */
 #if defined(__x86_64__) && defined(__AVX512F__) && defined(__AVX512BW__)
-#if (defined(__clang__) && __clang_major__ >= 9) || (!defined(__clang__) && __GNUC__ >= 10)
+#if (defined(__clang__) && __clang_major__ >= 9) || (!defined(__clang__) && __GNUC__ >= 11)
 #define BUILT_BF16 1
 #endif
 #endif
