@@ -4,7 +4,7 @@ An n-gram model can be compared with them: it is counted on the training text of
 """
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -213,7 +213,7 @@ def run(
     train: Callable[[TrainSettings], Iterator[Event]],
     count: Callable[[TrainSettings], NgramResult],
     stop: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[Result, Event]]:
+) -> Generator[tuple[Result, Event], None, None]:
     """Run all trials, and yield each event with the result of its trial; an n-gram model has only an end.
 
     Stops after an interrupted trial, and after an n-gram model once `stop` returns True.

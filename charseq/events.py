@@ -11,7 +11,8 @@ Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]
 """What computes the cell: native C, torch's kernels, a parallel scan, chunked attention, one matrix product,
 or the cell's step in a loop.
 """
-EndStatus = Literal["completed", "interrupted", "diverged"]
+EndStatus = Literal["completed", "interrupted", "diverged", "imported"]
+"""How a run ended.  An imported model was not trained in its run, which has no epochs."""
 Fit = Literal["underfits", "fits", "overfits"]
 """How a network fits its text, by its training and validation losses."""
 EndReason = Literal["epochs", "patience", "memorized", "time_limit"]
@@ -114,6 +115,10 @@ class Start:
     """
     validation_only: tuple[str, ...] = ()
     """The symbols that only the text of these files has."""
+    imported: dict[str, str] = field(default_factory=dict)
+    """Where an imported model comes from: the `file` or folder, and the `sha256` of its tensors' file."""
+    processes: int = 1
+    """The number of processes that train."""
 
 
 @dataclass(frozen=True)
@@ -245,8 +250,10 @@ def record(event: Event, *, timed: bool = True) -> dict[str, Any]:
         values |= {"schema": SCHEMA, **asdict(event.settings)}
         values["reasons"] = dict(sorted(event.settings.reasons.items()))  # as a model file has them
     for each in fields(event):
+        value = getattr(event, each.name)
         if each.name == "settings" or (each.name in _UNLOGGED_FIELDS and not timed):
             continue
-        value = getattr(event, each.name)
+        if each.name == "imported" and not value:  # as logs of trained runs are
+            continue
         values[each.name] = None if isinstance(value, float) and not math.isfinite(value) else value
     return values

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import charseq
+from charseq.model.model_file import read
+from tests.support.exports import exported
 
 PACKAGE = Path(charseq.__file__).parent
 TESTS = Path(__file__).parent
@@ -17,7 +19,7 @@ TESTS = Path(__file__).parent
 ORDER = [
     "_version", "errors", "suggestions", "system", "text", "cells", "native", "settings", "events", "model",
     "runs", "inference", "inspection", "comparison", "training", "render", "export", "arguments", "api",
-    "cli",
+    "serving", "cli",
 ]  # fmt: skip
 """Data flows one way: a folder imports only from folders above it in this list, or from itself."""
 
@@ -60,6 +62,9 @@ FOLDERS_OF = {
     "typer": {"cli"},
     "click": set(),
     "pickle": set(),
+    "socket": {"serving", "training"},
+    "starlette": {"serving"},
+    "uvicorn": {"serving"},
 }
 """The only folders that may import a library."""
 
@@ -123,6 +128,7 @@ def test_no_file_has_more_than_300_lines() -> None:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     list(charseq.train("hihello", cell="gru", epochs=2, out=str(folder / "runs/0001-gru")))
+    exported(read(folder / "runs/0001-gru/model.safetensors"), folder / "shared")
     return folder
 
 
@@ -138,6 +144,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["score", "hello"], {"torch", "rich.console"}),
         (["score", "hello", "--json"], {"torch", "rich.console"}),
         (["config", "show"], {"torch", "numpy", "safetensors"}),
+        (["serve", "--help"], {"torch", "numpy", "safetensors", "starlette", "uvicorn"}),
+        (["serve", "--host", "999.1.1.1"], {"torch", "rich.console"}),
         (["runs"], {"torch", "numpy", "safetensors"}),
         (["plot"], {"torch", "numpy", "safetensors", "matplotlib", "plotille", "rich.console"}),
         (["plot", "--format", "table"], {"torch", "numpy", "safetensors", "matplotlib"}),
@@ -148,6 +156,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["runs", "show", "--verify"], {"torch", "rich.table"}),
         (["completion", "bash"], {"torch", "numpy", "safetensors"}),
         (["report"], {"torch", "rich.console"}),
+        (["export", "--help"], {"torch", "numpy", "safetensors"}),
+        (["export"], {"torch", "onnx", "rich.console"}),
+        (["export", "--format", "torch"], {"torch", "onnx", "rich.console"}),
+        (["export", "--format", "onnx"], {"torch", "rich.console"}),
+        (["export", "--format", "html"], {"torch", "onnx", "rich.console"}),
+        (["import", "--help"], {"torch", "numpy", "safetensors"}),
+        (["import", "shared"], {"torch", "onnx", "rich.console"}),
         (["inspect-shapes", "hello"], {"torch"}),
         (["inspect-loss", "hello"], {"torch"}),
         (["inspect-loss", "--logits", "[[1, 2]]", "--targets", "0"], {"torch", "rich.table"}),
@@ -183,6 +198,8 @@ def test_no_socket_is_opened_and_nothing_is_unpickled(trained: Path) -> None:
         "assert run(['inspect-shapes', 'hello', '--json']) == 0\n"
         "assert run(['score', 'hello', '--json']) == 0\n"
         "assert run(['report', '-o', 'page.html']) == 0\n"
+        "assert run(['export', '-o', 'audited']) == 0\n"
+        "assert run(['import', 'audited', '--out', 'audited-run']) == 0\n"
         "assert not seen, seen\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=trained, check=True, capture_output=True, timeout=120)

@@ -11,9 +11,10 @@ import typer
 from charseq._version import __version__
 from charseq.cli import environment, parser_errors, streams
 from charseq.cli.command import Group, LazyCommands, new_group
+from charseq.cli.errors import print_error
 from charseq.cli.options.shared import DebugOption
 from charseq.errors import CharseqError, ExitCode
-from charseq.render.visible import visible
+from charseq.system import torchrun
 from charseq.system.file_errors import reason, remedy
 
 COLLECTION_THRESHOLD = 50_000
@@ -25,6 +26,7 @@ COMMANDS = {
     "predict": "charseq.cli.predict",
     "score": "charseq.cli.score",
     "classify": "charseq.cli.classify",
+    "serve": "charseq.cli.serve",
     "inspect-shapes": "charseq.cli.inspect_shapes",
     "inspect-loss": "charseq.cli.inspect_loss",
     "inspect-gradients": "charseq.cli.inspect_gradients",
@@ -34,6 +36,7 @@ COMMANDS = {
     "replay": "charseq.cli.replay",
     "report": "charseq.cli.report",
     "export": "charseq.cli.export",
+    "import": "charseq.cli.import_model",
     "cells": "charseq.cli.cells",
     "runs": "charseq.cli.runs",
     "config": "charseq.cli.config_show",
@@ -86,13 +89,13 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command, and return its exit code; print an error as one or two lines on standard error."""
-    streams.prepare()
+    streams.prepare(follows=torchrun.follows() and "train" in arguments)
     try:
         status = app(args=list(arguments), prog_name="charseq", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
     except CharseqError as error:
-        _print_error(error.message, error.hint, error)
+        print_error(error.message, error.hint, error)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -106,19 +109,19 @@ def run(arguments: Sequence[str]) -> int:
         return ExitCode.DONE
     except OSError as error:
         streams.redirect_to_null(sys.stdout)
-        _print_error(*_described(error), error)
+        print_error(*_described(error), error)
         return ExitCode.FAILED
     except parser_errors.PARSER_ERROR as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(str(error), err=True)
-        else:
-            _print_error(*parser_errors.described(error, arguments), error)
+        elif not streams.follows():
+            print_error(*parser_errors.described(error, arguments), error)
         return ExitCode.USAGE
     except Exception as error:
         if _is_out_of_memory(error):
-            _print_error("out of memory", "use a smaller network or batch size", error)
+            print_error("out of memory", "use a smaller network or batch size", error)
             return ExitCode.FAILED
-        _print_error(
+        print_error(
             f"this is a bug in charseq: {type(error).__name__}: {error}",
             "please report it with the output of --debug",
             error,
@@ -141,14 +144,3 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(wording in str(error) for wording in wordings)
     )
-
-
-def _print_error(message: str, hint: str, error: BaseException) -> None:
-    streams.report_waiting()
-    if environment.debug():
-        import traceback
-
-        traceback.print_exception(error)
-    print(f"charseq: {visible(message)}", file=sys.stderr)  # noqa: T201
-    if hint:
-        print(f"  {visible(hint)}", file=sys.stderr)  # noqa: T201

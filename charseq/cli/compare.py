@@ -1,14 +1,12 @@
 """charseq compare: several cells on the same text under the same conditions, in one table."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from charseq.cells import NGRAM
-from charseq.cli import completions, input_notes, streams, text_input
+from charseq.cli import completions, input_notes, text_input
 from charseq.cli.combinations import refuse_encoding_of_nothing, refuse_split_of_nothing
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
@@ -33,26 +31,18 @@ from charseq.cli.options.shared import (
     chosen_format,
     option,
 )
-from charseq.cli.signals import handle_signals
-from charseq.errors import ExitCode, UsageError
-from charseq.render.base import Form, renderer_for
-from charseq.render.visible import visible
+from charseq.errors import UsageError
 from charseq.settings.setting import LARGEST_SEED, MODEL, TRAINING, Bounds
 from charseq.settings.train_settings import TrainSettings
 
 if TYPE_CHECKING:
-    from charseq.cli.signals import Stop
-    from charseq.comparison import NgramResult, Result, Trial
-    from charseq.events import Event
-    from charseq.settings.train_settings import TrainSettings
     from charseq.text.corpus import AnyCorpus
-    from charseq.text.sources import TextSource
-    from charseq.text.vocabulary import Vocabulary
 
 EXAMPLES = [
     "charseq compare --text hihello --cells rnn,lstm,gru,none",
     "charseq compare --text 'to be, or not to be' --seeds 2 --epochs 50",
     "charseq compare --text hihello --cells lstm,mingru --match parameters --json",
+    "charseq compare --text hihello --seeds 3 --jobs 2",
     "seq 500 | charseq compare --file - --lines --cells ngram,lstm --epochs 3",
 ]
 DEFAULTS = {
@@ -64,6 +54,8 @@ DEFAULTS = {
     "epochs": "from the text",
 }
 """The defaults that are the same for every cell."""
+MOST_JOBS = 1024
+"""The largest number of processes."""
 
 
 def register(app: typer.Typer) -> None:
@@ -115,6 +107,17 @@ def compare(
             panel=TRAINING,
         ),
     ] = 1,
+    jobs: Annotated[
+        int,
+        option(
+            "--jobs",
+            metavar="N",
+            parser=whole(Bounds(1, MOST_JOBS)),
+            help="Number of processes, each with one run at a time and an equal share of the cores. With "
+            "--time-limit, runs at the same time slow each other down.",
+            panel=TRAINING,
+        ),
+    ] = 1,
     format: FormatOption = "auto",
     json: JSONOption = False,
     quiet: QuietOption = False,
@@ -132,14 +135,16 @@ def compare(
     from charseq import native
 
     native.share_cores()
+    from charseq.cli.comparison_run import compare_cells
+    from charseq.cli.job_messages import Comparison
+    from charseq.cli.torchrun_jobs import checked_place
     from charseq.comparison import trials
-    from charseq.runs.folder import runs_folder
 
     refuse_split_of_nothing(context)
     refuse_encoding_of_nothing(context)
-    runs_folder()  # refused now rather than after torch was loaded
-    _check_seeds(asked.settings.seed, seeds)
+    _check(asked.settings.seed, seeds)
     source = text_input.text_source(context.params)
+    here = checked_place(source, jobs)
     form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
     with source.opened(sys.stdin.buffer, report=input_notes.report_note) as corpus:
         vocabulary_ = source.vocabulary(corpus)
@@ -153,14 +158,15 @@ def compare(
             with_ngram=cells is None or cells.strip() == "all",
         )
         if form != "json":
-            input_notes.report_lines(corpus)
-        if form != "json" and not asked.settings.stride:
-            input_notes.suggest_lines(corpus)
-        _compare(corpus, vocabulary_, source, planned, form)
+            _report_notes(corpus, asked.settings)
+        compare_cells(Comparison(corpus, vocabulary_, source, planned), form, jobs, here)
 
 
-def _check_seeds(first: int, count: int) -> None:
-    """Raise UsageError if a seed would be too large."""
+def _check(first: int, count: int) -> None:
+    """Raise UsageError for seeds that would be too large, and where the folder of runs cannot be."""
+    from charseq.runs.folder import runs_folder
+
+    runs_folder()  # refused now rather than after torch was loaded
     if first + count - 1 > LARGEST_SEED:
         raise UsageError(
             f"--seeds {count} with --seed {first} exceeds the largest seed, {LARGEST_SEED:,}",
@@ -168,84 +174,15 @@ def _check_seeds(first: int, count: int) -> None:
         )
 
 
+def _report_notes(corpus: "AnyCorpus", settings: TrainSettings) -> None:
+    """Report how the lines of the text are read."""
+    input_notes.report_lines(corpus)
+    if not settings.stride:
+        input_notes.suggest_lines(corpus)
+
+
 def _options(context: typer.Context, asked: Asked[TrainSettings]) -> dict[str, object]:
     """Return the settings that are set, with None for --ngram auto, which differs here from no --ngram."""
     source = context.get_parameter_source("ngram")
     ngram = {} if source is None or source.name == "DEFAULT" else {"ngram": context.params["ngram"]}
     return {**asked.explicit, **ngram}
-
-
-def _compare(
-    corpus: "AnyCorpus",
-    vocabulary: "Vocabulary",
-    source: "TextSource",
-    planned: "Sequence[Trial]",
-    form: Form,
-) -> None:
-    """Train every cell, show the results, and name the best run."""
-    from charseq.comparison import run
-    from charseq.render.comparison import conditions
-    from charseq.runs.folder import new_comparison, new_run
-    from charseq.runs.model_paths import model_path
-    from charseq.runs.prepare import plan_run
-    from charseq.text.encoding import count_symbols
-    from charseq.text.sources import TextSource, description
-    from charseq.training.torch_requirement import require_torch
-
-    if any(not trial.is_ngram for trial in planned):
-        require_torch()
-    if form != "json":
-        symbols = count_symbols(corpus, vocabulary)
-        distinct = len(vocabulary.characters)
-        validation = description(TextSource(files=source.validation_files))
-        streams.report(conditions(planned, symbols, distinct, vocabulary.unit, validation))
-    folder = cache(new_comparison)
-    with handle_signals() as stop:
-
-        def trained(settings: "TrainSettings") -> "Iterator[Event]":
-            from charseq.training.loop import train
-
-            stop.training_started = True  # counting n-grams before has nothing to save
-            open_folder = lambda: new_run(settings.cell, comparison=folder())  # noqa: E731 (named for what it opens)
-            plan = plan_run(corpus, vocabulary, settings, open_folder=open_folder, source=source)
-            return train(plan, stop=stop)
-
-        def counted(settings: "TrainSettings") -> "NgramResult":
-            from charseq.training.ngram import measure
-
-            return measure(corpus, vocabulary, settings)
-
-        results = _show(run(planned, trained, counted, stop), planned, form, stop)
-    if form != "json" and any(result.end and result.end.model for result in results):
-        best = visible(str(model_path(str(folder())).parent))
-        which = "best network" if any(trial.is_ngram for trial in planned) else "best"
-        several = any(result.end and result.end.epochs > 1 for result in results)
-        curves = "\ncurves: charseq plot" if several else ""
-        streams.report(f"{which}: {best}   next: charseq predict{curves}")
-    if stop():
-        raise typer.Exit(stop.exit_code)
-    networks = [result for result in results if not result.trial.is_ngram]
-    if networks and all(result.status == "diverged" for result in networks):
-        raise typer.Exit(ExitCode.FAILED)
-
-
-def _show(
-    events: "Iterator[tuple[Result, Event]]", planned: "Sequence[Trial]", form: Form, stop: "Stop"
-) -> "list[Result]":
-    """Show every event, and return the results of the runs that ended."""
-    from charseq.cli.training_run import with_progress_bar
-    from charseq.events import End
-    from charseq.render.comparison import comparison_view
-    from charseq.render.progress_bar import comparison_position
-
-    results: list[Result] = []
-    view = renderer_for(form, comparison_view(planned), sys.stdout)
-    networks = sum(not trial.is_ngram for trial in planned)
-    with with_progress_bar(view, comparison_position(networks)) as renderer:
-        stop.screen = renderer.screen
-        for result, event in events:
-            if isinstance(event, End):
-                results.append(result)
-            with streams.stop_on_broken_pipe(stop):
-                renderer.show((result, event))
-    return results

@@ -1,5 +1,7 @@
 """Shell completions for the names of cells, runs and labels.  Only labels import NumPy, and none torch."""
 
+from pathlib import Path
+
 import typer
 
 
@@ -60,6 +62,19 @@ def logged_runs(incomplete: str) -> list[str]:
     from charseq.runs.folder import LOG
 
     return _runs_with(LOG, incomplete)
+
+
+def imports(incomplete: str) -> list[str]:
+    """Return the exported folders and the .safetensors files whose paths begin with a text."""
+    from charseq.model.tensor_file import is_exported
+
+    parent, slash, _ = incomplete.rpartition("/")
+    try:
+        found = sorted(Path(parent + slash or ".").iterdir())
+    except (OSError, ValueError):
+        return []
+    kept = [path.name for path in found if path.suffix == ".safetensors" or is_exported(path)]
+    return [path for name in kept if (path := f"{parent}{slash}{name}").startswith(incomplete)]
 
 
 def _runs_with(file: str, incomplete: str) -> list[str]:

@@ -28,8 +28,9 @@ def _load(context: typer.Context, path: Path | None) -> Path | None:
 def options_for(context: typer.Context, document: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return the values for the command of a context, by parameter; for a group also those of its commands.
 
-    A key at the top applies to every command that has the option.  A table with the name of a command holds
-    options of that command, and tables of its subcommands.  Raises UsageError for an unknown key.
+    A key at the top applies to every command that has the option and, of several choices, this one.  A table
+    with the name of a command holds options of that command, and tables of its subcommands.  Raises
+    UsageError for an unknown key.
     """
     configuration = Configuration(command_tree.commands(context), source)
     configuration.load(document)
@@ -71,7 +72,7 @@ class Configuration:
         shared = {
             options[_plain(key)].name: _value(options[_plain(key)], key, value, self._source)
             for key, value in self._shared.items()
-            if _plain(key) in options
+            if _plain(key) in options and not self._is_for_others(options[_plain(key)], key, value)
         }
         subcommands = [other[-1] for other in self._options if other[:-1] == path]
         return {
@@ -79,6 +80,19 @@ class Configuration:
             **self._own.get(path, {}),
             **{name: self.values_for((*path, name)) for name in subcommands},
         }
+
+    def _is_for_others(self, parameter: Any, key: str, value: object) -> bool:
+        """Return whether a value at the top is no choice of this command, but one of another command.
+
+        The formats of `export` are other ones than those of output.
+        """
+        choices = [
+            each.type.choices
+            for options in self._options.values()
+            if (each := options.get(_plain(key))) is not None and hasattr(each.type, "choices")
+        ]
+        own = getattr(parameter.type, "choices", None)
+        return own is not None and value not in own and any(value in other for other in choices)
 
     def _load_table(self, path: tuple[str, ...], table: object) -> None:
         source = f"{self._source}: [{'.'.join(path)}]"

@@ -1,20 +1,25 @@
 """charseq export: a trained model for other programs.  Never imports torch."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
 from charseq.cli import completions, report_output, streams
-from charseq.cli.command import add_command
+from charseq.cli.combinations import refuse_unused
+from charseq.cli.command import Command, add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import filled
-from charseq.cli.options.shared import DebugOption, QuietOption, option
+from charseq.cli.options.shared import DebugOption, Format, QuietOption, option
+from charseq.cli.trained_model import report_hardly_trained
 from charseq.render.visible import visible
 
 FormatName = Literal["safetensors", "torch", "onnx", "html"]
+WeightsType = Literal["float32", "float16", "int8"]
 EXAMPLES = [
     "charseq export",
+    "charseq export 0001-gru -o shared && charseq import shared",
     "charseq export 0001-gru --format onnx",
     "charseq export --format html -o model.html",
 ]
@@ -22,10 +27,28 @@ EXAMPLES = [
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    add_command(app, "export", export, EXAMPLES)
+    add_command(app, "export", export, EXAMPLES, _Export)
+
+
+class _Export(Command):
+    """A command whose --format shares its variable with the output format of the other commands."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for parameter in self.params:
+            if parameter.name == "format":
+                known: Any = parameter.resolve_envvar_value
+                parameter.resolve_envvar_value = partial(_unless_of_output, known)  # type: ignore[method-assign]
+
+
+def _unless_of_output(resolve: Any, context: Any) -> str | None:
+    """Return the value of the variable, or None where it is an output format of other commands."""
+    value = resolve(context)
+    return None if value in get_args(Format) else value
 
 
 def export(
+    context: typer.Context,
     run: Annotated[
         str | None,
         typer.Argument(
@@ -46,6 +69,10 @@ def export(
             "that loads it. onnx: models of one step and of a sequence. html: a page that runs the model.",
         ),
     ] = "safetensors",
+    weights: Annotated[
+        WeightsType | None,
+        option("--weights", help="Type of the weights in an HTML page.", default="float16"),
+    ] = None,
     output: Annotated[
         str | None,
         option(
@@ -69,12 +96,15 @@ def export(
 
     chosen = formats.FORMATS[format]
     chosen.require_package()
+    if format != "html":
+        refuse_unused(context, f"--format {format}", {"weights"}, "its weights are float32")
     reported, model = load_trained(run)
-    report_output.report_choice(reported.folder, run)
-    path = Path(output or f"{Path(reported.name).stem}{chosen.suffix}")
+    path = Path(output or formats.default_name(reported, chosen))
     require_free(path, is_folder=chosen.is_folder, force=force)
-    written = formats.export(format, reported, model)
+    report_output.report_choice(reported.folder, run)
+    report_hardly_trained(reported.folder, model, newest=run is None)
+    written = formats.export(format, reported, model, weights=weights)
     write(path, written.files, is_folder=chosen.is_folder, force=force)
-    for note in written.notes:
+    for note in (*formats.notes(reported), *written.notes):
         streams.report(note)
     print(visible(str(path)))  # noqa: T201

@@ -120,7 +120,12 @@ def _draw(
     for curve in curves:
         _report_damage(curve.name, curve.damaged)
         if not len(curve) and measured:
-            streams.report(f"{visible(curve.name)} has no measurements yet and is left out", "yellow")
+            why = (
+                "was imported, without measurements,"
+                if curve.status == "imported"
+                else "has no measurements yet"
+            )
+            streams.report(f"{visible(curve.name)} {why} and is left out", "yellow")
     if not measured:
         raise _nothing_measured(folders)
     drawing = plot_of(measured, x=x, measures=measures, log=log)
@@ -168,5 +173,5 @@ def _nothing_measured(folders: Sequence[Path]) -> UsageError:
     names = ", ".join(quoted(folder) for folder in folders[:3]) + (", ..." if len(folders) > 3 else "")
     return UsageError(
         f"there are no measurements in {names}",
-        hint="the first comes after an epoch; a run that ended before has none",
+        hint="the first comes after an epoch; a run that ended before has none, and so has an imported model",
     )

@@ -29,6 +29,8 @@ class Stop:
 
     signal: int | None = None
     """The signal that requested the stop."""
+    is_passed_on = False
+    """Whether another process has received that signal, and this one has not."""
     output_closed = False
     """Whether the reader of standard output has closed it."""
     training_started = False
@@ -39,6 +41,22 @@ class Stop:
     def __call__(self) -> bool:
         """Return whether to stop."""
         return self.signal is not None or self.output_closed
+
+    def pass_on(self, number: int) -> None:
+        """Stop as another process is asked to; the first signal to this one is not yet a second request."""
+        self.is_passed_on, self.signal = True, number
+        self.announce()
+
+    def announce(self) -> None:
+        """Say on standard error that the model is being saved."""
+        if streams.is_quiet():
+            return
+        with contextlib.suppress(OSError):
+            message = b"stopping and saving the model; press Ctrl-C again to quit immediately"
+            # A live table is redrawn from the line that the cursor is on.
+            is_live = self.screen is not None and self.screen.is_live and _shows_messages()
+            before, after = (b"\r\x1b[2K", b"") if is_live else (b"\n", b"\n")
+            os.write(2, before + message + after)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -134,6 +152,9 @@ class _Watcher:
 
     def _request_stop(self, number: int) -> None:
         stop, now = self._stop, time.monotonic()
+        if stop.is_passed_on:  # to be saved already
+            stop.is_passed_on, self._requested_at = False, now
+            return
         if stop.signal is not None:
             if now - self._requested_at >= SAME_SIGNAL_SECONDS:
                 os._exit(stop.exit_code)
@@ -142,21 +163,11 @@ class _Watcher:
         if not stop.training_started:
             if stop.screen:
                 stop.screen.release()
-            with contextlib.suppress(OSError):
-                os.write(2, b"\nstopped before training started; nothing was saved\n")
+            if not streams.follows():
+                with contextlib.suppress(OSError):
+                    os.write(2, b"\nstopped before training started; nothing was saved\n")
             os._exit(stop.exit_code)
-        if streams.is_quiet():
-            return
-        with contextlib.suppress(OSError):
-            message = b"stopping and saving the model; press Ctrl-C again to quit immediately"
-            # A live table is redrawn from the line that the cursor is on.
-            before, after = (b"\r\x1b[2K", b"") if self._is_live() else (b"\n", b"\n")
-            os.write(2, before + message + after)
-
-    def _is_live(self) -> bool:
-        """Return whether the terminal that shows messages has a live table."""
-        screen = self._stop.screen
-        return screen is not None and screen.is_live and _shows_messages()
+        stop.announce()
 
     def _suspend(self) -> None:
         if self._stop.screen:

@@ -21,15 +21,19 @@ class _Messages:
 
     quiet = False
     """Whether only errors are printed."""
+    follows = False
+    """Whether another process trains together with this one, and reports for it."""
     waiting: ClassVar[list[tuple[str, str]]] = []
     """Messages, with their styles, that wait until the options of the command are known."""
 
 
-def prepare() -> None:
+def prepare(*, follows: bool = False) -> None:
     """Make streams robust: escape characters that an encoding lacks, and open streams that are closed.
 
-    A size of the screen that is no positive number counts as unknown.
+    A size of the screen that is no positive number counts as unknown.  A process that `follows` another one
+    prints nothing but errors of its own.
     """
+    _Messages.follows = follows
     set_quiet(False)
     _Messages.waiting.clear()
     for name in ("COLUMNS", "LINES"):
@@ -51,8 +55,13 @@ def redirect_to_null(stream: TextIO) -> None:
 
 
 def set_quiet(quiet: bool) -> None:
-    """Choose whether `report` prints nothing but errors."""
-    _Messages.quiet = quiet
+    """Choose whether `report` prints nothing but errors, as it always does in a process that follows."""
+    _Messages.quiet = quiet or _Messages.follows
+
+
+def follows() -> bool:
+    """Return whether another process reports for this one."""
+    return _Messages.follows
 
 
 def is_quiet() -> bool:

@@ -97,29 +97,29 @@ def train(
     from charseq import native
 
     native.share_cores()
+    from charseq.cli.processes import joined
     from charseq.cli.training_run import Output, follow
     from charseq.render.training import training_view
     from charseq.runs.prepare import prepare
+    from charseq.runs.restart import Destination, traced
+    from charseq.system.torchrun import place
     from charseq.training.torch_requirement import flops_of_device
 
-    refuse_split_of_nothing(context)
-    refuse_encoding_of_nothing(context)
-    form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
-    silent = quiet and not json and format == "auto"
-    output = Output(form, None if silent else training_view(every_epoch=every_epoch), tensorboard).checked()
-    source = text_input.text_source(context.params)
-    run = prepare(
-        source,
-        asked.explicit,
-        out=out,
-        force=force,
-        resume=resume,
-        parent=from_,
-        flops=partial(flops_of_device, asked.explicit),
-        standard_input=sys.stdin.buffer,
-        report=input_notes.report_note,
-    )
-    with handle_signals() as stop, run as plan:
-        if form != "json" and not plan.resumed and not plan.settings.stride:
-            input_notes.suggest_lines(plan.corpus)
-        follow(plan, output, require_accuracy, stop, save_every=save_every)
+    with handle_signals() as stop, joined(stop) as processes:
+        refuse_split_of_nothing(context)
+        refuse_encoding_of_nothing(context)
+        form = chosen_format(format, json=json, terminal=sys.stdout.isatty())
+        view = None if quiet and not json and format == "auto" else training_view(every_epoch=every_epoch)
+        output = Output(form, view, tensorboard).checked()
+        with prepare(
+            text_input.text_source(context.params),
+            asked.explicit,
+            **vars(Destination(out, force, resume, from_).after_restart(place())),
+            flops=partial(flops_of_device, asked.explicit, processes.count),
+            standard_input=sys.stdin.buffer,
+            report=input_notes.report_note,
+        ) as plan:
+            if form != "json" and not plan.resumed and not plan.settings.stride:
+                input_notes.suggest_lines(plan.corpus)
+            with traced(plan, place()) as run:
+                follow(run, output, require_accuracy, stop, save_every=save_every, processes=processes)

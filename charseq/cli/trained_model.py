@@ -22,9 +22,14 @@ def trained_model(named: str | None) -> "tuple[Path, Model]":
     model = read(path)
     if others := comparison_size(path, named):
         streams.report(f"{visible(str(path.parent))}: the best of {others} compared runs", "dim")
-    if reason := _hardly_trained(model, newest=named is None):
-        streams.report(f"{visible(str(path))}: {reason}", "yellow")
+    report_hardly_trained(path, model, newest=named is None)
     return path, model
+
+
+def report_hardly_trained(path: Path, model: "Model", *, newest: bool) -> None:
+    """Say on standard error where the weights are initial ones, or those of a run that diverged."""
+    if reason := _hardly_trained(model, newest=newest):
+        streams.report(f"{visible(str(path))}: {reason}", "yellow")
 
 
 def report_network_alone(path: Path, model: "Model") -> None:

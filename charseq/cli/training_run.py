@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import typer
 
@@ -21,6 +21,9 @@ from charseq.render.visible import visible
 from charseq.runs.log import Log
 from charseq.runs.prepare import RunPlan
 from charseq.text.sources import STANDARD_INPUT, TextSource
+
+if TYPE_CHECKING:
+    from charseq.training.processes import Processes
 
 T = TypeVar("T")
 
@@ -46,7 +49,13 @@ class Output(NamedTuple):
 
 
 def follow(
-    plan: RunPlan, output: Output, require_accuracy: float | None, stop: Stop, *, save_every: float
+    plan: RunPlan,
+    output: Output,
+    require_accuracy: float | None,
+    stop: Stop,
+    *,
+    save_every: float,
+    processes: "Processes",
 ) -> None:
     """Train as planned, and show every event.
 
@@ -61,7 +70,7 @@ def follow(
     live = form == "table" and sys.stdout.isatty() and output.view is not None
     renderer = with_progress_bar(output.renderer(), training_position)
     events = None if output.tensorboard is None else WithTensorBoard(renderer, output.tensorboard)
-    training = train(plan, stop=stop, live=live, save_every=save_every)
+    training = train(plan, stop=stop, live=live, save_every=save_every, processes=processes)
     last, measurements = _show(training, form, events or renderer, stop)
     if events and events.error:
         streams.report(f"{events.error.message}\n  {events.error.hint}", "yellow", error=True)

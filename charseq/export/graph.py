@@ -3,13 +3,15 @@
 `charseq.export.recording` runs a step with these values instead of arrays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
 BATCH = -1
 """The size of the batch axis in a shape: it is known only when the exported model runs."""
+LENGTH = -2
+"""The size of the time axis of a sequence in a shape; it is known only when the exported model runs."""
 
 Shape = tuple[int, ...]
 
@@ -72,6 +74,8 @@ class Graph:
 class Value:
     """A symbol for an array: its shape, and the operators that record operations."""
 
+    __array_ufunc__ = None  # so that NumPy's numbers use the operators below
+
     def __init__(self, graph: Graph, name: str, shape: Shape) -> None:
         self.graph, self.name, self.shape = graph, name, shape
 
@@ -111,6 +115,8 @@ class Value:
                 value = self.graph.record("unsqueeze", [value], (*shape[:axis], 1, *shape[axis:]), axis=axis)
                 axis += 1
             elif isinstance(part, int):
+                if not -shape[axis] <= part < shape[axis]:
+                    raise TypeError(f"the index {part} of an axis of size {shape[axis]} cannot be exported")
                 rest = (*shape[:axis], *shape[axis + 1 :])
                 value = self.graph.record("select", [value], rest, axis=axis, index=part % shape[axis])
             elif part == slice(None):
@@ -118,6 +124,14 @@ class Value:
             else:
                 raise TypeError(f"the index {index!r} cannot be exported")
         return value
+
+    def __bool__(self) -> bool:
+        """Refuse: a symbol is neither true nor false."""
+        raise TypeError("a decision that depends on values cannot be exported; use ops.where")
+
+    def __iter__(self) -> Iterator["Value"]:
+        """Refuse: the number of rows is not known."""
+        raise TypeError("a loop over rows cannot be exported")
 
     def sum(self, axis: int) -> "Value":
         """Add up the last axis."""

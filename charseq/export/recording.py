@@ -9,10 +9,10 @@ from typing import Any
 
 from charseq.cells import CELLS
 from charseq.cells.cell import Cell, State, shape_of
-from charseq.cells.ops import UNTAPPED, Array, Tap
+from charseq.cells.ops import UNTAPPED, Array, OneHot, Tap
 from charseq.errors import UsageError
-from charseq.export.graph import BATCH, Graph, Shape, Value, binary, broadcast, shape_at
-from charseq.model.network import Network
+from charseq.export.graph import BATCH, LENGTH, Graph, Shape, Value, binary, broadcast, shape_at
+from charseq.model.network import Network, Unroll
 
 
 class GraphOps:
@@ -88,31 +88,39 @@ class GraphOps:
 
 
 class NamingTap:
-    """A tap that names values as the equations do."""
+    """A tap that names values as the equations do, such as "r", or "layers.0.r" in a network."""
+
+    def __init__(self, layer: int | None = None) -> None:
+        self.layer = layer
 
     def __call__(self, name: str, value: Value, axes: str) -> Value:
         """Name a value that an operation computes."""
         if any(operation.output is value for operation in value.graph.operations):
-            value.name = name
+            value.name = name if self.layer is None else f"layers.{self.layer}.{name}"
         return value
 
     def at(self, *, layer: int | None = None, step: int | None = None) -> "NamingTap":
-        """Return itself."""
-        return self
+        """Return the tap of a layer."""
+        return self if layer is None else NamingTap(layer)
 
 
-def cell_graph(cell: Cell, input_size: int, hidden_size: int) -> Graph:
+def cell_graph(cell: Cell, input_size: int, hidden_size: int, *, reads_ids: bool = False) -> Graph:
     """Record one step of a cell.
 
     The inputs are "x" [B I] and "state.<field>", the parameters have their own names, the outputs are
-    "state.<field>".  Raises UsageError for a cell with operations that cannot be exported.
+    "state.<field>".  With `reads_ids`, the input is "ids" [B] instead of "x", and a product of one-hot
+    vectors and a matrix is a look-up of rows.  Raises UsageError for a cell with operations that cannot be
+    exported.
     """
     graph, sizes = Graph(), {"B": BATCH, "I": input_size, "H": hidden_size}
-    x = graph.add_input("x", (BATCH, input_size))
+    ops = GraphOps(graph)
+    x: Any = graph.add_input("ids", (BATCH,)) if reads_ids else graph.add_input("x", (BATCH, input_size))
     state = _state_inputs(graph, cell, "state", sizes)
     w = {name: graph.add_parameter(name, shape_of(p.axes, sizes)) for name, p in cell.params.items()}
-    with_errors = _exporting(cell)
-    after = with_errors(lambda: cell.step(GraphOps(graph), w, x, state, NamingTap()))
+    if reads_ids:
+        x = OneHot(ops, x, None, input_size)
+        x = x if cell.name in CELLS else x.dense()
+    after = _exporting(cell)(lambda: cell.step(ops, w, x, state, NamingTap()))
     _state_outputs(graph, "state", state, after)
     return graph
 
@@ -122,32 +130,58 @@ def network_graph(network: Network) -> Graph:
 
     The parameters have their names in the model file.  Raises UsageError as `cell_graph` does.
     """
+    return _record(network, (BATCH,), _one_step)
+
+
+def sequence_graph(network: Network) -> Graph:
+    """Record a network that reads a sequence: ids [T B], "layers.<layer>.<field>" -> logits [T B V], states.
+
+    A layer is two kinds of operations.  layer: xs [T B I] or ids, then the fields of its initial state ->
+    hs [T B H]; `number`.  final: hs -> a `field` of the layer's final state.
+    """
+    return _record(network, (LENGTH, BATCH), _one_layer)
+
+
+def _record(network: Network, ids_shape: Shape, unroll: Unroll) -> Graph:
     graph, cell = Graph(), network.cell
     sizes = {"B": BATCH, "H": network.hidden_size}
-    ids = graph.add_input("ids", (BATCH,))
+    ids = graph.add_input("ids", ids_shape)
     states = tuple(_state_inputs(graph, cell, f"layers.{layer}", sizes) for layer in range(network.layers))
     specs = network.parameter_specs()
     w = network.arrange({name: graph.add_parameter(name, spec.shape) for name, spec in specs.items()})
     ops = GraphOps(graph)
 
     def run() -> Any:
-        look_up = network.look_up if cell.name in CELLS else network.embed
-        hs, after = network.forward(ops, w, look_up(ops, w, ids), states, tap=NamingTap(), unroll=_one_step)
+        hs, after = network.forward(
+            ops, w, network.look_up(ops, w, ids), states, tap=NamingTap(), unroll=unroll
+        )
         return network.read_out(w, hs), after
 
-    logits, after = _exporting(cell)(run)
-    graph.outputs["logits"] = logits
+    graph.outputs["logits"], after = _exporting(cell)(run)
     for layer, (before, state) in enumerate(zip(states, after, strict=True)):
         _state_outputs(graph, f"layers.{layer}", before, state)
     return graph
 
 
 def _one_step(
-    cell: Cell, ops: GraphOps, w: Mapping[str, Value], x: Value, state: State, tap: Tap = UNTAPPED
+    cell: Cell, ops: GraphOps, w: Mapping[str, Value], x: Value | OneHot, state: State, tap: Tap = UNTAPPED
 ) -> tuple[Value, State]:
     """Run a single step where a network unrolls a sequence: x [B I] -> h [B H], the state."""
+    if isinstance(x, OneHot) and cell.name not in CELLS:
+        x = x.dense()  # a cell of another package may do more with x than multiply it
     after = cell.step(ops, w, x, state, tap)
     return after.h, after
+
+
+def _one_layer(
+    cell: Cell, ops: GraphOps, w: Mapping[str, Value], xs: Value | OneHot, state: State, tap: NamingTap
+) -> tuple[Value, State]:
+    """Record a layer as one operation: xs [T B I] -> hs [T B H], the final state."""
+    operand = xs.ids if isinstance(xs, OneHot) else xs
+    shape = (LENGTH, *state[0].shape)
+    hs = tap("hs", state[0].graph.record("layer", [operand, *state], shape, number=tap.layer), "T B H")
+    fields = zip(state._fields, state, strict=True)
+    return hs, type(state)(*(hs.graph.record("final", [hs], s.shape, field=f) for f, s in fields))
 
 
 def _state_inputs(graph: Graph, cell: Cell, prefix: str, sizes: Mapping[str, int]) -> State:
@@ -168,9 +202,10 @@ def _exporting(cell: Cell) -> Callable[[Callable[[], Any]], Any]:
     def run(step: Callable[[], Any]) -> Any:
         try:
             return step()
-        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        except (TypeError, ValueError, AttributeError, NotImplementedError, UsageError) as error:
+            cause = error.__cause__ if isinstance(error, UsageError) else None
             raise UsageError(
-                f"the cell {cell.name} cannot be exported: {error}",
+                f"the cell {cell.name} cannot be exported: {cause or error}",
                 hint="use --format safetensors, which keeps the weights alone",
             ) from error
 

@@ -80,6 +80,12 @@ def novel(
         raise UsageError(
             "--novel requires a model trained with --lines", hint="leave --novel out, or use another --model"
         )
+    if model.lines is None and "imported" in model.training:
+        raise UsageError(
+            "--novel cannot be used with an imported model: an export does not have the digests of the "
+            "training lines",
+            hint="use the run that was exported, or leave --novel out",
+        )
     if model.lines is None:
         raise UsageError(
             "--novel cannot be used with this model: it has more than a million training lines, "

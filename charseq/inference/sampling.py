@@ -36,6 +36,11 @@ class SamplingParams:
     """0 disables min-p."""
 
     @property
+    def truncates(self) -> bool:
+        """Whether top-k, top-p or min-p excludes symbols."""
+        return bool(self.top_k or self.top_p < 1 or self.min_p)
+
+    @property
     def greedy(self) -> bool:
         """Whether the most probable symbol is always chosen."""
         return self.temperature == 0 or self.top_k == 1
@@ -58,8 +63,7 @@ class GumbelNoise:
         """Return the noise of the next step [B V]."""
         if self._next == len(self._drawn):
             drawn = [generator.standard_exponential(self._shape) for generator in self._generators]
-            positive = np.maximum(np.stack(drawn, 1), np.finfo(np.float64).tiny)
-            self._drawn = np.negative(np.log(positive)).astype(np.float32)
+            self._drawn = gumbel(np.stack(drawn, 1))
             self._next = 0
         self._next += 1
         noise: Floats = self._drawn[self._next - 1]
@@ -71,6 +75,12 @@ class GumbelNoise:
         self._drawn = self._drawn[:, rows]
 
 
+def gumbel(exponential: npt.NDArray[np.float64]) -> Floats:
+    """Convert standard exponential noise to standard Gumbel noise of the same shape."""
+    positive = np.maximum(exponential, np.finfo(np.float64).tiny)
+    return np.negative(np.log(positive)).astype(np.float32)
+
+
 def sample(
     logits: Floats, params: SamplingParams, noise: GumbelNoise, allowed: npt.NDArray[np.bool_] | None = None
 ) -> Ids:
@@ -78,15 +88,20 @@ def sample(
     if allowed is not None:
         logits = _mask(logits, allowed)
     if not params.greedy:
-        if params.top_k:
-            logits = top_k(logits, params.top_k)
-        if params.top_p < 1:
-            logits = top_p(logits, params.top_p, params.temperature)
-        if params.min_p:
-            logits = min_p(logits, params.min_p, params.temperature)
-        logits = temperature(logits, params.temperature, noise.next())
+        logits = temperature(truncated(logits, params), params.temperature, noise.next())
     ids: Ids = logits.argmax(1)
     return ids
+
+
+def truncated(logits: Floats, params: SamplingParams) -> Floats:
+    """Mask the symbols of each row [B V] that top-k, top-p and min-p exclude, in this order."""
+    if params.top_k:
+        logits = top_k(logits, params.top_k)
+    if params.top_p < 1:
+        logits = top_p(logits, params.top_p, params.temperature)
+    if params.min_p:
+        logits = min_p(logits, params.min_p, params.temperature)
+    return logits
 
 
 def without_labels(vocabulary: Vocabulary, logits: Floats) -> Floats:

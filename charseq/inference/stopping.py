@@ -31,6 +31,8 @@ class StoppingRule:
             self._memorized = {tuple(model.vocabulary.encode(text).tolist()) for text in model.memorized}
         self.longest = max(map(len, self._memorized), default=DEFAULT_LENGTH if length is None else length)
         """Maximum number of symbols to add to a prompt."""
+        self.ends_where_memorized = bool(self._memorized)
+        """Whether a continuation ends at the end of a memorized text."""
         self.may_end_early = bool(self._vocabulary.boundary or until or constraint or self._memorized)
         """Whether a continuation can end before its limit."""
 
@@ -56,11 +58,13 @@ class StoppingRule:
             return True
         if self._constraint is not None and not self._constraint.is_accepting(state):
             return False
-        return (
-            self._is_memorized(prompt, added)
-            or (self._constraint is not None and not self._constraint.can_continue(state, limit - len(added)))
-            or any(self._ends_with(added, end) for end in self._until)
+        return self.has_ended(prompt, added) or (
+            self._constraint is not None and not self._constraint.can_continue(state, limit - len(added))
         )
+
+    def has_ended(self, prompt: Sequence[int], added: Sequence[int]) -> bool:
+        """Return whether the added symbols complete a memorized text, or end with a string of `until`."""
+        return self._is_memorized(prompt, added) or any(self._ends_with(added, end) for end in self._until)
 
     def _ends_with(self, added: Sequence[int], end: str) -> bool:
         return self._vocabulary.decode(added[-SYMBOLS_PER_CHARACTER * len(end) :]).endswith(end)

@@ -94,9 +94,8 @@ def load(named: str | None) -> ReportedRun:
 
 def load_trained(named: str | None) -> tuple[ReportedRun, Model]:
     """Read the run of a name, or the newest one, and its model.  Raises ModelFileError, UsageError."""
-    path = model_path(named)
     run = load(named)
-    return run, run.model or read(path)
+    return run, run.model or read(model_path(str(run.folder)))
 
 
 def texts_of(run: ReportedRun, given: Sequence[str] = ()) -> tuple[list[ReadText], bool]:
@@ -130,18 +129,27 @@ def _given(model: Model, texts: Sequence[str]) -> list[ReadText]:
     return found
 
 
+def memorized_texts(model: Model) -> list[ReadText]:
+    """Return the texts that a model memorized."""
+    encoded = [model.vocabulary.encode_text(text, begin=True, end=True).ids for text in model.memorized]
+    return [ReadText("the memorized text", ids) for ids in encoded]
+
+
+def held_out_texts(run: ReportedRun, model: Model) -> list[ReadText]:
+    """Return the held-out text whose predictions the log shows, in a list; an empty one if there is none."""
+    vocabulary, held_out = model.vocabulary, _logged_ids(run)
+    if not held_out or (vocabulary.labels and held_out[0] not in vocabulary.labels):  # the label is unknown
+        return []
+    begin = [0] if vocabulary.boundary and not vocabulary.labels else []
+    return [ReadText("held-out text (not trained on)", np.array([*begin, *held_out], vocabulary.dtype))]
+
+
 def _known(run: ReportedRun, model: Model) -> list[ReadText]:
     """Return the texts that the model file and the log have."""
     vocabulary = model.vocabulary
     if model.memorized:
-        encoded = [vocabulary.encode_text(string, begin=True, end=True).ids for string in model.memorized]
-        return [ReadText("the memorized text", ids) for ids in encoded]
-    found = []
-    held_out = _logged_ids(run)
-    if held_out and (not vocabulary.labels or held_out[0] in vocabulary.labels):  # else the label is unknown
-        begin = [0] if vocabulary.boundary and not vocabulary.labels else []
-        ids = np.array([*begin, *held_out], vocabulary.dtype)
-        found.append(ReadText("held-out text (not trained on)", ids))
+        return memorized_texts(model)
+    found = held_out_texts(run, model)
     samples = [event for event in run.log.evaluations if text(event, "sample")]
     for event in samples[-1:]:
         origin = f"text generated after {_after(event)}"

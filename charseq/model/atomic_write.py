@@ -1,5 +1,6 @@
 """Replace files atomically."""
 
+import glob
 import os
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def replace(path: Path, data: bytes) -> None:
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise CharseqError(f"{quoted(path)} is not a regular file", hint="move it away, or use --out")
-        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
             leftover.unlink()
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:

@@ -45,6 +45,7 @@ TRAINING_FIELDS: Mapping[str, Any] = {
     "selection_loss": float | None,
     "measured": bool,
     "diverged": bool,
+    "imported": Mapping[str, str | None],
 }
 """The fields of `training` and their types; all are optional, and others are ignored."""
 
@@ -98,8 +99,15 @@ def signed_json(description: Mapping[str, Any]) -> str:
 
 def read_description(file: TensorFile) -> Description:
     """Return the checked description of a file.  Raises ModelFileError."""
+    return parse_description(file, _verified_json(file))
+
+
+def parse_description(file: TensorFile, values: Mapping[str, Any]) -> Description:
+    """Return the description of a file's tensors, of JSON values in the layout of a model file, checked.
+
+    Raises ModelFileError.
+    """
     name = quoted(file.path)
-    values = _verified_json(file)
     try:
         network = parse_object(values["network"], "network")
         _require_cell(file.path, network["cell_name"])

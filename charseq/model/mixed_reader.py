@@ -43,10 +43,21 @@ class MixedReader:
             mixed = self._mixture.mix(flat_logits, flat_q, depths.ravel(), h)
         return mixed.reshape(logits.shape)
 
+    def advance_sequence(self, ids: Ids) -> None:
+        """Read several symbols of each row [T B]."""
+        self._base.advance_sequence(ids)
+        self._mixture.ngram.advance(ids, self._contexts)
+
     def keep(self, rows: Sequence[int]) -> None:
         """Continue with these rows only, in this order."""
         self._base.keep(rows)
         self._contexts = self._contexts[list(rows)]
+        self._step = None
+
+    def join(self, other: "MixedReader") -> None:
+        """Add the rows of another reader of the same model after the rows of this one."""
+        self._base.join(other._base)
+        self._contexts = np.concatenate([self._contexts, other._contexts])
         self._step = None
 
     @property

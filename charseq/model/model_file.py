@@ -19,7 +19,9 @@ Metadata: one key, "charseq"; its value is a JSON object with sorted keys and no
     label_counts  the number of training lines of each label.  Only with labels
     learned     the memorized strings; empty for other text
     opening     the first symbol of the text
-    training    `TRAINING_FIELDS`: the settings, and the measurements of the epoch whose weights are saved
+    training    `TRAINING_FIELDS`: the settings, and the measurements of the epoch whose weights are saved;
+                in an imported model also "imported": the "file" that it came from, its "sha256", and the
+                "text" that it learned
     place       the progress of the run: counters, and "text" (a `TextSource` and the SHA-256 of its ids);
                 null if the run cannot be resumed
     lineage     the models that it was trained from, nearest first: "model" (path) and "sha256" (of the
@@ -155,13 +157,18 @@ def _format(model: Model) -> int:
 def read(path: Path) -> Model:
     """Read and verify a model.  Raises ModelFileError."""
     with tensor_file.open_tensors(path) as file:
-        return _read_model(file, read_description(file))
+        return model_of(file, read_description(file))
 
 
 def read_state(path: Path) -> tuple[Model, ResumeState]:
     """Read and verify a model and the state to resume its run from.  Raises ModelFileError."""
     with tensor_file.open_tensors(path) as file:
         description = read_description(file)
+        if "imported" in description.training:
+            raise ModelFileError(
+                f"{quoted(path)} cannot be resumed: it was imported, without the state of its training",
+                hint="train it further as a new run: --from instead of --resume",
+            )
         if description.progress is None:
             raise ModelFileError(
                 f"{quoted(path)} cannot be resumed: its run diverged, or an early charseq saved it",
@@ -177,7 +184,7 @@ def read_state(path: Path) -> tuple[Model, ResumeState]:
             for name in file.entries
             if name.startswith(STATE_PREFIX)
         }
-        return _read_model(file, description), ResumeState(description.progress, tensors)
+        return model_of(file, description), ResumeState(description.progress, tensors)
 
 
 def describe(path: Path, *, verify: bool = False) -> Description:
@@ -192,7 +199,8 @@ def describe(path: Path, *, verify: bool = False) -> Description:
         return description
 
 
-def _read_model(file: TensorFile, description: Description) -> Model:
+def model_of(file: TensorFile, description: Description) -> Model:
+    """Read the tensors that a description describes, verify and return the model.  Raises ModelFileError."""
     names = [name for name in file.entries if not name.startswith(STATE_PREFIX)]
     arrays = {name: file.read(name, description.digests.get(name)) for name in names}
     lines = arrays.pop(LINE_DIGESTS, None)

@@ -1,7 +1,7 @@
 """Read texts as the model was trained: with carried states, or in overlapping windows."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -19,8 +19,17 @@ class TextReader(Protocol):
     def read(self, ids: Ids) -> Floats:
         """Read one symbol of each row [B] -> logits of the next one [B V]."""
 
+    def read_sequence(self, ids: Ids) -> Floats:
+        """Read several symbols of each row [T B] -> logits [T B V], bit for bit those of `read`."""
+
+    def advance_sequence(self, ids: Ids) -> object:
+        """Read several symbols of each row [T B]."""
+
     def keep(self, rows: Sequence[int]) -> None:
         """Continue with these rows only, in this order."""
+
+    def join(self, other: Self) -> None:
+        """Add the rows of another reader of the same model after the rows of this one."""
 
     @property
     def output(self) -> Floats:
@@ -33,12 +42,10 @@ class SlidingReader:
     A state has therefore seen at most `window.length` symbols.
     """
 
-    def __init__(self, model: Model, window: Window, base: Reader, read: Sequence[Sequence[int]]) -> None:
+    def __init__(self, window: Window, base: Reader, read: Sequence[Sequence[int]]) -> None:
         """Continue from a reader that has read the symbols `read` of each row's window."""
-        self._network, self._weights = model.network, model.weights
         self._window, self._base = window, base
         self._read = [list(ids) for ids in read]
-        self._next: Reader | None = None
 
     def read(self, ids: Ids) -> Floats:
         """Read one symbol of each row [B] -> logits of the next one [B V]."""
@@ -49,10 +56,24 @@ class SlidingReader:
             read.append(symbol)
         return self._base.read(ids)
 
+    def read_sequence(self, ids: Ids) -> Floats:
+        """Read several symbols of each row [T B] -> logits [T B V], bit for bit those of `read`."""
+        return np.stack([self.read(step).copy() for step in ids])
+
+    def advance_sequence(self, ids: Ids) -> None:
+        """Read several symbols of each row [T B]."""
+        for step in ids:
+            self.read(step)
+
     def keep(self, rows: Sequence[int]) -> None:
         """Continue with these rows only, in this order."""
         self._base.keep(rows)
         self._read = [list(self._read[row]) for row in rows]
+
+    def join(self, other: "SlidingReader") -> None:
+        """Add the rows of another reader of the same model after the rows of this one."""
+        self._base.join(other._base)
+        self._read += other._read
 
     @property
     def output(self) -> Floats:
@@ -67,11 +88,9 @@ class SlidingReader:
         shared = np.array([self._read[row] for row in rows], np.intp)
         if not shared.size:
             return
-        if self._next is None or self._next.rows != len(rows):
-            self._next = Reader(self._network, self._weights, len(rows))
-        self._next.restart(range(len(rows)))
-        self._next.advance_sequence(shared.T)
-        self._base.copy_states(rows, self._next)
+        following = self._base.with_rows(len(rows))
+        following.advance_sequence(shared.T)
+        self._base.copy_states(rows, following)
 
 
 def batch_reader(model: Model, rows: int = 1) -> Reader | MixedReader:
@@ -80,21 +99,27 @@ def batch_reader(model: Model, rows: int = 1) -> Reader | MixedReader:
     return base if model.mixture is None or model.window else MixedReader(model.mixture, base)
 
 
-def reader_for(model: Model) -> TextReader:
-    """Return a reader of one text that has read nothing yet."""
+def reader_for(model: Model, base: Reader | None = None) -> TextReader:
+    """Return a reader of one text that has read nothing yet; it shares the weights of `base`, if any."""
+    base = base.with_rows(1) if base else Reader(model.network, model.weights)
     if model.window:
-        return SlidingReader(model, model.window, Reader(model.network, model.weights), [[]])
-    return batch_reader(model)
+        return SlidingReader(model.window, base, [[]])
+    return base if model.mixture is None else MixedReader(model.mixture, base)
 
 
-def prefill(model: Model, prompts: Sequence[Sequence[int]]) -> tuple[TextReader, Ids]:
-    """Return a reader that has read a batch of prompts except their last symbols, and those symbols [B]."""
+def prefill(
+    model: Model, prompts: Sequence[Sequence[int]], base: Reader | None = None
+) -> tuple[TextReader, Ids]:
+    """Return a reader that has read a batch of prompts except their last symbols, and those symbols [B].
+
+    It shares the weights of `base`, a reader of the same network, if there is one.
+    """
     window = model.window
     if window is None:
-        base, last = stepper.prefill(model.network, model.weights, prompts)
+        base, last = stepper.prefill(model.network, model.weights, prompts, base)
         if model.mixture is None:
             return base, last
         return MixedReader(model.mixture, base, [prompt[:-1] for prompt in prompts]), last
     prompts = [prompt[window.start(len(prompt) - 1) :] for prompt in prompts]
-    base, last = stepper.prefill(model.network, model.weights, prompts)
-    return SlidingReader(model, window, base, [prompt[:-1] for prompt in prompts]), last
+    base, last = stepper.prefill(model.network, model.weights, prompts, base)
+    return SlidingReader(window, base, [prompt[:-1] for prompt in prompts]), last

@@ -3,8 +3,9 @@
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,15 @@ class Reader:
             self._weights = weights._replace(head=_rowwise(weights.head))
         elif weights.head:
             self._head = Linear(kernels_library, weights.head["W"], weights.head["b"], rows)
+
+    def with_rows(self, rows: int) -> "Reader":
+        """Return a reader of new texts with the same weights, which are not copied."""
+        reader = copy(self)
+        states = self._network.initial_states(NUMPY, self._weights, rows)
+        reader._layers = [layer.with_state(state) for layer, state in zip(self._layers, states, strict=True)]
+        reader._head = copy(self._head)
+        reader._resize(rows)
+        return reader
 
     def read(self, ids: Ids) -> Floats:
         """Read one symbol of each row [B] -> logits of the next one [B V], valid until the next call."""
@@ -152,21 +162,33 @@ class Reader:
     def keep(self, rows: Sequence[int]) -> None:
         """Continue with these rows only, in this order; a row may occur more than once."""
         chosen = list(rows)
-        self.rows = len(chosen)
         for layer in self._layers:
             layer.state = [field[chosen] for field in layer.state]
+        self._resize(len(chosen))
+
+    def join(self, other: "Reader") -> None:
+        """Add the rows of another reader of the same network after the rows of this one."""
+        for layer, joining in zip(self._layers, other._layers, strict=True):
+            layer.state = [np.concatenate(fields) for fields in zip(layer.state, joining.state, strict=True)]
+        self._resize(self.rows + other.rows)
+
+    def _resize(self, rows: int) -> None:
+        self.rows = rows
         if self._head:
-            self._head.resize(len(chosen))
+            self._head.resize(rows)
 
 
-def prefill(network: Network, weights: Weights, prompts: Sequence[Sequence[int]]) -> tuple[Reader, Ids]:
+def prefill(
+    network: Network, weights: Weights, prompts: Sequence[Sequence[int]], base: Reader | None = None
+) -> tuple[Reader, Ids]:
     """Return a reader that has read a batch of prompts except their last symbols, and those symbols [B].
 
-    Equal prompts are read once.  Prompts are aligned at their ends; shorter ones start later.
+    Equal prompts are read once.  Prompts are aligned at their ends; shorter ones start later.  The reader
+    shares the weights of `base`, a reader of the same network, if there is one.
     """
     texts = [tuple(prompt) for prompt in prompts]
     row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    reader = Reader(network, weights, len(row_of))
+    reader = base.with_rows(len(row_of)) if base else Reader(network, weights, len(row_of))
     longest = max(map(len, texts))
     ids = np.zeros((len(row_of), longest), np.intp)
     for text, row in row_of.items():
@@ -205,6 +227,8 @@ def _rowwise(w: Mapping[str, Floats]) -> dict[str, Floats]:
 class _Layer(Protocol):
     state: Sequence[Floats]
 
+    def with_state(self, state: Sequence[Floats]) -> Self: ...
+
     def read(self, x: Any) -> Floats: ...
 
     def read_sequence(self, x: Any) -> Floats: ...
@@ -217,6 +241,11 @@ class _NumpyLayer:
         self._cell, self._kind = cell, type(state)
         self._w = _rowwise(w)
         self.state: Sequence[Floats] = state
+
+    def with_state(self, state: Sequence[Floats]) -> Self:
+        layer = copy(self)
+        layer.state = state
+        return layer
 
     def read(self, x: Any) -> Floats:
         if x.ndim == 1:

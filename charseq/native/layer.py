@@ -2,7 +2,8 @@
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,13 @@ class Layer:
         self._table = contiguous(w_x.T + bias) if one_hot else None
         self._linear = None if one_hot else Linear(lib, w_x, bias, len(state[0]))
         self.state = state
+
+    def with_state(self, state: Sequence[Floats]) -> Self:
+        """Return a layer with the same weights, in the same memory, and another state."""
+        layer = copy(self)
+        layer._linear = copy(self._linear)
+        layer.state = state
+        return layer
 
     @property
     def state(self) -> list[Floats]:

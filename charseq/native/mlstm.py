@@ -2,7 +2,8 @@
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,13 @@ class MLSTMLayer:
         self._table = contiguous(matrix.T + bias)
         self._linear = None if one_hot else Linear(lib, matrix, bias, len(state[0]))
         self.state = state
+
+    def with_state(self, state: Sequence[Floats]) -> Self:
+        """Return a layer with the same weights, in the same memory, and another state."""
+        layer = copy(self)
+        layer._linear = copy(self._linear)
+        layer.state = state
+        return layer
 
     @property
     def state(self) -> list[Floats]:

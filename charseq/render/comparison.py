@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from statistics import fmean
 from typing import TextIO
 
@@ -36,9 +35,36 @@ def comparison_view(trials: Sequence[Trial]) -> View[TrialEvent]:
 
     return View(
         table=table,
-        plain=lambda output: PlainLines(output, COLUMNS, _rows),
-        json=partial(_JSONLines, trials=trials),
+        plain=lambda output: _InOrder(PlainLines(output, COLUMNS, _rows), trials),
+        json=lambda output: _InOrder(_JSONLines(output, trials), trials),
     )
+
+
+class _InOrder(Renderer[TrialEvent]):
+    """Show the ends of runs that are made at the same time in the order of the trials."""
+
+    def __init__(self, renderer: Renderer[TrialEvent], trials: Sequence[Trial]) -> None:
+        self._renderer, self._trials = renderer, trials
+        self._waiting: dict[int, TrialEvent] = {}
+        self._shown = 0
+        """The number of trials whose end has been shown."""
+
+    def begin(self) -> None:
+        self._renderer.begin()
+
+    def show(self, event: TrialEvent) -> None:
+        if not isinstance(event[1], End):
+            self._renderer.show(event)
+            return
+        self._waiting[self._trials.index(event[0].trial)] = event
+        while self._shown in self._waiting:
+            self._shown += 1
+            self._renderer.show(self._waiting.pop(self._shown - 1))
+
+    def finish(self, *, failed: bool) -> None:
+        for _, event in sorted(self._waiting.items(), key=lambda waiting: waiting[0]):
+            self._renderer.show(event)
+        self._renderer.finish(failed=failed)
 
 
 class _JSONLines(LineRenderer[TrialEvent]):

@@ -1,7 +1,7 @@
 """A comparison of cells as a live table: a row for each cell, and below it the range over seeds."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charseq.comparison import Result, Spread, Trial, spreads
-from charseq.events import End, Epoch, Progress, Start
+from charseq.events import End, Epoch, Progress
 from charseq.render.base import Renderer
 from charseq.render.columns import fitting
 from charseq.render.comparison import TrialEvent, by_cell, mean_parameters, settings_of_all
@@ -42,7 +42,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
 
 
 class ComparisonTable(Renderer[TrialEvent]):
-    """A row for every cell from the start, filled as runs end, and a bar for the current one."""
+    """A row for every cell from the start, filled as runs end, and the progress of those that are running."""
 
     def __init__(self, console: Console, trials: Sequence[Trial]) -> None:
         self._console, self._trials = console, trials
@@ -51,6 +51,8 @@ class ComparisonTable(Renderer[TrialEvent]):
         self._sizes_differ = len({trial.settings.hidden_size for trial in self._networks}) > 1
         self._has_seeds = len({trial.settings.seed for trial in trials}) > 1
         self._results: list[Result] = []
+        self._running: dict[int, tuple[Trial, Epoch | Progress]] = {}
+        """The last event of every run in progress, by the id of its trial."""
         self._drawn_at = 0.0
 
     def begin(self) -> None:
@@ -62,15 +64,17 @@ class ComparisonTable(Renderer[TrialEvent]):
         """Add an event, and redraw if a refresh is due."""
         result, of_training = event
         if isinstance(of_training, End):
+            self._running.pop(id(result.trial), None)
             self._results.append(result)
+            self._results.sort(key=lambda ended: self._trials.index(ended.trial))
+        elif isinstance(of_training, Epoch | Progress):
+            self._running[id(result.trial)] = result.trial, of_training
         is_due = time.monotonic() - self._drawn_at >= SECONDS_BETWEEN_REFRESHES
-        if not is_due or not self._console.is_terminal:
+        if not is_due or not self._console.is_terminal or isinstance(of_training, End):
             return
-        if isinstance(of_training, Epoch | Progress):
-            self.screen.draw(Group(self._table(), self._progress(result, of_training)))
+        self.screen.draw(Group(self._table(), *self._progress()))
+        if self._running:
             self._drawn_at = time.monotonic()
-        elif isinstance(of_training, Start):
-            self.screen.draw(self._table())
 
     def finish(self, *, failed: bool) -> None:
         """Leave the table on the screen, without the bar."""
@@ -134,16 +138,26 @@ class ComparisonTable(Renderer[TrialEvent]):
             )
         return f"{cell} {trial.settings.hidden_size:,}" if self._sizes_differ else cell
 
-    def _progress(self, result: Result, event: Epoch | Progress) -> RenderableType:
-        """Return a bar with the progress of all runs, and the current one."""
+    def _progress(self) -> Iterator[RenderableType]:
+        """Yield a bar with the progress of all runs, and the current ones."""
+        if not self._running:
+            return
         ended = sum(not each.trial.is_ngram for each in self._results)
-        done = (ended + event.done) / len(self._networks)
-        settings = result.trial.settings
-        text = f"{percent(done, 0)}, {settings.cell}, seed {settings.seed}, "
-        text += f"epoch {event.epoch}, loss {event.loss:.4f}"
+        done = (ended + sum(event.done for _, event in self._running.values())) / len(self._networks)
+        running = sorted(self._running.values(), key=lambda last: self._trials.index(last[0]))
+        current = [_current(*last) for last in running]
+        beside, below = (current[0], []) if len(current) == 1 else (f"{len(current)} runs at a time", current)
+        bar = ProgressBar(total=1.0, completed=done, width=20)
         grid = Table.grid(padding=(0, 1))
-        grid.add_row(ProgressBar(total=1.0, completed=done, width=20), Text(text, "dim", no_wrap=True))
-        return grid
+        grid.add_row(bar, Text(f"{percent(done, 0)}, {beside}", "dim", no_wrap=True))
+        yield grid
+        yield from (Text(f"  {text}", "dim", no_wrap=True) for text in below)
+
+
+def _current(trial: Trial, event: Epoch | Progress) -> str:
+    """Return a description of a run in progress."""
+    settings = trial.settings
+    return f"{settings.cell}, seed {settings.seed}, epoch {event.epoch}, loss {event.loss:.4f}"
 
 
 def _mean_and_range(

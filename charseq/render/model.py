@@ -95,6 +95,8 @@ def _rows(record: dict[str, Any], *, separators: bool = False) -> list[list[str]
         record["labels"] = [f"{label} ({number:,})" for label, number in labels.items()]
     record["symbols"] = _shortened("".join(displayable(characters, record["unit"])))
     record["lineage"] = [f"{each['model']} ({each['sha256']})" for each in record["lineage"]]
+    if imported := record.get("imported"):
+        record["imported"] = [f"{name} {value}" for name, value in imported.items() if value is not None]
     record["learned"] = list(map(_shortened, record["learned"]))
     return [
         *([name, _value_text(value, separators)] for name, value in record.items()),

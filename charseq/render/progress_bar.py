@@ -1,11 +1,11 @@
 """A progress bar on standard error, beside events that a file or a pipe receives."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO, TypeVar
 
 from charseq.comparison import Result
-from charseq.events import Epoch, Event, Progress
+from charseq.events import End, Epoch, Event, Progress
 from charseq.render.base import Renderer
 from charseq.render.quantities import duration, passes_text, percent
 from charseq.system.suspension import running_time
@@ -75,23 +75,37 @@ def training_position(event: Event) -> Position | None:
 
 
 def comparison_position(runs: int) -> Callable[[tuple[Result, Event]], Position | None]:
-    """Return the position of a comparison of networks: a share of all runs, and the current one."""
-    seen: dict[int, None] = {}
+    """Return the position of a comparison of networks: a share of all runs, and the current ones."""
+    seen, ended = set[int](), set[int]()
+    running: dict[int, tuple[Result, Epoch | Progress]] = {}
     began = running_time()
 
     def position(event: tuple[Result, Event]) -> Position | None:
         result, of_training = event
         if result.trial.is_ngram:
             return None
-        seen.setdefault(id(result))
+        seen.add(id(result.trial))
+        if isinstance(of_training, End):
+            running.pop(id(result.trial), None)
+            ended.add(id(result.trial))
         if not isinstance(of_training, Epoch | Progress):
             return None
-        done, settings = (len(seen) - 1 + of_training.done) / runs, result.trial.settings
-        text = (
-            f"{percent(done, 0)}, {duration(running_time() - began)}, run {len(seen)} of {runs}: "
-            f"{settings.cell}, seed {settings.seed}, {passes_text(of_training.passes)}, "
-            f"loss {of_training.loss:.3f}"
-        )
-        return done, text
+        running[id(result.trial)] = event = result, of_training
+        done = (len(ended) + sum(last.done for _, last in running.values())) / runs
+        current = _one_run(*event, f"run {len(seen)} of {runs}")
+        if len(running) > 1:
+            current = f"{len(ended)} of {runs} runs done, " + _several_runs([*running.values()])
+        return done, f"{percent(done, 0)}, {duration(running_time() - began)}, {current}"
 
     return position
+
+
+def _one_run(result: Result, event: Epoch | Progress, number: str) -> str:
+    settings = result.trial.settings
+    passes = passes_text(event.passes)
+    return f"{number}: {settings.cell}, seed {settings.seed}, {passes}, loss {event.loss:.3f}"
+
+
+def _several_runs(running: Sequence[tuple[Result, Epoch | Progress]]) -> str:
+    losses = (f"{result.trial.settings.cell} {event.loss:.3f}" for result, event in running)
+    return f"{len(running)} running, loss: {', '.join(losses)}"

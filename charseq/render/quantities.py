@@ -3,9 +3,9 @@
 import math
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: 1 epoch, 2 epochs."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def count(number: int, noun: str, plural: str = "s") -> str:
+    """Return a number with its noun: 1 epoch, 2 epochs; `plural` is what a plural adds."""
+    return f"{number:,} {noun}" + ("" if number == 1 else plural)
 
 
 def damage_text(lines: int) -> str:

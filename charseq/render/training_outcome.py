@@ -14,7 +14,7 @@ SMALL_GAP = 0.03
 """The gap of validation to training loss, relative to the latter, up to which a larger network may help."""
 LARGE_GAP = 0.15
 """The gap from which it is reported."""
-OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red"}
+OUTCOME_STYLES = {"completed": "green", "interrupted": "yellow", "diverged": "bold red", "imported": "green"}
 """The style of the outcome, by the status of the end."""
 
 
@@ -25,6 +25,8 @@ def outcome(end: End, *, has_curves: bool = False) -> str:
 
 def results(end: End) -> str:
     """Return the results of a run, in a few lines; without its time, if that is NaN."""
+    if end.status == "imported":
+        return "the model was imported, without the log of its training: there are no epochs to show"
     status = {"completed": "done"}.get(end.status, str(end.status))
     status = "memorized" if end.reason == "memorized" else status
     text = f"{status} after {passes_text(end.total_passes)}"

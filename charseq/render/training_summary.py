@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from charseq.cells import cell_named
 from charseq.events import Start
+from charseq.render.processes import device_text, idle_processes, other_precision
 from charseq.render.quantities import count, duration, passes_text, percent, size
 from charseq.render.visible import visible
 from charseq.settings.defaults import FEWEST_HELD_OUT, MOST_POSITIONS, UNLIMITED_EPOCHS
@@ -21,15 +22,15 @@ MAX_FOLLOWING_SHOWN = 3
 def summary(start: Start) -> str:
     """Return the text, network and settings of a run, and the reasons of its defaults, line by line."""
     settings = start.settings
-    precision = "" if start.precision == "auto" else f", {start.precision}"  # unknown in earlier logs
-    device = f"{start.device} ({start.path}, {start.kernel}{precision})"
+    if start.imported:
+        return _imported(start)
     lines = [
         f"text: {_text(start)}",
         *_validation_text(start),
         f"network: {network_text(settings)}, {count(start.parameters, 'parameter')}",
         *_ngram(start),
         f"optimizer: {optimizer_text(settings)}",
-        f"training: {_duration(settings)}; {device}, seed {settings.seed}",
+        f"training: {_duration(settings)}; {device_text(start)}, seed {settings.seed}",
     ]
     if start.lineage:
         parent = start.lineage[0]
@@ -42,18 +43,31 @@ def summary(start: Start) -> str:
     return "\n".join(lines)
 
 
+def _imported(start: Start) -> str:
+    """Return where an imported model comes from, and its network."""
+    origin, settings = start.imported, start.settings
+    name, digest = (visible(origin.get(key, "")) for key in ("file", "sha256"))
+    lines = [
+        f"imported from: {name} (SHA-256 {digest[:12]}...)",
+        f"network: {network_text(settings)}, {count(start.parameters, 'parameter')}",
+        *_ngram(start),
+    ]
+    return "\n".join(lines)
+
+
 def warnings(start: Start) -> list[str]:
     """Return warnings about the text, one line each."""
     left_out = left_out_lines(start.empty_lines, start.dropped_lines)
     return [
         *left_out,
-        *_precision(start),
+        *other_precision(start),
         *_conflict(start),
         *_repeated_lines(start),
         *_overlap(start),
         *_fine_tuning(start),
         *_shift(start),
         *_short_validation(start),
+        *idle_processes(start),
     ]
 
 
@@ -169,16 +183,6 @@ def _duration(settings: TrainSettings) -> str:
     if settings.whole:
         return text
     return f"{text}, batch size {settings.batch_size}, sequence length {settings.sequence_length}"
-
-
-def _precision(start: Start) -> Iterator[str]:
-    """Say that a resumed run has products of another precision than before, and why."""
-    if start.earlier_precision:
-        why = ", which this device does not support" if start.settings.precision == "auto" else ""
-        yield (
-            f"the run continues in {start.precision}; before it was resumed, "
-            f"it used {start.earlier_precision}{why}"
-        )
 
 
 def _conflict(start: Start) -> Iterator[str]:

@@ -12,7 +12,7 @@ from charseq.errors import CharseqError, UsageError, quoted
 from charseq.model.atomic_write import replace
 from charseq.runs.lock import Lock, require_free
 from charseq.runs.log_lines import first_lines, json_line, record_of
-from charseq.runs.numbers import RUN_NAME, next_folder, numbered_runs, unnumbered_runs
+from charseq.runs.numbers import RUN_NAME, next_folder, numbered_folder, numbered_runs, unnumbered_runs
 from charseq.runs.timing import Timing
 from charseq.system.file_errors import reason, remedy
 
@@ -172,17 +172,24 @@ def new_comparison() -> Path:
 
 
 def new_run(
-    cell: str, out: Path | None = None, *, force: bool = False, comparison: Path | None = None
+    cell: str,
+    out: Path | None = None,
+    *,
+    force: bool = False,
+    comparison: Path | None = None,
+    number: int | None = None,
 ) -> Run:
     """Create a run's folder: `out`, or the next number in the folder of a comparison or of runs.
 
+    `number` is reserved for the run in the folder of a comparison whose runs start together.
     An earlier model in `out` stays until the new run has better weights than its initial ones.  Raises
     UsageError if `out` already contains a run (unless `force`), CharseqError if it cannot be created or
     another process trains in it.
     """
     try:
         if out is None:
-            folder = next_folder(comparison or runs_folder(), cell)
+            root = comparison or runs_folder()
+            folder = next_folder(root, cell) if number is None else numbered_folder(root, number, cell)
             return _open_locked(folder, partial(Run, folder, created=True), created=True)
         require_new(out, force=force)
         created = not out.exists()
@@ -241,6 +248,12 @@ def require_new(out: Path, *, force: bool) -> None:
 
 
 def _require_empty(out: Path, *, force: bool) -> None:
+    from charseq.model.tensor_file import is_exported  # loads NumPy, which listing runs does not need
+
+    if is_exported(out):
+        raise UsageError(
+            f"{quoted(out)} is an exported model, which a run would damage", hint="choose another --out"
+        )
     if not force and any(os.path.lexists(out / name) for name in (MODEL, LOG)):
         raise UsageError(f"{quoted(out)} already contains a run", hint="choose another --out, or add --force")
 

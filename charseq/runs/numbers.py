@@ -48,8 +48,16 @@ def next_folder(root: Path, cell: str) -> Path:
         folder.rmdir()
 
 
+def numbered_folder(root: Path, number: int, cell: str) -> Path:
+    """Create the folder of the run with a number that was reserved for it.  Raises OSError if that fails."""
+    folder = root / f"{number:04d}-{cell}"
+    folder.mkdir(parents=True)
+    keep_number(folder)
+    return folder
+
+
 def keep_number(folder: Path) -> None:
-    """Record the number of a run that is about to be removed, unless that of a later run is recorded."""
+    """Record the number of a run, unless that of a later run is recorded."""
     match = RUN_NAME.fullmatch(folder.name)
     if match and _recorded(folder.parent) < int(match[1]):
         _record(folder.parent, int(match[1]))

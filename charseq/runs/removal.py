@@ -15,10 +15,11 @@ from charseq.runs.lock import NAME as LOCK
 from charseq.runs.lock import Lock, lock_holder
 from charseq.runs.model_paths import resolve_name
 from charseq.runs.numbers import RECORD, RUN_NAME, keep_number
+from charseq.runs.restart import JOB
 from charseq.runs.timing import TIMING
 from charseq.system.file_errors import reason, remedy
 
-_SAVED = "|".join(map(re.escape, (MODEL, LOG, PENDING_LOG, TIMING, REPORT)))
+_SAVED = "|".join(map(re.escape, (MODEL, LOG, PENDING_LOG, TIMING, REPORT, JOB)))
 _OWN_FILE = re.compile(rf"{_SAVED}|{re.escape(LOCK)}|\.({_SAVED})\.\d+\.tmp")
 """The names of the files that charseq makes in a run's folder, unfinished ones included."""
 LARGEST_START = 1 << 24

@@ -161,6 +161,13 @@ class TrainSettings:
         help="Truncated-BPTT window, in time steps.",
         default_text="all of a short text, otherwise 32 or 64",
     )
+    sync_every: int = setting(
+        1,
+        bounds=COUNT,
+        metavar="K",
+        help="Updates between two averages of the weights of several processes (local SGD); "
+        "1 averages the gradients of each update.",
+    )
     freeze: Freeze = setting(
         "none", help="Which weights of the model of --from are kept unchanged. Requires --from."
     )

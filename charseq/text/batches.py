@@ -1,9 +1,9 @@
 """Batches of ids: padded sequences, or windows over streams with the state carried."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,24 @@ MAX_LINE_POSITIONS = 1 << 10
 """Positions of the longest line that is read as one sequence; a longer line is split."""
 
 
+class Part(NamedTuple):
+    """The part of every batch that a process reads: a block of rows, for each of `processes` one."""
+
+    rank: int = 0
+    processes: int = 1
+
+    def rows(self, count: int) -> slice:
+        """Return the rows of this part, of a number of rows; it may be empty."""
+        return slice(count * self.rank // self.processes, count * (self.rank + 1) // self.processes)
+
+
+WHOLE = Part()
+"""All rows."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """The inputs and targets [B T] of one update.
+    """The inputs and targets [B T] of one update, or of the rows of it that one process reads.
 
     `weights` [B T] is 0 for padding, which is masked from the loss, and 1 elsewhere.  Rows that are `fresh`
     [B] start from the initial state; the others continue from the previous batch.
@@ -29,11 +44,30 @@ class Batch:
     targets: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float32]
     fresh: npt.NDArray[np.bool_]
+    epoch: int = 0
+    number: int = 0
+    """Its number in the epoch."""
+    first_row: int = 0
+    """The number of rows before these, which other processes read."""
+    other_rows: int = 0
+    """The number of all rows that other processes read."""
+    other_positions: int = 0
+    """The number of their positions."""
+
+    @property
+    def own_positions(self) -> int:
+        """The number of positions in the loss of these rows."""
+        return int(np.count_nonzero(self.weights))
 
     @property
     def positions(self) -> int:
-        """The number of positions in the loss."""
-        return int(np.count_nonzero(self.weights))
+        """The number of positions in the loss of the whole batch."""
+        return self.own_positions + self.other_positions
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of the whole batch."""
+        return len(self.fresh) + self.other_rows
 
 
 class Windows:
@@ -44,8 +78,10 @@ class Windows:
     sequence fits into one window, and each has a row, the only batch is all sequences, padded.
     """
 
-    def __init__(self, sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> None:
-        self.sequence_length = sequence_length
+    def __init__(
+        self, sequences: Sequence[Ids], batch_size: int, sequence_length: int, part: Part = WHOLE
+    ) -> None:
+        self.sequence_length, self._part = sequence_length, part
         self.positions = sum(len(sequence) - 1 for sequence in sequences)
         self.rows = _distribute(sequences, batch_size, sequence_length)
         self._count = max(sum(_windows_in(piece, sequence_length) for piece in row) for row in self.rows)
@@ -60,9 +96,19 @@ class Windows:
 
     def batches(self, epoch: int = 0, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, without the first `skip`.  All epochs are alike."""
-        readers = [_windows_of(row, self.sequence_length, skip) for row in self.rows]
-        for _ in range(skip, len(self)):
-            yield _batch([next(reader, None) for reader in readers], self.sequence_length)
+        length, own = self.sequence_length, self._part.rows(len(self.rows))
+        readers = [_windows_of(row, length, skip) for row in self.rows[own]]
+        others = [_sizes_of(row, length, skip) for row in [*self.rows[: own.start], *self.rows[own.stop :]]]
+        for number in range(skip, len(self)):
+            yield _batch(
+                [next(reader, None) for reader in readers],
+                length,
+                epoch=epoch,
+                number=number,
+                first_row=own.start,
+                other_rows=len(others),
+                other_positions=sum(next(other, 0) for other in others),
+            )
 
 
 class Buckets:
@@ -72,8 +118,11 @@ class Buckets:
     `sequence_length`.  Little of a batch is padding.
     """
 
-    def __init__(self, lines: Sequences, batch_size: int, sequence_length: int, seed: int) -> None:
+    def __init__(
+        self, lines: Sequences, batch_size: int, sequence_length: int, seed: int, part: Part = WHOLE
+    ) -> None:
         self.positions = lines.total
+        self._part = part
         self._lines, self._batch_size, self._seed = lines.cut(MAX_LINE_POSITIONS), batch_size, seed
         self._sequence_length = sequence_length
         self._count = sum(self._batches_in(block) for block in self._blocks())
@@ -84,6 +133,10 @@ class Buckets:
 
     def batches(self, epoch: int = 0, skip: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, without the first `skip`; the seed and the epoch set their order."""
+        for number, batch in enumerate(self._read_epoch(epoch, skip), skip):
+            yield replace(batch, epoch=epoch, number=number)
+
+    def _read_epoch(self, epoch: int, skip: int) -> Iterator[Batch]:
         random = np.random.default_rng([self._seed, epoch])
         blocks = self._blocks()
         for block_number in random.permutation(len(blocks)):
@@ -114,16 +167,24 @@ class Buckets:
         return [order[first : first + self._batch_size] for first in range(0, len(order), self._batch_size)]
 
     def _read(self, group: Sequence[Ids]) -> Iterator[Batch]:
-        return row_batches(group, self._sequence_length)
+        return row_batches(group, self._sequence_length, self._part)
 
 
-def row_batches(sequences: Sequence[Ids], sequence_length: int) -> Iterator[Batch]:
+def row_batches(sequences: Sequence[Ids], sequence_length: int, part: Part = WHOLE) -> Iterator[Batch]:
     """Yield batches in which each sequence has its own row, and is read from beginning to end."""
+    own = part.rows(len(sequences))
+    others = [len(sequence) - 1 for sequence in [*sequences[: own.start], *sequences[own.stop :]]]
     longest = max(len(sequence) for sequence in sequences) - 1
     for start in range(0, longest, sequence_length):
         length = min(sequence_length, longest - start)
-        windows = [(sequence[start : start + length + 1], start == 0) for sequence in sequences]
-        yield _batch([window if len(window[0]) > 1 else None for window in windows], length)
+        windows = [(sequence[start : start + length + 1], start == 0) for sequence in sequences[own]]
+        yield _batch(
+            [window if len(window[0]) > 1 else None for window in windows],
+            length,
+            first_row=own.start,
+            other_rows=len(others),
+            other_positions=sum(min(max(other - start, 0), length) for other in others),
+        )
 
 
 def _distribute(sequences: Sequence[Ids], batch_size: int, sequence_length: int) -> "list[list[Ids]]":
@@ -156,7 +217,16 @@ def _windows_of(row: "list[Ids]", length: int, skip: int) -> "Iterator[tuple[Ids
         skip = max(0, skip - _windows_in(piece, length))
 
 
-def _batch(windows: "list[tuple[Ids, bool] | None]", length: int) -> Batch:
+def _sizes_of(row: "list[Ids]", length: int, skip: int) -> Iterator[int]:
+    """Yield the number of positions of each window in a row, without the first `skip`."""
+    for piece in row:
+        positions = len(piece) - 1
+        for start in range(skip * length, positions, length):
+            yield min(length, positions - start)
+        skip = max(0, skip - _windows_in(piece, length))
+
+
+def _batch(windows: "list[tuple[Ids, bool] | None]", length: int, **more: int) -> Batch:
     shape = (len(windows), length)
     inputs = np.zeros(shape, np.int64)
     targets = np.zeros(shape, np.int64)
@@ -169,7 +239,7 @@ def _batch(windows: "list[tuple[Ids, bool] | None]", length: int) -> Batch:
         inputs[i, : len(ids) - 1] = ids[:-1]
         targets[i, : len(ids) - 1] = ids[1:]
         weights[i, : len(ids) - 1] = 1
-    return Batch(inputs, targets, weights, fresh)
+    return Batch(inputs, targets, weights, fresh, **more)
 
 
 def padded(sequences: Sequence[Ids]) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:

@@ -1,10 +1,13 @@
 """Text as ids of the smallest integer type, in memory or, if large, mapped from a temporary file."""
 
 import hashlib
+import json
 import mmap
 import os
 import tempfile
-from typing import BinaryIO
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +24,24 @@ MAX_EXPANSION = 6
 """The most code points per byte after normalization: NFKC turns the 3 bytes of U+FDFA into 18."""
 
 
+class Machine(NamedTuple):
+    """The processes of one machine, which map the same file."""
+
+    writes: bool
+    """Whether this process writes the file."""
+    exchange: Callable[[str], str]
+    """Returns the string of the process that writes; waits for all processes."""
+
+
 class EncodedCorpus:
     """A corpus as ids: a sequence for each string of two symbols or more; boundary symbols enclose lines.
 
     Raises TextError if there is nothing to learn, UnknownCharacter if the vocabulary lacks a symbol.
     """
 
-    def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary, machine: Machine | None = None) -> None:
+        """Encode a corpus; the ids of a large one are written once on a `machine` with several processes."""
+        self._vocabulary, self._machine = vocabulary, machine
         self._mapped: mmap.mmap | None = None
         self.digest = ""
         """SHA-256 of all ids and of where strings begin."""
@@ -71,20 +84,53 @@ class EncodedCorpus:
 
     def _of_large(self, corpus: LargeCorpus, vocabulary: Vocabulary) -> Sequences:
         try:
-            with tempfile.TemporaryFile() as file:
-                edges, self.digest = _write(file, corpus, vocabulary)
-                if not file.tell():
-                    return Sequences.of([])
-                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            if self._machine is None:
+                with tempfile.TemporaryFile() as file:
+                    edges, self.digest = _write(file, corpus, vocabulary)
+                    count = file.tell()
+                    self._map(file)
+            else:
+                edges, count = self._shared(corpus, vocabulary, self._machine)
         except OSError as error:
             raise CharseqError(
                 f"cannot save the encoded text to a temporary file: {reason(error)}",
                 hint=remedy(error, "choose another temporary folder with TMPDIR"),
             ) from None
-        ids = np.frombuffer(self._mapped, vocabulary.dtype)
+        if self._mapped is None or not count:
+            return Sequences.of([])
+        ids = np.frombuffer(self._mapped, vocabulary.dtype, count // vocabulary.dtype.itemsize)
         if corpus.lines:
             return _lines(ids, edges, vocabulary)
         return Sequences(ids, edges[:-1], edges[1:]).with_targets()
+
+    def _shared(self, corpus: LargeCorpus, vocabulary: Vocabulary, machine: Machine) -> tuple[Bounds, int]:
+        """Map a file that one process of the machine writes: ids, and the edges after them.
+
+        Returns the edges of sequences, and the size of the ids in bytes.
+        """
+        name, written = "", ""
+        try:
+            if machine.writes:
+                with tempfile.NamedTemporaryFile(delete=False) as file:
+                    name = file.name
+                    edges, self.digest = _write(file, corpus, vocabulary)
+                    count = file.tell()
+                    file.write(bytes(-count % edges.itemsize) + edges.tobytes())
+                written = json.dumps([name, count, edges.dtype.str, len(edges), self.digest])
+            path, count, kind, size, self.digest = json.loads(machine.exchange(written))
+            with Path(path).open("rb") as shared:
+                self._map(shared)
+            machine.exchange("")  # all have opened it
+        finally:
+            if name:
+                Path(name).unlink()
+        buffer = self._mapped if self._mapped is not None else b""
+        return np.frombuffer(buffer, kind, size, count + -count % np.dtype(kind).itemsize), count
+
+    def _map(self, file: IO[bytes]) -> None:
+        """Map a file, unless it is empty."""
+        if file.seek(0, os.SEEK_END):
+            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def count_symbols(corpus: AnyCorpus, vocabulary: Vocabulary) -> int:
@@ -120,7 +166,7 @@ def _digest(sequences: Sequences, *, lines: bool) -> str:
     return digest.hexdigest()
 
 
-def _write(file: BinaryIO, corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple[Bounds, str]:
+def _write(file: IO[bytes], corpus: LargeCorpus, vocabulary: Vocabulary) -> tuple[Bounds, str]:
     """Write all ids to a file, and return the edges of sequences and the SHA-256 of the data.
 
     Edges are the positions of boundary symbols, or else the start of each source and the end of the last.

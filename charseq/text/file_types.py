@@ -75,3 +75,22 @@ def conversion(kind: FileType, source: str) -> str:
     else:  # standard input, which compression programs read
         command = kind.command.removesuffix("c FILE") + ("c" if kind.command.endswith("c FILE") else "")
     return f"convert it ({command} | charseq ... --file -)"
+
+
+_EXPORT_CONFIG = re.compile(rb'\{\s*"charseq": "[^"]{1,40}",\s*"charseq_export": ')
+_EXPORT_FILES = re.compile(
+    rb'\{\s*"charseq": "[^"]{1,40}",\s*("charseq_export": |"network": \{\s*"cell_name": )'  # for PyTorch
+    rb"|---\s+(\S.*\n)*?library_name: charseq\s"
+    rb"|# [^\n]*\n\n[^\n]*(exported by charseq|charseq [^ \n]+ exported the run)\b"
+)
+"""The descriptions and READMEs of exported models, by their beginnings."""
+
+
+def is_export_config(data: bytes) -> bool:
+    """Return whether a file, by its beginning, is the config.json of `charseq export`."""
+    return bool(_EXPORT_CONFIG.match(data))
+
+
+def is_export_file(data: bytes) -> bool:
+    """Return whether a file, by its beginning, is the description or the README of an exported model."""
+    return bool(_EXPORT_FILES.match(data[: 1 << 12]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from charseq.errors import TextError, quoted
 from charseq.system.file_errors import reason, remedy
-from charseq.text.file_types import file_type
+from charseq.text.file_types import file_type, is_export_file
 from charseq.text.units import Unit
 from charseq.text.utf8 import SAMPLE_BYTES, bom_encoding, unmarked_encoding
 
@@ -21,9 +21,9 @@ def text_files(
     """Return the names of all text files below a folder, in the order of the bytes of their paths.
 
     Hidden and empty files, links to folders, and what is no regular file are left out.  So are binary files
-    and the logs of runs, which are reported, unless the unit is byte.  Files with NUL bytes are binary unless
-    text `has_nuls`, as in UTF-16.  Raises TextError if there is no text file, or if a folder or file cannot
-    be read.
+    and the files of runs and of exported models, which are reported, unless the unit is byte.  Files with
+    NUL bytes are binary unless text `has_nuls`, as in UTF-16.  Raises TextError if there is no text file, or
+    if a folder or file cannot be read.
     """
     names = sorted(_regular_files(folder), key=os.fsencode)
     kinds = {} if unit == "byte" else {name: kind for name in names if (kind := _binary_type(name, has_nuls))}
@@ -110,5 +110,7 @@ def _binary_type(name: str, has_nuls: bool) -> str:
         return kind.name
     if data.startswith(RUN_FILES):
         return "a file of a charseq run"
+    if is_export_file(data):
+        return "a file of an exported charseq model"
     has_nuls = has_nuls or bool(bom_encoding(data) or unmarked_encoding(data))
     return "binary: it has NUL bytes" if 0 in data and not has_nuls else ""

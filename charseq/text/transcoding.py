@@ -49,16 +49,24 @@ class Transcoded:
 
     def __init__(self, file: Readable, name: str, encoding: str) -> None:
         """Wrap a file at its beginning; `name` is that in messages."""
-        self._file, self._name, self._encoding = file, name, encoding
+        self.file, self._name, self._encoding = file, name, encoding
         self._buffer = b""
         self._restart()
 
+    def with_file(self, file: Readable) -> "Transcoded":
+        """Return the same with another file of the same content."""
+        return Transcoded(file, self._name, self._encoding)
+
+    def __reduce__(self) -> tuple[type["Transcoded"], tuple[Readable, str, str]]:
+        """Leave the decoder out for another process, which begins to read at the beginning."""
+        return Transcoded, (self.file, self._name, self._encoding)
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a position from the beginning; SEEK_END returns the size before decoding."""
-        size = self._file.seek(0, whence)
+        size = self.file.seek(0, whence)
         self._restart()
         if whence == os.SEEK_END:
-            self._file.seek(0)
+            self.file.seek(0)
             return size
         self.read(offset)
         return offset
@@ -67,7 +75,7 @@ class Transcoded:
         """Return the next bytes of the text in UTF-8, all if `size` is negative.  Raises TextError."""
         pieces, length = [self._buffer], len(self._buffer)
         while not self._is_at_end and not 0 <= size <= length:
-            pieces.append(self.decoded(self._file.read(BLOCK_BYTES)))
+            pieces.append(self.decoded(self.file.read(BLOCK_BYTES)))
             length += len(pieces[-1])
         data = b"".join(pieces)
         end = len(data) if size < 0 else size

@@ -106,6 +106,9 @@ PYTHON = Interface(
 )
 """The Python interface."""
 
+COMPLETIONS = Interface('send "unknown": "skip" to leave unknown characters out, or "unknown": "replace"')
+"""The completions interface, which has the field `unknown`."""
+
 
 def unknown_character(
     vocabulary: Symbols, text: str, symbols: Sequence[str], position: int

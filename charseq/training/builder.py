@@ -20,26 +20,24 @@ from charseq.text.conflicts import Predictability
 from charseq.training import checkpoint
 from charseq.training.best_model import BestModel
 from charseq.training.data import TrainingData
-from charseq.training.device import device_named
 from charseq.training.divergence import DivergenceGuard
 from charseq.training.fit import Point
+from charseq.training.following import require_same_text, share_ngram, share_plan, share_state
 from charseq.training.kernels.select import UnrollPath, select_path
 from charseq.training.learner import Learner
 from charseq.training.metrics import RunningMetrics
 from charseq.training.mixture import FITTED_POSITIONS, MixtureEvaluator
 from charseq.training.ngram import count_model
-from charseq.training.precision import choose_precision, earlier_precision
+from charseq.training.precision import agreed_precision, earlier_precision
+from charseq.training.processes import ALONE, Processes
 from charseq.training.samples import Sampler, estimated_seconds
 from charseq.training.state import TrainingState
+from charseq.training.threads import device_of, set_threads
 from charseq.training.time_budget import TimeBudget
 from charseq.training.torch_requirement import uncounted_seconds
 
 CORRECT_EPOCHS = 10
 """Consecutive epochs with the highest possible accuracy after which a short text counts as memorized."""
-TORCH_WORK_PER_THREAD = 1_000_000
-"""Multiplications in a step of one gate from which a second thread helps PyTorch (1.1 times, measured)."""
-NATIVE_WORK_PER_THREAD = 250_000
-"""The same for the native kernels, which synchronize once per sequence (1.1 to 1.9 times, measured)."""
 
 
 @dataclass
@@ -98,22 +96,25 @@ class TrainingRun:
         return "time_limit" if self.budget.is_used_up else None
 
 
-def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
-    """Make every part of a run, and restore its state if it is resumed.
+def build(plan: RunPlan, *, live: bool, save_every: float, processes: Processes = ALONE) -> TrainingRun:
+    """Make every part of a run, and restore its state if it is resumed; the other processes follow.
 
     Raises UsageError for a device or kernel that is not available and for a run that is complete, TextError
     for a text that is too short or differs from that of the resumed run.
     """
     settings, network, vocabulary = plan.settings, plan.network, plan.vocabulary
-    device = device_named(settings.device, short_text=settings.whole)
+    device = device_of(settings, processes)
     path = select_path(network.cell, device, settings.kernel)
-    precision = choose_precision(settings, device, path, plan.resumed)
-    _set_threads(plan, path)
-    data = TrainingData(plan.corpus, vocabulary, settings)
+    set_threads(settings, path, processes)
+    share_plan(plan, processes)
+    precision = agreed_precision(settings, device, path, processes, plan.resumed)
+    data = TrainingData(plan.corpus, vocabulary, settings, processes)
+    require_same_text(data, processes)
     plan, evaluator = _with_ngram(plan, data)
+    share_ngram(evaluator, processes)
     settings = plan.settings
     weights, log_frequencies = _initial_weights(plan, data)
-    learner = Learner(network, weights, settings, path, device, precision)
+    learner = Learner(network, weights, settings, path, device, processes, precision)
     by_validation = data.validation is not None and data.validation.chooses
     best = BestModel(
         plan.corpus,
@@ -136,6 +137,8 @@ def build(plan: RunPlan, *, live: bool, save_every: float) -> TrainingRun:
         metrics=RunningMetrics(device),
     )
     elapsed = _restore(plan.resumed, plan, data, state) if plan.resumed else 0.0
+    processes.masks = learner.masks
+    state.carried = share_state(learner, state.carried, processes)
     budget = TimeBudget(
         settings,
         settings.epochs * len(data.windows),
@@ -203,14 +206,6 @@ def _ngram_model(plan: RunPlan, data: TrainingData) -> NgramModel:
         time_limit=plan.settings.time_limit,
         known=parent.ngram if parent else None,
     )
-
-
-def _set_threads(plan: RunPlan, path: UnrollPath) -> None:
-    """Use one thread where products are too small to gain from a second one."""
-    settings = plan.settings
-    enough = NATIVE_WORK_PER_THREAD if path.kernel == "native" else TORCH_WORK_PER_THREAD
-    if settings.whole or settings.batch_size * settings.hidden_size**2 < enough:
-        torch.set_num_threads(1)
 
 
 def _initial_weights(

@@ -16,7 +16,9 @@ from charseq.model.model_file import Model, ResumeState
 from charseq.settings.setting import LARGEST_FLOAT
 from charseq.text.batches import Buckets, Windows
 from charseq.training.best_model import Measurement
-from charseq.training.learner import Learner, States
+from charseq.training.following import gathered
+from charseq.training.learner import Learner
+from charseq.training.reader import States
 from charseq.training.state import TrainingState
 
 CARRIED = "carried"
@@ -45,7 +47,8 @@ TYPES = {field.name: field.type for field in fields(TrainingState)}
 
 def captured(state: TrainingState, **more: Any) -> ResumeState:
     """Return a copy of the state for a model file, with `more` values that JSON can hold."""
-    tensors = {**_training_tensors(state), **_carried_tensors(state.carried)}
+    carried = gathered(state.learner, state.carried)
+    tensors = {**_training_tensors(state), **_carried_tensors(carried)}
     tensors[GENERATOR] = state.learner.random.get_state()
     values = {
         **{name: getattr(state, attribute) for name, attribute in COUNTERS.items()},
@@ -94,7 +97,7 @@ def _restore(state: TrainingState, values: Mapping[str, Any], tensors: Mapping[s
         if tensors[name].shape != tensor.shape or tensors[name].dtype != tensor.dtype:
             raise ValueError(name)
         tensor.copy_(tensors[name])
-    if values["device"] == learner.device.type:  # another kind of device draws other numbers
+    if tensors[GENERATOR].shape == learner.random.get_state().shape:  # else of a GPU, in earlier versions
         learner.random.set_state(tensors[GENERATOR])
 
 
@@ -104,7 +107,7 @@ def require_batch(state: TrainingState, windows: Windows | Buckets) -> None:
     if state.carried is not None and not wrong:
         batch = next(windows.batches(state.epochs, state.batches), None)
         rows = len(state.carried[0][0])
-        wrong = batch is not None and not batch.fresh.all() and len(batch.fresh) != rows
+        wrong = batch is not None and not batch.fresh.all() and batch.rows != rows
     if wrong:
         raise ModelFileError(
             f"the saved training state does not fit its text, which has {len(windows)} batches",

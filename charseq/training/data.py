@@ -12,11 +12,12 @@ from charseq.settings.train_settings import TrainSettings
 from charseq.text.batches import Buckets, Windows
 from charseq.text.conflicts import Predictability, predictability
 from charseq.text.corpus import AnyCorpus
-from charseq.text.encoding import EncodedCorpus
+from charseq.text.encoding import EncodedCorpus, Machine
 from charseq.text.overlap import overlap
 from charseq.text.validation_split import EXACT_DRAW, Split, split
 from charseq.text.vocabulary import Ids, Vocabulary
 from charseq.training.evaluation import ValidationSet
+from charseq.training.processes import ALONE, Processes
 
 SHOWN_POSITIONS = 64
 """Positions of a longer text for which an epoch shows the prediction."""
@@ -29,16 +30,27 @@ COUNTED_PIECE = 1 << 14
 class TrainingData:
     """The training strings, the sequences they are read as, and the validation set."""
 
-    def __init__(self, corpus: AnyCorpus, vocabulary: Vocabulary, settings: TrainSettings) -> None:
+    def __init__(
+        self,
+        corpus: AnyCorpus,
+        vocabulary: Vocabulary,
+        settings: TrainSettings,
+        processes: Processes = ALONE,
+    ) -> None:
+        """Encode and split a text, of which each of several processes reads a part of every batch."""
         self._settings, self._vocabulary = settings, vocabulary
-        self._encoded = EncodedCorpus(corpus, vocabulary)
+        machine = (
+            Machine(processes.local_rank == 0, processes.of_this_machine) if processes.are_several else None
+        )
+        self._encoded = EncodedCorpus(corpus, vocabulary, machine)
         self._is_lines = corpus.lines
         self.opening = vocabulary.decode(self._encoded.sequences[0][:1])
         """The first symbol of the text; empty for a text of lines."""
-        exact = vocabulary.unit == "character" and vocabulary.normalization == "none"
+        exact = vocabulary.unit == "character" and vocabulary.normalization == "none" and processes.leads
         self.characters = corpus.characters if exact else self._encoded.size(lines=corpus.lines)
         """The length of the text, in symbols."""
-        self._encoded_validation = EncodedCorpus(corpus.validation, vocabulary) if corpus.validation else None
+        own_text = corpus.validation
+        self._encoded_validation = EncodedCorpus(own_text, vocabulary, machine) if own_text else None
         if self._encoded_validation:
             own = self._encoded_validation.sequences
             self.split = Split(self._encoded.sequences, own, self._repeated(), corpus.lines, separate=True)
@@ -51,11 +63,17 @@ class TrainingData:
         if self._window:
             self.sequences = [part for ids in self.strings for part in self._window.cut(ids)]
         if corpus.lines:
-            self.windows = Buckets(self.strings, settings.batch_size, settings.sequence_length, settings.seed)
+            self.windows = Buckets(
+                self.strings,
+                settings.batch_size,
+                settings.sequence_length,
+                settings.seed,
+                processes.part,
+            )
         else:
             longest = max(map(len, self.sequences)) - 1
             length = min(settings.sequence_length, longest)
-            self.windows = Windows(self.sequences, settings.batch_size, length)
+            self.windows = Windows(self.sequences, settings.batch_size, length, processes.part)
         self.validation = None
         if len(self.split.validation):
             self.validation = ValidationSet(self.split.validation, len(vocabulary), lines=corpus.lines)

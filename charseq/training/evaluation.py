@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from charseq.model.numpy_ops import log_softmax
 from charseq.settings.defaults import FEWEST_HELD_OUT, MOST_POSITIONS
-from charseq.text.batches import Batch, row_batches
+from charseq.text.batches import WHOLE, Batch, Part, row_batches
 from charseq.text.sequences import Sequences
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class ValidationSet:
 
     def limit(self, positions: int) -> None:
         """Evaluate about this number of positions at most, sampled evenly from the held-out text."""
+        self.limited = positions
         sequences = self._all
         if positions < self._all.total:
             longest = max(SHORTEST_SEQUENCE, min(LONGEST_SEQUENCE, positions // FEWEST_SEQUENCES))
@@ -148,8 +149,13 @@ class ValidationSet:
         """Evaluate a network alone."""
         return learner.evaluate(self)
 
-    def groups(self) -> Iterator[tuple[npt.NDArray[np.int64], Iterator[Batch]]]:
-        """Yield indices of sequences [R], and the batches that read them in rows of that order."""
-        for numbers in self._groups:
-            steps = max(1, self._steps_by_vocabulary // len(numbers))
-            yield numbers, row_batches([self.sequences[i] for i in numbers.tolist()], min(steps, 256))
+    def groups(self, part: Part = WHOLE) -> Iterator[tuple[npt.NDArray[np.int64], Iterator[Batch]]]:
+        """Yield indices of sequences [R], and the batches that read them in rows of that order.
+
+        Of every group of sequences, only the rows of a `part` are read.
+        """
+        for group in self._groups:
+            numbers = group[part.rows(len(group))]
+            if len(numbers):
+                steps = max(1, self._steps_by_vocabulary // len(numbers))
+                yield numbers, row_batches([self.sequences[i] for i in numbers.tolist()], min(steps, 256))

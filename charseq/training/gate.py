@@ -44,6 +44,13 @@ class Observations(NamedTuple):
     half: npt.NDArray[np.int64]
     """0 or 1: the half of the held-out text that a position is in [P]."""
 
+    @classmethod
+    def none(cls, hidden_size: int) -> "Observations":
+        """Return no positions."""
+        features, hidden = (np.zeros((0, size), np.float32) for size in (len(FEATURES), hidden_size))
+        nothing = np.zeros(0, np.float32)
+        return cls(np.zeros(0, np.int32), features, hidden, nothing, nothing, np.zeros(0, np.int64))
+
     def select(self, chosen: npt.NDArray[np.bool_]) -> "Observations":
         """Return the positions where a mask is true."""
         return Observations._make(field[chosen] for field in self)

@@ -1,46 +1,26 @@
-"""One training update from a batch, and evaluation of the current network."""
+"""One training update from a batch, alone or with other processes."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from charseq.cells.cell import State, expand_rows
 from charseq.model.network import Network
 from charseq.settings.train_settings import ChosenPrecision, TrainSettings
-from charseq.text.batches import Batch, padded
-from charseq.text.vocabulary import Ids
-from charseq.training.evaluation import Evaluation, ValidationSet
-from charseq.training.kernels import bfloat16, native
-from charseq.training.kernels.layer_norm import REPEATABLE
+from charseq.text.batches import Batch
+from charseq.training.kernels.dropout import draw_keys, dropout
 from charseq.training.kernels.select import UnrollPath
-from charseq.training.kernels.torch_ops import TORCH
-from charseq.training.loss import row_losses, sequence_loss
+from charseq.training.loss import summed_loss
 from charseq.training.optimizer import OPTIMIZERS
-from charseq.training.parameters import Parameters
-
-States = tuple[State, ...]
-"""The recurrent state of every layer, each field [B H]."""
-
-EVALUATED_AT_ONCE = 64
-"""Strings per batch of an evaluation."""
+from charseq.training.processes import ALONE, Action, Processes
+from charseq.training.reader import Reader, States, no_dropout
 
 
-class Measure(NamedTuple):
-    """Loss in nats per position, accuracy, and the predicted ids of each string, where they are wanted."""
-
-    loss: float
-    accuracy: float
-    predictions: list[list[int]]
-
-
-class Learner:
-    """The network, its parameters on a device, and its optimizer."""
+class Learner(Reader):
+    """A network that learns: its parameters, its optimizer, and the updates of both."""
 
     def __init__(
         self,
@@ -49,98 +29,125 @@ class Learner:
         settings: TrainSettings,
         path: UnrollPath,
         device: torch.device,
+        processes: Processes = ALONE,
         precision: ChosenPrecision = "float32",
     ) -> None:
-        self.network = network
-        self.parameters = Parameters(network, arrays, device, settings.freeze)
+        super().__init__(network, arrays, settings, path, device, processes, precision)
         self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.trained, settings.weight_decay)
-        self.device = device
-        self._path = path
-        self._unroll = path.unroll
         self._clip = settings.clip
         self._dropout = settings.dropout
         self._average = settings.average
         self._averaged = self.parameters.copy() if settings.average else []
-        self.random = torch.Generator(device).manual_seed(settings.seed)
-        """The random generator of dropout."""
-        self._autocast = precision == "bfloat16" and device.type != "cpu"
-        self._native_bfloat16 = precision == "bfloat16" and device.type == "cpu"
-        self._ops = TORCH
-        if self._native_bfloat16:
-            self._unroll, self._ops = partial(path.unroll, precision=precision), REPEATABLE
+        self.random = torch.Generator().manual_seed(settings.seed)
+        """The random generator of dropout, on the CPU for any device."""
+        self.masks = (network.layers - (network.head == "none")) if settings.dropout else 0
+        """The number of masks of dropout in an update."""
+        self._sync_every = settings.sync_every if processes.are_several else 1
+        self.rows = 0
+        """The rows of the last batch, with those of other processes."""
+        self.is_synchronized = True
+        """Whether the weights of all processes are equal."""
 
     def update(
         self, batch: Batch, states: States | None, learning_rate: float
     ) -> tuple[Tensor, Tensor, States]:
-        """Update the weights from one batch.
+        """Update the weights from one batch, with the other processes.
 
-        Returns its mean loss in nats per position, its number of correct predictions, and the final states.
+        Returns its mean loss in nats per position, its number of correct predictions, and the final states of
+        the rows of this process.
         """
-        inputs, targets, weights = self._moved(batch.inputs, batch.targets, batch.weights)
-        dropout = self._drop if self._dropout else _no_dropout
-        _, logits, states = self._forward(inputs, self._carried(states, batch), dropout)
-        loss = sequence_loss(logits, targets, weights)
-        if loss.requires_grad:  # not if only the initial state is trained, and no sequence begins here
-            self.parameters.zero_gradients()
-            loss.backward()  # type: ignore[no-untyped-call]
+        keys = draw_keys(self.masks, self.random)
+        place = batch.epoch, batch.number
+        self.processes.order(Action.UPDATE, *place, learning_rate, states is None, keys=keys)
+        return self.take_part(batch, states, learning_rate, keys)
+
+    def take_part(
+        self, batch: Batch, states: States | None, learning_rate: float, keys: Sequence[int]
+    ) -> tuple[Tensor, Tensor, States]:
+        """Do this process's part of an update; `keys` are those of the masks of dropout."""
+        self.rows = batch.rows
+        loss, correct, states = self._gradients(batch, states, keys)
+        trains = loss.requires_grad
+        loss = loss.detach()
         with torch.no_grad():
-            if loss.requires_grad:
+            if self.processes.are_several:
+                loss, correct, trains = self._summed(batch, loss, correct, trains)
+            if trains:
                 if self._clip:
                     self.parameters.clip_gradients(self._clip)
                 self.optimizer.update(self.parameters.gradients, learning_rate)
-                self._update_average()
-            correct = ((logits.argmax(-1) == targets) & (weights > 0)).sum()
-        return loss.detach(), correct, tuple(type(s)(*(f.detach() for f in s)) for s in states)
+            self._after_update(trains)
+        return loss, correct, tuple(type(s)(*(f.detach() for f in s)) for s in states)
 
-    @torch.no_grad()
-    def evaluate(self, validation: ValidationSet) -> Evaluation:
-        """Evaluate validation sequences, each from the initial state."""
-        count = len(validation.sequences)
-        costs, correct = np.zeros(count), np.zeros(count, np.int64)
-        for numbers, outputs in self.outputs(validation):
-            for batch, _, logits in outputs:
-                row_costs, row_correct = row_losses(logits, *self._moved(batch.targets, batch.weights))
-                costs[numbers] += row_costs
-                correct[numbers] += row_correct
-        return Evaluation(costs, correct, validation.sequences.positions, validation.lines)
+    def _gradients(
+        self, batch: Batch, states: States | None, keys: Sequence[int]
+    ) -> tuple[Tensor, Tensor, States]:
+        """Compute the gradients of the rows of this process.
 
-    def outputs(
-        self, validation: ValidationSet
-    ) -> Iterator[tuple[npt.NDArray[np.int64], Iterator[tuple[Batch, Tensor, Tensor]]]]:
-        """Yield the numbers of the sequences in a batch's rows, and for each batch that reads them:
-
-        the batch, the inputs of the head [B T H] and the logits [B T V].  Every sequence starts from the
-        initial state.
+        Their loss is divided by the positions of the whole batch, or by their own if weights are averaged.
         """
-        for numbers, batches in validation.groups():
-            yield numbers, self._outputs(batches)
+        if not len(batch.fresh):
+            self.parameters.zero_gradients()
+            zero = torch.zeros((), device=self.device)
+            return zero, zero, self.initial_states(0)
+        inputs, targets, weights = self._moved(batch.inputs, batch.targets, batch.weights)
+        pairs = zip(keys[::2], keys[1::2], strict=True)
 
-    @torch.no_grad()
-    def _outputs(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Tensor, Tensor]]:
-        states: States | None = None
-        for batch in batches:
-            (inputs,) = self._moved(batch.inputs)
-            hs, logits, states = self._forward(inputs, states, _no_dropout)
-            yield batch, hs, logits
+        def drop(hs: Tensor) -> Tensor:
+            return dropout(hs, self._dropout, next(pairs), batch)
 
-    @torch.no_grad()
-    def evaluate_strings(self, sequences: Sequence[Ids]) -> Measure:
-        """Return loss, accuracy and predicted ids of strings, each read from the initial state."""
-        total, correct, positions = 0.0, 0, 0
-        predictions: list[list[int]] = []
-        for first in range(0, len(sequences), EVALUATED_AT_ONCE):
-            ids, lengths = padded(sequences[first : first + EVALUATED_AT_ONCE])
-            live = (np.arange(ids.shape[1] - 1) < (lengths - 1)[:, None]).astype(np.float32)
-            inputs, targets, weights = self._moved(ids[:, :-1], ids[:, 1:], live)
-            _, logits, _ = self._forward(inputs, None, _no_dropout)
-            predicted = logits.argmax(-1)
-            count = int(lengths.sum() - len(lengths))
-            total += float(sequence_loss(logits, targets, weights)) * count
-            correct += int(((predicted == targets) & (weights > 0)).sum())
-            positions += count
-            rows = predicted.tolist()
-            predictions += [row[: n - 1] for row, n in zip(rows, lengths.tolist(), strict=True)]
-        return Measure(total / positions, correct / positions, predictions)
+        _, logits, states = self._forward(inputs, self._carried(states, batch), drop if keys else no_dropout)
+        loss = summed_loss(logits, targets, weights) / self._divisor(batch, weights)
+        self.parameters.zero_gradients()
+        if loss.requires_grad:  # not if only the initial state is trained, and no sequence begins here
+            loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            return loss, ((logits.argmax(-1) == targets) & (weights > 0)).sum(), states
+
+    def _divisor(self, batch: Batch, weights: Tensor) -> Tensor:
+        positions = weights.t().flatten().sum()
+        if self._sync_every > 1:
+            return positions.clamp(min=1)  # all rows of this process may have ended
+        return positions + batch.other_positions if batch.other_positions else positions
+
+    def _summed(
+        self, batch: Batch, loss: Tensor, correct: Tensor, trains: bool
+    ) -> tuple[Tensor, Tensor, bool]:
+        """Add up gradients, losses and correct predictions of all processes, or all but the gradients."""
+        if self._sync_every > 1:
+            loss = loss * (batch.own_positions / batch.positions)
+        sums = self.parameters.sums
+        sums.copy_(torch.stack([loss, correct.float(), torch.full_like(loss, float(trains))]))
+        if self._sync_every > 1:
+            self.processes.collect(sums)
+            return sums[0].clone(), sums[1].clone(), trains and batch.own_positions > 0
+        self.processes.sum(self.parameters.buffer)
+        trains = bool(sums[2] > 0) if self.parameters.is_partly_trained else True
+        return sums[0].clone(), sums[1].clone(), trains
+
+    def _after_update(self, trained: bool) -> None:
+        """Average the weights of the processes, if that is due, and update the moving average."""
+        if self._sync_every == 1:
+            if trained:
+                self._update_average(self._average)
+            return
+        if not trained:
+            self.optimizer.updates += 1  # the processes count the same updates
+        self.is_synchronized = self.optimizer.updates % self._sync_every == 0
+        if self.is_synchronized:
+            self.processes.average(self.parameters.trained)
+            self._update_average(self._average**self._sync_every)
+
+    def synchronize(self) -> None:
+        """Average the weights of the processes unless they are equal."""
+        if not self.is_synchronized:
+            self.processes.order(Action.AVERAGE)
+            self.average_processes()
+
+    def average_processes(self) -> None:
+        """Do this process's part of averaging the weights."""
+        self.processes.average(self.parameters.trained)
+        self.is_synchronized = True
 
     def checkpoint_tensors(self) -> dict[str, Tensor]:
         """Return the tensors that training continues from, by name; a restored run writes into them."""
@@ -154,12 +161,16 @@ class Learner:
         """Whether every parameter is a finite number."""
         return all(bool(torch.isfinite(flat).all()) for flat in self.parameters.flat)
 
-    def initial_states(self, rows: int) -> States:
-        """Return the initial states of a batch of `rows` sequences."""
-        return self.network.initial_states(TORCH, self.parameters.weights, rows)
-
     def restore_weights(self, values: list[Tensor]) -> None:
-        """Restore earlier weights, and reset the optimizer and the moving average."""
+        """Restore earlier weights in all processes, and reset the optimizer and the moving average."""
+        self.processes.order(Action.RESTORE)
+        for value in values:
+            self.processes.broadcast(value)
+        self.restore_part(values)
+
+    def restore_part(self, values: list[Tensor]) -> None:
+        """Restore earlier weights in this process."""
+        self.is_synchronized = True
         self.parameters.restore(values)
         self.optimizer = type(self.optimizer)(self.parameters.trained, self.optimizer.decay)
         self._averaged = self.parameters.copy() if self._average else []
@@ -182,66 +193,13 @@ class Learner:
         finally:
             self.parameters.exchange(values)
 
-    def _update_average(self) -> None:
+    def _update_average(self, decay: float) -> None:
         """Move the average towards the current weights, faster during the first updates.
 
         Source: Polyak & Juditsky 1992; the warm-up of the decay is the one common with such averages.
         """
         if not self._average:
             return
-        decay = min(self._average, (1 + self.optimizer.updates) / (10 + self.optimizer.updates))
+        decay = min(decay, (1 + self.optimizer.updates) / (10 + self.optimizer.updates))
         for averaged, current in zip(self._averaged, self.parameters.flat, strict=True):
             averaged.lerp_(current, 1 - decay)
-
-    def _forward(
-        self, inputs: Tensor, states: States | None, dropout: Callable[[Tensor], Tensor]
-    ) -> tuple[Tensor, Tensor, States]:
-        """Inputs [B T] -> inputs of the head [B T H], logits [B T V], every layer's final state."""
-        weights = self.parameters.weights
-        if states is None:
-            states = self.initial_states(len(inputs))
-        read = self.network.look_up if self._path.path == "fused" else self.network.embed
-        xs = read(self._ops, weights, inputs)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
-            hs, states = self.network.forward(
-                self._ops, weights, xs, states, unroll=self._unroll, dropout=dropout
-            )
-            logits = self._read_out(hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory
-        return hs.float(), logits.float(), states
-
-    def _read_out(self, hs: Tensor) -> Tensor:
-        """Apply the head: hs [T B H] -> logits [T B V]."""
-        weights = self.parameters.weights
-        if self._native_bfloat16 and weights.head:
-            return bfloat16.linear(hs, weights.head["W"], weights.head["b"])
-        logits: Tensor = self.network.read_out(weights, hs)
-        return logits
-
-    def _carried(self, states: States | None, batch: Batch) -> States | None:
-        """Return the states that a batch starts from: initial states in its fresh rows."""
-        if states is None or batch.fresh.all():
-            return None
-        if not batch.fresh.any():
-            return states
-        (fresh,) = self._moved(batch.fresh)
-        starts = self.initial_states(len(batch.fresh))
-        return tuple(
-            type(s)(
-                *(torch.where(expand_rows(fresh, f), first, f) for first, f in zip(start, s, strict=True))
-            )
-            for start, s in zip(starts, states, strict=True)
-        )
-
-    def _moved(self, *arrays: npt.NDArray[Any]) -> list[Tensor]:
-        return [torch.from_numpy(array).to(self.device, non_blocking=True) for array in arrays]
-
-    def _drop(self, hs: Tensor) -> Tensor:
-        """Apply inverted dropout.  Source: Srivastava et al. 2014."""
-        if self._path.kernel == "native":
-            return native.dropout(hs, self._dropout, self.random)
-        keep = 1 - self._dropout
-        return hs * torch.empty_like(hs).bernoulli_(keep, generator=self.random).div_(keep)
-
-
-def _no_dropout(hs: Tensor) -> Tensor:
-    return hs

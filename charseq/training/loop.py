@@ -14,6 +14,7 @@ from charseq.training.checkpoint import captured
 from charseq.training.divergence import has_diverged
 from charseq.training.fit import points
 from charseq.training.mixture import validation_losses
+from charseq.training.processes import ALONE, Processes
 from charseq.training.reports import end_event, epoch_event, progress_event, start_event
 from charseq.training.schedule import scheduled
 
@@ -37,16 +38,18 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     live: bool = False,
     save_every: float = SECONDS_BETWEEN_SAVES,
+    processes: Processes = ALONE,
 ) -> Generator[Event, None, None]:
     """Train as planned, and yield every event; the model and the log are written on the way.
 
     `stop` is called after every update; once it returns True, the run ends as interrupted, its model saved.
     Closing the generator does the same.  With `live`, progress events carry generated text.  The model is
     saved every `save_every` seconds, less often where that would take more than 2 % of the time.
+    Where other `processes` train with this one, they follow its orders.
     Raises UsageError for a device that is not available, TextError for a text that differs from that of the
     resumed run, CharseqError where the run cannot be written.
     """
-    run = build(plan, live=live, save_every=save_every)
+    run = build(plan, live=live, save_every=save_every, processes=processes)
     settings, data, state, budget = plan.settings, run.data, run.state, run.budget
     learner, guard, best = state.learner, state.guard, state.best
     folder = plan.open_folder()
@@ -89,7 +92,7 @@ def train(
                 _limit_evaluation(run, final=state.updates >= UPDATES_TO_ESTIMATE)
                 if stop() or budget.is_used_up:
                     break
-                if best.save_is_due:
+                if best.save_is_due and learner.is_synchronized:
                     _save(run, folder)
                 if not settings.whole and running_time() > next_progress:
                     next_progress = running_time() + SECONDS_BETWEEN_PROGRESS
@@ -162,6 +165,7 @@ def _evaluate(run: TrainingRun, kind: type[Epoch]) -> Epoch | None:
         if not state.metrics.positions:
             return None
     _limit_evaluation(run, final=True)
+    state.learner.synchronize()
     with state.learner.averaged_weights():
         event = epoch_event(run, kind)
         if has_diverged(event.loss) or not state.learner.is_finite:
@@ -198,6 +202,7 @@ def _save(run: TrainingRun, folder: Run, status: EndStatus | None = None) -> Non
     only where they matter, so that the same command writes the same file.
     """
     plan, state = run.plan, run.state
+    state.learner.synchronize()
     best = state.best.measurement
     current = state.metrics.loss if state.metrics.positions else math.inf
     loss = best.loss if best.measured else current

@@ -11,9 +11,12 @@ def sequence_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
     The weighted sum is divided by the total weight.  Padding has weight 0, so it is masked from the loss.
     """
-    losses = _losses(logits, targets).flatten()
-    flat = weights.t().flatten()
-    return (losses * flat).sum() / flat.sum()
+    return summed_loss(logits, targets, weights) / weights.t().flatten().sum()
+
+
+def summed_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Return the sum of the cross-entropy, in nats, as `sequence_loss` takes its mean."""
+    return (_losses(logits, targets).flatten() * weights.t().flatten()).sum()
 
 
 def row_losses(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from charseq.system.suspension import running_time
-from charseq.training.learner import Measure
+from charseq.training.reader import Measure
 
 
 class RunningMetrics:

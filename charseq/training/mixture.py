@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from charseq.model.mixture import Gate, Mixture, features
 from charseq.model.ngram import NgramModel
@@ -18,6 +19,7 @@ from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.gate import Observations, fit_gate
 from charseq.training.learner import Learner
 from charseq.training.ngram import Predicted, read_alone, read_batches, sums
+from charseq.training.processes import Action
 
 FITTED_POSITIONS = 1 << 15
 """The most positions that the gate is fitted to."""
@@ -65,20 +67,36 @@ class MixtureEvaluator:
         return Mixture(self.ngram, self.gate)
 
     def evaluate(self, learner: Learner) -> MixedEvaluation:
-        """Fit the gate to the current network, and evaluate the mixture.
+        """Fit the gate to the current network, and evaluate the mixture, with the other processes.
 
         The losses are NaN or infinite where the output of the network is.
         """
-        with ignore_overflow():
-            return self._evaluate(learner)
+        learner.share_weights(Action.MIX, self.validation)
+        return self.evaluate_part(learner)
 
-    def _evaluate(self, learner: Learner) -> MixedEvaluation:
-        order = self.ngram.order
-        seen = self._observe(learner)
-        halves = [fit_gate(seen.select(seen.half != half), order) for half in (0, 1)]
-        self.gate = fit_gate(seen, order)
+    def evaluate_part(self, learner: Learner) -> MixedEvaluation:
+        """Do this process's part of an evaluation; the results are those of all processes."""
+        with ignore_overflow():
+            *halves, self.gate = self._gates(learner)
+            return self._evaluate(learner, halves)
+
+    def _gates(self, learner: Learner) -> list[Gate]:
+        """Return the gates for either half of the held-out text, fitted to the other, and for all of it.
+
+        Process 0 fits them to the positions that all processes have read.
+        """
+        processes, order = learner.processes, self.ngram.order
+        seen = Observations._make(processes.joined(field) for field in self._observe(learner))
+        gates = [Gate.constant(order, len(self.gate.hidden)) for _ in range(3)]
+        if processes.leads:
+            gates = [fit_gate(seen.select(seen.half != half), order) for half in (0, 1)]
+            gates.append(fit_gate(seen, order))
+        return [Gate._make(map(processes.array, gate)) for gate in gates]
+
+    def _evaluate(self, learner: Learner, halves: list[Gate]) -> MixedEvaluation:
         mixture, sequences = self.mixture, self.validation.sequences
-        costs, crossed, network, ngram = np.zeros((4, len(sequences)))
+        results = np.zeros((4, len(sequences)))
+        costs, crossed, network, ngram = results
         correct = np.zeros(len(sequences), np.int64)
         for numbers, p in self._predictions(learner, self.validation):
             sequence, at = numbers[p.rows], np.arange(len(p.targets))
@@ -96,6 +114,8 @@ class MixtureEvaluator:
             ):
                 total -= sums(sequence, log_probability, len(sequences))
             correct += np.bincount(sequence[log_mixed.argmax(-1) == p.targets], minlength=len(sequences))
+        for every in (results, correct):
+            learner.processes.sum(torch.from_numpy(every))
         evaluations = (
             Evaluation(each, correct, sequences.positions, self.validation.lines)
             for each in (costs, crossed, network, ngram)
@@ -124,19 +144,24 @@ class MixtureEvaluator:
         return MixedEvaluation(mixture, mixture, network, ngram)
 
     def _observe(self, learner: Learner) -> Observations:
-        """Return positions to fit the gate to, evenly spaced over the held-out text."""
+        """Return positions of this process to fit the gate to, evenly spaced over the held-out text."""
         parts = []
         for _, p in self._predictions(learner, self.validation.subset(FITTED_POSITIONS)):
             at = np.arange(len(p.targets))
             log_p, log_q = log_softmax(p.logits)[at, p.targets], np.log(p.q[at, p.targets])
             parts.append(Observations(p.depths, features(p.logits, p.q), p.hidden, log_p, log_q, p.half))
+        if not parts:
+            return Observations.none(len(self.gate.hidden))
         return Observations._make(np.concatenate(field) for field in zip(*parts, strict=True))
 
     def _predictions(
         self, learner: Learner, validation: ValidationSet
     ) -> Iterator[tuple[npt.NDArray[np.int64], Predicted]]:
-        """Yield the numbers of the sequences in a batch's rows, and the positions of the batch."""
-        for numbers, outputs in learner.outputs(validation):
+        """Yield the numbers of the sequences in a batch's rows, and the positions of the batch.
+
+        Of every group of sequences, this process reads its rows.
+        """
+        for numbers, outputs in learner.outputs(validation, learner.processes.part):
             arrays = ((batch, h.cpu().numpy(), logits.cpu().numpy()) for batch, h, logits in outputs)
             total = self.validation.sequences.total
             for predicted in read_batches(self.ngram, numbers, arrays, validation, total):

@@ -10,6 +10,11 @@ from torch import Tensor
 from charseq.model.network import Network
 from charseq.settings.train_settings import Freeze
 
+SUMS = 3
+"""Numbers of an update that processes add up, beside the gradients."""
+ALIGNMENT = 16
+"""The number of elements to a multiple of which each gradient is padded in memory."""
+
 TRAINED: Mapping[Freeze, Callable[[str], bool]] = {
     "none": lambda name: True,
     "all-but-head": lambda name: name.startswith("head."),
@@ -33,19 +38,27 @@ class Parameters:
         freeze: Freeze = "none",
     ):
         """Make the parameters of a network; `freeze` says which of them have no gradient."""
+        self.is_partly_trained = freeze == "all-but-initial-state"
+        """Whether an update may change nothing: one in which no sequence begins."""
         self.flat: list[Tensor] = []
         self.trained: list[Tensor] = []
         """Those tensors of `flat` that training changes."""
         self.gradients: list[Tensor] = []
-        """The gradients of `trained`."""
+        """The gradients of `trained`, views into `buffer`."""
+        self.buffer = torch.zeros(0, device=device)
+        """All gradients, and at the end SUMS numbers: what processes add up in one exchange."""
         self.named: dict[str, Tensor] = {}
         self._groups: dict[str, list[str]] = {}
         for name in network.parameter_specs():
             self._groups.setdefault(name.rpartition(".")[0], []).append(name)
-        for names, joined in zip(self._groups.values(), self.flattened(arrays), strict=True):
+        values = self.flattened(arrays)
+        self.buffer = torch.zeros(sum(_padded(flat.numel()) for flat in values) + SUMS, device=device)
+        used = 0
+        for names, joined in zip(self._groups.values(), values, strict=True):
             flat = joined.to(device)
             trained = TRAINED[freeze](names[0])
-            gradient = torch.zeros_like(flat)
+            gradient = self.buffer[used : used + len(flat)]
+            used += _padded(len(flat)) if trained else 0
             start = 0
             for name in names:
                 size, shape = arrays[name].size, arrays[name].shape
@@ -58,7 +71,13 @@ class Parameters:
             if trained:
                 self.trained.append(flat)
                 self.gradients.append(gradient)
+        self.buffer = self.buffer[: used + SUMS]
         self.weights = network.arrange(self.named)
+
+    @property
+    def sums(self) -> Tensor:
+        """The numbers [SUMS] at the end of `buffer`."""
+        return self.buffer[-SUMS:]
 
     def flattened(self, arrays: Mapping[str, npt.NDArray[np.float32]]) -> list[Tensor]:
         """Convert arrays by name to flat tensors; `arrays` is the inverse."""
@@ -109,3 +128,7 @@ class Parameters:
                 arrays[name] = left[: leaf.numel()].reshape(tuple(leaf.shape))
                 left = left[leaf.numel() :]
         return arrays
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT

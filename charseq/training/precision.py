@@ -9,6 +9,7 @@ from charseq.native import bfloat16_is_fast, has_bfloat16, kernels
 from charseq.runs.resume import SavedRun
 from charseq.settings.train_settings import ChosenPrecision, TrainSettings
 from charseq.training.kernels.select import UnrollPath
+from charseq.training.processes import Processes
 
 FEWEST_UNITS = 256
 """The smallest hidden size for which `auto` chooses bfloat16 on a CPU."""
@@ -37,6 +38,24 @@ def choose_precision(
     large = settings.hidden_size >= FEWEST_UNITS and settings.batch_size >= FEWEST_ROWS
     faster = large and not settings.whole and bfloat16_is_fast()
     return "bfloat16" if device.type != "cpu" or faster else "float32"
+
+
+def agreed_precision(
+    settings: TrainSettings,
+    device: torch.device,
+    path: UnrollPath,
+    processes: Processes,
+    resumed: SavedRun | None = None,
+) -> ChosenPrecision:
+    """Return the precision that process 0 chooses, in every process, if all of them support it.
+
+    Where `auto` chooses bfloat16, and a process does not support it, all processes use float32.
+    Raises UsageError in a process that does not support bfloat16 where settings ask for it.
+    """
+    chosen: ChosenPrecision = processes.shared(choose_precision(settings, device, path, resumed))
+    lacking = torch.tensor([float(_missing_for_bfloat16(settings, device, path) is not None)])
+    processes.sum(lacking)
+    return "float32" if bool(lacking) else chosen
 
 
 def earlier_precision(resumed: SavedRun) -> ChosenPrecision | None:

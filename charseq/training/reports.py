@@ -18,8 +18,8 @@ from charseq.training.builder import TrainingRun
 from charseq.training.divergence import has_diverged
 from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.fit import judge
-from charseq.training.learner import Measure
 from charseq.training.mixture import MixedEvaluation, validation_losses
+from charseq.training.reader import Measure
 
 MAX_OUTLIERS = 3
 """Outliers of the validation set that the last event names."""
@@ -59,6 +59,7 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         resumed=run.passes if run.plan.resumed else None,
         text=(description(run.plan.source) or None) if run.plan.source else None,
         validation_files=run.plan.source.validation_files if run.plan.source else (),
+        processes=run.state.learner.processes.count,
     )
 
 

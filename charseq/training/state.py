@@ -7,8 +7,9 @@ from torch import Tensor
 from charseq.text.batches import Batch
 from charseq.training.best_model import BestModel
 from charseq.training.divergence import DivergenceGuard
-from charseq.training.learner import Learner, States
+from charseq.training.learner import Learner
 from charseq.training.metrics import RunningMetrics
+from charseq.training.reader import States
 from charseq.training.samples import Sampler
 
 

@@ -41,15 +41,18 @@ def uncounted_seconds(began: float) -> float:
     return min(seconds, UNCOUNTED_SECONDS) if loaded >= began else 0.0
 
 
-def flops_of_device(asked: Mapping[str, Any]) -> float:
-    """Return the speed in operations per second with some settings, as `training.device` estimates it.
+def flops_of_device(asked: Mapping[str, Any], processes: int = 1) -> float:
+    """Return the speed in operations per second of all processes with some settings.
+
+    `training.device` estimates that of one process.
 
     Raises CharseqError where PyTorch is not installed, UsageError for a device that is not available.
     """
     require_torch()
     from charseq.training.device import device_flops
 
-    return device_flops(*(asked.get(name) or "auto" for name in ("device", "precision", "kernel")))
+    names = ("device", "precision", "kernel")
+    return processes * device_flops(*(asked.get(name) or "auto" for name in names))
 
 
 def _broken(purpose: str, error: Exception) -> CharseqError:

@@ -119,7 +119,12 @@ def by_charseq(
     on = torch.device(device)
     path = select_path(network.cell, on, kernel)
     learner = Learner(
-        network, network.draw(SeededDraw(0)), settings, path, on, choose_precision(settings, on, path)
+        network,
+        network.draw(SeededDraw(0)),
+        settings,
+        path,
+        on,
+        precision=choose_precision(settings, on, path),
     )
     array = ids.cpu().numpy()
     batch = Batch(

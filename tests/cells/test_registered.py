@@ -1,36 +1,19 @@
 """Cells of other packages, found by their entry points; tests/example_package is one."""
 
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from charseq.cells import CELLS
 from tests.support.command import Command, in_process
-
-EXAMPLE = Path(__file__).parents[1] / "example_package"
-
-
-def installed(folder: Path, cells: dict[str, str], name: str = "charseq-example-cells") -> None:
-    """Write the metadata that pip writes for a package."""
-    info = folder / f"{name.replace('-', '_')}-0.1.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
-    points = "\n".join(f"{cell} = {where}" for cell, where in cells.items())
-    (info / "entry_points.txt").write_text(f"[charseq.cells]\n{points}\n")
+from tests.support.registered import install_example, installed
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of packages with the example package installed."""
-    folder = tmp_path / "site"
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    installed(folder, project["entry-points"]["charseq.cells"], project["name"])
-    (folder / "charseq_example_cells.py").write_text((EXAMPLE / "charseq_example_cells.py").read_text())
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "charseq_example_cells", raising=False)
-    return folder
+    return install_example(tmp_path / "site", monkeypatch)
 
 
 @pytest.mark.usefixtures("site")

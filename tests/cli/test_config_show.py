@@ -24,9 +24,9 @@ def test_every_option_has_its_default(charseq: Command) -> None:
     )
     assert rows["score", "lines"] == ("false", "default")
     assert {command for command, _ in rows} == {
-        "train", "predict", "score", "classify", "inspect-shapes", "inspect-loss", "inspect-gradients",
-        "inspect-neurons", "compare", "plot", "cells", "replay", "report", "runs", "runs show", "runs remove",
-        "config show", "completion",
+        "train", "predict", "score", "classify", "serve", "inspect-shapes", "inspect-loss",
+        "inspect-gradients", "inspect-neurons", "compare", "plot", "cells", "replay", "report", "runs",
+        "runs show", "runs remove", "export", "import", "config show", "completion",
     }  # fmt: skip
 
 

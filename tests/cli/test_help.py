@@ -14,6 +14,8 @@ from charseq.cli.help import INDENT, WIDTH, examples, page
 from tests.support.command import Command, every_command, shell
 
 COMMANDS = every_command()
+FINITE = [path for path in COMMANDS if path != "serve"]
+"""The commands that end by themselves; test_serve.py runs the examples of the other one."""
 
 
 def printed_examples(charseq: Command, path: str, flag: str = "--help") -> list[str]:
@@ -46,7 +48,7 @@ def test_the_help_prints_every_example_on_one_line_of_80_columns(charseq: Comman
     assert printed_examples(charseq, path, "-h") == printed
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path or "charseq")
+@pytest.mark.parametrize("path", FINITE, ids=lambda path: path or "charseq")
 def test_the_examples_that_the_help_prints_run(
     charseq: Command, programs: Path, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

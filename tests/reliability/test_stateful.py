@@ -1,4 +1,4 @@
-"""Random sequences of training, stopping, resuming, damage and loss: the state is always a valid one."""
+"""Random sequences of training, stopping, resuming, sharing, damage and loss: every state is valid."""
 
 import os
 import shutil
@@ -19,6 +19,10 @@ from hypothesis.stateful import (
 
 from charseq.errors import CharseqError, ModelFileError
 from charseq.events import End
+from charseq.export import formats
+from charseq.export.folder_reader import read_folder
+from charseq.export.output import write
+from charseq.inspection.reported_run import load_trained
 from charseq.model.model_file import read
 from charseq.runs.resume import load_run
 from tests.support.runs import MODEL, OUT, never_stop, resume_run, stop_after, train_run
@@ -63,6 +67,14 @@ class Runs(RuleBasedStateMachine):
     def cannot_go_on(self) -> None:
         with pytest.raises(CharseqError):
             resume_run(TEXTS)
+
+    @precondition(lambda self: self.whole)
+    @rule()
+    def share(self) -> None:
+        run, model = load_trained(str(OUT))
+        write(Path("shared"), formats.export("safetensors", run, model).files, is_folder=True, force=True)
+        imported = read_folder(Path("shared"))
+        assert all(imported.arrays[name].tobytes() == a.tobytes() for name, a in read(MODEL).arrays.items())
 
     @precondition(lambda self: self.whole)
     @rule(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))

@@ -27,11 +27,18 @@ def test_the_summary_names_the_precision_that_was_chosen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"), [("auto", ", which this device does not support"), ("float32", "")]
+    ("asked", "processes", "why"),
+    [
+        ("auto", 1, ", which this device does not support"),
+        ("auto", 2, ", which not every process supports"),
+        ("float32", 1, ""),
+    ],
 )
-def test_a_resumed_run_says_that_its_precision_is_another(asked: Precision, why: str) -> None:
+def test_a_resumed_run_says_that_its_precision_is_another(asked: Precision, processes: int, why: str) -> None:
     settings = replace(START.settings, precision=asked)
-    start = replace(START, settings=settings, precision="float32", earlier_precision="bfloat16")
+    start = replace(
+        START, settings=settings, processes=processes, precision="float32", earlier_precision="bfloat16"
+    )
     said = f"the run continues in float32; before it was resumed, it used bfloat16{why}"
     assert said in warnings(start)
     assert not any("continues" in warning for warning in warnings(replace(start, earlier_precision=None)))

@@ -35,6 +35,19 @@ def test_the_next_number_is_past_the_highest_whatever_is_missing() -> None:
     assert make("gru") == Path("runs/0042-gru")
 
 
+def test_runs_with_reserved_numbers_may_be_created_in_any_order() -> None:
+    for number in (3, 1, 2):
+        new_run("gru", comparison=Path("runs/0001-compare"), number=number).close()
+    assert [run.name for run in numbered_runs(Path("runs/0001-compare"))] == [
+        "0001-gru",
+        "0002-gru",
+        "0003-gru",
+    ]
+    assert [path.name for path in Path("runs/0001-compare").glob(".last-*")] == [".last-0003"]
+    with pytest.raises(CharseqError, match="cannot create"):
+        new_run("gru", comparison=Path("runs/0001-compare"), number=2)
+
+
 def test_the_newest_run_with_a_model_is_selected() -> None:
     make("lstm")
     newest = make("gru")

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +89,15 @@ def killed(work: Callable[[], None], stop: int) -> bool:
     return True
 
 
-def failed(work: Callable[[], None], number: int, error: int) -> tuple[str, int] | None:
-    """Make the n-th call in CHANGING fail.  Returns its name and the exit code; None past the last call."""
+def failed(
+    work: Callable[[], None], number: int, error: int, calls: Mapping[int, str] = CHANGING
+) -> tuple[str, int] | None:
+    """Make the n-th of some calls fail.  Returns its name and the exit code; None past the last call."""
     child = Traced(work)
     seen, name, entering = 0, "", True
     while (status := child.resume()) is None:
         registers = child.registers()
-        if entering and (call := CHANGING.get(registers.orig_rax)):
+        if entering and (call := calls.get(registers.orig_rax)):
             seen += 1
             if seen == number:
                 name, registers.orig_rax = call, 2**64 - 1

@@ -12,7 +12,7 @@ from charseq.inference.continuation import continuation, default_sampling
 from charseq.model.model_file import Model, read
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
-from charseq.runs.prepare import plan_run
+from charseq.runs.prepare import RunPlan, plan_run
 from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import Corpus
 from charseq.text.vocabulary import Vocabulary
@@ -43,6 +43,13 @@ def events_of(
     settings = choose_settings(corpus, len(vocabulary), given)
     plan = plan_run(corpus, vocabulary, settings, out=Path(out), force=True)
     return list(train(plan, stop=stop, live=live))
+
+
+def plan_of(text: str, out: Path, **given: Any) -> RunPlan:
+    """Return the plan of a run that learns a text."""
+    corpus = Corpus((text,))
+    vocabulary = Vocabulary.of(corpus.sequences)
+    return plan_run(corpus, vocabulary, choose_settings(corpus, len(vocabulary), given), out=out)
 
 
 def epochs(events: list[Event]) -> list[Epoch]:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import charseq.text.batches
-from charseq.text.batches import Buckets, Windows, padded
+from charseq.text.batches import Buckets, Part, Windows, padded
 from charseq.text.sequences import Sequences
 
 
@@ -136,3 +136,27 @@ def test_a_different_seed_orders_the_lines_differently() -> None:
         [batch.inputs.tolist() for batch in Buckets(lines, 4, 8, seed=seed).batches()] for seed in (1, 2)
     )
     assert one != other
+
+
+@pytest.mark.parametrize("processes", [2, 3, 7])
+def test_the_parts_of_several_processes_are_the_rows_of_every_batch(processes: int) -> None:
+    lines = lines_with(np.random.default_rng(0).integers(1, 12, 41).tolist())
+    streams = [np.arange(50), np.arange(7), np.arange(23)]
+
+    def sources(part: Part) -> list[Buckets | Windows]:
+        return [Buckets(lines, 5, 4, 1, part), Windows(streams, 4, 6, part), Windows(streams, 2, 5, part)]
+
+    parts = [sources(Part(rank, processes)) for rank in range(processes)]
+    for number, whole in enumerate(sources(Part())):
+        several = [list(some[number].batches(epoch=2, skip=3)) for some in parts]
+        for batch, *pieces in zip(whole.batches(epoch=2, skip=3), *several, strict=True):
+            for name in ("inputs", "targets", "weights", "fresh"):
+                joined = np.concatenate([getattr(piece, name) for piece in pieces])
+                assert np.array_equal(joined, getattr(batch, name))
+            first = 0
+            for piece in pieces:
+                assert (piece.epoch, piece.number) == (batch.epoch, batch.number)
+                assert (piece.positions, piece.rows) == (batch.positions, batch.rows)
+                assert piece.first_row == first
+                first += len(piece.fresh)
+        assert batch.number == len(whole) - 1

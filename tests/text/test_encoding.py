@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from charseq.errors import CharseqError, TextError
 from charseq.text import corpus as module
 from charseq.text.corpus import AnyCorpus, ByteSource, Corpus, LargeCorpus, split_lines
-from charseq.text.encoding import EncodedCorpus
+from charseq.text.encoding import EncodedCorpus, Machine
 from charseq.text.vocabulary import Vocabulary
 
 some_text = st.text(st.sampled_from("ab\n é한😀"), min_size=2, max_size=60)
@@ -86,3 +86,28 @@ def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("wb"))
     with pytest.raises(CharseqError, match="cannot save the encoded text to a temporary file: No space left"):
         encoded(large("abc" * 10_000))
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_the_processes_of_a_machine_map_the_file_that_one_of_them_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: bool
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    corpus = large("ada\ngrace\nalan\nbarbara\n", lines=lines)
+    alone, vocabulary = encoded(corpus)
+    unread = LargeCorpus((), lines)
+    others = []
+
+    def exchange(message: str) -> str:
+        if message:
+            others.append(EncodedCorpus(unread, vocabulary, Machine(False, lambda _: message)))
+        return message
+
+    writer = EncodedCorpus(corpus, vocabulary, Machine(True, exchange))
+    assert [*tmp_path.iterdir()] == []
+    for each in (writer, *others):
+        assert each.digest == alone.digest
+        assert np.array_equal(each.sequences.ids, alone.sequences.ids)
+        assert np.array_equal(each.sequences.starts, alone.sequences.starts)
+        assert np.array_equal(each.sequences.ends, alone.sequences.ends)
+    assert len(others) == 1

@@ -101,6 +101,26 @@ def test_a_folder_without_text_is_an_error() -> None:
     assert "hidden, empty and binary" in caught.value.hint
 
 
+EXPORTED = {
+    "config_json": '{\n  "charseq": "0.1.0",\n  "charseq_export": 1,\n',
+    "vocabulary_json": '{\n "charseq": "0.1.0",\n "network": {\n  "cell_name": "gru",\n',
+    "README": "---\nlibrary_name: charseq\ntags:\n- charseq\n---\n",
+    "licensed": "---\nlicense: mit\nlibrary_name: charseq\n---\n",
+    "for_torch": "# gru, for PyTorch\n\nA network, exported by charseq 0.1.0. The code\n",
+    "for_onnx": "# A character model for ONNX\n\ncharseq 0.1.0 exported the run `0001-gru`: \n",
+}
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_the_descriptions_of_exported_models_are_left_out(name: str) -> None:
+    write(**{"a": "1", name: EXPORTED[name], "b": "# charseq\n\nA trainer, exported by nobody\n"})
+    found, notes = names()
+    assert found == ["books/a.txt", "books/b.txt"]
+    assert notes == [
+        f"1 file in 'books' is left out: 'books/{name}.txt' is a file of an exported charseq model"
+    ]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_a_folder_that_cannot_be_read_is_an_error() -> None:
     write(a="1", b__c="2")

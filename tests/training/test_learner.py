@@ -13,8 +13,8 @@ from charseq.text.batches import Batch
 from charseq.text.corpus import Corpus
 from charseq.text.sequences import Sequences
 from charseq.training.evaluation import ValidationSet
-from charseq.training.learner import States
 from charseq.training.parameters import Parameters
+from charseq.training.reader import States
 from tests.support.training import learner_of
 
 CORPUS = Corpus(("hihello",))
@@ -87,14 +87,6 @@ def test_a_fresh_row_starts_from_the_initial_state_and_any_other_from_the_carrie
     assert continued != pytest.approx(loss(batch_of(second, fresh=[True]), None), rel=1e-3)
 
 
-def test_dropout_in_torch_scales_the_units_that_it_keeps() -> None:
-    learner = learner_of(CORPUS, dropout=0.2)
-    dropped = learner._drop(torch.ones(20, 31, 50))
-    kept = dropped > 0
-    assert kept.float().mean().item() == pytest.approx(0.8, abs=0.02)
-    torch.testing.assert_close(dropped[kept], torch.full_like(dropped[kept], 1 / 0.8))
-
-
 def test_every_held_out_sequence_is_evaluated_from_the_initial_state(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "ROWS", 2)
     monkeypatch.setattr(evaluation, "POSITIONS_AT_ONCE", 1)
@@ -113,7 +105,7 @@ def test_every_held_out_sequence_is_evaluated_from_the_initial_state(monkeypatch
 
 
 def test_strings_are_measured_in_groups_as_they_are_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charseq.training.learner.EVALUATED_AT_ONCE", 2)
+    monkeypatch.setattr("charseq.training.reader.EVALUATED_AT_ONCE", 2)
     learner = learner_of(CORPUS)
     strings = [np.arange(length) % 5 for length in (4, 3, 5, 4, 2)]
     together = learner.evaluate_strings(strings)
@@ -133,15 +125,6 @@ def test_an_exchange_of_weights_swaps_them_and_a_second_one_swaps_them_back() ->
     assert all(map(torch.equal, others, before))
     learner.parameters.exchange(others)
     assert all(map(torch.equal, learner.parameters.flat, before))
-
-
-def test_dropout_is_the_native_one_for_the_native_kernel_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    learner = learner_of(CORPUS, dropout=0.2)
-    monkeypatch.setattr("charseq.training.kernels.native.dropout", lambda hs, *_: hs * 7)
-    hs = torch.ones(2, 3)
-    assert not torch.equal(learner._drop(hs), hs * 7)
-    monkeypatch.setattr(learner, "_path", learner._path._replace(kernel="native"))
-    assert torch.equal(learner._drop(hs), hs * 7)
 
 
 def test_dropout_acts_between_layers_while_training_only() -> None:

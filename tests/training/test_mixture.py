@@ -1,6 +1,7 @@
 """Training with an n-gram model: what it reports is what the saved model does."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from charseq.events import End, Epoch, Start
 from charseq.inference.scoring import score_texts
 from charseq.model.model_file import read
 from charseq.text.corpus import Corpus
+from charseq.training.builder import build
 from charseq.training.data import TrainingData
+from charseq.training.gate import Observations
 from tests.support.runs import MODEL, resume_run, run_files, stop_after, train_run
-from tests.support.training import ended, epochs
+from tests.support.training import ended, epochs, plan_of
 
 TEXT = "".join(f"{n} sheep jumped over {n * 7 % 11} fences and {n % 5} dogs; " for n in range(97))
 NAMES = tuple(
@@ -159,3 +162,13 @@ def test_text_that_cannot_be_predicted_is_not_predicted_worse(monkeypatch: pytes
     assert isinstance(end, End)
     assert end.cross_validation_loss is not None
     assert end.cross_validation_loss < np.log(10) + 0.05
+
+
+def test_a_process_without_positions_sends_arrays_of_the_same_types(tmp_path: Path) -> None:
+    run = build(plan_of(TEXT, tmp_path / "out", **PLAN), live=False, save_every=60.0)
+    assert run.evaluator is not None
+    seen = run.evaluator._observe(run.state.learner)
+    nothing = Observations.none(PLAN["hidden_size"])
+    assert len(seen.log_p) > 100
+    for some, none in zip(map(np.asarray, seen), map(np.asarray, nothing), strict=True):
+        assert (none.dtype, none.shape) == (some.dtype, (0, *some.shape[1:]))

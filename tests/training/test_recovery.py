@@ -10,7 +10,8 @@ from torch import Tensor
 
 from charseq.runs.resume import load_run
 from charseq.text.batches import Batch
-from charseq.training.learner import Learner, States
+from charseq.training.learner import Learner
+from charseq.training.reader import States
 from tests.support.runs import MODEL, STREAM, never_stop, resume_run, stop_after, train_run
 
 PLAN: dict[str, Any] = {

@@ -210,6 +210,8 @@ def _verdict(run: ReportedRun) -> tuple[str, str]:
     if fit in VERDICTS:
         value, _, detail = VERDICTS[fit].partition(": ")
         return value, detail
+    if status == "imported":
+        return "not judged", "the model was imported, without the log of its training"
     if status == "diverged":
         return "diverged", "the loss became NaN, infinite or far too large"
     if run.model is not None and run.model.training.get("epoch") == 0:

@@ -35,6 +35,8 @@ def learning(run: ReportedRun) -> Section:
     events = run.log.evaluations
     xs = [_passes(event) for event in events]
     points = [(x, event) for x, event in zip(xs, events, strict=True) if x is not None]
+    if not points and text(run.log.end, "status") == "imported":
+        return {"left_out": "The model was imported, without the log of its training."}
     if not points:
         return {"left_out": "The log has no evaluation: the run ended within its first epoch, or has no log."}
     saved = _saved_passes(run)

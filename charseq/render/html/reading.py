@@ -14,7 +14,9 @@ from charseq.inspection.gradient_table import GradientTable, gradient_table, pos
 from charseq.inspection.reported_run import ReadText
 from charseq.inspection.text_predictions import TextPredictions, predict_text
 from charseq.model.model_file import Model
+from charseq.model.network import Network
 from charseq.render.html.symbols import symbol_sign
+from charseq.render.html.weights import EncodedWeights, encoded
 from charseq.render.quantities import count, size
 from charseq.text.vocabulary import Ids
 
@@ -43,23 +45,29 @@ def network(model: Model, texts: Sequence[ReadText], max_weights: float, *, know
             f"{max_weights:g} MB. Write the page with --max-weights {math.ceil(stored / 1e6)} to include it. "
             "‘charseq predict --interactive’ runs the network in the terminal."
         }
-    architecture = model.network
     return {
-        "cell": architecture.cell_name,
-        "hidden_size": architecture.hidden_size,
-        "layers": architecture.layers,
-        "vocabulary_size": architecture.vocabulary_size,
-        "embedding_size": architecture.embedding_size,
-        "head": architecture.head,
-        "residual": architecture.residual,
-        "layer_norm": architecture.layer_norm,
-        "tie_weights": architecture.tie_weights,
-        "parameters": [[name, list(model.arrays[name].shape)] for name in names],
-        "weights": base64_of(np.concatenate([model.arrays[name].ravel() for name in names]).astype("<f4")),
+        **network_data(model.network, encoded(model.arrays, names, "float32")),
         "has_ngram": model.mixture is not None,
         "window": list(model.window) if model.window else None,
         "memorized": bool(model.memorized),
         "text": _typed_first(model, texts),
+    }
+
+
+def network_data(network: Network, weights: EncodedWeights) -> Section:
+    """Return the architecture and the weights with which a page runs a network."""
+    return {
+        "cell": network.cell_name,
+        "hidden_size": network.hidden_size,
+        "layers": network.layers,
+        "vocabulary_size": network.vocabulary_size,
+        "embedding_size": network.embedding_size,
+        "head": network.head,
+        "residual": network.residual,
+        "layer_norm": network.layer_norm,
+        "tie_weights": network.tie_weights,
+        "parameters": weights.parameters,
+        "weights": base64.b64encode(weights.data).decode("ascii"),
     }
 
 

@@ -1,16 +1,6 @@
-"""A run as one self-contained HTML page.
+"""A run as one self-contained HTML page."""
 
-Nothing in the page comes from the network, and no text can become markup or script.  The data is JSON in a
-block that is not executed, in ASCII without `<`, `>` and `&`.  The scripts set text by textContent only.  The
-content security policy allows exactly the styles and scripts of this file, by their SHA-256.
-"""
-
-import base64
-import hashlib
-import html
-import json
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from typing import Any
 
 from charseq._version import __version__
@@ -18,13 +8,15 @@ from charseq.inspection.reported_run import ReportedRun, texts_of
 from charseq.inspection.text_predictions import TextPredictions
 from charseq.model.model_file import Model
 from charseq.render.html import about, learning, reading, units
-from charseq.render.html.symbols import symbol_sign
+from charseq.render.html.assembly import assembled
+from charseq.render.html.symbols import symbol_data
 from charseq.render.visible import visible
 
-STYLES = ("uPlot-1.6.32.min.css", "style.css")
+STYLES = ("uPlot-1.6.32.min.css", "style.css", "report.css")
 SCRIPTS = (
-    "uPlot-1.6.32.iife.min.js", "page.js", "cells.js", "network.js", "about.js", "live.js", "live_units.js",
-    "learning.js", "evolution.js", "surprisal.js", "units.js", "gradients.js", "main.js",
+    "uPlot-1.6.32.iife.min.js", "page.js", "weights.js", "cells.js", "network.js", "about.js", "bars.js",
+    "live.js", "live_units.js", "learning.js", "evolution.js", "surprisal.js", "units.js", "gradients.js",
+    "settings.js", "main.js",
 )  # fmt: skip
 """The scripts, in the order of execution."""
 READING = 0.3
@@ -52,7 +44,7 @@ def page(
             data = step
         else:
             yield step
-    yield assembled(data)
+    yield assembled(data, STYLES, SCRIPTS)
 
 
 def page_data(
@@ -68,22 +60,15 @@ def page_data(
                 sections = step
             else:
                 yield step
-    vocabulary = run.model.vocabulary if run.model else None
     yield {
         "title": about.title(run),
+        "kind": "charseq report",
         "run": visible(run.name),
         "charseq": __version__,
         "facts": about.facts(run),
         "equations": about.equations(run),
         "settings": about.settings(run),
-        "symbols": [symbol_sign(symbol, run.unit) for symbol in run.symbols],
-        "vocabulary": {
-            "raw": list(run.symbols),
-            "unit": run.unit,
-            "normalization": vocabulary.normalization if vocabulary else "none",
-            "labels": list(vocabulary.labels) if vocabulary else [],
-            "boundary": bool(vocabulary and vocabulary.boundary),
-        },
+        **symbol_data(run),
         "learning": learning.learning(run),
         "evolution": learning.evolution(run),
         **sections,
@@ -112,40 +97,3 @@ def _sections_of(
         else:
             yield READING + (1 - READING) * step, "computing gradients"
     yield sections
-
-
-def assembled(data: dict[str, Any]) -> str:
-    """Return the page with its data, styles, scripts and content security policy."""
-    style = "\n".join(map(_asset, STYLES))
-    scripts = [_asset(name) for name in SCRIPTS]
-    policy = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; "
-        f"style-src {_source(style)}; script-src {' '.join(map(_source, scripts))}"
-    )
-    parts = {
-        "policy": policy,
-        "version": html.escape(__version__),
-        "title": html.escape(data["title"]),
-        "style": style,
-        "data": script_data(data),
-        "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
-    }
-    pieces = _asset("page.html", folder="").split("@")  # text, name, text, name, ..., text
-    return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
-
-
-def script_data(data: Any) -> str:
-    """Return JSON that neither ends a script element nor begins a comment in it, in ASCII."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _asset(name: str, folder: str = "assets") -> str:
-    """Return a file of this package."""
-    return (resources.files("charseq.render.html") / folder / name).read_text(encoding="utf-8")
-
-
-def _source(text: str) -> str:
-    """Return the source of the policy that allows one inline block."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

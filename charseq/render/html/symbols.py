@@ -1,7 +1,9 @@
 """Single symbols as they appear in a page: each is visible, and no control character is left."""
 
 import unicodedata
+from typing import Any
 
+from charseq.inspection.reported_run import ReportedRun
 from charseq.render.visible import END_OF_LINE
 from charseq.text.units import Unit, displayable
 from charseq.text.vocabulary import BOUNDARY
@@ -62,6 +64,21 @@ def symbol_sign(symbol: str, unit: Unit | str) -> str:
             c if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp") else _name(c) for c in shown
         )
     return _name(shown) if unicodedata.category(shown) in HIDDEN else shown
+
+
+def symbol_data(run: ReportedRun) -> dict[str, Any]:
+    """Return what a page knows of the symbols: how each is shown, and how text is segmented into them."""
+    vocabulary = run.model.vocabulary if run.model else None
+    return {
+        "symbols": [symbol_sign(symbol, run.unit) for symbol in run.symbols],
+        "vocabulary": {
+            "raw": list(run.symbols),
+            "unit": run.unit,
+            "normalization": vocabulary.normalization if vocabulary else "none",
+            "labels": list(vocabulary.labels) if vocabulary else [],
+            "boundary": bool(vocabulary and vocabulary.boundary),
+        },
+    }
 
 
 def _name(character: str) -> str:

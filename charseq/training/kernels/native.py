@@ -153,37 +153,6 @@ def _hidden_gradients(
     return d_w_h, d_separate.sum(0)
 
 
-def dropout(hs: Tensor, p: float, random: torch.Generator) -> Tensor:
-    """Zero elements of hs [B T H] with probability p, and scale the rest by 1 / (1 - p); float32 on a CPU.
-
-    The mask follows from two keys, drawn here, and the position, so the backward pass computes it again.
-    Source: Srivastava et al. 2014, "Dropout".
-    """
-    key_1, key_2 = torch.randint(1 << 32, (2,), generator=random).tolist()
-    apply: Callable[..., Tensor] = _Dropout.apply
-    return apply(hs.transpose(0, 1).contiguous(), 1 - p, key_1, key_2).transpose(0, 1)
-
-
-class _Dropout(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, keep_probability: float, key_1: int, key_2: int) -> Tensor:
-        ctx.mask = keep_probability, key_1, key_2
-        return _masked(x, *ctx.mask)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return _masked(gradient.contiguous(), *ctx.mask), None, None, None
-
-
-def _masked(x: Tensor, keep_probability: float, key_1: int, key_2: int) -> Tensor:
-    out = torch.empty_like(x)
-    threshold = min(round(keep_probability * 2**32), 2**32 - 1)
-    lib: Any = library()
-    team, scale = threads.allowed(torch.get_num_threads()), 1 / keep_probability
-    lib.charseq_dropout(x.numel(), _address(x), _address(out), key_1, key_2, threshold, scale, team)
-    return out
-
-
 def _threads(rows: int) -> int:
     """Use at least two rows per thread, because one leaves half of a core's arithmetic units idle."""
     return min(threads.allowed(torch.get_num_threads()), -(-rows // 2))

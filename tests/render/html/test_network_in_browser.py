@@ -13,8 +13,9 @@ from charseq.inspection.tracing import TraceInput, trace
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
+from charseq.model.stepper import Reader
 from charseq.render.html.reading import network
-from charseq.render.html.report import assembled, page_data
+from charseq.render.html.report import page
 from charseq.runs.run_log import RunLog
 from charseq.text.vocabulary import Vocabulary
 from tests.support.browser import Page
@@ -31,13 +32,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
 SCRIPT = """
 const [description, ids] = arguments, page = charseqPage;
 const network = new page.Network(description, page.bytes(description.weights));
-let states = network.start();
 return ids.map((id) => {
   const tensors = {};
   const tap = (layer, name, vector) => { tensors[`${layer} ${name}`] = Array.from(vector); };
-  const after = network.step(id, states, tap);
-  states = after.states;
-  return { logits: Array.from(after.logits), tensors };
+  return { logits: Array.from(network.read(id, tap)), tensors };
 });
 """
 
@@ -66,10 +64,9 @@ def section_of(tested: Model) -> dict[str, Any]:
 def blank(web_page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
     """Return the browser with a page whose functions the tests call."""
     run = ReportedRun(Path("none"), RunLog({}, (), {}), model("rnn", VARIANTS["plain"]))
-    *_, data = page_data(run)
-    assert isinstance(data, dict)
+    *_, html = page(run)
     path = tmp_path_factory.mktemp("blank") / "page.html"
-    path.write_text(assembled(data), encoding="utf-8")
+    path.write_text(str(html), encoding="utf-8")
     web_page.open(path)
     return web_page
 
@@ -94,6 +91,26 @@ def test_the_network_in_the_page_equals_numpy_within_1e_4(blank: Page, cell: str
                 )
                 compared += 1
         assert compared >= len(IDS) * tested.network.layers
+
+
+STEPS = """
+const [description, ids] = arguments, page = charseqPage;
+const network = new page.Network(description, page.bytes(description.weights));
+return ids.map((id) => Array.from(network.read(id)));
+"""
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_logits_equal_those_of_predict_within_1e_4_over_1000_carried_steps(blank: Page, cell: str) -> None:
+    architecture = Network(cell, len(SYMBOLS), 37, layers=2)
+    drawn = architecture.draw(SeededDraw(7))
+    arrays = {name: array if name.endswith("W_h") else 4 * array for name, array in drawn.items()}
+    tested = Model(architecture, Vocabulary.of([SYMBOLS]), arrays, opening="a")
+    ids = np.random.default_rng(7).integers(0, len(SYMBOLS), 1000)
+    logits = np.array(blank.run(STEPS, section_of(tested), ids.tolist()))
+    expected = Reader(tested.network, tested.weights).read_sequence(ids[:, None])[:, 0]
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4)
+    assert np.ptp(expected, 0).min() > 0.01
 
 
 def test_a_tested_network_depends_on_what_it_has_read(blank: Page) -> None:

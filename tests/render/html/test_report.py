@@ -7,12 +7,14 @@ import json
 import math
 import re
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from charseq.inspection.reported_run import ReportedRun, load, texts_of
 from charseq.render.html import about, reading, report
+from charseq.render.html.assembly import asset, condensed
 from charseq.render.html.learning import thinned
 from charseq.render.html.symbols import symbol_sign
 from charseq.runs.run_log import RunLog
@@ -57,16 +59,27 @@ def test_a_page_loads_nothing(empty_page: str) -> None:
 
 
 def test_the_scripts_are_short_files_with_short_lines() -> None:
-    for name in (*report.SCRIPTS, "style.css"):
-        lines = report._asset(name).splitlines()
+    for name in (*report.SCRIPTS, *report.STYLES):
+        lines = asset(name).splitlines()
         if not name.startswith("uPlot"):
             assert max(map(len, lines)) <= 120, name
             assert len(lines) < 300 or name.endswith(".css"), name
 
 
+def test_condensing_removes_comments_and_indentation_only() -> None:
+    script = "// A comment\nif (a) {\n  f('//b'); // c\n\n  g(`${a}://`);\n}\n"
+    assert condensed(script) == "if (a) {\nf('//b');\ng(`${a}://`);\n}"
+    style = "/* A comment */\na,\nb {\n  color: red;\n}\n"
+    assert condensed(style, "") == "a,b {color: red;}"
+    for path in (resources.files("charseq.render.html") / "assets").iterdir():
+        if path.name.endswith(".js") and not path.name.startswith("uPlot"):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            assert [line for line in lines if line.count("`") % 2] == [], path.name
+
+
 def test_a_page_names_the_license_of_the_charts(empty_page: str) -> None:
     assert "© Leon Sorokin, MIT license" in empty_page
-    assert "Permission is hereby granted" in report._asset("uPlot-LICENSE.txt")
+    assert "Permission is hereby granted" in asset("uPlot-LICENSE.txt")
 
 
 def test_every_section_of_a_run_without_anything_says_why_it_is_left_out(empty_page: str) -> None:

@@ -1,20 +1,7 @@
-// The title, the six facts and the equations at the top; every setting with its reason at the end.
+// The title, the six facts and the equations.
 "use strict";
 (function (page) {
   page.header = function (data) {
-    const facts = page.el(
-      "dl",
-      { class: "facts" },
-      ...data.facts.map((fact) =>
-        page.el(
-          "div",
-          {},
-          page.el("dt", { text: fact.name }),
-          page.el("dd", { class: "value", text: fact.value }),
-          page.el("dd", { class: "detail", text: fact.detail }),
-        ),
-      ),
-    );
     const theme = page.button("", () => setTheme(isDark() ? "light" : "dark"), { id: "theme" });
     const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
     const setTheme = (name) => {
@@ -35,67 +22,29 @@
     document
       .querySelector("header")
       .append(
-        page.el("div", { class: "top" }, page.el("span", { text: `charseq report: ${data.run}` }), theme),
+        page.el("div", { class: "top" }, page.el("span", { text: `${data.kind}: ${data.run}` }), theme),
         page.el("h1", { text: data.title }),
-        facts,
       );
-    if (data.equations.length) {
-      document.querySelector("header").append(
-        page.el(
-          "details",
-          { id: "equations" },
-          page.el("summary", { text: "The cell's equations" }),
-          page.el("div", {
-            class: "equations",
-            tabindex: 0,
-            text: data.equations.map(([name, equation]) => `${name} = ${equation}`).join("\n"),
-          }),
-        ),
-      );
-    }
   };
 
-  page.settings = function (settings) {
-    if (!settings.length) {
-      page.leftOut("settings", "Settings", "Neither a log nor the model file has the settings of this run.");
-      return;
-    }
-    const figure = page.section("settings", "Settings", "");
-    const rows = settings.map((each) =>
+  // The six facts, and the cell's equations, folded.
+  page.facts = function (data) {
+    const facts = data.facts.map((fact) =>
       page.el(
-        "tr",
+        "div",
         {},
-        page.el("td", {}, page.el("code", { text: each.name })),
-        page.el("td", {}, page.el("code", { text: each.value })),
-        page.el("td", {}, ...page.prose(each.reason || each.help)),
+        page.el("dt", { text: fact.name }),
+        page.el("dd", { class: "value", text: fact.value }),
+        page.el("dd", { class: "detail", text: fact.detail }),
       ),
     );
-    figure.append(
-      page.el(
-        "details",
-        {},
-        page.el("summary", { text: `All ${settings.length} settings, and why` }),
-        page.el(
-          "div",
-          { class: "wide", tabindex: 0 },
-          page.el(
-            "table",
-            {},
-            page.el(
-              "thead",
-              {},
-              page.el(
-                "tr",
-                {},
-                ...["setting", "value", "reason or meaning"].map((name) =>
-                  page.el("th", { scope: "col", text: name }),
-                ),
-              ),
-            ),
-            page.el("tbody", {}, ...rows),
-          ),
-        ),
-      ),
+    const equations = data.equations.map(([name, equation]) => `${name} = ${equation}`).join("\n");
+    const folded = page.el(
+      "details",
+      { id: "equations" },
+      page.el("summary", { text: "The cell's equations" }),
+      page.el("div", { class: "equations", tabindex: 0, text: equations }),
     );
+    return [page.el("dl", { class: "facts" }, ...facts), ...(equations ? [folded] : [])];
   };
 })((globalThis.charseqPage ??= {}));

@@ -1,192 +1,236 @@
-// One step of every cell, from the equations of charseq/cells: step(w, x, state, tap) -> the next state.
-// w holds matrices {rows, columns, values} and vectors; x is a vector, or {id} for a one-hot vector.
-// tap(name, vector) observes the tensors that the equations name.
+// One step of every cell, from the equations of charseq/cells: step(w, x, t) computes the tensors t in place.
+// w holds matrices {rows, columns, values} and vectors; x is a vector, or {id} for a one-hot vector.  t holds every
+// tensor that the equations name, and the state: before the step the previous one, after it the next one.
 "use strict";
 (function (page) {
-  const sigmoid = (x) => 0.5 * Math.tanh(0.5 * x) + 0.5;
-  const logSigmoid = (x) => (x < 0 ? x - Math.log1p(Math.exp(x)) : -Math.log1p(Math.exp(-x)));
-  const relu = (x) => Math.max(x, 0);
+  const { exp, tanh, max, abs, sqrt, log1p } = Math;
+  const sigmoid = (x) => 1 / (1 + exp(-x));
+  const logSigmoid = (x) => (x < 0 ? x - log1p(exp(x)) : -log1p(exp(-x)));
+  const relu = (x) => max(x, 0);
   const candidate = (x) => (x >= 0 ? x + 0.5 : sigmoid(x));
-  const map = (n, f) => Float64Array.from({ length: n }, (_, j) => f(j));
-  const part = (vector, i, parts) => {
-    const size = vector.length / parts;
-    return vector.subarray(i * size, (i + 1) * size);
-  };
 
-  // W x + b
-  page.affine = function (matrix, x, bias) {
+  // result = W x + b.  Four rows at a time: their sums do not wait for each other, and x is read once for them.
+  // A one-hot x selects a column, which is contiguous in the transposed matrix.
+  page.affine = function (result, matrix, x, bias) {
     const { rows, columns, values } = matrix;
-    const result = new Float64Array(rows);
-    for (let i = 0; i < rows; i++) {
+    if (x.id !== undefined) {
+      matrix.transposed ??= transposed(matrix);
+      const column = matrix.transposed,
+        start = x.id * rows;
+      for (let i = 0; i < rows; i++) result[i] = column[start + i] + (bias ? bias[i] : 0);
+      return result;
+    }
+    let i = 0,
+      a = 0;
+    for (; i + 4 <= rows; i += 4, a += 4 * columns) {
+      const b = a + columns,
+        c = b + columns,
+        d = c + columns;
+      let sumA = bias ? bias[i] : 0,
+        sumB = bias ? bias[i + 1] : 0,
+        sumC = bias ? bias[i + 2] : 0,
+        sumD = bias ? bias[i + 3] : 0;
+      for (let j = 0; j < columns; j++) {
+        const value = x[j];
+        sumA += values[a + j] * value;
+        sumB += values[b + j] * value;
+        sumC += values[c + j] * value;
+        sumD += values[d + j] * value;
+      }
+      result[i] = sumA;
+      result[i + 1] = sumB;
+      result[i + 2] = sumC;
+      result[i + 3] = sumD;
+    }
+    for (; i < rows; i++, a += columns) {
       let sum = bias ? bias[i] : 0;
-      const start = i * columns;
-      if (x.id !== undefined) sum += values[start + x.id];
-      else for (let j = 0; j < columns; j++) sum += values[start + j] * x[j];
+      for (let j = 0; j < columns; j++) sum += values[a + j] * x[j];
       result[i] = sum;
     }
     return result;
   };
   const affine = page.affine;
 
-  function plain(activation) {
-    return function (w, x, state, tap) {
-      const xProj = affine(w.W_x, x, w.b_x),
-        hProj = affine(w.W_h, state.h, w.b_h);
-      tap("x_proj", xProj);
-      tap("h_proj", hProj);
-      const h = activation(
-        map(xProj.length, (j) => xProj[j] + hProj[j]),
-        tap,
-      );
-      tap("h", h);
-      return { h };
-    };
+  function transposed({ rows, columns, values }) {
+    const result = new Float32Array(values.length);
+    for (let i = 0; i < rows; i++)
+      for (let j = 0; j < columns; j++) result[j * rows + i] = values[i * columns + j];
+    return result;
   }
 
-  // h = 0.5 s / sqrt(s . s + 1e-5), with s = relu(sum)
-  function fixedNorm(sum, tap) {
-    const s = sum.map(relu);
-    tap("s", s);
-    const norm = Math.sqrt(s.reduce((total, v) => total + v * v, 0) + 1e-5);
-    return s.map((v) => (0.5 * v) / norm);
+  function dot(x, y) {
+    let sum = 0;
+    for (let j = 0; j < x.length; j++) sum += x[j] * y[j];
+    return sum;
   }
 
-  function lstm(w, x, state, tap) {
-    const xGates = affine(w.W_x, x, w.b_x),
-      hGates = affine(w.W_h, state.h, w.b_h);
-    const sum = map(xGates.length, (j) => xGates[j] + hGates[j]);
-    const i = part(sum, 0, 4).map(sigmoid),
-      f = part(sum, 1, 4).map(sigmoid);
-    const g = part(sum, 2, 4).map(Math.tanh),
-      o = part(sum, 3, 4).map(sigmoid);
-    const c = map(i.length, (j) => f[j] * state.c[j] + i[j] * g[j]);
-    const h = map(i.length, (j) => o[j] * Math.tanh(c[j]));
-    for (const [name, v] of Object.entries({ x_gates: xGates, h_gates: hGates, i, f, g, o, c, h }))
-      tap(name, v);
-    return { h, c };
+  function rnn(w, x, t) {
+    const { x_proj, h_proj, h } = t;
+    affine(x_proj, w.W_x, x, w.b_x);
+    affine(h_proj, w.W_h, h, w.b_h);
+    for (let j = 0; j < h.length; j++) h[j] = tanh(x_proj[j] + h_proj[j]);
   }
 
-  function gru(w, x, state, tap) {
-    const xGates = affine(w.W_x, x, w.b_x),
-      hGates = affine(w.W_h, state.h, w.b_h);
-    const [xr, xz, xn] = [0, 1, 2].map((i) => part(xGates, i, 3));
-    const [hr, hz, hn] = [0, 1, 2].map((i) => part(hGates, i, 3));
-    const r = map(xr.length, (j) => sigmoid(xr[j] + hr[j]));
-    const z = map(xr.length, (j) => sigmoid(xz[j] + hz[j]));
-    const n = map(xr.length, (j) => Math.tanh(xn[j] + r[j] * hn[j]));
-    const h = map(xr.length, (j) => (1 - z[j]) * n[j] + z[j] * state.h[j]);
-    for (const [name, v] of Object.entries({ x_gates: xGates, h_gates: hGates, r, z, n, h })) tap(name, v);
-    return { h };
+  function rnnRelu(w, x, t) {
+    const { x_proj, h_proj, h } = t;
+    affine(x_proj, w.W_x, x, w.b_x);
+    affine(h_proj, w.W_h, h, w.b_h);
+    for (let j = 0; j < h.length; j++) h[j] = Math.min(relu(x_proj[j] + h_proj[j]), 1e6);
   }
 
-  function mingru(w, x, state, tap) {
-    const gates = affine(w.W_x, x, w.b_x);
-    const z = part(gates, 0, 2).map(sigmoid),
-      n = part(gates, 1, 2).map(candidate);
-    const h = map(z.length, (j) => (1 - z[j]) * state.h[j] + z[j] * n[j]);
-    for (const [name, v] of Object.entries({ x_gates: gates, z, n, h })) tap(name, v);
-    return { h };
+  function rnnNorm(w, x, t) {
+    const { x_proj, h_proj, s, h } = t;
+    affine(x_proj, w.W_x, x, w.b_x);
+    affine(h_proj, w.W_h, h, w.b_h);
+    for (let j = 0; j < h.length; j++) s[j] = relu(x_proj[j] + h_proj[j]);
+    const norm = sqrt(dot(s, s) + 1e-5);
+    for (let j = 0; j < h.length; j++) h[j] = (0.5 * s[j]) / norm;
   }
 
-  function minlstm(w, x, state, tap) {
-    const gates = affine(w.W_x, x, w.b_x);
-    const [xf, xi, xn] = [0, 1, 2].map((k) => part(gates, k, 3));
-    const balance = map(xf.length, (j) => logSigmoid(xf[j]) - logSigmoid(xi[j]));
-    const f = balance.map(sigmoid),
-      i = balance.map((b) => sigmoid(-b)),
-      n = xn.map(candidate);
-    const h = map(f.length, (j) => f[j] * state.h[j] + i[j] * n[j]);
-    for (const [name, v] of Object.entries({ x_gates: gates, f, i, n, h })) tap(name, v);
-    return { h };
+  function lstm(w, x, t) {
+    const { x_gates, h_gates, i, f, g, o, c, h } = t,
+      H = h.length;
+    affine(x_gates, w.W_x, x, w.b_x);
+    affine(h_gates, w.W_h, h, w.b_h);
+    for (let j = 0; j < H; j++) {
+      i[j] = sigmoid(x_gates[j] + h_gates[j]);
+      f[j] = sigmoid(x_gates[H + j] + h_gates[H + j]);
+      g[j] = tanh(x_gates[2 * H + j] + h_gates[2 * H + j]);
+      o[j] = sigmoid(x_gates[3 * H + j] + h_gates[3 * H + j]);
+      c[j] = f[j] * c[j] + i[j] * g[j];
+      h[j] = o[j] * tanh(c[j]);
+    }
   }
 
-  function slstm(w, x, state, tap) {
-    const xGates = affine(w.W_x, x, w.b_x),
-      hGates = affine(w.W_h, state.h, null);
-    const sum = map(xGates.length, (j) => xGates[j] + hGates[j]);
-    const logI = part(sum, 0, 4),
-      logF = part(sum, 1, 4).map(logSigmoid);
-    const z = part(sum, 2, 4).map(Math.tanh),
-      o = part(sum, 3, 4).map(sigmoid);
-    const kept = map(z.length, (j) => logF[j] + state.m[j]);
-    const m = map(z.length, (j) => (state.n[j] > 0 ? Math.max(kept[j], logI[j]) : logI[j]));
-    const i = map(z.length, (j) => Math.exp(logI[j] - m[j]));
-    const f = map(z.length, (j) => Math.exp(-relu(m[j] - kept[j])));
-    const c = map(z.length, (j) => f[j] * state.c[j] + i[j] * z[j]);
-    const n = map(z.length, (j) => f[j] * state.n[j] + i[j]);
-    const h = map(z.length, (j) => (o[j] * c[j]) / n[j]);
-    const tensors = { x_gates: xGates, h_gates: hGates, log_i: logI, log_f: logF, z, o, m, i, f, c, n, h };
-    for (const [name, v] of Object.entries(tensors)) tap(name, v);
-    return { h, c, n, m };
+  function gru(w, x, t) {
+    const { x_gates, h_gates, r, z, n, h } = t,
+      H = h.length;
+    affine(x_gates, w.W_x, x, w.b_x);
+    affine(h_gates, w.W_h, h, w.b_h);
+    for (let j = 0; j < H; j++) {
+      r[j] = sigmoid(x_gates[j] + h_gates[j]);
+      z[j] = sigmoid(x_gates[H + j] + h_gates[H + j]);
+      n[j] = tanh(x_gates[2 * H + j] + r[j] * h_gates[2 * H + j]);
+      h[j] = (1 - z[j]) * n[j] + z[j] * h[j];
+    }
+  }
+
+  function mingru(w, x, t) {
+    const { x_gates, z, n, h } = t,
+      H = h.length;
+    affine(x_gates, w.W_x, x, w.b_x);
+    for (let j = 0; j < H; j++) {
+      z[j] = sigmoid(x_gates[j]);
+      n[j] = candidate(x_gates[H + j]);
+      h[j] = (1 - z[j]) * h[j] + z[j] * n[j];
+    }
+  }
+
+  function minlstm(w, x, t) {
+    const { x_gates, f, i, n, h } = t,
+      H = h.length;
+    affine(x_gates, w.W_x, x, w.b_x);
+    for (let j = 0; j < H; j++) {
+      const balance = logSigmoid(x_gates[j]) - logSigmoid(x_gates[H + j]);
+      f[j] = sigmoid(balance);
+      i[j] = sigmoid(-balance);
+      n[j] = candidate(x_gates[2 * H + j]);
+      h[j] = f[j] * h[j] + i[j] * n[j];
+    }
+  }
+
+  function slstm(w, x, t) {
+    const { x_gates, h_gates, log_i, log_f, z, o, m, i, f, c, n, h } = t,
+      H = h.length;
+    affine(x_gates, w.W_x, x, w.b_x);
+    affine(h_gates, w.W_h, h, null);
+    for (let j = 0; j < H; j++) {
+      log_i[j] = x_gates[j] + h_gates[j];
+      log_f[j] = logSigmoid(x_gates[H + j] + h_gates[H + j]);
+      z[j] = tanh(x_gates[2 * H + j] + h_gates[2 * H + j]);
+      o[j] = sigmoid(x_gates[3 * H + j] + h_gates[3 * H + j]);
+      const kept = log_f[j] + m[j];
+      m[j] = n[j] > 0 ? max(kept, log_i[j]) : log_i[j];
+      i[j] = exp(log_i[j] - m[j]);
+      f[j] = exp(-relu(m[j] - kept));
+      c[j] = f[j] * c[j] + i[j] * z[j];
+      n[j] = f[j] * n[j] + i[j];
+      h[j] = (o[j] * c[j]) / n[j];
+    }
   }
 
   // The memory C is a matrix [H H], row by row; i, f and m are numbers.
-  function mlstm(w, x, state, tap) {
-    const projection = affine(w.W_x, x, w.b_x),
-      gates = affine(w.W_g, x, w.b_g);
-    const size = projection.length / 4;
-    const q = part(projection, 0, 4),
-      v = part(projection, 2, 4);
-    const k = part(projection, 1, 4).map((value) => value / Math.sqrt(size));
-    const o = part(projection, 3, 4).map(sigmoid);
-    const logI = gates[0],
-      logF = logSigmoid(gates[1]),
-      before = state.m[0];
-    const m = Math.max(logF + before, logI);
-    const i = Math.exp(logI - m),
-      f = Math.exp(logF + before - m);
-    const C = new Float64Array(size * size);
-    const n = map(size, (j) => f * state.n[j] + i * k[j]);
-    let product = 0;
-    for (let j = 0; j < size; j++) product += n[j] * q[j];
-    const weight = Math.max(Math.abs(product), Math.exp(-m));
-    const h = new Float64Array(size);
-    for (let row = 0; row < size; row++) {
-      let sum = 0;
-      for (let column = 0; column < size; column++) {
-        const at = row * size + column;
-        C[at] = f * state.C[at] + i * v[row] * k[column];
-        sum += C[at] * q[column];
-      }
-      h[row] = (o[row] * sum) / weight;
+  function mlstm(w, x, t) {
+    const { x_proj, gates, q, k, v, o, log_i, log_f, m, i, f, C, n, h } = t,
+      H = h.length;
+    affine(x_proj, w.W_x, x, w.b_x);
+    affine(gates, w.W_g, x, w.b_g);
+    for (let j = 0; j < H; j++) {
+      q[j] = x_proj[j];
+      k[j] = x_proj[H + j] / sqrt(H);
+      v[j] = x_proj[2 * H + j];
+      o[j] = sigmoid(x_proj[3 * H + j]);
     }
-    const one = (value) => Float64Array.of(value);
-    const tensors = {
-      x_proj: projection,
-      gates,
-      q,
-      k,
-      v,
-      o,
-      log_i: one(logI),
-      log_f: one(logF),
-      m: one(m),
-      i: one(i),
-      f: one(f),
-      n,
-      h,
-    };
-    for (const [name, value] of Object.entries(tensors)) tap(name, value);
-    return { h, C, n, m: one(m) };
+    log_i[0] = gates[0];
+    log_f[0] = logSigmoid(gates[1]);
+    const kept = log_f[0] + m[0];
+    m[0] = max(kept, log_i[0]);
+    i[0] = exp(log_i[0] - m[0]);
+    f[0] = exp(kept - m[0]);
+    const keep = f[0],
+      add = i[0];
+    for (let j = 0; j < H; j++) n[j] = keep * n[j] + add * k[j];
+    const weight = max(abs(dot(n, q)), exp(-m[0]));
+    for (let row = 0, at = 0; row < H; row++) {
+      const value = add * v[row];
+      let product = 0;
+      for (let j = 0; j < H; j++, at++) {
+        const next = keep * C[at] + value * k[j];
+        C[at] = next;
+        product += next * q[j];
+      }
+      h[row] = (o[row] * product) / weight;
+    }
   }
 
-  function none(w, x, state, tap) {
-    const h = affine(w.W_x, x, w.b_x);
-    tap("h", h);
-    return { h };
+  function none(w, x, t) {
+    affine(t.h, w.W_x, x, w.b_x);
   }
 
-  // The fields of each state, besides h, with their sizes for H hidden units.
+  // The sizes of the tensors for H hidden units, in the order of the equations, and the fields of the state.
+  const one = () => 1,
+    H1 = (H) => H,
+    H2 = (H) => 2 * H,
+    H3 = (H) => 3 * H,
+    H4 = (H) => 4 * H;
+  const projections = { x_proj: H1, h_proj: H1 };
+  const gates4 = { x_gates: H4, h_gates: H4 };
+  const onlyH = { h: H1 };
   page.cells = {
-    rnn: { step: plain((sum) => sum.map(Math.tanh)), fields: {} },
-    "rnn-relu": { step: plain((sum) => sum.map((v) => Math.min(relu(v), 1e6))), fields: {} },
-    "rnn-norm": { step: plain(fixedNorm), fields: {} },
-    lstm: { step: lstm, fields: { c: (H) => H } },
-    gru: { step: gru, fields: {} },
-    mingru: { step: mingru, fields: {} },
-    minlstm: { step: minlstm, fields: {} },
-    slstm: { step: slstm, fields: { c: (H) => H, n: (H) => H, m: (H) => H } },
-    mlstm: { step: mlstm, fields: { C: (H) => H * H, n: (H) => H, m: () => 1 } },
-    none: { step: none, fields: {} },
+    rnn: { step: rnn, tensors: { ...projections, h: H1 }, state: onlyH },
+    "rnn-relu": { step: rnnRelu, tensors: { ...projections, h: H1 }, state: onlyH },
+    "rnn-norm": { step: rnnNorm, tensors: { ...projections, s: H1, h: H1 }, state: onlyH },
+    lstm: {
+      step: lstm,
+      tensors: { ...gates4, i: H1, f: H1, g: H1, o: H1, c: H1, h: H1 },
+      state: { h: H1, c: H1 },
+    },
+    gru: { step: gru, tensors: { x_gates: H3, h_gates: H3, r: H1, z: H1, n: H1, h: H1 }, state: onlyH },
+    mingru: { step: mingru, tensors: { x_gates: H2, z: H1, n: H1, h: H1 }, state: onlyH },
+    minlstm: { step: minlstm, tensors: { x_gates: H3, f: H1, i: H1, n: H1, h: H1 }, state: onlyH },
+    slstm: {
+      step: slstm,
+      tensors: { ...gates4, log_i: H1, log_f: H1, z: H1, o: H1, m: H1, i: H1, f: H1, c: H1, n: H1, h: H1 },
+      state: { h: H1, c: H1, n: H1, m: H1 },
+    },
+    mlstm: {
+      step: mlstm,
+      tensors: {
+        ...{ x_proj: H4, gates: () => 2, q: H1, k: H1, v: H1, o: H1 },
+        ...{ log_i: one, log_f: one, m: one, i: one, f: one, n: H1, h: H1 },
+      },
+      state: { h: H1, C: (H) => H * H, n: H1, m: one },
+    },
+    none: { step: none, tensors: onlyH, state: onlyH },
   };
 })((globalThis.charseqPage ??= {}));

@@ -130,13 +130,8 @@
 
     const controls = page.el("div", { class: "controls" });
     if (targets.length > 1) {
-      const names = targets.map(
-        (ids, i) =>
-          `${i + 1}: ${ids
-            .slice(0, 24)
-            .map((id) => page.data.symbols[id] + (page.isLabel(id) ? " " : ""))
-            .join("")}`,
-      );
+      const shown = (id) => page.data.symbols[id] + (page.isLabel(id) ? " " : "");
+      const names = targets.map((ids, i) => `${i + 1}: ${ids.slice(0, 24).map(shown).join("")}`);
       controls.append(
         page.select("String", names, (i) => {
           string = i;

@@ -14,17 +14,16 @@
     restart() {
       this.ids = [];
       this.steps = [];
-      this.states = this.network.start();
+      this.network.restart();
     }
 
     read(ids) {
       if (this.ids.length > ids.length || this.ids.some((id, i) => id !== ids[i])) this.restart();
       for (const id of ids.slice(this.ids.length)) {
         const tensors = [];
-        const { states, logits } = this.network.step(id, this.states, (layer, name, vector) =>
-          tensors.push({ layer, name, vector }),
+        const logits = this.network.read(id, (layer, name, vector) =>
+          tensors.push({ layer, name, vector: vector.slice() }),
         );
-        this.states = states;
         this.steps.push({ tensors, probabilities: page.softmax(logits) });
         this.ids.push(id);
       }
@@ -75,17 +74,7 @@
       if (appended) return appended.slice(0, LONGEST);
       const { ids, unknown } = page.encode(field.value, vocabulary);
       const begin = label !== undefined ? [label] : vocabulary.boundary ? [0] : [];
-      note.textContent = [
-        unknown.length
-          ? `The model does not know ${[...new Set(unknown)]
-              .slice(0, 5)
-              .map((s) => `‘${s}’`)
-              .join(", ")}: left out.`
-          : "",
-        ids.length > LONGEST ? `Only the first ${LONGEST} symbols are read.` : "",
-      ]
-        .filter(Boolean)
-        .join(" ");
+      note.textContent = page.unknownNote(unknown, ids.length > LONGEST ? LONGEST : 0);
       return [...begin, ...ids.slice(0, LONGEST)];
     }
 
@@ -133,29 +122,9 @@
         return;
       }
       nextHeading.textContent = `The next symbol after ${chosen + 1} ${chosen ? "steps" : "step"}`;
-      const order = Array.from(step.probabilities.keys()).sort(
-        (a, b) => step.probabilities[b] - step.probabilities[a],
-      );
-      for (const id of order.slice(0, SHOWN)) bars.append(bar(id, step.probabilities[id]));
+      const top = page.mostLikely(step.probabilities, SHOWN);
+      bars.append(...top.map((id) => page.bar(id, step.probabilities[id], () => append(id))));
       units.draw(step.tensors);
-    }
-
-    function bar(id, probability) {
-      const fill = page.el("div", { class: "fill" });
-      fill.style.width = `${100 * probability}%`;
-      const sign = page.data.symbols[id];
-      return page.el(
-        "button",
-        {
-          type: "button",
-          class: "bar",
-          onclick: () => append(id),
-          "aria-label": `${sign}: ${page.percent(probability)}; append it`,
-        },
-        page.el("span", { class: "name", text: sign }),
-        page.el("span", { class: "track" }, fill),
-        page.el("span", { class: "share", text: page.percent(probability) }),
-      );
     }
 
     const isText = (id) => !vocabulary.labels.includes(id) && vocabulary.raw[id] !== "";

@@ -4,6 +4,7 @@
   const data = (page.data = JSON.parse(document.getElementById("data").textContent));
   page.placeTip();
   page.header(data);
+  document.querySelector("header").append(...page.facts(data));
   page.live(data.network, data.vocabulary);
   page.learning(data.learning);
   page.evolution(data.evolution);

@@ -97,6 +97,23 @@
     const [low, high] = [rgb("background"), rgb("heat")];
     return (bits) => mix(low, high, Math.min(1, Math.max(0, bits) / 8));
   };
+  page.surprisalLegend = function () {
+    const bits = [0, 1, 2, 4, 6, 8];
+    const swatches = bits.map(() => page.el("span", {}));
+    page.themed(() => {
+      const scale = page.surprisalScale();
+      swatches.forEach((swatch, i) => {
+        swatch.style.backgroundColor = scale(bits[i]);
+      });
+    });
+    return page.el(
+      "div",
+      { class: "legend" },
+      page.el("span", { text: "0 bits (certain)" }),
+      page.el("span", { class: "scale" }, ...swatches),
+      page.el("span", { text: "8 bits or more (1 in 256)" }),
+    );
+  };
   // From blue (-1) over the background (0) to orange (1).
   page.activityScale = function () {
     const [blue, middle, orange] = [rgb("cold"), rgb("background"), rgb("heat")];
@@ -131,17 +148,17 @@
   };
 
   // Cells of a figure that the pointer, touch and the arrow keys reach; `columns` is the length of a row, if any.
-  // `describe(i)` returns the lines of the tooltip; `choose(i)` is called for a click, a touch or Enter.
+  // `describe(i)` returns the lines of the tooltip; `choose(i)` is called for a click, a touch or Enter.  Cells may be
+  // added to the list, and removed from its end.
   page.reachable = function (box, cells, describe, { columns = 0, choose = null } = {}) {
     let current = 0;
-    const index = new Map(cells.map((cell, i) => [cell, i]));
     const show = (i) => {
       const lines = describe(i);
       if (lines) page.showTip(cells[i], ...lines);
     };
     const move = (i) => {
       if (i < 0 || i >= cells.length) return;
-      cells[current].tabIndex = -1;
+      if (cells[current]) cells[current].tabIndex = -1;
       current = i;
       cells[i].tabIndex = 0;
       cells[i].focus({ preventScroll: false });
@@ -149,7 +166,10 @@
     cells.forEach((cell, i) => {
       cell.tabIndex = i ? -1 : 0;
     });
-    const found = (event) => index.get(event.target.closest ? event.target.closest("[data-cell]") : null);
+    const found = (event) => {
+      const i = cells.indexOf(event.target.closest ? event.target.closest("[data-cell]") : null);
+      return i < 0 ? undefined : i;
+    };
     box.addEventListener("pointerover", (event) => {
       const i = found(event);
       if (i !== undefined) show(i);
@@ -191,6 +211,12 @@
     const longest = Math.max(...ids.map(length));
     return longest > 1 ? `${longest + 0.8}ch` : least;
   };
+  // A text with every invisible character by its number.
+  page.visible = (text) =>
+    Array.from(text, (each) => {
+      const number = each.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+      return /[\p{C}\p{Z}]/u.test(each) ? `U+${number}` : each;
+    }).join("");
   page.quoted = (id) => `‘${page.data.symbols[id]}’`;
   page.isLineEnd = (id) => page.data.symbols[id] === "⏎";
 })((globalThis.charseqPage ??= {}));

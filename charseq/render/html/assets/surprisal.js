@@ -36,21 +36,10 @@
           },
         ),
       );
-    const swatches = [0, 1, 2, 4, 6, 8].map(() => page.el("span", {}));
-    const legend = page.el(
-      "div",
-      { class: "legend" },
-      page.el("span", { text: "0 bits (certain)" }),
-      page.el("span", { class: "scale" }, ...swatches),
-      page.el("span", { text: "8 bits or more (1 in 256)" }),
-    );
-    figure.append(controls, box, legend);
+    figure.append(controls, box, page.surprisalLegend());
 
     function draw() {
       const scale = page.surprisalScale();
-      swatches.forEach((swatch, i) => {
-        swatch.style.backgroundColor = scale([0, 1, 2, 4, 6, 8][i]);
-      });
       const origins = [...new Set(section.texts.map((text) => text.origin))];
       box.replaceChildren(
         ...origins.flatMap((origin) => {
