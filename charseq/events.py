@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from charseq.settings.train_settings import TrainSettings
+from charseq.settings.train_settings import ChosenPrecision, Precision, TrainSettings
 
 Path = Literal["fused", "stepped"]
 Kernel = Literal["native", "torch", "scan", "attention", "product", "step"]
@@ -61,6 +61,10 @@ class Start:
     """Whether every line is a sequence."""
     labels: tuple[str, ...] = ()
     """The labels of the lines; empty if they have none."""
+    precision: Precision = "auto"
+    """The precision of matrix products: float32 or bfloat16; auto in logs of earlier versions."""
+    earlier_precision: ChosenPrecision | None = None
+    """The precision before the run was resumed, where it was another; None otherwise."""
     training_characters: int = 0
     """Number of training positions, in symbols of the model's unit."""
     validation_characters: int = 0
@@ -227,7 +231,8 @@ Event = Start | Progress | Epoch | Report | End
 
 
 _UNLOGGED_FIELDS = {
-    "seconds", "characters_per_second", "resumed", "new_characters", "parent_overlap", "reason"
+    "seconds", "characters_per_second", "resumed", "earlier_precision", "new_characters", "parent_overlap",
+    "reason",
 }  # fmt: skip
 """Fields that logs omit: measured times, what a resumed run does not know, and the reason of the end.
 

@@ -48,8 +48,8 @@ def train(
     their text is the validation set, and none is held out of the text.
     `settings` are fields of TrainSettings; the others are chosen from the text.  `init_from` names a run, or
     a model file, whose weights and n-gram model the new run starts from.  `resume` names a run to
-    resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience
-    and device may change.  `save_every` is in seconds.
+    resume, or "newest"; its text and settings need not be given again, and only epochs, time_limit, patience,
+    device and precision may change.  `save_every` is in seconds.
     Raises UsageError for invalid arguments, CharseqError where the run cannot be written.
     """
     from charseq.native import threads
@@ -78,7 +78,7 @@ def train(
         force=check.flag(force, "force"),
         resume=check.name_or_none(resume, "resume"),
         parent=check.name_or_none(init_from, "init_from"),
-        flops=partial(flops_of_device, settings.get("device", "auto")),
+        flops=partial(flops_of_device, settings),
     )
     with run as plan:
         require_torch()

@@ -115,7 +115,7 @@ def train(
             text_input.text_source(context.params),
             asked.explicit,
             **vars(Destination(out, force, resume, from_).after_restart(place())),
-            flops=partial(flops_of_device, asked.settings.device, processes.count),
+            flops=partial(flops_of_device, asked.explicit, processes.count),
             standard_input=sys.stdin.buffer,
             report=input_notes.report_note,
         ) as plan:

@@ -15,10 +15,11 @@ charseq_interface_version, and INTERFACE_VERSION in loader.py, when a signature 
 typedef struct {
     long cell, threads; /* the number of the cell in CELLS; the number of threads */
     long T, B, H;
+    long bf16;                   /* 1: products in bfloat16, for which charseq_has_bf16() must be 1; 0: float32 */
     const int64_t *ids;          /* [T B], the row of x_gates for each input; NULL: rows are in order */
     const float *x_gates;        /* [V x_blocks*H] with ids, else [T B x_blocks*H] */
     const float *W_h;            /* [h_blocks*H H]; NULL if h_blocks is 0 */
-    const float *packed_W_h;     /* W_h from charseq_pack; NULL: charseq_forward packs it */
+    const float *packed_W_h;     /* with bf16 0: W_h from charseq_pack; NULL: charseq_forward packs it */
     const float *h_bias;         /* [separate_blocks*H]; NULL if that is 0 */
     float *states[MAX_STATES];   /* [T+1 B H] per field; the first step holds the initial state */
     float *saved;                /* [T B saved_blocks*H], for the backward pass; NULL without one */
@@ -27,6 +28,18 @@ typedef struct {
     float *d_table;              /* [V x_blocks*H], dL/dx_gates with ids */
     long V;
 } Recurrence;
+
+/* c [M N] = a [M K] times b [K N] + bias [N].  Rows are a_stride and b_stride floats apart. */
+typedef struct {
+    long threads;
+    long M, K, N;
+    const float *a;          /* [M K], or [K M] if a_transposed */
+    long a_stride, a_transposed;
+    const float *b;          /* [K N], or [N K] if b_transposed */
+    long b_stride, b_transposed;
+    const float *bias;       /* NULL: zeros */
+    float *c;
+} Product;
 
 /* An n-gram model as a tree: a node is an n-gram, its parent the n-gram without its last symbol.  Node 0 is
 empty; nodes are in order of length, the children of a node adjacent and sorted. */
@@ -83,6 +96,16 @@ EXPORT long charseq_packed_size(long columns, long depth);
 charseq_packed_size(columns, rows) floats. */
 EXPORT void charseq_linear(long rows, long columns, long depth, const float *x, const float *packed,
                            const float *bias, float *scratch, float *out, long threads);
+
+/* Whether this build and this processor have products in bfloat16 (AVX512-BF16). */
+EXPORT int charseq_has_bf16(void);
+
+/* Whether they were measured to be faster than products in float32 on such a processor: one of AMD. */
+EXPORT int charseq_bf16_is_fast(void);
+
+/* Compute a product of values rounded to bfloat16, with sums in float32; charseq_has_bf16() must be 1.
+The result does not depend on the number of threads.  Return 0, or 1 if memory cannot be allocated. */
+EXPORT int charseq_product_bf16(const Product *product);
 
 /* out [count] = x * scale where a 32-bit hash of the position and the keys is below `threshold`, else 0. */
 EXPORT void charseq_dropout(long count, const float *x, float *out, uint32_t key_1, uint32_t key_2,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """Modules by the x86-64 level that they require, the fastest first; 0 runs on any processor."""
 
-INTERFACE_VERSION = 5
+INTERFACE_VERSION = 6
 """The version of the functions and structs of library.h.  Raise it here and in library.c when they change."""
 
 MAX_STATES = 4
@@ -53,6 +53,7 @@ class Recurrence(ctypes.Structure):
         ("T", ctypes.c_long),
         ("B", ctypes.c_long),
         ("H", ctypes.c_long),
+        ("bf16", ctypes.c_long),
         ("ids", ctypes.c_void_p),
         ("x_gates", ctypes.c_void_p),
         ("W_h", ctypes.c_void_p),
@@ -64,6 +65,25 @@ class Recurrence(ctypes.Structure):
         ("d_states", ctypes.c_void_p * MAX_STATES),
         ("d_table", ctypes.c_void_p),
         ("V", ctypes.c_long),
+    ]
+
+
+class Product(ctypes.Structure):
+    """The struct Product of library.h, which describes its fields."""
+
+    _fields_ = [
+        ("threads", ctypes.c_long),
+        ("M", ctypes.c_long),
+        ("K", ctypes.c_long),
+        ("N", ctypes.c_long),
+        ("a", ctypes.c_void_p),
+        ("a_stride", ctypes.c_long),
+        ("a_transposed", ctypes.c_long),
+        ("b", ctypes.c_void_p),
+        ("b_stride", ctypes.c_long),
+        ("b_transposed", ctypes.c_long),
+        ("bias", ctypes.c_void_p),
+        ("c", ctypes.c_void_p),
     ]
 
 
@@ -129,6 +149,16 @@ def _cell_table(loaded: ctypes.CDLL) -> Iterator[tuple[str, Kernel]]:
         sizes = (cell.x_blocks, cell.h_blocks, cell.separate_blocks, cell.saved_blocks, cell.states)
         yield name.decode(), Kernel(number, *sizes)
         number += 1
+
+
+def has_bfloat16() -> bool:
+    """Return whether the library, on this processor, has products in bfloat16, which AVX512-BF16 computes."""
+    return (loaded := library()) is not None and bool(loaded.charseq_has_bf16())
+
+
+def bfloat16_is_fast() -> bool:
+    """Return whether training in bfloat16 was measured to be faster on this kind of processor."""
+    return (loaded := library()) is not None and bool(loaded.charseq_bf16_is_fast())
 
 
 def can_run(level: int) -> bool:

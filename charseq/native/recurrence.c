@@ -8,6 +8,7 @@ first axis, so that the rows of a step are adjacent. */
 #include <string.h>
 
 #include "gemm.h"
+#include "gemm_bf16.h"
 #include "library.h"
 
 static float *allocate(long count) { return aligned_alloc(64, (sizeof(float) * count + 63) / 64 * 64 + 64); }
@@ -17,18 +18,51 @@ static void state_at(const Recurrence *r, long t, long b, float **state) {
         state[field] = r->states[field] + (t * r->B + b) * r->H;
 }
 
+/* The floats that a packed matrix needs, in either precision. */
+static long packed_size(long bf16, long columns, long depth) {
+    return panels_for(columns) * PANEL * (bf16 ? pairs_for(depth) : depth);
+}
+
+static void pack_weights(const Recurrence *r, long columns, long depth, int transposed, const float *w,
+                         float *packed) {
+#if BUILT_BF16
+    if (r->bf16) {
+#pragma omp parallel for num_threads(r->threads) schedule(static)
+        for (long p = 0; p < panels_for(columns); p++)
+            pack_bf16((Range){p, p + 1}, columns, depth, transposed, w, transposed ? columns : depth,
+                      (Pair *)packed);
+        return;
+    }
+#endif
+    pack(columns, depth, transposed, w, packed, r->threads);
+}
+
+/* As gemm; `pairs` [rows pairs_for(depth)] is scratch for the rows in bfloat16. */
+static void multiply(const Recurrence *r, long rows, Range panels, long depth, const float *a, long a_stride,
+                     const float *packed, float *pairs, float *c, long c_stride) {
+#if BUILT_BF16
+    if (r->bf16) {
+        convert_rows(rows, depth, a, a_stride, (Pair *)pairs);
+        gemm_bf16(rows, panels, depth, (Pair *)pairs, (const Pair *)packed, c, c_stride);
+        return;
+    }
+#endif
+    gemm(rows, panels, depth, a, a_stride, packed, c, c_stride);
+}
+
 int charseq_forward(const Recurrence *r) {
     const Cell *cell = &CELLS[r->cell];
     const long T = r->T, B = r->B, H = r->H;
     const long columns = cell->h_blocks * H, all_panels = panels_for(columns), width = all_panels * PANEL;
-    float *packed_here = r->packed_W_h ? NULL : allocate(width * H);
+    const long pairs = r->bf16 ? pairs_for(H) : 0, teams = B < r->threads ? r->threads : 1;
+    float *packed_here = r->packed_W_h ? NULL : allocate(packed_size(r->bf16, columns, H));
     const float *packed_W_h = r->packed_W_h ? r->packed_W_h : packed_here;
-    float *scratch = allocate(B * width + r->threads * cell->saved_blocks * H);
+    float *scratch = allocate(B * width + r->threads * cell->saved_blocks * H + teams * B * pairs);
     if (!packed_W_h || !scratch) {
         free(packed_here), free(scratch);
         return 1;
     }
-    if (columns && packed_here) pack(columns, H, 0, r->W_h, packed_here, r->threads);
+    if (columns && packed_here) pack_weights(r, columns, H, 0, r->W_h, packed_here);
 #pragma omp parallel num_threads(r->threads) if (r->threads > 1)
     {
         long thread = omp_get_thread_num(), threads = omp_get_num_threads();
@@ -38,12 +72,14 @@ int charseq_forward(const Recurrence *r) {
         long row_count = rows.last - rows.first;
         float *h_gates = scratch + rows.first * width;
         float *not_saved = scratch + B * width + thread * cell->saved_blocks * H; /* for all steps alike */
+        float *h_pairs = scratch + B * width + r->threads * cell->saved_blocks * H +
+                         (share_columns ? thread * B : rows.first) * pairs;
         for (long t = 0; t < T && row_count; t++) {
             const float *h_prev = r->states[0] + (t * B + rows.first) * H;
             for (long b = 0; b < row_count; b++)
                 memset(h_gates + b * width + panels.first * PANEL, 0,
                        sizeof(float) * (panels.last - panels.first) * PANEL);
-            gemm(row_count, panels, H, h_prev, H, packed_W_h, h_gates, width);
+            multiply(r, row_count, panels, H, h_prev, H, packed_W_h, h_pairs, h_gates, width);
             if (share_columns) {
 #pragma omp barrier
             }
@@ -83,20 +119,22 @@ int charseq_backward(const Recurrence *r) {
     const long T = r->T, B = r->B, H = r->H;
     const long separate = cell->separate_blocks * H, added = cell->h_blocks * H - separate;
     const long width = panels_for(H) * PANEL, stride = cell->saved_blocks * H;
-    float *W_added = allocate(width * (added + separate)), *W_separate = W_added + width * added; /* packed */
-    float *scratch = allocate(B * width);
+    const long added_size = packed_size(r->bf16, H, added), separate_size = packed_size(r->bf16, H, separate);
+    const long pairs = r->bf16 ? pairs_for(added > separate ? added : separate) : 0;
+    float *W_added = allocate(added_size + separate_size), *W_separate = W_added + added_size; /* packed */
+    float *scratch = allocate(B * (width + pairs));
     if (!W_added || !scratch) {
         free(W_added), free(scratch);
         return 1;
     }
-    if (added) pack(H, added, 1, r->W_h, W_added, r->threads);
-    if (separate) pack(H, separate, 1, r->W_h + added * H, W_separate, r->threads);
+    if (added) pack_weights(r, H, added, 1, r->W_h, W_added);
+    if (separate) pack_weights(r, H, separate, 1, r->W_h + added * H, W_separate);
 #pragma omp parallel num_threads(r->threads)
     {
         long thread = omp_get_thread_num(), threads = omp_get_num_threads();
         Range rows = range_of(B, thread, threads), panels = {0, panels_for(H)};
         long row_count = rows.last - rows.first;
-        float *dh = scratch + rows.first * width;
+        float *dh = scratch + rows.first * width, *d_pairs = scratch + B * width + rows.first * pairs;
         for (long b = 0; b < row_count; b++)
             memcpy(dh + b * width, r->d_states[0] + (rows.first + b) * H, sizeof(float) * H);
         for (long t = T - 1; t >= 0 && row_count; t--) {
@@ -112,8 +150,9 @@ int charseq_backward(const Recurrence *r) {
             }
             /* h_gates = W_h h_prev, so dh_prev += W_h^T dh_gates */
             const float *d_separate = saved + cell->x_blocks * H;
-            if (added) gemm(row_count, panels, added, saved, stride, W_added, dh, width);
-            if (separate) gemm(row_count, panels, separate, d_separate, stride, W_separate, dh, width);
+            if (added) multiply(r, row_count, panels, added, saved, stride, W_added, d_pairs, dh, width);
+            if (separate)
+                multiply(r, row_count, panels, separate, d_separate, stride, W_separate, d_pairs, dh, width);
         }
         for (long b = 0; b < row_count; b++)
             memcpy(r->d_states[0] + (rows.first + b) * H, dh + b * width, sizeof(float) * H);

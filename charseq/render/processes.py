@@ -7,8 +7,9 @@ from charseq.render.quantities import count
 
 
 def device_text(start: Start) -> str:
-    """Describe where a run trains: cpu (fused, native), or 2 processes on cpu (fused, native)."""
-    device = f"{start.device} ({start.path}, {start.kernel})"
+    """Describe where a run trains: cpu (fused, native, float32), or 2 processes on such a device."""
+    precision = "" if start.precision == "auto" else f", {start.precision}"  # unknown in earlier logs
+    device = f"{start.device} ({start.path}, {start.kernel}{precision})"
     if start.processes == 1:
         return device
     every = start.settings.sync_every
@@ -26,4 +27,15 @@ def idle_processes(start: Start) -> Iterator[str]:
         yield (
             f"batches have {count(rows, 'sequence')} for {start.processes} processes, so "
             f"{count(idle, 'process', 'es')} {'has' if idle == 1 else 'have'} nothing to do: {remedy}"
+        )
+
+
+def other_precision(start: Start) -> Iterator[str]:
+    """Say that a resumed run has products of another precision than before, and why."""
+    if start.earlier_precision:
+        lacking = "this device does not support" if start.processes == 1 else "not every process supports"
+        why = f", which {lacking}" if start.settings.precision == "auto" else ""
+        yield (
+            f"the run continues in {start.precision}; before it was resumed, "
+            f"it used {start.earlier_precision}{why}"
         )

@@ -32,7 +32,10 @@ SCALARS = {
     "passes": "passes",
 }
 """The tags of the fields of an epoch's event."""
-FACTS = ("parameters", "vocabulary_size", "training_characters", "validation_characters", "device", "kernel")
+FACTS = (
+    "parameters", "vocabulary_size", "training_characters", "validation_characters", "device", "kernel",
+    "precision",
+)  # fmt: skip
 """Fields of the start event that are listed with the settings."""
 LONGEST_PREDICTION = 500
 """Characters of a prediction of memorized text."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from charseq.cells import cell_named
 from charseq.events import Start
-from charseq.render.processes import device_text, idle_processes
+from charseq.render.processes import device_text, idle_processes, other_precision
 from charseq.render.quantities import count, duration, passes_text, percent, size
 from charseq.render.visible import visible
 from charseq.settings.defaults import FEWEST_HELD_OUT, MOST_POSITIONS, UNLIMITED_EPOCHS
@@ -60,6 +60,7 @@ def warnings(start: Start) -> list[str]:
     left_out = left_out_lines(start.empty_lines, start.dropped_lines)
     return [
         *left_out,
+        *other_precision(start),
         *_conflict(start),
         *_repeated_lines(start),
         *_overlap(start),

@@ -190,7 +190,7 @@ def _start(record: Mapping[str, Any], folder: Path) -> Start:
 
 def _settings(record: Mapping[str, Any]) -> TrainSettings:
     """Return the settings in a record; the default of each one that this version does not accept."""
-    # Start has two fields of the same names: the device and the kernel that were used.
+    # Start has fields of the same names: the device, the kernel and the precision that were used.
     known = {each.name for each in fields(TrainSettings)} - {each.name for each in fields(Start)}
     given = {name: value for name, value in record.items() if name in known}
     try:

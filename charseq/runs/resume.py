@@ -22,7 +22,7 @@ MAX_SAVED_CHARACTERS = 100_000
 """Characters of --text up to which the text itself is saved with a run; of files only the names are saved."""
 DIGESTS = ("sha256", "validation_sha256")
 """The names of the digests in the record of a text."""
-CHANGEABLE_SETTINGS = ("device", "epochs", "patience", "sync_every", "time_limit")
+CHANGEABLE_SETTINGS = ("device", "epochs", "patience", "precision", "sync_every", "time_limit")
 """Settings that may change when a run is resumed."""
 
 

@@ -15,6 +15,8 @@ TWO_CORES_FLOPS = 1.2e11
 """Floating-point operations per second that training through torch reaches on two common cores."""
 TWO_NATIVE_CORES_FLOPS = 1.6e11
 """Floating-point operations per second that the native kernels reach on two common cores."""
+TWO_BFLOAT16_CORES_FLOPS = 3.5e11
+"""Floating-point operations per second that they reach with products in bfloat16 (AVX512-BF16)."""
 DEFAULT_SECONDS = 300.0
 """Seconds of training that a network is sized for without a time limit."""
 OPERATIONS = 6

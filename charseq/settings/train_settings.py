@@ -21,6 +21,7 @@ Head = Literal["linear", "none"]
 InitialState = Literal["zero", "learned"]
 Schedule = Literal["constant", "cosine", "one-cycle"]
 Precision = Literal["auto", "float32", "bfloat16"]
+ChosenPrecision = Literal["float32", "bfloat16"]
 Freeze = Literal["none", "all-but-head", "all-but-initial-state"]
 KernelChoice = Literal["auto", "native", "torch"]
 OptimizerName = Literal["adam", "adamw", "sgd", "rmsprop"]
@@ -141,8 +142,8 @@ class TrainSettings:
     )
     precision: Precision = setting(
         "auto",
-        help="Precision of matrix products on a GPU; weights stay float32. "
-        "auto uses bfloat16 if the GPU supports it.",
+        help="Precision of matrix products; weights stay float32. auto uses bfloat16 on a GPU that supports "
+        "it, and for larger networks on AMD processors that do (AVX512-BF16).",
     )
     kernel: KernelChoice = setting(
         "auto", help="Kernels for CPU training. auto uses native (compiled C) if available for the cell."

@@ -15,6 +15,7 @@ from charseq.model.numpy_ops import SeededDraw
 from charseq.runs.prepare import RunPlan
 from charseq.runs.resume import SavedRun
 from charseq.settings.defaults import FEWEST_HELD_OUT
+from charseq.settings.train_settings import ChosenPrecision
 from charseq.text.conflicts import Predictability
 from charseq.training import checkpoint
 from charseq.training.best_model import BestModel
@@ -27,6 +28,7 @@ from charseq.training.learner import Learner
 from charseq.training.metrics import RunningMetrics
 from charseq.training.mixture import FITTED_POSITIONS, MixtureEvaluator
 from charseq.training.ngram import count_model
+from charseq.training.precision import agreed_precision, earlier_precision
 from charseq.training.processes import ALONE, Processes
 from charseq.training.samples import Sampler, estimated_seconds
 from charseq.training.state import TrainingState
@@ -45,6 +47,8 @@ class TrainingRun:
     plan: RunPlan
     device: torch.device
     path: UnrollPath
+    precision: ChosenPrecision
+    """The precision of matrix products."""
     data: TrainingData
     state: TrainingState
     budget: TimeBudget
@@ -68,6 +72,12 @@ class TrainingRun:
     def fraction_done(self) -> float:
         """The completed fraction of the run, 0 to 1."""
         return self.budget.fraction_done(self.state.updates)
+
+    @property
+    def earlier_precision(self) -> ChosenPrecision | None:
+        """The precision before the run was resumed, where it was another."""
+        earlier = earlier_precision(self.plan.resumed) if self.plan.resumed else None
+        return earlier if earlier != self.precision else None
 
     @property
     def highest_accuracy(self) -> float:
@@ -97,13 +107,14 @@ def build(plan: RunPlan, *, live: bool, save_every: float, processes: Processes 
     path = select_path(network.cell, device, settings.kernel)
     set_threads(settings, path, processes)
     share_plan(plan, processes)
+    precision = agreed_precision(settings, device, path, processes, plan.resumed)
     data = TrainingData(plan.corpus, vocabulary, settings, processes)
     require_same_text(data, processes)
     plan, evaluator = _with_ngram(plan, data)
     share_ngram(evaluator, processes)
     settings = plan.settings
     weights, log_frequencies = _initial_weights(plan, data)
-    learner = Learner(network, weights, settings, path, device, processes)
+    learner = Learner(network, weights, settings, path, device, processes, precision)
     by_validation = data.validation is not None and data.validation.chooses
     best = BestModel(
         plan.corpus,
@@ -138,7 +149,9 @@ def build(plan: RunPlan, *, live: bool, save_every: float, processes: Processes 
         symbols=len(vocabulary),
     )
     predictability = data.predictability(memory=network.cell.memory)
-    run = TrainingRun(plan, device, path, data, state, budget, predictability, log_frequencies, evaluator)
+    run = TrainingRun(
+        plan, device, path, precision, data, state, budget, predictability, log_frequencies, evaluator
+    )
     if plan.resumed:
         _require_incomplete(plan.resumed, run)
     return run

@@ -3,9 +3,13 @@
 import torch
 
 from charseq.errors import UsageError
-from charseq.native import library
-from charseq.settings.network_size import TWO_CORES_FLOPS, TWO_NATIVE_CORES_FLOPS
-from charseq.settings.train_settings import Precision
+from charseq.native import bfloat16_is_fast, library
+from charseq.settings.network_size import (
+    TWO_BFLOAT16_CORES_FLOPS,
+    TWO_CORES_FLOPS,
+    TWO_NATIVE_CORES_FLOPS,
+)
+from charseq.settings.train_settings import KernelChoice, Precision
 
 GPU_FLOPS = 2e12
 """Floating-point operations per second assumed of a GPU; a conservative guess, never measured."""
@@ -32,25 +36,14 @@ def device_named(name: str, *, short_text: bool) -> torch.device:
     return torch.device(name)
 
 
-def device_flops(name: str) -> float:
+def device_flops(name: str, precision: Precision = "auto", kernel: KernelChoice = "auto") -> float:
     """Estimate the floating-point operations per second of a device, from which sizes are chosen.
 
-    A CPU counts by its cores; a GPU by the constant above.
+    A CPU counts by its cores, and by the precision of its products; a GPU by the constant above.
     """
-    on_gpu = name != "cpu" and device_named(name, short_text=False).type != "cpu"
+    if name != "cpu" and device_named(name, short_text=False).type != "cpu":
+        return GPU_FLOPS
     two_cores = TWO_CORES_FLOPS if library() is None else TWO_NATIVE_CORES_FLOPS
-    return GPU_FLOPS if on_gpu else two_cores / 2 * torch.get_num_threads()
-
-
-def uses_bfloat16(precision: Precision, device: torch.device) -> bool:
-    """Return whether to compute products in bfloat16: on a CUDA GPU that supports it, by default.
-
-    Raises UsageError where bfloat16 is requested on another device; on a CPU it is slower.
-    """
-    supported = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    if precision == "bfloat16" and not supported:
-        raise UsageError(
-            f"--precision bfloat16 requires a CUDA GPU that supports it, and the device is {device}",
-            hint="use --precision auto or float32",
-        )
-    return supported and precision != "float32"
+    if bfloat16_is_fast() and precision != "float32" and kernel != "torch":
+        two_cores = TWO_BFLOAT16_CORES_FLOPS
+    return two_cores / 2 * torch.get_num_threads()

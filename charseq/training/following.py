@@ -24,6 +24,7 @@ from charseq.training.distributed import ProcessGroup
 from charseq.training.kernels.select import select_path
 from charseq.training.learner import Learner
 from charseq.training.mixture import MixtureEvaluator
+from charseq.training.precision import agreed_precision
 from charseq.training.processes import Action, Processes
 from charseq.training.reader import States
 from charseq.training.threads import device_of, set_threads
@@ -122,8 +123,8 @@ def follow(group: ProcessGroup, on_start: Callable[[], None]) -> int:
     """Train as process 0 orders, and return the exit code that it orders at the end.
 
     `on_start` is called before the first update.
-    Raises UsageError for another version of charseq, TextError where the text of this machine is another one,
-    CharseqError if a process is lost.
+    Raises UsageError for another version of charseq and for bfloat16 that this process does not support,
+    TextError where the text of this machine is another one, CharseqError if a process is lost.
     """
     plan = parse_object(group.shared(None))
     if plan["version"] != __version__:
@@ -137,13 +138,14 @@ def follow(group: ProcessGroup, on_start: Callable[[], None]) -> int:
     device = device_of(settings, group)
     path = select_path(network.cell, device, settings.kernel)
     set_threads(settings, path, group)
+    precision = agreed_precision(settings, device, path, group)
     with parse_source(plan["source"]).opened(io.BytesIO()) as corpus:
         data = TrainingData(corpus, vocabulary, settings, group)
     require_same_text(data, group)
     evaluator = _received_ngram(data, network, group, vocabulary.labels)
     shapes = {name: spec.shape for name, spec in network.parameter_specs().items()}
     zeros = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    learner = Learner(network, zeros, settings, path, device, group)
+    learner = Learner(network, zeros, settings, path, device, group, precision)
     follower = _Follower(learner, data, group, evaluator)
     on_start()
     return follower.run()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from charseq.model.network import Network
-from charseq.settings.train_settings import TrainSettings
+from charseq.settings.train_settings import ChosenPrecision, TrainSettings
 from charseq.text.batches import Batch
 from charseq.training.kernels.dropout import draw_keys, dropout
 from charseq.training.kernels.select import UnrollPath
@@ -30,8 +30,9 @@ class Learner(Reader):
         path: UnrollPath,
         device: torch.device,
         processes: Processes = ALONE,
+        precision: ChosenPrecision = "float32",
     ) -> None:
-        super().__init__(network, arrays, settings, path, device, processes)
+        super().__init__(network, arrays, settings, path, device, processes, precision)
         self.optimizer = OPTIMIZERS[settings.optimizer](self.parameters.trained, settings.weight_decay)
         self._clip = settings.clip
         self._dropout = settings.dropout

@@ -220,6 +220,7 @@ def _save(run: TrainingRun, folder: Run, status: EndStatus | None = None) -> Non
             text=text_record(plan.source, run.data.digests),
             logged=folder.lines,
             finished=status == "completed",
+            precision=run.precision,
             **seconds,
         )
     state.best.save(folder, saved, diverged=status == "diverged")

@@ -1,6 +1,7 @@
 """A network on a device, which reads batches, and evaluates strings and the validation set."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from charseq.cells.cell import State, expand_rows
 from charseq.model.network import Network
-from charseq.settings.train_settings import TrainSettings
+from charseq.settings.train_settings import ChosenPrecision, TrainSettings
 from charseq.text.batches import WHOLE, Batch, Part, padded
 from charseq.text.vocabulary import Ids
-from charseq.training.device import uses_bfloat16
 from charseq.training.evaluation import Evaluation, ValidationSet
+from charseq.training.kernels import bfloat16
+from charseq.training.kernels.layer_norm import REPEATABLE
 from charseq.training.kernels.select import UnrollPath
 from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.loss import row_losses, sequence_loss
@@ -47,11 +49,17 @@ class Reader:
         path: UnrollPath,
         device: torch.device,
         processes: Processes = ALONE,
+        precision: ChosenPrecision = "float32",
     ) -> None:
         self.network, self.device, self.processes = network, device, processes
         self.parameters = Parameters(network, arrays, device, settings.freeze)
         self._path = path
-        self._in_bfloat16 = uses_bfloat16(settings.precision, device)
+        self._unroll = path.unroll
+        self._autocast = precision == "bfloat16" and device.type != "cpu"
+        self._native_bfloat16 = precision == "bfloat16" and device.type == "cpu"
+        self._ops = TORCH
+        if self._native_bfloat16:
+            self._unroll, self._ops = partial(path.unroll, precision=precision), REPEATABLE
 
     def evaluate(self, validation: ValidationSet) -> Evaluation:
         """Evaluate validation sequences, each from the initial state, with the other processes."""
@@ -128,13 +136,21 @@ class Reader:
         if states is None:
             states = self.initial_states(len(inputs))
         read = self.network.look_up if self._path.path == "fused" else self.network.embed
-        xs = read(TORCH, weights, inputs)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._in_bfloat16):
+        xs = read(self._ops, weights, inputs)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             hs, states = self.network.forward(
-                TORCH, weights, xs, states, unroll=self._path.unroll, dropout=dropout
+                self._ops, weights, xs, states, unroll=self._unroll, dropout=dropout
             )
-            logits = self.network.read_out(weights, hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory
+            logits = self._read_out(hs.transpose(0, 1)).transpose(0, 1)  # as hs lie in memory
         return hs.float(), logits.float(), states
+
+    def _read_out(self, hs: Tensor) -> Tensor:
+        """Apply the head: hs [T B H] -> logits [T B V]."""
+        weights = self.parameters.weights
+        if self._native_bfloat16 and weights.head:
+            return bfloat16.linear(hs, weights.head["W"], weights.head["b"])
+        logits: Tensor = self.network.read_out(weights, hs)
+        return logits
 
     def _carried(self, states: States | None, batch: Batch) -> States | None:
         """Return the states that a batch starts from: initial states in its fresh rows."""

@@ -37,6 +37,8 @@ def start_event(run: TrainingRun, folder: Run) -> Start:
         device=str(run.device),
         path=run.path.path,
         kernel=run.path.kernel,
+        precision=run.precision,
+        earlier_precision=run.earlier_precision,
         run=str(folder.folder),
         characters=run.data.characters,
         sequences=corpus.strings,

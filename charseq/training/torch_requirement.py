@@ -1,6 +1,8 @@
 """A clear error where PyTorch, which only training and gradients require, is missing."""
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from charseq.errors import CharseqError
 from charseq.runs.folder import require_current_folder
@@ -39,15 +41,18 @@ def uncounted_seconds(began: float) -> float:
     return min(seconds, UNCOUNTED_SECONDS) if loaded >= began else 0.0
 
 
-def flops_of_device(name: str, processes: int = 1) -> float:
-    """Return the speed of the devices of all processes in operations per second, as `training.device` does.
+def flops_of_device(asked: Mapping[str, Any], processes: int = 1) -> float:
+    """Return the speed in operations per second of all processes with some settings.
+
+    `training.device` estimates that of one process.
 
     Raises CharseqError where PyTorch is not installed, UsageError for a device that is not available.
     """
     require_torch()
     from charseq.training.device import device_flops
 
-    return processes * device_flops(name)
+    names = ("device", "precision", "kernel")
+    return processes * device_flops(*(asked.get(name) or "auto" for name in names))
 
 
 def _broken(purpose: str, error: Exception) -> CharseqError:

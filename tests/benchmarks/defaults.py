@@ -12,6 +12,7 @@ import json
 import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,16 @@ from charseq.settings.defaults import choose_settings
 from charseq.text.corpus import AnyCorpus
 from charseq.text.sources import read_corpus
 from charseq.text.vocabulary import Vocabulary
-from charseq.training.device import device_flops
 from charseq.training.loop import train
+from charseq.training.torch_requirement import flops_of_device
 
 
 def attempt(corpus: AnyCorpus, overrides: dict[str, Any]) -> tuple[Start, list[Epoch], End]:
     """Train once and return the start event, the epochs and the end event."""
     vocabulary = Vocabulary.of(corpus.chunks(), boundary=corpus.lines)
     overrides = {"validation_split": "tail", **overrides}
-    settings = choose_settings(corpus, len(vocabulary), overrides, flops=lambda: device_flops("auto"))
+    flops = partial(flops_of_device, overrides)
+    settings = choose_settings(corpus, len(vocabulary), overrides, flops=flops)
     with tempfile.TemporaryDirectory() as folder:
         plan = plan_run(corpus, vocabulary, settings, out=Path(folder) / "run")
         start, *events, end = train(plan)

@@ -29,11 +29,12 @@ from charseq.cells import CELLS
 from charseq.cells.cell import unroll
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
-from charseq.settings.train_settings import KernelChoice, TrainSettings
+from charseq.settings.train_settings import KernelChoice, Precision, TrainSettings
 from charseq.text.batches import Batch
 from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.learner import Learner
+from charseq.training.precision import choose_precision
 
 SYMBOLS = 65
 RATE = 3e-3
@@ -101,7 +102,9 @@ def plain_pytorch(cell: str, size: Size, ids: Tensor, device: str) -> Update:
     return update
 
 
-def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelChoice) -> Update:
+def by_charseq(
+    cell: str, size: Size, ids: Tensor, device: str, kernel: KernelChoice, precision: Precision = "auto"
+) -> Update:
     """Return an update of charseq with the state carried."""
     settings = TrainSettings(
         cell=cell,
@@ -109,11 +112,20 @@ def by_charseq(cell: str, size: Size, ids: Tensor, device: str, kernel: KernelCh
         layers=size.layers,
         batch_size=size.batch,
         sequence_length=size.steps,
+        precision=precision,
+        whole=False,
     )
     network = Network.of(settings, SYMBOLS)
     on = torch.device(device)
     path = select_path(network.cell, on, kernel)
-    learner = Learner(network, network.draw(SeededDraw(0)), settings, path, on)
+    learner = Learner(
+        network,
+        network.draw(SeededDraw(0)),
+        settings,
+        path,
+        on,
+        precision=choose_precision(settings, on, path),
+    )
     array = ids.cpu().numpy()
     batch = Batch(
         array[:, :-1],
@@ -189,6 +201,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--kernel", choices=["auto", "native", "torch"], default="auto")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="float32")
     parser.add_argument("--json", action="store_true", help="print one JSON object per row")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -203,7 +216,7 @@ def main() -> None:
         for cell in options.cells.split(","):
             updates = [
                 plain_pytorch(cell, size, ids, options.device),
-                by_charseq(cell, size, ids, options.device, options.kernel),
+                by_charseq(cell, size, ids, options.device, options.kernel, options.precision),
             ]
             gates = max(int(CELLS[cell].params["W_x"].axes.split("H")[0] or 1), 1)
             rounds = []

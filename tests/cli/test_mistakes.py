@@ -151,7 +151,12 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "below the required 1",
         "train longer",
     ),
-    "a precision that is not available": ("train --text ab --precision bfloat16", 2, "bfloat16", "float32"),
+    "a precision that is not available": (
+        "train --text ab --precision bfloat16 --cell mlstm",
+        2,
+        "bfloat16",
+        "float32",
+    ),
 }
 
 

@@ -9,6 +9,8 @@ from tests.support.screens import START
 def test_the_summary_names_the_number_of_processes_and_how_often_they_average_weights() -> None:
     several = replace(START, processes=7)
     assert "; 7 processes on cpu (fused, torch), seed 0" in summary(several)
+    in_bfloat16 = replace(several, precision="bfloat16")
+    assert "; 7 processes on cpu (fused, torch, bfloat16), seed 0" in summary(in_bfloat16)
     averaged = replace(several, settings=replace(START.settings, sync_every=5))
     assert "7 processes on cpu (fused, torch), weights averaged every 5 updates, seed" in summary(averaged)
     assert "averaged" not in summary(replace(averaged, processes=1))

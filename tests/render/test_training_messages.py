@@ -7,8 +7,9 @@ import pytest
 
 from charseq.events import End
 from charseq.render.training_outcome import outcome
-from charseq.render.training_summary import summary
+from charseq.render.training_summary import summary, warnings
 from charseq.settings.defaults import UNLIMITED_EPOCHS
+from charseq.settings.train_settings import Precision
 from tests.support.screens import START
 
 
@@ -19,6 +20,28 @@ def test_the_summary_names_every_setting_and_the_seed() -> None:
         "optimizer: adam, learning rate 0.1 (cosine), clip 1",
         "training: 50 epochs; cpu (fused, torch), seed 0",
     ]
+
+
+def test_the_summary_names_the_precision_that_was_chosen() -> None:
+    assert "cpu (fused, torch, bfloat16), seed 0" in summary(replace(START, precision="bfloat16"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "processes", "why"),
+    [
+        ("auto", 1, ", which this device does not support"),
+        ("auto", 2, ", which not every process supports"),
+        ("float32", 1, ""),
+    ],
+)
+def test_a_resumed_run_says_that_its_precision_is_another(asked: Precision, processes: int, why: str) -> None:
+    settings = replace(START.settings, precision=asked)
+    start = replace(
+        START, settings=settings, processes=processes, precision="float32", earlier_precision="bfloat16"
+    )
+    said = f"the run continues in float32; before it was resumed, it used bfloat16{why}"
+    assert said in warnings(start)
+    assert not any("continues" in warning for warning in warnings(replace(start, earlier_precision=None)))
 
 
 @pytest.mark.parametrize(

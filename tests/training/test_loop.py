@@ -115,11 +115,6 @@ def test_a_stride_longer_than_a_window_is_refused() -> None:
         events_of("hihello" * 5, sequence_length=10, stride=11)
 
 
-def test_bfloat16_is_refused_where_it_would_be_slower() -> None:
-    with pytest.raises(UsageError, match="--precision bfloat16 requires a CUDA GPU"):
-        events_of("ab", device="cpu", precision="bfloat16")
-
-
 def test_a_huge_learning_rate_diverges_and_saves_the_last_finite_model() -> None:
     for cell in CELLS:
         events = events_of("hihello", cell=cell, learning_rate=1e30, epochs=50)
