@@ -46,10 +46,10 @@ def served(model: Model) -> Iterator[int]:
         command = [sys.executable, "-m", "charseq", "serve", "--model", str(path), "--port", "0"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
             assert server.stderr is not None
-            port = int(server.stderr.readline().rpartition(":")[2].removesuffix("/v1\n"))
-            yield port
-            server.terminate()
-            server.wait(10)
+            try:
+                yield int(server.stderr.readline().rpartition(":")[2].removesuffix("/v1\n"))
+            finally:
+                server.terminate()
 
 
 async def client(port: int, number: int, length: int, until: float, *, stream: bool) -> int:
@@ -59,7 +59,7 @@ async def client(port: int, number: int, length: int, until: float, *, stream: b
     while time.perf_counter() < until:
         request = {"prompt": "!", "max_tokens": length, "temperature": TEMPERATURE, "stream": stream}
         body = json.dumps({**request, "seed": number * 100_000 + sent}).encode()
-        head = f"POST /v1/completions HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = f"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)
         answer = await reader.readuntil(b"\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200"), answer
