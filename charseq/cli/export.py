@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal, get_args
 
 import typer
 
-from charseq.cli import completions, report_output, streams
+from charseq.cli import report_output, streams
 from charseq.cli.combinations import refuse_unused
 from charseq.cli.command import Command, add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import filled
-from charseq.cli.options.shared import DebugOption, Format, QuietOption, option
+from charseq.cli.options.shared import DebugOption, Format, QuietOption, RunArgument, option
 from charseq.cli.termination import unwind_on_termination
 from charseq.cli.trained_model import report_hardly_trained
 from charseq.errors import UsageError
@@ -52,18 +52,7 @@ def _unless_of_output(resolve: Any, context: Any) -> str | None:
 
 def export(
     context: typer.Context,
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            parser=filled,
-            envvar="CHARSEQ_MODEL",
-            show_envvar=False,
-            help="A run's folder, its name in runs/ or its number, or a model file.",
-            show_default="the newest run",
-            autocompletion=completions.models,
-        ),
-    ] = None,
+    run: RunArgument = None,
     format: Annotated[
         FormatName,
         option(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from charseq.cli import completions, report_output
+from charseq.cli import report_output
 from charseq.cli.command import add_command
 from charseq.cli.config import ConfigOption
 from charseq.cli.options.parsers import filled, number
@@ -12,6 +12,7 @@ from charseq.cli.options.shared import (
     DebugOption,
     EncodingOption,
     QuietOption,
+    RunArgument,
     file_option,
     option,
     text_option,
@@ -34,18 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            parser=filled,
-            envvar="CHARSEQ_MODEL",
-            show_envvar=False,
-            help="A run's folder, its name in runs/ or its number, or a model file.",
-            show_default="the newest run",
-            autocompletion=completions.models,
-        ),
-    ] = None,
+    run: RunArgument = None,
     output: Annotated[
         str | None,
         option(

@@ -5,11 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from charseq.cli import completions, runs_remove, streams
+from charseq.cli import runs_remove, streams
 from charseq.cli.combinations import on_command_line
 from charseq.cli.command import add_command, new_group
 from charseq.cli.config import ConfigOption
-from charseq.cli.options.shared import DebugOption, FormatOption, JSONOption, chosen_format, option
+from charseq.cli.options.shared import (
+    DebugOption,
+    FormatOption,
+    JSONOption,
+    RunArgument,
+    chosen_format,
+    option,
+)
 
 EXAMPLES = ["charseq runs", "charseq runs --json", "charseq runs show", "charseq runs show --verify"]
 
@@ -58,17 +65,7 @@ def _pass_on(context: typer.Context, command: str) -> None:
 
 
 def show(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            envvar="CHARSEQ_MODEL",
-            show_envvar=False,
-            help="A run's folder, its name in runs/ or its number, or a model file.",
-            show_default="the newest run",
-            autocompletion=completions.models,
-        ),
-    ] = None,
+    run: RunArgument = None,
     verify: Annotated[bool, option("--verify", help="Read all tensors and check their hashes.")] = False,
     format: FormatOption = "auto",
     json: JSONOption = False,

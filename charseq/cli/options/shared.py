@@ -188,6 +188,18 @@ ModelOption = Annotated[
         panel=MODEL,
     ),
 ]
+RunArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        parser=filled,
+        envvar="CHARSEQ_MODEL",
+        show_envvar=False,
+        help="A run's folder, its name in runs/ or its number, or a model file.",
+        show_default="the newest run",
+        autocompletion=completions.models,
+    ),
+]
 FormatOption = Annotated[
     Format,
     option(
