@@ -115,7 +115,10 @@ def test_a_full_output_is_named_with_exit_code_1() -> None:
         assert hint == b"  free disk space, or redirect the output"
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    ["<&-", pytest.param(">&-", marks=pytest.mark.long), pytest.param("2>&-", marks=pytest.mark.long)],
+)
 def test_a_stream_that_the_shell_has_closed_counts_as_empty(closed: str) -> None:
     train = f"{sys.executable} -m charseq train --epochs 1"
     ended = subprocess.run(f"{train} --text ab {closed}", shell=True, capture_output=True, timeout=60)
@@ -130,7 +133,7 @@ def test_a_stream_that_the_shell_has_closed_counts_as_empty(closed: str) -> None
     "environment",
     [
         pytest.param({"LC_ALL": "C"}, marks=pytest.mark.long),
-        {"PYTHONIOENCODING": "ascii"},
+        pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.long),
         {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
         pytest.param({"LC_ALL": "POSIX"}, marks=pytest.mark.long),
         pytest.param({"LC_ALL": "C.UTF-8"}, marks=pytest.mark.long),

@@ -245,6 +245,7 @@ def test_a_training_that_is_terminated_in_the_background_says_so_on_a_line_of_it
     assert any("interrupted after" in line for line in lines)
 
 
+@pytest.mark.long
 def test_ctrl_z_that_was_ignored_from_the_start_stops_nothing() -> None:
     shell = Shell(*TRAIN, "2s", IGNORE="1")
     shell.wait_for(b"left")

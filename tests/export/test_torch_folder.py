@@ -62,7 +62,7 @@ def test_the_script_prints_what_charseq_predicts(charseq: Command, name: str) ->
         assert run_script(folder, *label, *given) == own(charseq, model, *option, *given)
 
 
-@pytest.mark.parametrize("cell", ["gru", "mingru"])
+@pytest.mark.parametrize("cell", [pytest.param("gru", marks=pytest.mark.long), "mingru"])
 def test_the_script_runs_in_a_new_process_from_any_folder(charseq: Command, cell: str) -> None:
     list(api.train("hihello", cell=cell, out="run"))
     folder = export_torch(load_trained("run")[1]).resolve()

@@ -72,7 +72,9 @@ def test_the_initial_weights_are_those_of_the_parent(kind: str) -> None:
         assert (array[kept] == arrays[name]).all(), name
 
 
-@pytest.mark.parametrize("kind", PARENTS)
+@pytest.mark.parametrize(
+    "kind", [k if k == "strings" else pytest.param(k, marks=pytest.mark.long) for k in PARENTS]
+)
 def test_a_run_stopped_after_any_update_and_resumed_equals_an_uninterrupted_one(kind: str) -> None:
     parent(kind)
     child(kind)

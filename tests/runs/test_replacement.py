@@ -65,6 +65,7 @@ def test_a_diverged_run_never_replaces_it(charseq: Command) -> None:
     assert charseq("predict", "h", "--model", "keep").output == "hihello\n"
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_at_once_leaves_it_usable_and_the_next_one_sweeps_up(charseq: Command) -> None:
     before = contents()
     command = [

@@ -41,7 +41,9 @@ def test_a_completion_is_what_predict_generates(kind: str) -> None:
             future.result()
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize(
+    "kind", [k if k in ("plain", "n-gram") else pytest.param(k, marks=pytest.mark.long) for k in MODELS]
+)
 def test_a_prompt_that_is_read_in_pieces_is_continued_as_by_predict(kind: str) -> None:
     model = MODELS[kind]()
     prompt = (prompts_of(kind)[-1] * 400)[: 307 if kind == "stride" else 1009]  # windows are slow to read

@@ -27,7 +27,13 @@ def environment(rank: int, processes: int, port: int) -> dict[str, str]:
     """Return the environment of one of several processes, with one thread."""
     places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
     variables = {name: str(value) for name, value in places.items()}
-    return {**os.environ, **variables, "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    fixed = {
+        "MASTER_ADDR": "127.0.0.1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
+    return {**os.environ, **variables, **fixed}
 
 
 def free_port() -> int:
