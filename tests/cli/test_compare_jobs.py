@@ -172,6 +172,7 @@ def trials(output: str) -> list[dict[str, str]]:
         pytest.param(signal.SIGHUP, True, 143, marks=pytest.mark.long),
     ],
 )
+@pytest.mark.long
 def test_a_signal_saves_every_run_and_shows_what_there_is(
     compared: Compared, number: int, to_all: bool, status: int
 ) -> None:

@@ -41,6 +41,7 @@ def test_bytes_that_begin_within_a_character_are_exported(charseq: Command, name
 
 
 @pytest.mark.parametrize("arguments", [["x"], ["hix"]])
+@pytest.mark.long
 def test_a_program_ends_with_a_message_at_an_unknown_character(
     charseq: Command, arguments: list[str]
 ) -> None:

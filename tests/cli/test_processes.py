@@ -75,6 +75,7 @@ def test_a_signal_to_either_process_saves_the_run_once(folder: Path, rank: int) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
+@pytest.mark.long
 def test_torchrun_trains_with_two_processes_until_a_signal_to_the_second(folder: Path) -> None:
     launcher = torchrun(*ENDLESS, cwd=folder)
     try:

@@ -205,6 +205,7 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(command: tuple[str, ..
     assert any(line.startswith("epoch ") for line in lines[lines.index("fg") :]) or command is COMPARE
 
 
+@pytest.mark.long
 def test_time_stopped_by_ctrl_z_does_not_count_towards_the_time_limit() -> None:
     shell = Shell(*TRAIN, "2s")
     shell.wait_for(b"left")

@@ -57,6 +57,7 @@ def test_a_child_that_is_not_forked_predicts_the_same(method: str, models: dict[
 
 
 @pytest.mark.parametrize("kernel", ["auto", pytest.param("torch", marks=pytest.mark.long)])
+@pytest.mark.long
 def test_a_forked_child_trains_after_its_parent_has_trained(kernel: str, models: dict[str, Path]) -> None:
     assert children(models["lstm"], "fork", "train", "train,predict", KERNEL=kernel) == "same"
 

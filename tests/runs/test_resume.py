@@ -143,6 +143,7 @@ def _epochs(events: list[Event]) -> int:
     return sum(isinstance(event, Epoch) for event in events)
 
 
+@pytest.mark.long
 def test_a_time_limit_is_the_budget_of_the_whole_run() -> None:
     plan: dict[str, Any] = {
         "cell": "gru",

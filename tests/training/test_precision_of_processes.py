@@ -86,6 +86,7 @@ def test_a_process_that_lacks_the_bfloat16_that_is_asked_for_says_so(processor: 
 
 
 @pytest.mark.skipif(not native.has_bfloat16(), reason="no AVX512-BF16")
+@pytest.mark.long
 def test_two_processes_in_bfloat16_train_the_network_of_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
