@@ -60,7 +60,7 @@ class Worker(ABC):
         self.run: str | None = None
         """The folder of its run."""
         self.has_finished = False
-        """Whether it was told that there are no more trials."""
+        """Whether it has received the message that no trials are left."""
         self.pipe: Connection | None = None
         """Where its messages arrive, if that is a pipe."""
 

@@ -87,5 +87,5 @@ def default_name(run: ReportedRun, chosen: Format) -> str:
 
 
 def notes(run: ReportedRun) -> list[str]:
-    """Return what holds for every format: a run that is still training."""
+    """Return the notes that all formats share: whether the run is still training."""
     return ["the run is still training; its last saved model is exported"] if run.is_training else []

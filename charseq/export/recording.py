@@ -206,7 +206,7 @@ def _exporting(cell: Cell) -> Callable[[Callable[[], Any]], Any]:
             cause = error.__cause__ if isinstance(error, UsageError) else None
             raise UsageError(
                 f"the cell {cell.name} cannot be exported: {cause or error}",
-                hint="use --format safetensors, which keeps the weights alone",
+                hint="use --format safetensors, which contains only the weights",
             ) from error
 
     return run

@@ -40,7 +40,7 @@ def step_body(cell: Cell, input_size: int, hidden_size: int) -> list[str]:
     except TypeError as error:
         raise UsageError(
             f"the cell {cell.name} cannot be exported: {error}",
-            hint="use --format safetensors, which keeps the weights alone",
+            hint="use --format safetensors, which contains only the weights",
         ) from error
 
 
@@ -58,7 +58,7 @@ def identifier(name: str) -> str:
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise UsageError(
             f"the cell cannot be exported: {name!r} is no valid name in Python",
-            hint="use --format safetensors, which keeps the weights alone",
+            hint="use --format safetensors, which contains only the weights",
         )
     return name
 

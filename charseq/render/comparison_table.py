@@ -42,7 +42,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
 
 
 class ComparisonTable(Renderer[TrialEvent]):
-    """A row for every cell from the start, filled as runs end, and the progress of those that are running."""
+    """A table with one row per cell, filled as runs end, and the progress of the running ones."""
 
     def __init__(self, console: Console, trials: Sequence[Trial]) -> None:
         self._console, self._trials = console, trials

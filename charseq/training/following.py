@@ -228,5 +228,5 @@ def _copies(state: tuple[Tensor, ...]) -> list[Tensor]:
 
 
 def _states(learner: Learner, fields: list[list[Tensor]]) -> States:
-    """Return states with these fields, for every layer."""
+    """Return the states of all layers, made of these fields."""
     return tuple(type(s)(*f) for s, f in zip(learner.initial_states(0), fields, strict=True))

@@ -99,7 +99,7 @@ class Served:
         return connection
 
     def wait_for_load(self, *load: int) -> None:
-        """Wait until so many choices are running and waiting."""
+        """Wait until these numbers of choices are running and waiting."""
         wait_until(lambda: self.engine.load == load)
 
 
