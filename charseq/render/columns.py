@@ -59,9 +59,9 @@ def print_columns(
     is_complete = {headings[i] for i in chosen} | set(empty) >= set(headings)
     if not is_complete:
         chosen = fitting(headings, min_widths, console.width - len(LEFT_OUT), order)
-    columns = _Columns([[row[i] for i in chosen] for row in cells], console)
     mark = 0 if is_complete else cell_len(LEFT_OUT)
-    columns.fit([i for i, column in enumerate(chosen) if headings[column] in foldable], mark)
+    columns = _Columns([[row[i] for i in chosen] for row in cells], console, mark)
+    columns.fit([i for i, column in enumerate(chosen) if headings[column] in foldable])
     for number in range(len(cells)):
         style = ("dim", *styles)[number] if styles else "" if number else "dim"
         lines = [Text(line, style) for line in columns.lines(number)]
@@ -88,22 +88,18 @@ def joined(start: str, items: Iterable[str], separator: str, width: int) -> str:
 
 
 class _Columns:
-    """The layout of cells side by side."""
+    """The layout of cells side by side; `mark` is the width of what follows the last heading."""
 
-    def __init__(self, cells: list[list[str]], console: Console) -> None:
-        self._cells, self._console = cells, console
+    def __init__(self, cells: list[list[str]], console: Console, mark: int) -> None:
+        self._cells, self._console, self._mark = cells, console, mark
         self._gap = GAP
         self._widths = [_max_width(row[i] for row in cells) for i in range(len(cells[0]))]
         self._alone: set[tuple[int, int]] = set()
         """The cells, by row and column, on a line of their own."""
 
-    def fit(self, foldable: Sequence[int], mark: int) -> None:
-        """Narrow the columns until they fit: reduce gaps, fold texts, then take out wide cells.
-
-        `mark` is the width of what follows the last heading.
-        """
-        headings = self._excess() - self._widths[-1] + cell_len(self._cells[0][-1]) + mark
-        if max(self._excess(), headings) > 0:
+    def fit(self, foldable: Sequence[int]) -> None:
+        """Narrow the columns until they fit: reduce gaps, fold texts, then take out wide cells."""
+        if self._excess() > 0:
             self._gap = 1
         self._fold(foldable)
         while self._excess() > 0 and (cell := self._widest(foldable)):
@@ -134,7 +130,8 @@ class _Columns:
         return (" " * INDENT + line for line in self._folded(text, self._console.width - INDENT))
 
     def _excess(self) -> int:
-        return sum(self._widths) + self._gap * (len(self._widths) - 1) - self._console.width
+        last = max(self._widths[-1], cell_len(self._cells[0][-1]) + self._mark)
+        return sum(self._widths[:-1]) + self._gap * (len(self._widths) - 1) + last - self._console.width
 
     def _column_width(self, column: int, *, by_words: bool) -> int:
         cells = [row[column] for n, row in enumerate(self._cells) if (n, column) not in self._alone]

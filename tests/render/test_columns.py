@@ -88,6 +88,7 @@ def test_wide_characters_are_measured_in_columns() -> None:
 )
 @example([["aaaa", " aaaaaaaaaa", "a"]], 20)
 @example([["aaaaaaaaaaaaaaaaaaaaaaaaa", "a", "a"]], 31)
+@example([["aaaaaaaaaaaaaaaaaaaaaaaaaa", "a", "a"]], 31)
 def test_no_word_is_split_at_any_width(rows: list[list[str]], width: int) -> None:
     lines = shown(["n", "text", "last"], rows, width, droppable=["last"], foldable=["text"])
     words = {word for line in lines for word in line.split()}
