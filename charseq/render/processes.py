@@ -17,9 +17,11 @@ def device_text(start: Start) -> str:
     return f"{count(start.processes, 'process', 'es')} on {device}{averaged}"
 
 
-def idle_processes(start: Start) -> Iterator[str]:
-    """Warn of processes that batches have no rows for."""
+def wrong_number(start: Start) -> Iterator[str]:
+    """Warn of settings for several processes where there is one, and of processes without work."""
     settings = start.settings
+    if start.processes == 1 and settings.sync_every > 1:
+        yield f"--sync-every {settings.sync_every} has no effect: this run has one process"
     rows = min(settings.batch_size, start.sequences) if settings.whole else settings.batch_size
     idle = start.processes - rows
     if idle > 0:

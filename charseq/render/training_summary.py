@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from charseq.cells import cell_named
 from charseq.events import Start
-from charseq.render.processes import device_text, idle_processes, other_precision
+from charseq.render.processes import device_text, other_precision, wrong_number
 from charseq.render.quantities import count, duration, passes_text, percent, size
 from charseq.render.visible import visible
 from charseq.settings.defaults import FEWEST_HELD_OUT, MOST_POSITIONS, UNLIMITED_EPOCHS
@@ -67,7 +67,7 @@ def warnings(start: Start) -> list[str]:
         *_fine_tuning(start),
         *_shift(start),
         *_short_validation(start),
-        *idle_processes(start),
+        *wrong_number(start),
     ]
 
 

@@ -16,12 +16,15 @@ def test_the_summary_names_the_number_of_processes_and_how_often_they_average_we
     assert "averaged" not in summary(replace(averaged, processes=1))
 
 
-def test_a_warning_names_the_processes_that_batches_have_no_rows_for() -> None:
+def test_warnings_name_processes_without_work_and_settings_without_effect() -> None:
     settings = replace(START.settings, whole=False, batch_size=5)
     assert warnings(replace(START, settings=settings, processes=5)) == []
     assert warnings(replace(START, settings=settings, processes=7)) == [
         "batches have 5 sequences for 7 processes, so 2 processes have nothing to do: "
         "use fewer processes, or a larger --batch-size"
+    ]
+    assert warnings(replace(START, settings=replace(settings, sync_every=3))) == [
+        "--sync-every 3 has no effect: this run has one process"
     ]
     memorized = replace(START, settings=replace(START.settings, batch_size=3), processes=2)
     assert warnings(memorized) == [
