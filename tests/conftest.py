@@ -13,7 +13,7 @@ from tests.support.browser import Page, browser
 from tests.support.command import Command
 from tests.support.forks import DEFAULTS, end_all
 from tests.support.reports import pytest_report_to_serializable as pytest_report_to_serializable
-from tests.support.served import served
+from tests.support.served import TRAINING, served
 
 LONG_TEST_SECONDS = 1800
 """The time limit of a test marked long; pyproject.toml sets the limit of the others."""
@@ -73,8 +73,17 @@ def charseq(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a folder with a program named charseq that starts fast: torch is loaded once for all."""
-    with served(tmp_path_factory.mktemp("served")) as folder:
+    folder = tmp_path_factory.mktemp("programs")
+    with served(folder / "charseq", *TRAINING):
         yield folder
+
+
+@pytest.fixture(scope="session")
+def light_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return a program that runs Python with charseq.cli.app loaded, and nothing that commands add to it."""
+    program = tmp_path_factory.mktemp("light") / "python"
+    with served(program, "charseq.cli.app"):
+        yield str(program)
 
 
 @pytest.fixture(scope="session")

@@ -172,14 +172,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_command_loads_nothing_that_it_does_not_need(
-    trained: Path, command: list[str], absent: set[str]
+    light_python: str, trained: Path, command: list[str], absent: set[str]
 ) -> None:
     code = (
         "import sys; from charseq.cli.app import run; status = run(sys.argv[1:]); "
         "print(status, *sys.modules, file=sys.stderr)"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code, *command], cwd=trained, capture_output=True, text=True, timeout=60
+        [light_python, "-c", code, *command], cwd=trained, capture_output=True, text=True, timeout=60
     )
     loaded = set(ended.stderr.splitlines()[-1].split())
     assert "charseq.cli.app" in loaded

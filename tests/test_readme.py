@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ PAGES = [README, *sorted(ROOT.glob("tests/**/*.md"))]
 MOST_LINES, MOST_COLUMNS = 350, 120
 """The limits of the README."""
 MOST_BYTES_OF_PICTURE = 60_000
+SMALLER = {"--file": ("CHARSEQ_HIDDEN_SIZE", "32"), "charseq compare": ("CHARSEQ_EPOCHS", "5")}
+"""Settings that make a block faster, by a part of its commands: the long test trains by default."""
 
 
 @pytest.mark.long
@@ -27,10 +30,10 @@ def test_every_command_of_the_readme_runs_in_order_and_prints_what_is_shown() ->
 
 
 def test_every_command_of_the_readme_runs_with_torch_loaded(programs: Path) -> None:
-    run_the_readme(programs)
+    run_the_readme(programs, smaller=SMALLER)
 
 
-def run_the_readme(*programs: Path) -> None:
+def run_the_readme(*programs: Path, smaller: Mapping[str, tuple[str, str]] = {}) -> None:
     assert len(BLOCKS) >= 8
     write_texts()
     for kind, block in BLOCKS:
@@ -42,7 +45,11 @@ def run_the_readme(*programs: Path) -> None:
                 assert ended.returncode == 0, (command, ended.stderr)
                 assert ended.stdout == expected, command
             continue
-        ended = shell(block, *programs)
+        with pytest.MonkeyPatch.context() as patch:
+            for part, variable in smaller.items():
+                if part in block:
+                    patch.setenv(*variable)
+            ended = shell(block, *programs)
         assert ended.returncode == 0, (block, ended.stderr)
         assert "Traceback" not in ended.stderr
     check_the_files_of_the_recipes()

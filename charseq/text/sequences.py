@@ -116,7 +116,8 @@ class Sequences(Sequence[Ids]):
         of their starts.
         """
         table = mix_bits(np.arange(int(self.ids.max(initial=0)) + 1) if ranks is None else ranks)
-        powers, inverses = _powers(MULTIPLIER, BLOCK + 1), _powers(INVERSE, BLOCK + 1)
+        most = min(BLOCK, len(self.ids)) + 1
+        powers, inverses = _powers(MULTIPLIER, most), _powers(INVERSE, most)
         hashes = np.empty(len(self), np.uint64)
         first = 0
         while first < len(self):

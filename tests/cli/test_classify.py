@@ -4,10 +4,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.command import Command, in_process
+import charseq as package
+from tests.support.command import Command
 from tests.support.labeled import labeled_lines, labeled_words
 
 
@@ -16,9 +18,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a labeled model, trained once for all tests."""
     folder = tmp_path_factory.mktemp("labeled")
     (folder / "words.tsv").write_text(labeled_lines(811))
-    command = "train --file words.tsv --labels --epochs 3 --cell gru --hidden-size 13"
-    ended = in_process(*command.split(), cwd=folder)
-    assert ended.returncode == 0, ended.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        options: Any = {"labels": True, "epochs": 3, "cell": "gru", "hidden_size": 13}
+        list(package.train(files="words.tsv", out="runs/0001-gru", **options))
     return folder / "runs"
 
 
@@ -144,10 +147,10 @@ def test_no_text_is_an_error_and_an_empty_file_is_not(labeled: Command) -> None:
     assert "standard input is empty" in result.errors
 
 
-def test_classify_does_not_load_torch(trained: Path) -> None:
+def test_classify_does_not_load_torch(light_python: str, trained: Path) -> None:
     code = "import sys; from charseq.cli.app import run; run(['classify', 'ab']); "
     code += "sys.exit('torch' in sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", code], cwd=trained.parent, capture_output=True, check=False)
+    ended = subprocess.run([light_python, "-c", code], cwd=trained.parent, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout.startswith(b"ab\t")
 

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -11,11 +13,21 @@ from charseq.cells import CELLS
 from tests.support.command import Command
 
 
-def completed(line: str, shell: str = "bash", absent: str = "torch numpy safetensors") -> list[str]:
-    """What the last word of a line may become, in a process that the shell starts.
+class Completion(Protocol):
+    """What the last word of a line may become in a shell, in a process that imports no `absent` packages."""
 
-    The process does not import the `absent` packages.
-    """
+    def __call__(self, line: str, shell: str = ..., absent: str = ...) -> list[str]:
+        """Return the candidates."""
+
+
+@pytest.fixture
+def completed(light_python: str) -> Completion:
+    return partial(completed_by, light_python)
+
+
+def completed_by(
+    python: str, line: str, shell: str = "bash", absent: str = "torch numpy safetensors"
+) -> list[str]:
     words = line.split(" ")
     variables = {
         "_CHARSEQ_COMPLETE": f"complete_{shell}",
@@ -30,7 +42,7 @@ def completed(line: str, shell: str = "bash", absent: str = "torch numpy safeten
         "finally: assert not set(sys.argv[1:]) & set(sys.modules), sys.modules\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code, *absent.split()],
+        [python, "-c", code, *absent.split()],
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
@@ -40,24 +52,26 @@ def completed(line: str, shell: str = "bash", absent: str = "torch numpy safeten
     return ended.stdout.splitlines()
 
 
-def test_names_of_cells_are_completed() -> None:
+def test_names_of_cells_are_completed(completed: Completion) -> None:
     assert set(CELLS) <= set(completed("charseq train --cell "))
     assert completed("charseq train --cell min") == ["mingru", "minlstm"]
     assert completed("charseq inspect-shapes --cell ls") == ["lstm"]
 
 
-def test_behind_a_comma_another_cell_is() -> None:
+def test_behind_a_comma_another_cell_is(completed: Completion) -> None:
     assert completed("charseq compare --cells rnn,min") == ["rnn,mingru", "rnn,minlstm"]
     assert completed("charseq compare --cells a") == ["all"]
 
 
-def test_the_n_gram_model_is_completed_where_it_can_be_compared() -> None:
+def test_the_n_gram_model_is_completed_where_it_can_be_compared(completed: Completion) -> None:
     assert completed("charseq compare --cells lstm,n") == ["lstm,none", "lstm,ngram"]
     assert completed("charseq inspect-gradients --cells lstm,n") == ["lstm,none"]
 
 
 @pytest.mark.parametrize("command", ["predict", "score", "inspect-shapes"])
-def test_runs_that_have_a_model_are_completed_the_newest_first(charseq: Command, command: str) -> None:
+def test_runs_that_have_a_model_are_completed_the_newest_first(
+    completed: Completion, charseq: Command, command: str
+) -> None:
     for cell in ("rnn", "gru"):
         charseq.train("--text", "hihello", "--cell", cell, "--epochs", "1")
     Path("runs/0003-lstm").mkdir()
@@ -66,7 +80,7 @@ def test_runs_that_have_a_model_are_completed_the_newest_first(charseq: Command,
 
 
 @pytest.mark.parametrize("command", ["predict", "score"])
-def test_the_labels_of_a_model_are_completed(charseq: Command, command: str) -> None:
+def test_the_labels_of_a_model_are_completed(completed: Completion, charseq: Command, command: str) -> None:
     assert completed(f"charseq {command} --label ", absent="torch") == [""]
     Path("labeled.tsv").write_text("Dutch\tjan\nDanish\tbo\nKorean\tmin\n")
     charseq.train(
@@ -77,21 +91,23 @@ def test_the_labels_of_a_model_are_completed(charseq: Command, command: str) -> 
     assert completed(f"charseq {command} --model names --label D", absent="torch") == ["Danish", "Dutch"]
 
 
-def test_the_runs_comparisons_and_measures_of_a_plot_are_completed(charseq: Command) -> None:
+def test_the_runs_comparisons_and_measures_of_a_plot_are_completed(
+    completed: Completion, charseq: Command
+) -> None:
     charseq("compare", "--text", "hihello", "--cells", "gru", "--epochs", "1")
     names = ["runs/0001-compare", "runs/0001-compare/0001-gru"]
     assert completed("charseq plot ", absent="numpy") == names
     assert completed("charseq plot --measure loss,acc", absent="numpy") == ["loss,accuracy"]
 
 
-def test_commands_options_and_choices_are_completed() -> None:
+def test_commands_options_and_choices_are_completed(completed: Completion) -> None:
     assert completed("charseq sc") == ["score"]
     assert completed("charseq predict --unk") == ["--unknown"]
     assert completed("charseq predict --unknown ") == ["error", "skip", "replace"]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_have_completion_too(shell: str) -> None:
+def test_other_shells_have_completion_too(completed: Completion, shell: str) -> None:
     assert "lstm" in " ".join(completed("charseq train --cell ls", shell))
 
 

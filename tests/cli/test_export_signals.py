@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from tests.support.exports import exported, reported
 from tests.support.models import lstm_model
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
-ROOT = Path(__file__).parents[2]
 SIGNALED = """
 import os, signal, sys
 from charseq.cli.app import run
@@ -34,22 +32,23 @@ COMMANDS = {
 }
 
 
-def signaled(number: int, kind: str, command: list[str]) -> int:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    arguments = [sys.executable, "-c", SIGNALED, str(int(number)), kind, *command]
-    return subprocess.run(arguments, env=environment, capture_output=True, timeout=60).returncode
+def signaled(python: str, number: int, kind: str, command: list[str]) -> int:
+    arguments = [python, "-c", SIGNALED, str(int(number)), kind, *command]
+    return subprocess.run(arguments, capture_output=True, timeout=60).returncode
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_command_that_is_terminated_removes_what_it_has_not_finished(name: str, number: int) -> None:
+def test_a_command_that_is_terminated_removes_what_it_has_not_finished(
+    light_python: str, name: str, number: int
+) -> None:
     reported(lstm_model(), "model.safetensors")
     exported(lstm_model(), Path("shared"))
     if name == "force":
         exported(lstm_model(), Path("kx"))
         Path("kx/README.md").write_text("old")
     before = sorted(Path().rglob("*"))
-    assert signaled(number, "default", COMMANDS[name]) == 143
+    assert signaled(light_python, number, "default", COMMANDS[name]) == 143
     assert [path for path in sorted(Path().rglob("*")) if path.parts[0] != "runs"] == before
     assert not any(Path().glob("runs/0*"))
     if name == "force":
@@ -57,7 +56,7 @@ def test_a_command_that_is_terminated_removes_what_it_has_not_finished(name: str
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_signal_that_was_ignored_stays_ignored(name: str) -> None:
+def test_a_signal_that_was_ignored_stays_ignored(light_python: str, name: str) -> None:
     reported(lstm_model(), "model.safetensors")
     exported(lstm_model(), Path("shared"))
-    assert signaled(signal.SIGHUP, "ignored", COMMANDS[name]) == 0
+    assert signaled(light_python, signal.SIGHUP, "ignored", COMMANDS[name]) == 0

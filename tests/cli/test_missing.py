@@ -12,8 +12,6 @@ import charseq
 from charseq.errors import CharseqError
 from tests.support.command import Command
 
-CHARSEQ = [sys.executable, "-m", "charseq"]
-
 
 @pytest.fixture
 def without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,8 +24,9 @@ def without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(shadow), os.environ.get("PYTHONPATH", "")]))
 
 
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*CHARSEQ, *arguments], capture_output=True, text=True, timeout=60)
+def run(python: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [python, "-m", "charseq", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -40,36 +39,38 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     ],
 )
 @pytest.mark.usefixtures("without_torch")
-def test_a_command_that_requires_torch_says_how_to_install_it(arguments: str, purpose: str) -> None:
+def test_a_command_that_requires_torch_says_how_to_install_it(
+    light_python: str, arguments: str, purpose: str
+) -> None:
     Path("long.txt").write_text("the quick brown fox\n" * 100)
-    ended = run(*arguments.split())
+    ended = run(light_python, *arguments.split())
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == f"charseq: {purpose} requires PyTorch: pip install torch"
     assert not Path("runs").exists()
 
 
 def test_without_torch_a_trained_model_predicts_and_scores(
-    charseq: Command, request: pytest.FixtureRequest
+    charseq: Command, light_python: str, request: pytest.FixtureRequest
 ) -> None:
     charseq.train("--text", "hihello")
     request.getfixturevalue("without_torch")
-    assert run("predict", "h").stdout == "hihello\n"
-    assert run("score", "hihello").returncode == 0
+    assert run(light_python, "predict", "h").stdout == "hihello\n"
+    assert run(light_python, "score", "hihello").returncode == 0
 
 
 @pytest.mark.usefixtures("without_torch")
-def test_n_grams_alone_are_counted_without_torch() -> None:
+def test_n_grams_alone_are_counted_without_torch(light_python: str) -> None:
     Path("long.txt").write_text("the quick brown fox\n" * 100)
-    ended = run("compare", "--file", "long.txt", "--cells", "ngram")
+    ended = run(light_python, "compare", "--file", "long.txt", "--cells", "ngram")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[1].startswith("ngram\t")
     assert not Path("runs").exists()
 
 
 @pytest.mark.usefixtures("without_torch")
-def test_training_from_python_without_torch_is_an_error_of_charseq() -> None:
+def test_training_from_python_without_torch_is_an_error_of_charseq(light_python: str) -> None:
     code = "import charseq; list(charseq.train('hihello'))"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([light_python, "-c", code], capture_output=True, text=True, timeout=60)
     assert ended.stderr.splitlines()[-1] == (
         "charseq.errors.CharseqError: training requires PyTorch: pip install torch"
     )
@@ -79,11 +80,11 @@ def test_training_from_python_without_torch_is_an_error_of_charseq() -> None:
     "error", ["ImportError('libtorch.so is damaged')", "ModuleNotFoundError('libtorch.so', name='sympy')"]
 )
 def test_a_torch_that_cannot_be_loaded_is_named_with_the_reason(
-    error: str, request: pytest.FixtureRequest
+    light_python: str, error: str, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue("without_torch")
     Path("shadow/torch.py").write_text(f"raise {error}\n", encoding="utf-8")
-    ended = run("train", "--text", "hihello")
+    ended = run(light_python, "train", "--text", "hihello")
     assert ended.returncode == 1
     message, hint = ended.stderr.splitlines()
     assert "PyTorch, which cannot be loaded: libtorch.so" in message
@@ -105,8 +106,8 @@ def test_a_torch_that_cannot_be_loaded_is_named_with_the_reason(
         "inspect-gradients hihello",
     ],
 )
-def test_a_deleted_current_folder_is_named(arguments: str, tmp_path: Path) -> None:
-    command = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m charseq"
+def test_a_deleted_current_folder_is_named(light_python: str, arguments: str, tmp_path: Path) -> None:
+    command = f"mkdir gone && cd gone && rmdir ../gone && exec {light_python} -m charseq"
     ended = subprocess.run(
         ["sh", "-c", f"{command} {arguments.format(tmp_path)}"], capture_output=True, text=True, timeout=60
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from charseq.model.model_file import read
-from tests.support.command import Command, in_process
+from tests.support.command import Command, in_process, shell
 from tests.support.forks import Forked
 from tests.support.processes import CHARSEQ, start, wait_for_lines
 
@@ -105,14 +105,13 @@ def test_a_pipe_that_is_closed_from_the_start_ends_a_command_without_a_message(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_output_is_named_with_exit_code_1() -> None:
-    for command in (["inspect-shapes", "hello"], ["train", "--text", "ab", "--epochs", "1"], ["--help"]):
-        with Path("/dev/full").open("wb") as full:
-            ended = subprocess.run([*CHARSEQ, *command], stdout=full, stderr=subprocess.PIPE, timeout=60)
+def test_a_full_output_is_named_with_exit_code_1(programs: Path) -> None:
+    for command in ("inspect-shapes hello", "train --text ab --epochs 1", "--help"):
+        ended = shell(f"charseq {command} > /dev/full", programs)
         assert ended.returncode == 1
         *_, message, hint = ended.stderr.splitlines()
-        assert message == b"charseq: cannot write to standard output: No space left on device"
-        assert hint == b"  free disk space, or redirect the output"
+        assert message == "charseq: cannot write to standard output: No space left on device"
+        assert hint == "  free disk space, or redirect the output"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +149,9 @@ def test_any_locale_and_output_encoding_works(environment: dict[str, str]) -> No
     assert made.returncode == 0, made.stderr
 
 
-def test_ill_formed_utf8_from_any_source_has_exit_code_2_and_its_byte_offset(charseq: Command) -> None:
+def test_ill_formed_utf8_from_any_source_has_exit_code_2_and_its_byte_offset(
+    charseq: Command, light_python: str
+) -> None:
     bad = b"ab\xff"
     Path("bad.txt").write_bytes(bad)
     charseq.train("--text", "abc", "--epochs", "1")
@@ -162,7 +163,8 @@ def test_ill_formed_utf8_from_any_source_has_exit_code_2_and_its_byte_offset(cha
         (["predict", "-"], b"standard input", b"train on it with --unit byte"),
         (["inspect-shapes", bad], b"the argument 'ab", b"use --unit byte"),
     ):
-        ended = subprocess.run([*CHARSEQ, *arguments], input=bad, capture_output=True, timeout=60)
+        command = [light_python, "-m", "charseq", *arguments]
+        ended = subprocess.run(command, input=bad, capture_output=True, timeout=60)
         assert ended.returncode == 2, ended.stderr
         assert b"byte offset 2" in ended.stderr
         assert ended.stderr.startswith(b"charseq: " + source)
@@ -178,14 +180,16 @@ ODD = {"COLUMNS": "20", "TERM": "dumb", "NO_COLOR": "1", "HOME": "/nowhere"}
     [ODD, *(pytest.param({name: value}, marks=pytest.mark.long) for name, value in ODD.items())],
     ids=str,
 )
-def test_odd_environments_change_nothing_in_a_pipe(charseq: Command, environment: dict[str, str]) -> None:
+def test_odd_environments_change_nothing_in_a_pipe(
+    charseq: Command, programs: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     charseq.train("--text", "ab", "--epochs", "1")
-    train = ["train", "--text", "ab", "--epochs", "1"]
-    commands = [["predict"], ["inspect-shapes", "ab"], ["--help"], *([train] if environment == ODD else [])]
-    for command in commands:
-        ended = in_process(*command, cwd=HERE, environment=environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for command in ("predict", "inspect-shapes ab", "--help", "train --text ab --epochs 1"):
+        ended = shell(f"charseq {command}", programs)
         assert ended.returncode == 0, ended.stderr
-        assert b"\x1b" not in ended.stdout + ended.stderr
+        assert "\x1b" not in ended.stdout + ended.stderr
 
 
 def test_the_version_is_printed_alone() -> None:

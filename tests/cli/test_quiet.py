@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Command
-from tests.support.processes import start, wait_for_handler
+from tests.support.forks import Forked
+from tests.support.processes import wait_for_handler
 from tests.support.training import LONG
 
 FAST = ("--cell", "gru", "--hidden-size", "3", "--epochs", "2")
@@ -84,7 +85,7 @@ def test_one_quiet_command_does_not_silence_the_next(charseq: Command) -> None:
 
 
 def test_an_interrupted_quiet_run_prints_nothing() -> None:
-    process = start("train", "--text", LONG, "--quiet", "--epochs", "1000000", "--patience", "0", "--json")
+    process = Forked("train", "--text", LONG, "--quiet", "--epochs", "1000000", "--patience", "0", "--json")
     assert process.stdout is not None
     assert process.stdout.readline()
     wait_for_handler(process, signal.SIGINT)

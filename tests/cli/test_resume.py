@@ -120,8 +120,9 @@ def test_a_model_without_a_training_state_cannot_be_resumed(charseq: Command) ->
 
 
 @pytest.mark.parametrize(("form", "label"), [("json", "interrupted; to resume:"), ("plain", "to resume:")])
-def test_a_run_whose_reader_stops_says_how_to_resume_it(form: str, label: str) -> None:
-    ended = shell(f"charseq train --text hihello --cell rnn --epochs 1000000 --format {form} | head -n 1")
+def test_a_run_whose_reader_stops_says_how_to_resume_it(programs: Path, form: str, label: str) -> None:
+    train = f"charseq train --text hihello --cell rnn --epochs 1000000 --format {form}"
+    ended = shell(f"{train} | head -n 1", programs)
     *_, labeled, command = ended.stderr.splitlines()
     assert (labeled, command) == (label, "charseq train --resume runs/0001-rnn")
 

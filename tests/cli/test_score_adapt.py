@@ -1,7 +1,6 @@
 """charseq score --adapt: a model that learns from each window after it has scored it."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +126,10 @@ def test_wrong_arguments_in_python_are_errors(
         package.load().scores(["1 times 2"], **{"adapt": True, **arguments})
 
 
-def test_adapting_loads_no_torch(times: Command) -> None:
+def test_adapting_loads_no_torch(light_python: str, times: Command) -> None:
     code = (
         "import sys; from charseq.cli.app import run; "
         "status = run(['score', '--file', 'again.txt', '--adapt']); "
         "assert status == 0 and 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True)
+    subprocess.run([light_python, "-c", code], check=True, timeout=60, capture_output=True)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from charseq.cli.serve import EXAMPLES
-from tests.support.processes import CHARSEQ
+from tests.support.forks import Forked
 from tests.support.serving import cycling_run
 from tests.support.terminals import Terminal
 
@@ -36,8 +36,7 @@ def run(empty_folder: Path) -> Path:
 @contextmanager
 def started(*options: str, **more: Any) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """Start the command, and yield its process and its port."""
-    command = [*CHARSEQ, "serve", "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more) as process:
+    with Forked("serve", "--port", "0", *options, **more) as process:
         assert process.stderr is not None
         line = process.stderr.readline().decode()
         try:
@@ -150,8 +149,7 @@ def test_signals_that_are_ignored_stay_ignored() -> None:
 
 @pytest.mark.usefixtures("run")
 def test_another_host_is_warned_of_and_quiet_prints_nothing() -> None:
-    command = [*CHARSEQ, "serve", "--port", "0", "--host", "0.0.0.0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+    with Forked("serve", "--port", "0", "--host", "0.0.0.0") as process:
         assert process.stderr is not None
         assert b"clients are not authenticated" in process.stderr.readline()
         assert b"serving" in process.stderr.readline()
@@ -159,11 +157,10 @@ def test_another_host_is_warned_of_and_quiet_prints_nothing() -> None:
         assert ended(process)[0] == 143
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [*CHARSEQ, "serve", "--port", str(port), "--quiet"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with Forked("serve", "--port", str(port), "--quiet") as process:
         deadline = time.monotonic() + 30
         while not is_open(port) and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.01)
         process.terminate()
         assert ended(process) == (143, "")
 

@@ -184,7 +184,7 @@ class Shell:
     [pytest.param(TRAIN, id="train"), pytest.param(COMPARE, id="compare", marks=pytest.mark.long)],
 )
 def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(command: tuple[str, ...]) -> None:
-    shell = Shell(*command, "3s")
+    shell = Shell(*command, "60s")
     shell.wait_for(b"left" if command is TRAIN else b"epoch ")
     shell.type(CTRL_Z)
     shell.wait_for(b"[stopped by SIGTSTP]")
@@ -194,10 +194,11 @@ def test_ctrl_z_gives_the_terminal_back_and_fg_draws_anew(command: tuple[str, ..
     assert "epoch " in lines[stopped - 2]
     assert lines[stopped - 1] == ""
     assert "^Z" not in "".join(lines[:stopped])
-    assert shell.silence(2) == b""
+    assert shell.silence(0.7) == b""
     shell.type(b"fg\n")
     drawn = shell.wait_for(b"epoch ")
     assert HIDDEN in drawn
+    shell.type(b"\x03")
     shell.end()
     assert shell.sent.rindex(SHOWN) > shell.sent.rindex(HIDDEN)
     lines = shell.screen()
@@ -225,8 +226,8 @@ def test_in_the_background_nothing_is_drawn() -> None:
     shell.type(CTRL_Z)
     shell.wait_for(b"[stopped by SIGTSTP]")
     shell.type(b"bg\n")
-    shell.silence(0.5)
-    assert shell.silence(1) == b""
+    shell.silence(0.3)
+    assert shell.silence(0.7) == b""
     shell.type(b"fg\n")
     assert HIDDEN in shell.wait_for(b"left")
     shell.type(b"\x03")
@@ -264,7 +265,7 @@ def test_a_table_is_drawn_anew_after_sigstop() -> None:
         pytest.skip("no /proc to find the job in")
     os.kill(int(children.read_text()), signal.SIGSTOP)
     shell.wait_for(b"[stopped by SIGSTOP]")
-    time.sleep(1)
+    time.sleep(2 * HEARTBEAT)
     shell.type(b"fg\n")
     before, hidden, _ = shell.wait_for(b"left").partition(HIDDEN)
     assert hidden
@@ -279,9 +280,9 @@ def test_a_table_is_drawn_anew_after_sigstop() -> None:
 def test_the_clock_runs_on_after_heartbeats_were_late(monkeypatch: pytest.MonkeyPatch) -> None:
     with handle_signals():
         monkeypatch.setattr(suspension, "_state", suspension._state._replace(running_until=time.monotonic()))
-        time.sleep(0.6)  # while the watcher notices that it is late, and that no SIGCONT has come
+        time.sleep(0.5)  # while the watcher notices that it is late, and that no SIGCONT has come
         standing_still, longest, before = 0.0, 0.0, running_time()
-        for _ in range(100):
+        for _ in range(60):
             time.sleep(0.01)
             now = running_time()
             standing_still = 0.0 if now > before else standing_still + 0.01

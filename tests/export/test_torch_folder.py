@@ -168,7 +168,7 @@ def test_the_export_says_that_relu_of_torch_has_no_ceiling() -> None:
     assert any("1,000,000" in note for note in torch_folder.export(run_of(model), model).notes)
 
 
-def test_exporting_loads_no_torch(tmp_path: Path) -> None:
+def test_exporting_loads_no_torch(light_python: str, tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from tests.support.exported import *\n"
@@ -177,4 +177,4 @@ def test_exporting_loads_no_torch(tmp_path: Path) -> None:
         "assert 'torch' not in sys.modules\n"
     )
     root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, timeout=60)
+    subprocess.run([light_python, "-c", code], cwd=root, check=True, capture_output=True, timeout=60)

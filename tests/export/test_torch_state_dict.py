@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -216,7 +215,7 @@ def test_a_state_dict_requires_a_vocabulary() -> None:
         read(WEIGHTS)
 
 
-def test_reading_loads_no_torch_and_opens_no_pickle() -> None:
+def test_reading_loads_no_torch_and_opens_no_pickle(light_python: str) -> None:
     save_file(tensors_of(CharModel("RNN")), WEIGHTS)
     code = (
         "import sys; from pathlib import Path; seen = []\n"
@@ -225,4 +224,4 @@ def test_reading_loads_no_torch_and_opens_no_pickle() -> None:
         f"read(Path({str(WEIGHTS)!r}), Path({str(VOCABULARY)!r}))\n"
         "assert 'torch' not in sys.modules and not seen\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([light_python, "-c", code], check=True, timeout=60)

@@ -50,7 +50,7 @@ def numbers_on(screen: pyte.Screen) -> set[int]:
 @given(
     st.integers(40, 130),
     st.integers(20, 60),
-    st.lists(st.integers(1, 300), min_size=1, max_size=5),
+    st.lists(st.integers(1, 170), min_size=1, max_size=5),
     st.lists(st.integers(0, 5), min_size=1, max_size=70),
     st.booleans(),
 )

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -35,11 +34,11 @@ print("torch" in sys.modules)
     ],
 )
 def test_the_python_interface_refuses_a_run_before_pytorch_is_loaded(
-    arguments: dict[str, object], message: str
+    light_python: str, arguments: dict[str, object], message: str
 ) -> None:
     Path("occupied").mkdir()
     Path("occupied/model.safetensors").touch()
-    program = [sys.executable, "-c", PREPARED_WITHOUT_TORCH, repr(arguments)]
+    program = [light_python, "-c", PREPARED_WITHOUT_TORCH, repr(arguments)]
     output = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60).stdout
     assert message in output
     assert output.splitlines()[-1] == "False"

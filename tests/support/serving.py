@@ -1,5 +1,6 @@
 """A server of a model in this process, and a plain client of it."""
 
+import asyncio
 import http.client
 import json
 import socket
@@ -8,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from charseq.inference.decoding import Decoding
 from charseq.inference.requests import Request, encode_prompt
@@ -111,11 +114,18 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+def _sleep_a_moment(seconds: float) -> Any:
+    """Return a coroutine that waits for a twentieth of the time."""
+    return asyncio.sleep(seconds / 20)
+
+
 @contextmanager
 def serving(
     model: Model, *, timeout: float = SECONDS, local_only: bool = False, **options: Any
 ) -> Iterator[Served]:
-    """Serve a model under the name "run"."""
+    """Serve a model under the name "run".  The server ends at once: uvicorn sleeps for 0.2 seconds before."""
+    import uvicorn.server
+
     engine = Engine(model, **options)
     listening = listen("127.0.0.1", 0)
     names = ServedModel("run", frozenset({"runs/run"}))
@@ -123,13 +133,15 @@ def serving(
     bugs: list[BaseException] = []
     engine.report = bugs.append
     port = listening.getsockname()[1]
-    server.start(listening)
-    try:
-        yield Served(engine, server, port)
-    finally:
-        server.stop()
-        server.join()
-        assert server.ended.is_set()
+    hasty = SimpleNamespace(**{**vars(asyncio), "sleep": _sleep_a_moment})
+    with mock.patch.object(uvicorn.server, "asyncio", hasty):
+        server.start(listening)
+        try:
+            yield Served(engine, server, port)
+        finally:
+            server.stop()
+            server.join()
+            assert server.ended.is_set()
     assert not bugs
 
 

@@ -67,7 +67,7 @@ def start_training(ignored: int, limit: str) -> "subprocess.Popen[bytes]":
     [signal.SIGHUP, *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGINT, signal.SIGTERM))],
 )
 def test_training_survives_a_signal_that_was_ignored_from_the_start(number: int) -> None:
-    process = start_training(number, "1.5s")
+    process = start_training(number, "0.7s")
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(number)
@@ -98,11 +98,11 @@ def test_an_interrupt_that_is_ignored_does_not_end_charseq_while_it_loads() -> N
 
 def test_predict_ignores_an_interrupt_that_was_ignored_from_the_start(charseq: Command) -> None:
     charseq.train("--text", "hihello", "--epochs", "1")
-    process = start_ignoring_interrupts("predict", "h", "--length", "100000000")
+    process = Forked("predict", "h", "--length", "100000000", preexec_fn=partial(ignore, signal.SIGINT))
     assert process.stdout is not None
     process.stdout.read(10)
     process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=0.5)
+        process.wait(timeout=0.3)
     process.kill()
     process.communicate(timeout=10)

@@ -28,8 +28,8 @@ from tests.support.torchrun import train_case, trained_together
 
 LONG = "".join(f"{i} times {i + 1} is {i * (i + 1)}.\n" for i in range(130))
 NAMES = "".join(f"{name}{i}\n" for i in range(31) for name in ("ada", "grace", "alan", "barbara"))
-STREAM = {"hidden_size": 13, "batch_size": 7, "sequence_length": 11, "epochs": 3, "dropout": 0.3}
-LINES = {"hidden_size": 11, "batch_size": 5, "epochs": 4, "dropout": 0.2}
+STREAM = {"hidden_size": 13, "batch_size": 7, "sequence_length": 11, "epochs": 2, "dropout": 0.3}
+LINES = {"hidden_size": 11, "batch_size": 5, "epochs": 2, "dropout": 0.2}
 LOCAL: dict[str, Any] = {
     **STREAM,
     "dropout": 0.0,

@@ -103,7 +103,7 @@ def test_the_same_command_gives_the_same_bytes(options: dict[str, Any]) -> None:
 
 def test_the_sentence_of_the_lesson_is_predicted_by_its_joined_windows() -> None:
     sentence = "Those who would build a ship should first of all learn to long for the wide and endless sea."
-    events = events_of(sentence, cell="lstm", layers=2, sequence_length=10, stride=1)
+    events = events_of(sentence, cell="lstm", layers=2, hidden_size=64, sequence_length=10, stride=1)
     assert ended(events).accuracy == 1
     assert epochs(events)[-1].prediction == sentence[1:]
     assert isinstance(events[0], Start)

@@ -1,7 +1,7 @@
 """charseq's optimizers agree with those of torch.optim."""
 
 import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,13 +32,13 @@ def test_updates_are_those_of_torch(name: str) -> None:
     torch.testing.assert_close(ours, theirs.detach(), atol=1e-12, rtol=1e-10)
 
 
-def test_training_never_loads_the_compiler_of_torch() -> None:
+def test_training_never_loads_the_compiler_of_torch(programs: Path) -> None:
     code = (
         "import sys; from charseq.cli.app import run; "
         "run(['train', '--text', 'ab', '--epochs', '2', '--json']); "
         "assert 'torch._dynamo' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
+    subprocess.run([programs / "charseq", "-c", code], check=True, capture_output=True, timeout=120)
 
 
 def test_a_cosine_schedule_falls_from_the_rate_to_a_twentieth_of_it() -> None:
