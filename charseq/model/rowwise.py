@@ -63,11 +63,11 @@ class RowwiseMatrix(np.ndarray[Any, np.dtype[np.float32]]):
     def __rmatmul__(self, x: Floats) -> Floats:  # type: ignore[override, misc]
         if not self._is_examined:
             self._small_products, self._is_examined = _SmallProducts.of(np.asarray(self)), True
-        x = np.ascontiguousarray(x)  # other products sum in another order
         if self._small_products and x.dtype == np.float32:
             if x.ndim == 2:
                 return self._small_products(x)
             return self._small_products(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
+        x = np.ascontiguousarray(x)  # a row with gaps is summed in another order
         return np.asarray(np.matmul(x[..., None, :], np.asarray(self))[..., 0, :])
 
 
@@ -101,7 +101,7 @@ class _SmallProducts:
         return all((self(row.repeat(rows, 0)) == expected).all() for rows in range(2, BLOCK_ROWS + 1))
 
     def __call__(self, x: Floats) -> Floats:
-        """Multiply contiguous rows x [B K] -> [B N].
+        """Multiply rows x [B K] -> [B N].
 
         A product with a single row would use another kernel, so its neighbor or its copy joins it.
         """
@@ -109,6 +109,7 @@ class _SmallProducts:
         if rows == 1:
             product: Floats = np.matmul(np.concatenate((x, x)), self._pieces)[:, 0]
             return product.reshape(1, -1)[:, : self._columns]
+        x = np.ascontiguousarray(x)
         out = np.empty((rows, len(self._pieces), PIECE_COLUMNS), x.dtype)
         whole = rows - rows % BLOCK_ROWS
         if whole:
