@@ -17,7 +17,11 @@ class NumpyOps:
 
     def sigmoid(self, x: Floats) -> Floats:
         """The logistic function, computed by tanh, which does not overflow."""
-        return np.asarray(0.5 * np.tanh(0.5 * x) + 0.5)
+        y = np.asarray(0.5 * x)
+        np.tanh(y, out=y)
+        y *= 0.5
+        y += 0.5
+        return y
 
     def log_sigmoid(self, x: Floats) -> Floats:
         """The natural logarithm of sigmoid(x), accurate also if sigmoid(x) is very small."""

@@ -15,6 +15,7 @@ from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot
 from charseq.model.network import Network, Weights
 from charseq.model.numpy_ops import NUMPY, Floats, ignore_overflow
+from charseq.model.rowwise import rowwise
 from charseq.native import kernels, library
 from charseq.native.layer import Layer
 from charseq.native.linear import Linear
@@ -49,7 +50,7 @@ class Reader:
         )
         self._head: Linear | None = None
         if not kernels_library:
-            self._weights = weights._replace(head=_rowwise(weights.head))
+            self._weights = weights._replace(head=rowwise(weights.head))
         elif weights.head:
             self._head = Linear(kernels_library, weights.head["W"], weights.head["b"], rows)
 
@@ -206,24 +207,6 @@ def prefill(
     return reader, ids[rows, -1]
 
 
-class _RowwiseMatrix(np.ndarray[Any, np.dtype[np.float32]]):
-    """A matrix that is multiplied with each row by itself, so that results do not depend on the batch size.
-
-    One product with all rows would be faster, but its last digits differ with the number of rows.
-    """
-
-    def __rmatmul__(self, x: Floats) -> Floats:  # type: ignore[override, misc]
-        return np.asarray(np.matmul(x[..., None, :], np.asarray(self))[..., 0, :])
-
-
-def _rowwise(w: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return parameters for the step over NumPy, in Fortran order, as the step reads the transposes."""
-    return {
-        name: np.asfortranarray(array).view(_RowwiseMatrix) if array.ndim == 2 else array
-        for name, array in w.items()
-    }
-
-
 class _Layer(Protocol):
     state: Sequence[Floats]
 
@@ -237,9 +220,9 @@ class _Layer(Protocol):
 class _NumpyLayer:
     """A layer that runs its cell's step over NumPy; inputs that are ids stand for one-hot vectors."""
 
-    def __init__(self, cell: Cell, w: Mapping[str, Floats], state: State) -> None:
+    def __init__(self, cell: Cell, w: Mapping[str, Floats], state: State, *, one_hot: bool) -> None:
         self._cell, self._kind = cell, type(state)
-        self._w = _rowwise(w)
+        self._w = rowwise(w, looked_up=("W_x", "W_g") if one_hot else ())
         self.state: Sequence[Floats] = state
 
     def with_state(self, state: Sequence[Floats]) -> Self:
@@ -266,4 +249,4 @@ def _layer(
         return Layer(kernels_library, kernels()[cell.name], w, state, one_hot=one_hot)
     if kernels_library and cell is CELLS["mlstm"]:
         return MLSTMLayer(kernels_library, w, state, one_hot=one_hot)
-    return _NumpyLayer(cell, w, state)
+    return _NumpyLayer(cell, w, state, one_hot=one_hot)

@@ -29,6 +29,7 @@ from charseq.inference.sampling import SamplingParams
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
+from charseq.native import loader
 from charseq.text.vocabulary import Vocabulary
 from charseq.training.kernels.torch_ops import TORCH
 
@@ -108,6 +109,8 @@ def main() -> None:
     parser.add_argument("--numpy", action="store_true", help="without native kernels")
     parser.add_argument("--json", action="store_true", help="print one JSON object per row")
     options = parser.parse_args()
+    if options.numpy:
+        loader.BUILDS.clear()
     kernel = "native kernels" if native.library() else "NumPy"
     table = Table("cell", "H", "texts", "plain PyTorch", "charseq", "ratio (min to max)")
     table.title = f"characters per second in all texts, {kernel}"

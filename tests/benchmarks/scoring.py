@@ -30,6 +30,7 @@ from charseq.inference.scoring import score_stream, score_texts
 from charseq.model.model_file import Model
 from charseq.model.network import Network
 from charseq.model.numpy_ops import SeededDraw
+from charseq.native import loader
 from charseq.text.batches import padded
 from charseq.text.vocabulary import Ids, Vocabulary
 
@@ -119,9 +120,12 @@ def main() -> None:
     parser.add_argument("--cells", default="rnn,lstm,gru")
     parser.add_argument("--hidden", default="128,256,512")
     parser.add_argument("--characters", type=int, default=100_000)
+    parser.add_argument("--numpy", action="store_true", help="without native kernels")
     parser.add_argument("--json", action="store_true", help="print one JSON object per row")
     options = parser.parse_args()
     torch.set_num_threads(2)
+    if options.numpy:
+        loader.BUILDS.clear()
     built = "native kernels" if native.library() else "NumPy"
     title = f"characters per second, {built}; reference: plain PyTorch, or 64 texts without a pattern"
     table = Table("cell", "H", "task", "charseq", "reference", "ratio", "(min to max)", title=title)
