@@ -1,8 +1,8 @@
 """Native products differ from exact ones by no more than rounding, in float32 and in bfloat16.
 
 A sum of k products in float32 has an error of at most (k + 2) 2^-24 times the sum of their sizes.  Rounding
-to bfloat16 changes a value by at most the fraction 2^-8, and so a product of two values by at most the fraction
-U = 2^-7 + 2^-16.
+to bfloat16 changes a value by at most the fraction 2^-8, and so a product of two values by at most the
+fraction U = 2^-7 + 2^-16.
 """
 
 import ctypes
