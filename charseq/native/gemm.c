@@ -23,7 +23,8 @@ INLINE void pack_four(long columns, long depth, const float *w, long stride, flo
             for (long j = 0; j < columns; j++) panel[k * PANEL + j] = w[j * stride + k];
 }
 
-void pack(Range panels, long columns, long depth, int transposed, const float *w, long stride, float *packed) {
+void pack(Range panels, long columns, long depth, int transposed, const float *w, long stride,
+          float *packed) {
     for (long p = panels.first; p < panels.last; p++) {
         float *panel = packed + p * depth * PANEL;
         long first = p * PANEL, count = columns - first < PANEL ? columns - first : PANEL;
@@ -86,7 +87,8 @@ INLINE void narrow_tile(long rows, long depth, const float *a, long row_stride, 
 void gemm(long rows, Range panels, long depth, const float *a, long a_stride, const float *packed, float *c,
           long c_stride) {
     for (long p = panels.first; p < panels.last;) {
-        int wide = a_stride && rows <= 2 && p + WIDE <= panels.last; /* one would leave arithmetic units idle */
+        /* one panel would leave arithmetic units idle */
+        int wide = a_stride && rows <= 2 && p + WIDE <= panels.last;
         const float *w = packed + p * depth * PANEL;
         float *out = c + p * PANEL;
         if (wide && rows == 1) tile(1, WIDE, depth, a, a_stride, 1, w, out, c_stride);

@@ -36,8 +36,8 @@ void pack_bf16(Range panels, long columns, long depth, int transposed, const flo
 
 /* c [rows, panels * PANEL] += a [rows pairs_for(depth)] times packed, for a range of panels; an a_stride of 0
 means as in gemm. */
-void gemm_bf16(long rows, Range panels, long depth, const Pair *a, long a_stride, const Pair *packed, float *c,
-               long c_stride);
+void gemm_bf16(long rows, Range panels, long depth, const Pair *a, long a_stride, const Pair *packed,
+               float *c, long c_stride);
 #endif
 
 #endif

@@ -101,12 +101,12 @@ EXPORT void charseq_linear(long rows, long columns, long depth, const float *x, 
 /* Whether this build and this processor have products in bfloat16 (AVX512-BF16). */
 EXPORT int charseq_has_bf16(void);
 
-/* Compute a product with sums in float32.  The result does not depend on the number of threads.  Return 0, or 1
-if memory cannot be allocated. */
+/* Compute a product with sums in float32.  The result does not depend on the number of threads.
+Return 0, or 1 if memory cannot be allocated. */
 EXPORT int charseq_product(const Product *product);
 
-/* Whether these products were measured to be faster than MKL's, which PyTorch uses, on this kind of processor with
-this build: one of AMD with AVX-512. */
+/* Whether this build's products in float32 were measured to be faster than MKL's, which PyTorch uses, on this
+kind of processor: one of AMD with AVX-512. */
 EXPORT int charseq_products_are_fast(void);
 
 /* out [count] = x * scale where a 32-bit hash of the position and the keys is below `threshold`, else 0. */

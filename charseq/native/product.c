@@ -1,4 +1,4 @@
-/* Packed matrix products in either precision, and large products of two matrices that are packed in passing. */
+/* Packed matrix products in either precision, and large products that pack their factors. */
 #include "product.h"
 
 #include <omp.h>
@@ -9,8 +9,8 @@
 
 #define DEPTH_BLOCK 512 /* words of a panel that are packed at once */
 
-void pack_panels(long bf16, Range panels, long columns, long depth, int transposed, const float *w, long stride,
-                 float *packed) {
+void pack_panels(long bf16, Range panels, long columns, long depth, int transposed, const float *w,
+                 long stride, float *packed) {
 #if BUILT_BF16
     if (bf16) {
         pack_bf16(panels, columns, depth, transposed, w, stride, (Pair *)packed);

@@ -14,8 +14,8 @@ static inline long packed_size(long bf16, long columns, long depth) {
 }
 
 /* As pack and pack_bf16. */
-void pack_panels(long bf16, Range panels, long columns, long depth, int transposed, const float *w, long stride,
-                 float *packed);
+void pack_panels(long bf16, Range panels, long columns, long depth, int transposed, const float *w,
+                 long stride, float *packed);
 
 /* As gemm and gemm_bf16; a consists of words, and a_stride is in words. */
 void multiply_panels(long bf16, long rows, Range panels, long depth, const float *a, long a_stride,
