@@ -11,6 +11,7 @@ from charseq.native.loader import (
     kernels,
     library,
     open_build,
+    products_are_fast,
 )
 from charseq.native.threads import share_cores
 
@@ -25,5 +26,6 @@ __all__ = [
     "kernels",
     "library",
     "open_build",
+    "products_are_fast",
     "share_cores",
 ]

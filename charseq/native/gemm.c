@@ -12,27 +12,39 @@
 #define UNROLL _Pragma("GCC unroll 8")
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef float Four __attribute__((vector_size(16), aligned(4)));
 
-void pack(long columns, long depth, int transposed, const float *w, float *packed, int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (long p = 0; p < panels_for(columns); p++) {
+/* Up to four columns of a panel, of `depth` rows. */
+INLINE void pack_four(long columns, long depth, const float *w, long stride, float *panel) {
+    for (long k = 0; k < depth; k++)
+        if (columns >= 4)
+            *(Four *)(panel + k * PANEL) = (Four){w[k], w[stride + k], w[2 * stride + k], w[3 * stride + k]};
+        else
+            for (long j = 0; j < columns; j++) panel[k * PANEL + j] = w[j * stride + k];
+}
+
+void pack(Range panels, long columns, long depth, int transposed, const float *w, long stride,
+          float *packed) {
+    for (long p = panels.first; p < panels.last; p++) {
         float *panel = packed + p * depth * PANEL;
         long first = p * PANEL, count = columns - first < PANEL ? columns - first : PANEL;
         if (count < PANEL) memset(panel, 0, sizeof(float) * depth * PANEL);
         if (transposed)
             for (long k = 0; k < depth; k++)
-                memcpy(panel + k * PANEL, w + k * columns + first, sizeof(float) * count);
+                memcpy(panel + k * PANEL, w + k * stride + first, sizeof(float) * count);
         else
-            for (long block = 0; block < depth; block += CACHE_LINE)
-                for (long j = 0; j < count; j++)
-                    for (long k = block; k < block + CACHE_LINE && k < depth; k++)
-                        panel[k * PANEL + j] = w[(first + j) * depth + k];
+            for (long block = 0; block < depth; block += CACHE_LINE) {
+                const long rows = depth - block < CACHE_LINE ? depth - block : CACHE_LINE;
+                for (long j = 0; j < count; j += 4)
+                    pack_four(count - j, rows, w + (first + j) * stride + block, stride,
+                              panel + block * PANEL + j);
+            }
     }
 }
 
 /* A product whose sums all stay in registers; `rows` and `panels` are constants once it is inlined. */
-INLINE void tile(const int rows, const int panels, long depth, const float *a, long a_stride,
-                 const float *packed, float *c, long c_stride) {
+INLINE void tile(const int rows, const int panels, long depth, const float *a, long row_stride,
+                 long depth_stride, const float *packed, float *c, long c_stride) {
     Vector sums[TILE_ROWS][2 * WIDE];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < 2 * panels; j++)
@@ -42,7 +54,7 @@ INLINE void tile(const int rows, const int panels, long depth, const float *a, l
         UNROLL for (int j = 0; j < 2 * panels; j++)
             w[j] = *(const Vector *)(packed + (j / 2) * depth * PANEL + k * PANEL + (j % 2) * LANES);
         UNROLL for (int i = 0; i < rows; i++) {
-            float x = a[i * a_stride + k];
+            float x = a[i * row_stride + k * depth_stride];
             UNROLL for (int j = 0; j < 2 * panels; j++) sums[i][j] += x * w[j];
         }
     }
@@ -51,43 +63,49 @@ INLINE void tile(const int rows, const int panels, long depth, const float *a, l
             *(Vector *)(c + i * c_stride + j * LANES) = sums[i][j];
 }
 
-/* A tile of one panel and up to TILE_ROWS rows. */
-INLINE void narrow_tile(long rows, long depth, const float *a, long a_stride, const float *packed, float *c,
-                        long c_stride) {
-    switch (rows) {
-        case 1: tile(1, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 2: tile(2, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 3: tile(3, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 4: tile(4, 1, depth, a, a_stride, packed, c, c_stride); break;
+/* A tile of one panel and at most TILE_ROWS of the rows. */
+INLINE void narrow_tile(long rows, long depth, const float *a, long row_stride, long depth_stride,
+                        const float *packed, float *c, long c_stride) {
+#define ROWS(count) tile(count, 1, depth, a, row_stride, depth_stride, packed, c, c_stride)
+    switch (rows < TILE_ROWS ? rows : TILE_ROWS) {
+        case 1: ROWS(1); break;
+        case 2: ROWS(2); break;
+        case 3: ROWS(3); break;
+        case 4: ROWS(4); break;
 #if TILE_ROWS > 4
-        case 5: tile(5, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 6: tile(6, 1, depth, a, a_stride, packed, c, c_stride); break;
+        case 5: ROWS(5); break;
+        case 6: ROWS(6); break;
 #endif
 #if TILE_ROWS > 6
-        case 7: tile(7, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 8: tile(8, 1, depth, a, a_stride, packed, c, c_stride); break;
+        case 7: ROWS(7); break;
+        case 8: ROWS(8); break;
 #endif
     }
+#undef ROWS
 }
 
 void gemm(long rows, Range panels, long depth, const float *a, long a_stride, const float *packed, float *c,
           long c_stride) {
     for (long p = panels.first; p < panels.last;) {
-        int wide = rows <= 2 && p + WIDE <= panels.last; /* one panel would leave arithmetic units idle */
+        /* one panel would leave arithmetic units idle */
+        int wide = a_stride && rows <= 2 && p + WIDE <= panels.last;
         const float *w = packed + p * depth * PANEL;
         float *out = c + p * PANEL;
-        if (wide && rows == 1) tile(1, WIDE, depth, a, a_stride, w, out, c_stride);
-        else if (wide) tile(2, WIDE, depth, a, a_stride, w, out, c_stride);
+        if (wide && rows == 1) tile(1, WIDE, depth, a, a_stride, 1, w, out, c_stride);
+        else if (wide) tile(2, WIDE, depth, a, a_stride, 1, w, out, c_stride);
+        else if (a_stride)
+            for (long row = 0; row < rows; row += TILE_ROWS)
+                narrow_tile(rows - row, depth, a + row * a_stride, a_stride, 1, w, out + row * c_stride,
+                            c_stride);
         else
             for (long row = 0; row < rows; row += TILE_ROWS)
-                narrow_tile(rows - row < TILE_ROWS ? rows - row : TILE_ROWS, depth, a + row * a_stride,
-                            a_stride, w, out + row * c_stride, c_stride);
+                narrow_tile(rows - row, depth, a + row, 1, PANEL, w, out + row * c_stride, c_stride);
         p += wide ? WIDE : 1;
     }
 }
 
 void charseq_pack(long columns, long depth, const float *w, float *packed) {
-    pack(columns, depth, 0, w, packed, 1);
+    pack((Range){0, panels_for(columns)}, columns, depth, 0, w, depth, packed);
 }
 
 long charseq_packed_size(long columns, long depth) { return panels_for(columns) * PANEL * depth; }

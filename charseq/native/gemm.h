@@ -31,10 +31,12 @@ static inline Range range_of(long count, long thread, long threads) {
 
 static inline long panels_for(long columns) { return (columns + PANEL - 1) / PANEL; }
 
-/* w [columns depth], or w [depth columns] if transposed -> packed [panels depth PANEL]. */
-void pack(long columns, long depth, int transposed, const float *w, float *packed, int threads);
+/* w [columns depth], or w [depth columns] if transposed, whose rows are `stride` floats apart -> a range of
+panels, packed [panels depth PANEL]. */
+void pack(Range panels, long columns, long depth, int transposed, const float *w, long stride, float *packed);
 
-/* c [rows, panels * PANEL] += a [rows depth] times packed, for a range of panels.  Strides are in floats.
+/* c [rows, panels * PANEL] += a [rows depth] times packed, for a range of panels.  Strides are in floats; an
+a_stride of 0 means that a is packed, too: one panel of at most PANEL rows.
 
 Each sum runs over the depth in one order.  So the result of a row depends neither on the other rows nor on
 the number of threads. */

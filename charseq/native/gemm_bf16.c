@@ -1,8 +1,6 @@
 /* Products of bfloat16 values; gemm_bf16.h describes them. */
 #include "gemm_bf16.h"
 
-#include <omp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "library.h"
@@ -14,7 +12,6 @@
 #define BF16 __attribute__((target("avx512bf16")))
 #define INLINE static inline __attribute__((always_inline)) BF16
 #define UNROLL _Pragma("GCC unroll 8")
-#define DEPTH_BLOCK 1024 /* values of a panel that are packed at once by charseq_product_bf16 */
 
 /* `count` floats, at most LANES; zeros follow. */
 INLINE __m512 load(const float *values, long count) {
@@ -96,82 +93,32 @@ INLINE void tile(const int rows, long pairs, const Pair *a, long row_stride, lon
         UNROLL for (int j = 0; j < 2; j++) _mm512_storeu_ps(c + i * c_stride + j * LANES, sums[i][j]);
 }
 
-BF16 void gemm_bf16(long rows, Range panels, long depth, const Pair *a, const Pair *packed, float *c,
-                    long c_stride) {
+/* A tile of at most TILE_ROWS of the rows. */
+INLINE void some_rows(long rows, long pairs, const Pair *a, long row_stride, long pair_stride,
+                      const Pair *panel, float *c, long c_stride) {
+    switch (rows) {
+        case 1: tile(1, pairs, a, row_stride, pair_stride, panel, c, c_stride); break;
+        case 2: tile(2, pairs, a, row_stride, pair_stride, panel, c, c_stride); break;
+        case 3: tile(3, pairs, a, row_stride, pair_stride, panel, c, c_stride); break;
+        case 4: tile(4, pairs, a, row_stride, pair_stride, panel, c, c_stride); break;
+        case 5: tile(5, pairs, a, row_stride, pair_stride, panel, c, c_stride); break;
+        case 6: tile(6, pairs, a, row_stride, pair_stride, panel, c, c_stride); break;
+        case 7: tile(7, pairs, a, row_stride, pair_stride, panel, c, c_stride); break;
+        default: tile(8, pairs, a, row_stride, pair_stride, panel, c, c_stride); break;
+    }
+}
+
+BF16 void gemm_bf16(long rows, Range panels, long depth, const Pair *a, long a_stride, const Pair *packed,
+                    float *c, long c_stride) {
     const long pairs = pairs_for(depth);
-    for (long p = panels.first; p < panels.last; p++) {
-        const Pair *w = packed + p * pairs * PANEL;
+    for (long p = panels.first; p < panels.last; p++)
         for (long row = 0; row < rows; row += TILE_ROWS) {
-            const Pair *x = a + row * pairs;
+            const Pair *panel = packed + p * pairs * PANEL;
             float *out = c + row * c_stride + p * PANEL;
-            switch (rows - row) {
-                case 1: tile(1, pairs, x, pairs, 1, w, out, c_stride); break;
-                case 2: tile(2, pairs, x, pairs, 1, w, out, c_stride); break;
-                case 3: tile(3, pairs, x, pairs, 1, w, out, c_stride); break;
-                case 4: tile(4, pairs, x, pairs, 1, w, out, c_stride); break;
-                case 5: tile(5, pairs, x, pairs, 1, w, out, c_stride); break;
-                case 6: tile(6, pairs, x, pairs, 1, w, out, c_stride); break;
-                case 7: tile(7, pairs, x, pairs, 1, w, out, c_stride); break;
-                default: tile(8, pairs, x, pairs, 1, w, out, c_stride); break;
-            }
+            if (a_stride)
+                some_rows(rows - row, pairs, a + row * a_stride, a_stride, 1, panel, out, c_stride);
+            else some_rows(rows - row, pairs, a + row, 1, PANEL, panel, out, c_stride);
         }
-    }
-}
-
-/* Add the product of a block of the depth to one block [PANEL PANEL] of c, of which `rows` and `columns` are
-inside of c. */
-INLINE void add_block(long rows, long columns, long pairs, const Pair *a, const Pair *b, float *c,
-                      long c_stride) {
-    float inside[PANEL * PANEL] __attribute__((aligned(64)));
-    int whole = rows == PANEL && columns == PANEL;
-    float *block = whole ? c : inside;
-    long stride = whole ? c_stride : PANEL;
-    for (long i = 0; i < rows && !whole; i++)
-        memcpy(inside + i * PANEL, c + i * c_stride, sizeof(float) * columns);
-    for (long row = 0; row < rows; row += TILE_ROWS)
-        tile(TILE_ROWS, pairs, a + row, 1, PANEL, b, block + row * stride, stride);
-    for (long i = 0; i < rows && !whole; i++)
-        memcpy(c + i * c_stride, inside + i * PANEL, sizeof(float) * columns);
-}
-
-/* The part of a product that belongs to one of `threads` threads; a and b are scratch that they share.
-
-This is a function because clang does not pass the attribute BF16 on to the body of a parallel region. */
-BF16 static void product_part(const Product *p, Pair *a, Pair *b, long thread, long threads) {
-    const long m_panels = panels_for(p->M), n_panels = panels_for(p->N);
-    const Range rows = range_of(p->M, thread, threads);
-    const Range blocks = range_of(m_panels * n_panels, thread, threads);
-    for (long i = rows.first; i < rows.last; i++) {
-        if (p->bias) memcpy(p->c + i * p->N, p->bias, sizeof(float) * p->N);
-        else memset(p->c + i * p->N, 0, sizeof(float) * p->N);
-    }
-    for (long first = 0; first < p->K; first += DEPTH_BLOCK) {
-        long depth = p->K - first < DEPTH_BLOCK ? p->K - first : DEPTH_BLOCK, pairs = pairs_for(depth);
-        pack_bf16(range_of(m_panels, thread, threads), p->M, depth, p->a_transposed,
-                  p->a + first * (p->a_transposed ? p->a_stride : 1), p->a_stride, a);
-        pack_bf16(range_of(n_panels, thread, threads), p->N, depth, !p->b_transposed,
-                  p->b + first * (p->b_transposed ? 1 : p->b_stride), p->b_stride, b);
-#pragma omp barrier
-        for (long block = blocks.first; block < blocks.last; block++) {
-            long m = block / n_panels, n = block % n_panels;
-            long row_count = p->M - m * PANEL, column_count = p->N - n * PANEL;
-            add_block(row_count < PANEL ? row_count : PANEL, column_count < PANEL ? column_count : PANEL,
-                      pairs, a + m * pairs * PANEL, b + n * pairs * PANEL,
-                      p->c + m * PANEL * p->N + n * PANEL, p->N);
-        }
-#pragma omp barrier
-    }
-}
-
-int charseq_product_bf16(const Product *p) {
-    const long m_panels = panels_for(p->M), n_panels = panels_for(p->N);
-    const long panel = pairs_for(p->K < DEPTH_BLOCK ? p->K : DEPTH_BLOCK) * PANEL;
-    Pair *scratch = aligned_alloc(64, sizeof(Pair) * panel * (m_panels + n_panels));
-    if (!scratch) return 1;
-#pragma omp parallel num_threads(p->threads) if (p->threads > 1)
-    product_part(p, scratch, scratch + panel * m_panels, omp_get_thread_num(), omp_get_num_threads());
-    free(scratch);
-    return 0;
 }
 
 int charseq_has_bf16(void) {
@@ -179,12 +126,8 @@ int charseq_has_bf16(void) {
     return __builtin_cpu_supports("avx512bf16") != 0;
 }
 
-int charseq_bf16_is_fast(void) { return charseq_has_bf16() && __builtin_cpu_is("amd") != 0; }
-
 #else
 
 int charseq_has_bf16(void) { return 0; }
-
-int charseq_bf16_is_fast(void) { return 0; }
 
 #endif

@@ -34,9 +34,10 @@ a range of panels, packed [panels pairs_for(depth) PANEL]. */
 void pack_bf16(Range panels, long columns, long depth, int transposed, const float *w, long stride,
                Pair *packed);
 
-/* c [rows, panels * PANEL] += a [rows pairs_for(depth)] times packed, for a range of panels. */
-void gemm_bf16(long rows, Range panels, long depth, const Pair *a, const Pair *packed, float *c,
-               long c_stride);
+/* c [rows, panels * PANEL] += a [rows pairs_for(depth)] times packed, for a range of panels; an a_stride of 0
+means as in gemm. */
+void gemm_bf16(long rows, Range panels, long depth, const Pair *a, long a_stride, const Pair *packed,
+               float *c, long c_stride);
 #endif
 
 #endif

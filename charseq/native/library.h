@@ -32,6 +32,7 @@ typedef struct {
 /* c [M N] = a [M K] times b [K N] + bias [N].  Rows are a_stride and b_stride floats apart. */
 typedef struct {
     long threads;
+    long bf16; /* 1: a and b are rounded to bfloat16, for which charseq_has_bf16() must be 1; 0: float32 */
     long M, K, N;
     const float *a;          /* [M K], or [K M] if a_transposed */
     long a_stride, a_transposed;
@@ -100,12 +101,13 @@ EXPORT void charseq_linear(long rows, long columns, long depth, const float *x, 
 /* Whether this build and this processor have products in bfloat16 (AVX512-BF16). */
 EXPORT int charseq_has_bf16(void);
 
-/* Whether they were measured to be faster than products in float32 on such a processor: one of AMD. */
-EXPORT int charseq_bf16_is_fast(void);
+/* Compute a product with sums in float32.  The result does not depend on the number of threads.
+Return 0, or 1 if memory cannot be allocated. */
+EXPORT int charseq_product(const Product *product);
 
-/* Compute a product of values rounded to bfloat16, with sums in float32; charseq_has_bf16() must be 1.
-The result does not depend on the number of threads.  Return 0, or 1 if memory cannot be allocated. */
-EXPORT int charseq_product_bf16(const Product *product);
+/* Whether this build's products in float32 were measured to be faster than MKL's, which PyTorch uses, on this
+kind of processor: one of AMD with AVX-512. */
+EXPORT int charseq_products_are_fast(void);
 
 /* out [count] = x * scale where a 32-bit hash of the position and the keys is below `threshold`, else 0. */
 EXPORT void charseq_dropout(long count, const float *x, float *out, uint32_t key_1, uint32_t key_2,
@@ -156,7 +158,6 @@ EXPORT int charseq_max_threads(void);
 
 /* The x86-64 level of this processor: 4, 3, or 0 for any other. */
 EXPORT int charseq_cpu_level(void);
-
 EXPORT int charseq_interface_version(void);
 EXPORT long charseq_recurrence_size(void);
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """Modules by the x86-64 level that they require, the fastest first; 0 runs on any processor."""
 
-INTERFACE_VERSION = 6
+INTERFACE_VERSION = 7
 """The version of the functions and structs of library.h.  Raise it here and in library.c when they change."""
 
 MAX_STATES = 4
@@ -73,6 +73,7 @@ class Product(ctypes.Structure):
 
     _fields_ = [
         ("threads", ctypes.c_long),
+        ("bf16", ctypes.c_long),
         ("M", ctypes.c_long),
         ("K", ctypes.c_long),
         ("N", ctypes.c_long),
@@ -156,9 +157,14 @@ def has_bfloat16() -> bool:
     return (loaded := library()) is not None and bool(loaded.charseq_has_bf16())
 
 
+def products_are_fast() -> bool:
+    """Return whether large products were measured to be faster than PyTorch's on this kind of processor."""
+    return (loaded := library()) is not None and bool(loaded.charseq_products_are_fast())
+
+
 def bfloat16_is_fast() -> bool:
-    """Return whether training in bfloat16 was measured to be faster on this kind of processor."""
-    return (loaded := library()) is not None and bool(loaded.charseq_bf16_is_fast())
+    """Return whether products in bfloat16 were measured to be faster still."""
+    return has_bfloat16() and products_are_fast()
 
 
 def can_run(level: int) -> bool:

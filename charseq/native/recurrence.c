@@ -7,9 +7,8 @@ first axis, so that the rows of a step are adjacent. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "gemm.h"
-#include "gemm_bf16.h"
 #include "library.h"
+#include "product.h"
 
 static float *allocate(long count) { return aligned_alloc(64, (sizeof(float) * count + 63) / 64 * 64 + 64); }
 
@@ -18,36 +17,24 @@ static void state_at(const Recurrence *r, long t, long b, float **state) {
         state[field] = r->states[field] + (t * r->B + b) * r->H;
 }
 
-/* The floats that a packed matrix needs, in either precision. */
-static long packed_size(long bf16, long columns, long depth) {
-    return panels_for(columns) * PANEL * (bf16 ? pairs_for(depth) : depth);
-}
-
 static void pack_weights(const Recurrence *r, long columns, long depth, int transposed, const float *w,
                          float *packed) {
-#if BUILT_BF16
-    if (r->bf16) {
 #pragma omp parallel for num_threads(r->threads) schedule(static)
-        for (long p = 0; p < panels_for(columns); p++)
-            pack_bf16((Range){p, p + 1}, columns, depth, transposed, w, transposed ? columns : depth,
-                      (Pair *)packed);
-        return;
-    }
-#endif
-    pack(columns, depth, transposed, w, packed, r->threads);
+    for (long p = 0; p < panels_for(columns); p++)
+        pack_panels(r->bf16, (Range){p, p + 1}, columns, depth, transposed, w, transposed ? columns : depth,
+                    packed);
 }
 
-/* As gemm; `pairs` [rows pairs_for(depth)] is scratch for the rows in bfloat16. */
+/* c += a [rows depth] times packed; `pairs` [rows pairs_for(depth)] is scratch for the rows in bfloat16. */
 static void multiply(const Recurrence *r, long rows, Range panels, long depth, const float *a, long a_stride,
                      const float *packed, float *pairs, float *c, long c_stride) {
 #if BUILT_BF16
     if (r->bf16) {
         convert_rows(rows, depth, a, a_stride, (Pair *)pairs);
-        gemm_bf16(rows, panels, depth, (Pair *)pairs, (const Pair *)packed, c, c_stride);
-        return;
+        a = pairs, a_stride = pairs_for(depth);
     }
 #endif
-    gemm(rows, panels, depth, a, a_stride, packed, c, c_stride);
+    multiply_panels(r->bf16, rows, panels, depth, a, a_stride, packed, c, c_stride);
 }
 
 int charseq_forward(const Recurrence *r) {

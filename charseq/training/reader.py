@@ -15,8 +15,8 @@ from charseq.settings.train_settings import ChosenPrecision, TrainSettings
 from charseq.text.batches import WHOLE, Batch, Part, padded
 from charseq.text.vocabulary import Ids
 from charseq.training.evaluation import Evaluation, ValidationSet
-from charseq.training.kernels import bfloat16
 from charseq.training.kernels.layer_norm import REPEATABLE
+from charseq.training.kernels.products import linear
 from charseq.training.kernels.select import UnrollPath
 from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.loss import row_losses, sequence_loss
@@ -56,9 +56,9 @@ class Reader:
         self._path = path
         self._unroll = path.unroll
         self._autocast = precision == "bfloat16" and device.type != "cpu"
-        self._native_bfloat16 = precision == "bfloat16" and device.type == "cpu"
+        self._precision = precision
         self._ops = TORCH
-        if self._native_bfloat16:
+        if precision == "bfloat16" and device.type == "cpu":
             self._unroll, self._ops = partial(path.unroll, precision=precision), REPEATABLE
 
     def evaluate(self, validation: ValidationSet) -> Evaluation:
@@ -147,8 +147,8 @@ class Reader:
     def _read_out(self, hs: Tensor) -> Tensor:
         """Apply the head: hs [T B H] -> logits [T B V]."""
         weights = self.parameters.weights
-        if self._native_bfloat16 and weights.head:
-            return bfloat16.linear(hs, weights.head["W"], weights.head["b"])
+        if self._path.kernel == "native" and weights.head:
+            return linear(hs, weights.head["W"], weights.head["b"], precision=self._precision)
         logits: Tensor = self.network.read_out(weights, hs)
         return logits
 

@@ -69,16 +69,19 @@ def product():
     bias, c = floats(N), np.empty((M, N), np.float32)
     has_bias = random.random() < 0.5
     call = Product(threads=random.randint(1, 3), M=M, K=K, N=N, c=c.ctypes.data)
+    call.bf16 = random.choice(in_bfloat16)
     call.a, call.a_stride, call.a_transposed = a.ctypes.data, a.shape[1], transposed[0]
     call.b, call.b_stride, call.b_transposed = b.ctypes.data, b.shape[1], transposed[1]
     call.bias = bias.ctypes.data if has_bias else None
-    assert lib.charseq_product_bf16(ctypes.byref(call)) == 0
-    a, b = (rounded(x).T if t else rounded(x) for x, t in zip((a, b), transposed))
+    assert lib.charseq_product(ctypes.byref(call)) == 0
+    if call.bf16:
+        a, b = rounded(a), rounded(b)
+    a, b = (x.T if t else x for x, t in zip((a, b), transposed))
     np.testing.assert_allclose(c, a @ b + bias * has_bias, atol=1e-2, rtol=1e-3)
 
 for _ in range(int(sys.argv[3])):
     sequence()
-    if lib.charseq_has_bf16() and random.random() < 0.2:
+    if random.random() < 0.2:
         product()
 print("done")
 """

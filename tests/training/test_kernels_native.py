@@ -14,9 +14,10 @@ from charseq.cells.cell import Cell, shape_of, unroll
 from charseq.cells.ops import OneHot
 from charseq.errors import UsageError
 from charseq.training.kernels import native as kernels
-from charseq.training.kernels import select
+from charseq.training.kernels import products, select
 from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
+from tests.support.products import use_native_products
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="installed without a C compiler")
 
@@ -31,12 +32,20 @@ inputs = pytest.mark.parametrize("one_hot", [False, True], ids=["vectors", "one-
 BUILDS = [level for level in native.BUILDS if native.can_run(level)]
 
 
-@pytest.fixture(params=BUILDS, ids=lambda level: native.BUILDS[level].rpartition(".")[2])
+@pytest.fixture(
+    params=[*((level, True) for level in BUILDS), *((level, False) for level in BUILDS[:1])],
+    ids=lambda param: native.BUILDS[param[0]].rpartition(".")[2] + ("" if param[1] else "-products-of-torch"),
+)
 def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
-    """Each build that this processor can run."""
-    lib = native.open_build(request.param)
+    """Each build that this processor can run, with its products, and the fastest with PyTorch's."""
+    level, has_native_products = request.param
+    lib = native.open_build(level)
     assert lib is not None
     monkeypatch.setattr(kernels, "library", lambda: lib)
+    if has_native_products:
+        use_native_products(monkeypatch, lib)
+    else:
+        monkeypatch.setattr(products, "products_are_fast", lambda: False)
     return lib
 
 

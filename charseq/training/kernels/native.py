@@ -19,7 +19,7 @@ from charseq.cells.cell import Cell, State
 from charseq.cells.ops import OneHot, Ops
 from charseq.native import Kernel, Recurrence, kernels, library, threads
 from charseq.settings.train_settings import ChosenPrecision
-from charseq.training.kernels import bfloat16
+from charseq.training.kernels.products import linear, product
 
 if hasattr(os, "register_at_fork"):  # the thread pool of torch does not survive a fork either
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
@@ -53,11 +53,10 @@ def unroll(
     if isinstance(xs, OneHot):
         ids, x_gates = xs.ids.t().contiguous(), w_x.t() + bias
     else:
-        linear = bfloat16.linear if precision == "bfloat16" else functional.linear
-        ids, x_gates = None, linear(xs.transpose(0, 1), w_x, bias)
+        ids, x_gates = None, linear(xs.transpose(0, 1), w_x, bias, precision=precision)
     apply: Callable[..., tuple[Tensor, ...]] = _Recurrence.apply
     w_h = w["W_h"].contiguous() if kernel.h_blocks else None
-    options = kernel, precision == "bfloat16", torch.is_grad_enabled()
+    options = kernel, precision, torch.is_grad_enabled()
     hs, *finals = apply(*options, ids, x_gates.contiguous(), w_h, h_bias, *state)
     return hs, cell.state(*finals)
 
@@ -80,7 +79,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(
         ctx: Any,
         kernel: Kernel,
-        in_bfloat16: bool,
+        precision: ChosenPrecision,
         needs_backward: bool,
         ids: Tensor | None,
         x_gates: Tensor,
@@ -94,15 +93,14 @@ class _Recurrence(torch.autograd.Function):
         for field, initial in zip(fields, state, strict=True):
             field[0] = initial
         saved = x_gates.new_empty(steps, rows, kernel.saved_blocks * hidden) if needs_backward else None
-        call = Recurrence(
-            cell=kernel.number, threads=_threads(rows), T=steps, B=rows, H=hidden, bf16=in_bfloat16
-        )
+        call = Recurrence(cell=kernel.number, threads=_threads(rows), T=steps, B=rows, H=hidden)
+        call.bf16 = precision == "bfloat16"
         call.ids, call.x_gates, call.W_h = _address(ids), _address(x_gates), _address(w_h)
         call.h_bias, call.saved = _address(h_bias), _address(saved)
         call.states[: len(fields)] = [_address(field) for field in fields]
         _run("charseq_forward", call)
         if needs_backward:
-            ctx.kernel, ctx.in_bfloat16, ctx.saved, ctx.fields = kernel, in_bfloat16, saved, fields
+            ctx.kernel, ctx.precision, ctx.saved, ctx.fields = kernel, precision, saved, fields
             ctx.save_for_backward(ids, w_h, x_gates if ids is not None else None)
         return fields[0][1:].transpose(0, 1), *(field[-1].clone() for field in fields)
 
@@ -119,9 +117,8 @@ class _Recurrence(torch.autograd.Function):
         d_hs = d_hs.transpose(0, 1).contiguous()
         d_states = [d.clone(memory_format=torch.contiguous_format) for d in d_finals]
         d_x_gates = saved[..., : kernel.x_blocks * hidden] if ids is None else torch.empty_like(table)
-        call = Recurrence(
-            cell=kernel.number, threads=_threads(rows), T=steps, B=rows, H=hidden, bf16=ctx.in_bfloat16
-        )
+        call = Recurrence(cell=kernel.number, threads=_threads(rows), T=steps, B=rows, H=hidden)
+        call.bf16 = ctx.precision == "bfloat16"
         call.ids, call.W_h, call.saved, call.d_outputs = map(_address, (ids, w_h, saved, d_hs))
         call.states[: len(fields)] = [_address(field) for field in fields]
         call.d_states[: len(fields)] = [_address(d) for d in d_states]
@@ -131,18 +128,18 @@ class _Recurrence(torch.autograd.Function):
         d_w_h = d_h_bias = None
         if kernel.h_blocks:
             d_gates, h_prev = saved.flatten(0, 1), fields[0][:-1].flatten(0, 1)
-            d_w_h, d_h_bias = _hidden_gradients(kernel, d_gates, h_prev, in_bfloat16=ctx.in_bfloat16)
+            d_w_h, d_h_bias = _hidden_gradients(kernel, d_gates, h_prev, ctx.precision)
         return None, None, None, None, d_x_gates, d_w_h, d_h_bias, *d_states
 
 
 def _hidden_gradients(
-    kernel: Kernel, d_gates: Tensor, h_prev: Tensor, *, in_bfloat16: bool
+    kernel: Kernel, d_gates: Tensor, h_prev: Tensor, precision: ChosenPrecision
 ) -> tuple[Tensor, Tensor | None]:
     """Gradients of the gates [TB G], h[t-1] [TB H] -> those of W_h [G H] and h_bias."""
     hidden = h_prev.shape[1]
     added = (kernel.h_blocks - kernel.separate_blocks) * hidden
     d_added = d_gates[:, :added]
-    multiply: Callable[..., Tensor] = bfloat16.product if in_bfloat16 else torch.mm
+    multiply = partial(product, precision=precision)
     if not kernel.separate_blocks:
         return multiply(d_added.t(), h_prev), None
     separate = kernel.separate_blocks * hidden
