@@ -13,7 +13,7 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """Modules by the x86-64 level that they require, the fastest first; 0 runs on any processor."""
 
-INTERFACE_VERSION = 6
+INTERFACE_VERSION = 7
 """The version of the functions and structs of library.h.  Raise it here and in library.c when they change."""
 
 MAX_STATES = 4
@@ -191,6 +191,8 @@ def open_build(level: int) -> ctypes.CDLL | None:
     build.charseq_linear.argtypes = [long, long, long, pointer, pointer, pointer, pointer, pointer, long]
     build.charseq_mlstm_step.argtypes = [long, long, *[pointer] * 6, real, long]
     build.charseq_dropout.argtypes = [long, pointer, pointer, uint32, uint32, uint32, real, long]
+    build.charseq_layer_norm.argtypes = [long, long, *[pointer] * 3, real, pointer, pointer, long]
+    build.charseq_layer_norm_backward.argtypes = [long, long, *[pointer] * 7, long]
     build.charseq_refine.argtypes = [long, *[pointer] * 5, long, long, pointer, pointer]
     build.charseq_refine.restype = long
     build.charseq_ngram_read.argtypes = [pointer, long, long, *[pointer] * 4, long]

@@ -16,7 +16,7 @@ from charseq.text.batches import WHOLE, Batch, Part, padded
 from charseq.text.vocabulary import Ids
 from charseq.training.evaluation import Evaluation, ValidationSet
 from charseq.training.kernels import bfloat16
-from charseq.training.kernels.layer_norm import REPEATABLE
+from charseq.training.kernels.layer_norm import select_ops
 from charseq.training.kernels.select import UnrollPath
 from charseq.training.kernels.torch_ops import TORCH
 from charseq.training.loss import row_losses, sequence_loss
@@ -57,9 +57,9 @@ class Reader:
         self._unroll = path.unroll
         self._autocast = precision == "bfloat16" and device.type != "cpu"
         self._native_bfloat16 = precision == "bfloat16" and device.type == "cpu"
-        self._ops = TORCH
+        self._ops = select_ops(device, settings.kernel)
         if self._native_bfloat16:
-            self._unroll, self._ops = partial(path.unroll, precision=precision), REPEATABLE
+            self._unroll = partial(path.unroll, precision=precision)
 
     def evaluate(self, validation: ValidationSet) -> Evaluation:
         """Evaluate validation sequences, each from the initial state, with the other processes."""
