@@ -1,8 +1,8 @@
 """Layer normalization in the C library (`native/layer_norm.c`), on a CPU, with gradients.
 
-No bit depends on the number of threads, neither of the outputs nor of the gradients.  Without the library, with
---kernel torch and on GPUs, PyTorch computes it; on a CPU, its gradients of gain and bias have last digits that
-change with the number of threads.
+No bit of the outputs and of the gradients depends on the number of threads.  Without the library, with
+`--kernel torch` and on GPUs, PyTorch computes it.  Then, on a CPU, the number of threads changes the last
+digits of the gradients of gain and bias.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ VALUES_PER_THREAD = 32_768
 
 
 def select_ops(device: torch.device, choice: KernelChoice) -> TorchOps:
-    """Return torch as an array library, with the layer normalization of the C library where it can be used."""
+    """Return torch as an array library, with layer normalization in C where it is available."""
     return NATIVE if device.type == "cpu" and choice != "torch" and library() is not None else TORCH
 
 
