@@ -1,6 +1,6 @@
 """The number of threads changes no bit of a run on a CPU with native kernels, in either precision.
 
-python -m pytest -n 0 -m long tests/training/test_number_of_threads.py takes about two minutes.
+python -m pytest -n 0 -m long tests/training/test_number_of_threads.py takes about a minute.
 """
 
 from collections.abc import Callable, Iterator

@@ -35,9 +35,7 @@ class NativeOps(TorchOps):
         Raises TypeError for values that are not float32 on a CPU.
         """
         if x.dtype != torch.float32 or x.device.type != "cpu":
-            raise TypeError(
-                f"native layer normalization requires float32 on a CPU, not {x.dtype} on {x.device}"
-            )
+            raise TypeError(f"native kernels require float32 on a CPU, not {x.dtype} on {x.device}")
         if x.ndim == 3 and not x.is_contiguous():  # then most often time lies first, and may stay so
             return self.normalized(x.transpose(0, 1).contiguous(), gain, bias).transpose(0, 1)
         apply: Callable[..., Tensor] = _LayerNorm.apply
