@@ -208,7 +208,7 @@ class Network:
     def embed(self, ops: Ops, w: Weights, ids: Array) -> Array:
         """Embed ids [B T] -> xs [B T I], as one-hot or embedding vectors."""
         if w.embedding is not None:
-            return w.embedding[ids]
+            return ops.rows(w.embedding, ids)
         return ops.one_hot(ids, self.vocabulary_size, next(iter(w.layers[0].values())))
 
     def look_up(self, ops: Ops, w: Weights, ids: Array) -> Array | OneHot:

@@ -113,6 +113,17 @@ EXPORT int charseq_products_are_fast(void);
 EXPORT void charseq_dropout(long count, const float *x, float *out, uint32_t key_1, uint32_t key_2,
                             uint32_t threshold, float scale, long threads);
 
+/* out [rows H] = (x - mean) scale gain + bias, where mean and scale = 1 / sqrt(variance + floor) are those of the
+row; gain and bias [H].  Write `moments` [rows 2]: the mean and the scale of each row.  Neither this function nor
+the next depends on the number of threads. */
+EXPORT void charseq_layer_norm(long rows, long H, const float *x, const float *gain, const float *bias,
+                               float floor, float *out, float *moments, long threads);
+
+/* d [rows H], dL/d(out) -> dx [rows H], d_gain [H], d_bias [H].  Return 0, or 1 if memory cannot be allocated. */
+EXPORT int charseq_layer_norm_backward(long rows, long H, const float *x, const float *gain,
+                                       const float *moments, const float *d, float *dx, float *d_gain,
+                                       float *d_bias, long threads);
+
 /* Split groups of positions [starts[g], starts[g+1]) where the same `length` symbols begin into groups with the
 same length + 1 symbols, sorted by the last one; leave out positions whose text ends before (`left`: symbols
 from a position to the end of its text, at most 255).  `scratch` has the size of `positions`.  Return the number

@@ -197,6 +197,8 @@ def open_build(level: int) -> ctypes.CDLL | None:
     build.charseq_linear.argtypes = [long, long, long, pointer, pointer, pointer, pointer, pointer, long]
     build.charseq_mlstm_step.argtypes = [long, long, *[pointer] * 6, real, long]
     build.charseq_dropout.argtypes = [long, pointer, pointer, uint32, uint32, uint32, real, long]
+    build.charseq_layer_norm.argtypes = [long, long, *[pointer] * 3, real, pointer, pointer, long]
+    build.charseq_layer_norm_backward.argtypes = [long, long, *[pointer] * 7, long]
     build.charseq_refine.argtypes = [long, *[pointer] * 5, long, long, pointer, pointer]
     build.charseq_refine.restype = long
     build.charseq_ngram_read.argtypes = [pointer, long, long, *[pointer] * 4, long]

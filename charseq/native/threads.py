@@ -34,7 +34,12 @@ def share_cores() -> None:
     process they take the core that the thread they wait for needs: training became 50 times slower.  With
     3,000 turns they sleep after about 50 microseconds.  The threads of NumPy's OpenBLAS spin likewise; if the
     kernels do the products, NumPy needs only one.
+
+    The products of torch, which Intel's MKL computes in its builds for x86-64, get an order of summation that
+    does not depend on the number of threads.  Source: oneMKL Developer Guide, "Conditional Numerical
+    Reproducibility".
     """
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     if library() is not None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, one_hot
 
 from charseq.model.mixture import FEATURES, Gate
+from charseq.training.thread_count import single_thread
 
 CONSTANT_PENALTY = 0.01
 PENALTY = 4.0
@@ -124,7 +125,7 @@ def _minimize(inputs: Tensor, penalties: Tensor, log_p: Tensor, log_q: Tensor) -
         gradient = (inputs.T @ slope.float()).double() + penalties * weights
         curvature = (slope * slope + FLOOR * share * (1 - share)).float()
         hessian = ((inputs * curvature[:, None]).T @ inputs).double() + torch.diag(penalties)
-        step = torch.linalg.solve(hessian, gradient)
+        step = solve(hessian, gradient)
         z_step, size = (inputs @ step.float()).double(), 1.0
         while (after := objective(z - size * z_step, weights - size * step)) >= value:
             size /= 2
@@ -135,3 +136,10 @@ def _minimize(inputs: Tensor, penalties: Tensor, log_p: Tensor, log_q: Tensor) -
         if gain < SMALLEST_GAIN * len(z):
             break
     return weights
+
+
+def solve(matrix: Tensor, vector: Tensor) -> Tensor:
+    """Solve matrix [F F] x = vector [F] with one thread: the last digits of torch depend on their number."""
+    with single_thread():
+        x: Tensor = torch.linalg.solve(matrix, vector)
+    return x

@@ -15,8 +15,11 @@ def sequence_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 def summed_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Return the sum of the cross-entropy, in nats, as `sequence_loss` takes its mean."""
-    return (_losses(logits, targets).flatten() * weights.t().flatten()).sum()
+    """Return the sum of the cross-entropy, in nats, as `sequence_loss` takes its mean.
+
+    Each row is summed first: torch sums a large tensor at once in an order that depends on the threads.
+    """
+    return (_losses(logits, targets) * weights.t()).sum(0).sum()
 
 
 def row_losses(

@@ -15,7 +15,7 @@ from charseq.settings.train_settings import ChosenPrecision, TrainSettings
 from charseq.text.batches import WHOLE, Batch, Part, padded
 from charseq.text.vocabulary import Ids
 from charseq.training.evaluation import Evaluation, ValidationSet
-from charseq.training.kernels.layer_norm import REPEATABLE
+from charseq.training.kernels.layer_norm import select_ops
 from charseq.training.kernels.products import linear
 from charseq.training.kernels.select import UnrollPath
 from charseq.training.kernels.torch_ops import TORCH
@@ -57,9 +57,9 @@ class Reader:
         self._unroll = path.unroll
         self._autocast = precision == "bfloat16" and device.type != "cpu"
         self._precision = precision
-        self._ops = TORCH
+        self._ops = select_ops(device, settings.kernel)
         if precision == "bfloat16" and device.type == "cpu":
-            self._unroll, self._ops = partial(path.unroll, precision=precision), REPEATABLE
+            self._unroll = partial(path.unroll, precision=precision)
 
     def evaluate(self, validation: ValidationSet) -> Evaluation:
         """Evaluate validation sequences, each from the initial state, with the other processes."""

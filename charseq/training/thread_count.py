@@ -1,5 +1,8 @@
 """The threads and the GPU that the runs of a process use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 
@@ -11,6 +14,17 @@ def threads() -> int:
 def use_threads(number: int) -> None:
     """Let products use a number of threads."""
     torch.set_num_threads(number)
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Use one thread in this context, for operations of torch whose last digits depend on their number."""
+    before = threads()
+    use_threads(1)
+    try:
+        yield
+    finally:
+        use_threads(before)
 
 
 def use_gpu(number: int) -> None:

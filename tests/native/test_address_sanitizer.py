@@ -79,8 +79,26 @@ def product():
     a, b = (x.T if t else x for x, t in zip((a, b), transposed))
     np.testing.assert_allclose(c, a @ b + bias * has_bias, atol=1e-2, rtol=1e-3)
 
+def layer_norm():
+    rows, H, threads = random.randint(0, 70), random.randint(1, 70), random.randint(1, 3)
+    if random.random() < 0.1:
+        rows = random.randint(1000, 1100)  # blocks of more rows
+    x, gain, bias, d, moments = floats(rows, H), floats(H), floats(H), floats(rows, H), floats(rows, 2)
+    out, dx, d_gain, d_bias = np.empty_like(x), np.empty_like(x), np.empty_like(gain), np.empty_like(gain)
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, gain, bias, out, moments)]
+    sizes, floor = [ctypes.c_long(rows), ctypes.c_long(H)], ctypes.c_float(1e-5)
+    lib.charseq_layer_norm(*sizes, *pointers[:3], floor, *pointers[3:], ctypes.c_long(threads))
+    pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, gain, moments, d, dx, d_gain, d_bias)]
+    assert lib.charseq_layer_norm_backward(*sizes, *pointers, ctypes.c_long(threads)) == 0
+    z = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(out, z * gain + bias, atol=1e-3)
+    np.testing.assert_allclose(d_gain, (d * z).sum(0), atol=1e-2)
+    np.testing.assert_allclose(d_bias, d.sum(0), atol=1e-2)
+    assert np.isfinite(dx).all()
+
 for _ in range(int(sys.argv[3])):
     sequence()
+    layer_norm()
     if random.random() < 0.2:
         product()
 print("done")

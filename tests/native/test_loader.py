@@ -112,3 +112,11 @@ def test_waiting_threads_sleep_soon_unless_the_environment_says_otherwise(
         name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_"))
     }
     assert in_a_new_process("print(os.environ.get('GOMP_SPINCOUNT'))", {**environment, **preset}) == expected
+
+
+@pytest.mark.parametrize(("preset", "expected"), [({}, "AUTO,STRICT"), ({"MKL_CBWR": "AVX2"}, "AVX2")])
+def test_products_of_mkl_repeat_unless_the_environment_says_otherwise(
+    preset: dict[str, str], expected: str
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "MKL_CBWR"}
+    assert in_a_new_process("print(os.environ['MKL_CBWR'])", {**environment, **preset}) == expected
