@@ -13,21 +13,27 @@
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
 
-void pack(long columns, long depth, int transposed, const float *w, float *packed, int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (long p = 0; p < panels_for(columns); p++) {
+void pack_panels(Range panels, long columns, long depth, int transposed, const float *w, long stride,
+                 float *packed) {
+    for (long p = panels.first; p < panels.last; p++) {
         float *panel = packed + p * depth * PANEL;
         long first = p * PANEL, count = columns - first < PANEL ? columns - first : PANEL;
         if (count < PANEL) memset(panel, 0, sizeof(float) * depth * PANEL);
         if (transposed)
             for (long k = 0; k < depth; k++)
-                memcpy(panel + k * PANEL, w + k * columns + first, sizeof(float) * count);
+                memcpy(panel + k * PANEL, w + k * stride + first, sizeof(float) * count);
         else
             for (long block = 0; block < depth; block += CACHE_LINE)
                 for (long j = 0; j < count; j++)
                     for (long k = block; k < block + CACHE_LINE && k < depth; k++)
-                        panel[k * PANEL + j] = w[(first + j) * depth + k];
+                        panel[k * PANEL + j] = w[(first + j) * stride + k];
     }
+}
+
+void pack(long columns, long depth, int transposed, const float *w, float *packed, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long p = 0; p < panels_for(columns); p++)
+        pack_panels((Range){p, p + 1}, columns, depth, transposed, w, transposed ? columns : depth, packed);
 }
 
 /* A product whose sums all stay in registers; `rows` and `panels` are constants once it is inlined. */

@@ -31,7 +31,12 @@ static inline Range range_of(long count, long thread, long threads) {
 
 static inline long panels_for(long columns) { return (columns + PANEL - 1) / PANEL; }
 
-/* w [columns depth], or w [depth columns] if transposed -> packed [panels depth PANEL]. */
+/* w [columns depth], or w [depth columns] if transposed, whose rows are `stride` floats apart -> a range of panels
+of packed [panels depth PANEL]. */
+void pack_panels(Range panels, long columns, long depth, int transposed, const float *w, long stride,
+                 float *packed);
+
+/* The same for all panels of a contiguous w.  w [columns depth], or w [depth columns] if transposed -> packed [panels depth PANEL]. */
 void pack(long columns, long depth, int transposed, const float *w, float *packed, int threads);
 
 /* c [rows, panels * PANEL] += a [rows depth] times packed, for a range of panels.  Strides are in floats.

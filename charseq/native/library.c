@@ -7,7 +7,7 @@ const Cell *charseq_cell(long number) { return &CELLS[number]; }
 
 int charseq_max_threads(void) { return omp_get_max_threads(); }
 
-int charseq_interface_version(void) { return 6; }
+int charseq_interface_version(void) { return 7; }
 
 long charseq_recurrence_size(void) { return sizeof(Recurrence); }
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 BUILDS = {4: "charseq.native.v4", 3: "charseq.native.v3", 0: "charseq.native.base"}
 """Modules by the x86-64 level that they require, the fastest first; 0 runs on any processor."""
 
-INTERFACE_VERSION = 6
+INTERFACE_VERSION = 7
 """The version of the functions and structs of library.h.  Raise it here and in library.c when they change."""
 
 MAX_STATES = 4
@@ -64,6 +64,22 @@ class Recurrence(ctypes.Structure):
         ("d_outputs", ctypes.c_void_p),
         ("d_states", ctypes.c_void_p * MAX_STATES),
         ("d_table", ctypes.c_void_p),
+        ("V", ctypes.c_long),
+    ]
+
+
+class MLSTMChunk(ctypes.Structure):
+    """The struct MLSTMChunk of library.h, which describes its fields."""
+
+    _fields_ = [
+        ("threads", ctypes.c_long),
+        ("T", ctypes.c_long),
+        ("B", ctypes.c_long),
+        ("H", ctypes.c_long),
+        ("k_scale", ctypes.c_float),
+        *((name, ctypes.c_void_p) for name in ("ids", "x", "C", "n", "m", "h", "C_next", "n_next", "m_next")),
+        *((name, ctypes.c_void_p) for name in ("r", "norm", "d_h", "d_C_next", "d_n_next", "d_m_next")),
+        *((name, ctypes.c_void_p) for name in ("d_x", "d_C", "d_n", "d_m", "d_table")),
         ("V", ctypes.c_long),
     ]
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from charseq.cells import CELLS
 from charseq.cells.cell import Cell, Gates, State, unroll
 from charseq.cells.ops import UNTAPPED, OneHot, Ops
 from charseq.errors import UsageError
@@ -18,9 +19,9 @@ from charseq.events import Kernel, Path
 from charseq.model.network import Unroll
 from charseq.native import kernels
 from charseq.settings.train_settings import KernelChoice
-from charseq.training.kernels import native
+from charseq.training.kernels import mlstm, native
 from charseq.training.kernels.normalized import rnn_norm
-from charseq.training.kernels.scan import linear_scan, mlstm
+from charseq.training.kernels.scan import linear_scan, mlstm as torch_mlstm
 
 Inputs = Tensor | OneHot
 
@@ -83,7 +84,7 @@ BY_TORCH = {
     "rnn-norm": UnrollPath("fused", "torch", rnn_norm),
     "lstm": UnrollPath("fused", "torch", lstm),
     "gru": UnrollPath("fused", "torch", gru),
-    "mlstm": UnrollPath("fused", "attention", mlstm),
+    "mlstm": UnrollPath("fused", "attention", torch_mlstm),
     "none": UnrollPath("fused", "product", none),
 }
 """Fast paths by cell name.  A cell whose gates depend on the input alone is scanned; any other is stepped."""
@@ -91,11 +92,11 @@ BY_TORCH = {
 
 def select_path(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> UnrollPath:
     """Return the fastest path for a cell.  Raises UsageError where `native` is chosen and not available."""
-    able = device.type == "cpu" and native.is_available(cell)
+    able = device.type == "cpu" and (native.is_available(cell) or bool(kernels() and cell is CELLS["mlstm"]))
     if choice == "native" and not able:
         raise UsageError(f"--kernel native: {_why_not(cell, device)}", hint="use --kernel auto or torch")
     if able and choice != "torch":
-        return UnrollPath("fused", "native", native.unroll)
+        return UnrollPath("fused", "native", mlstm.unroll if cell is CELLS["mlstm"] else native.unroll)
     if cell.gates is not None:
         return UnrollPath("fused", "scan", partial(scanned, cell.gates))
     return BY_TORCH.get(cell.name, UnrollPath("stepped", "step", unroll))
