@@ -183,5 +183,6 @@ EXPORT int charseq_cpu_level(void);
 
 EXPORT int charseq_interface_version(void);
 EXPORT long charseq_recurrence_size(void);
+EXPORT long charseq_mlstm_chunk_size(void);
 
 #endif
