@@ -85,6 +85,14 @@ def chunk():
     assert lib.charseq_mlstm_backward(ctypes.byref(call)) == 0
     assert all(np.isfinite(array).all() for array in (*arrays.values(), *gradients.values()))
 
+def mlstm_step():
+    B, H = random.randint(1, 5), random.randint(1, 70)
+    x_proj, gates, h, C, n, m = (floats(*s) for s in ((B, 4 * H), (B, 2), (B, H), (B, H, H), (B, H), (B,)))
+    pointers = (ctypes.c_void_p(array.ctypes.data) for array in (x_proj, gates, h, C, n, m))
+    sizes, threads = (ctypes.c_long(B), ctypes.c_long(H)), ctypes.c_long(random.randint(1, 3))
+    lib.charseq_mlstm_step(*sizes, *pointers, ctypes.c_float(H**-0.5), threads)
+    assert all(np.isfinite(array).all() for array in (h, C, n, m))
+
 def product():
     M, N, K = (random.choice([random.randint(1, 70), random.choice([32, 64, 1024, 1025])]) for _ in "MNK")
     transposed = [random.random() < 0.5 for _ in "ab"]
@@ -103,6 +111,7 @@ for _ in range(int(sys.argv[3])):
     sequence()
     if random.random() < 0.2:
         chunk()
+        mlstm_step()
     if lib.charseq_has_bf16() and random.random() < 0.2:
         product()
 print("done")

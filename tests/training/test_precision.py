@@ -66,10 +66,11 @@ def test_auto_chooses_bfloat16_for_large_products_of_longer_text(monkeypatch: py
         {"batch_size": precision.FEWEST_ROWS - 1},
         {"whole": True},
         {"cell": "none"},
+        {"cell": "mlstm"},
         {"kernel": "torch"},
     ):
         assert chosen(**small) == "float32", small
-    for small in ({"hidden_size": 5}, {"batch_size": 1}, {"whole": True}):
+    for small in ({"hidden_size": 5}, {"batch_size": 1}, {"whole": True}, {"cell": "mlstm"}):
         assert chosen(precision="bfloat16", **small) == "bfloat16", small
     with_bfloat16(monkeypatch, available=False)
     assert chosen() == "float32"
