@@ -18,8 +18,8 @@ FEWEST_ROWS = 8
 IN_FLOAT32 = ("mlstm",)
 """Cells for which `auto` does not choose bfloat16 on a CPU.
 
-With `mlstm` (two layers of 256), the validation loss was higher in bfloat16 than in float32 in 7 of 9 pairs of runs
-with equal updates, by 0.03 nats on average.
+With `mlstm` (two layers of 256), the validation loss after equal updates was higher than in float32
+in 7 of 9 pairs of runs, by 0.03 nats on average over all pairs.
 """
 
 
@@ -29,7 +29,7 @@ def choose_precision(
     """Return the precision that settings ask for; `auto` chooses by what the device supports.
 
     On a CPU, `auto` chooses bfloat16 only where it was measured to be faster: on some processors, for large
-    products.  Text to memorize and `mlstm` stay in float32, and a resumed run keeps its precision where it can.
+    products.  Text to memorize and `mlstm` stay in float32.  A resumed run keeps its precision where it can.
     Raises UsageError for bfloat16 where it is not supported.
     """
     missing = _missing_for_bfloat16(settings, device, path)
