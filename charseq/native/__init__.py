@@ -3,6 +3,7 @@
 from charseq.native.loader import (
     BUILDS,
     Kernel,
+    MLSTMChunk,
     Product,
     Recurrence,
     bfloat16_is_fast,
@@ -18,6 +19,7 @@ from charseq.native.threads import share_cores
 __all__ = [
     "BUILDS",
     "Kernel",
+    "MLSTMChunk",
     "Product",
     "Recurrence",
     "bfloat16_is_fast",

@@ -11,6 +11,8 @@ int charseq_interface_version(void) { return 7; }
 
 long charseq_recurrence_size(void) { return sizeof(Recurrence); }
 
+long charseq_mlstm_chunk_size(void) { return sizeof(MLSTMChunk); }
+
 int charseq_cpu_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();

@@ -29,6 +29,25 @@ typedef struct {
     long V;
 } Recurrence;
 
+/* An mLSTM over a chunk of T steps.  The columns of x are q, x_k, v, x_o, g_i and g_f: 4H + 2. */
+typedef struct {
+    long threads;
+    long T, B, H;
+    float k_scale;         /* k = k_scale * x_k */
+    const int64_t *ids;    /* [B T], the row of x for each input; NULL: rows are in order */
+    const float *x;        /* [V 4H+2] with ids, else [B T 4H+2] */
+    const float *C, *n, *m; /* the initial state: [B H H], [B H], [B] */
+    float *h;              /* [B T H] */
+    float *C_next, *n_next, *m_next; /* the final state */
+    float *r, *norm;       /* [B T H], [B T], for the backward pass */
+    const float *d_h;      /* [B T H] */
+    const float *d_C_next, *d_n_next, *d_m_next; /* dL/d(final state); all NULL: zeros */
+    float *d_x;            /* [B T 4H+2] */
+    float *d_C, *d_n, *d_m; /* dL/d(initial state); NULL where it is not wanted */
+    float *d_table;        /* [V 4H+2], dL/dx with ids, else NULL */
+    long V;
+} MLSTMChunk;
+
 /* c [M N] = a [M K] times b [K N] + bias [N].  Rows are a_stride and b_stride floats apart. */
 typedef struct {
     long threads;
@@ -88,6 +107,11 @@ EXPORT int charseq_backward(const Recurrence *r);
 C [B H H], n [B H], m [B]. */
 EXPORT void charseq_mlstm_step(long B, long H, const float *x_proj, const float *gates, float *h, float *C,
                                float *n, float *m, float k_scale, long threads);
+
+/* Compute the outputs and the final state of an mLSTM, or its gradients.  Return 0, or 1 if memory cannot be
+allocated. */
+EXPORT int charseq_mlstm_forward(const MLSTMChunk *chunk);
+EXPORT int charseq_mlstm_backward(const MLSTMChunk *chunk);
 
 /* w [columns depth] -> packed, of charseq_packed_size floats. */
 EXPORT void charseq_pack(long columns, long depth, const float *w, float *packed);
@@ -171,5 +195,6 @@ EXPORT int charseq_max_threads(void);
 EXPORT int charseq_cpu_level(void);
 EXPORT int charseq_interface_version(void);
 EXPORT long charseq_recurrence_size(void);
+EXPORT long charseq_mlstm_chunk_size(void);
 
 #endif

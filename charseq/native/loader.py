@@ -68,6 +68,22 @@ class Recurrence(ctypes.Structure):
     ]
 
 
+class MLSTMChunk(ctypes.Structure):
+    """The struct MLSTMChunk of library.h, which describes its fields."""
+
+    _fields_ = [
+        ("threads", ctypes.c_long),
+        ("T", ctypes.c_long),
+        ("B", ctypes.c_long),
+        ("H", ctypes.c_long),
+        ("k_scale", ctypes.c_float),
+        *((name, ctypes.c_void_p) for name in ("ids", "x", "C", "n", "m", "h", "C_next", "n_next", "m_next")),
+        *((name, ctypes.c_void_p) for name in ("r", "norm", "d_h", "d_C_next", "d_n_next", "d_m_next")),
+        *((name, ctypes.c_void_p) for name in ("d_x", "d_C", "d_n", "d_m", "d_table")),
+        ("V", ctypes.c_long),
+    ]
+
+
 class Product(ctypes.Structure):
     """The struct Product of library.h, which describes its fields."""
 

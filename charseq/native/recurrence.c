@@ -9,6 +9,7 @@ first axis, so that the rows of a step are adjacent. */
 
 #include "library.h"
 #include "product.h"
+#include "sum_by_id.h"
 
 static float *allocate(long count) { return aligned_alloc(64, (sizeof(float) * count + 63) / 64 * 64 + 64); }
 
@@ -88,19 +89,6 @@ int charseq_forward(const Recurrence *r) {
     return 0;
 }
 
-/* d_table [V x_blocks*H] = the sum of dL/dx_gates over the positions of each id.  Each thread adds up some
-columns, so the order, and with it the result, is the same for any number of threads. */
-static void add_up_by_id(const Recurrence *r, const Cell *cell, Range columns) {
-    const long width = cell->x_blocks * r->H, count = columns.last - columns.first;
-    for (long id = 0; id < r->V; id++)
-        memset(r->d_table + id * width + columns.first, 0, sizeof(float) * count);
-    for (long position = 0; position < r->T * r->B; position++) {
-        float *restrict sum = r->d_table + r->ids[position] * width;
-        const float *restrict d = r->saved + position * cell->saved_blocks * r->H;
-        for (long j = columns.first; j < columns.last; j++) sum[j] += d[j];
-    }
-}
-
 int charseq_backward(const Recurrence *r) {
     const Cell *cell = &CELLS[r->cell];
     const long T = r->T, B = r->B, H = r->H;
@@ -144,7 +132,10 @@ int charseq_backward(const Recurrence *r) {
         for (long b = 0; b < row_count; b++)
             memcpy(r->d_states[0] + (rows.first + b) * H, dh + b * width, sizeof(float) * H);
 #pragma omp barrier
-        if (r->ids) add_up_by_id(r, cell, range_of(cell->x_blocks * H, thread, threads));
+        const long table_width = cell->x_blocks * H;
+        if (r->ids)
+            sum_by_id(range_of(table_width, thread, threads), r->V, table_width, r->d_table, T * B, r->ids,
+                      r->saved, stride);
     }
     free(W_added), free(scratch);
     return 0;

@@ -152,7 +152,7 @@ OTHERS: dict[str, tuple[str, int, str, str]] = {
         "train longer",
     ),
     "a precision that is not available": (
-        "train --text ab --precision bfloat16 --cell mlstm",
+        "train --text ab --precision bfloat16 --cell none",
         2,
         "bfloat16",
         "float32",

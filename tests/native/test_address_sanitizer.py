@@ -22,7 +22,7 @@ SANITIZERS = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recove
 CALLS = """
 import ctypes, random, sys
 import numpy as np
-from charseq.native import Product, Recurrence, loader
+from charseq.native import MLSTMChunk, Product, Recurrence, loader
 
 lib = ctypes.CDLL(sys.argv[1])
 assert lib.charseq_interface_version() == loader.INTERFACE_VERSION
@@ -62,6 +62,37 @@ def sequence():
         assert lib.charseq_backward(ctypes.byref(call)) == 0
         assert np.isfinite(saved[..., : cell.x_blocks * H]).all()
 
+def chunk():
+    T, B, H, V = (random.randint(1, most) for most in (80, 5, 70, 7))
+    has_ids, has_final, has_initial = (random.random() < 0.5 for _ in range(3))
+    ids, x = numbers.integers(0, V, (B, T)), floats(V if has_ids else B * T, 4 * H + 2)
+    shapes = {"C": (B, H, H), "n": (B, H), "m": (B,)}
+    arrays = {f"{name}{end}": floats(*shape) for name, shape in shapes.items() for end in ("", "_next")}
+    arrays |= {name: np.empty((B, T, H), np.float32) for name in ("h", "r")}
+    arrays |= {"x": x, "norm": np.empty((B, T), np.float32)} | ({"ids": ids} if has_ids else {})
+    call = MLSTMChunk(threads=random.randint(1, 3), T=T, B=B, H=H, k_scale=H**-0.5)
+    for name, array in arrays.items():
+        setattr(call, name, array.ctypes.data)
+    assert lib.charseq_mlstm_forward(ctypes.byref(call)) == 0
+    gradients = {"d_h": floats(B, T, H), "d_x": np.empty((B, T, 4 * H + 2), np.float32)}
+    gradients |= {"d_table": np.empty_like(x)} if has_ids else {}
+    for name, shape in shapes.items():
+        gradients |= {f"d_{name}_next": floats(*shape)} if has_final else {}
+        gradients |= {f"d_{name}": floats(*shape)} if has_initial else {}
+    for name, array in gradients.items():
+        setattr(call, name, array.ctypes.data)
+    call.V = V
+    assert lib.charseq_mlstm_backward(ctypes.byref(call)) == 0
+    assert all(np.isfinite(array).all() for array in (*arrays.values(), *gradients.values()))
+
+def mlstm_step():
+    B, H = random.randint(1, 5), random.randint(1, 70)
+    x_proj, gates, h, C, n, m = (floats(*s) for s in ((B, 4 * H), (B, 2), (B, H), (B, H, H), (B, H), (B,)))
+    pointers = (ctypes.c_void_p(array.ctypes.data) for array in (x_proj, gates, h, C, n, m))
+    sizes, threads = (ctypes.c_long(B), ctypes.c_long(H)), ctypes.c_long(random.randint(1, 3))
+    lib.charseq_mlstm_step(*sizes, *pointers, ctypes.c_float(H**-0.5), threads)
+    assert all(np.isfinite(array).all() for array in (h, C, n, m))
+
 def product():
     M, N, K = (random.choice([random.randint(1, 70), random.choice([32, 64, 1024, 1025])]) for _ in "MNK")
     transposed = [random.random() < 0.5 for _ in "ab"]
@@ -99,6 +130,9 @@ def layer_norm():
 for _ in range(int(sys.argv[3])):
     sequence()
     layer_norm()
+    if random.random() < 0.2:
+        chunk()
+        mlstm_step()
     if random.random() < 0.2:
         product()
 print("done")

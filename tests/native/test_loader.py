@@ -68,6 +68,7 @@ def test_the_library_is_the_fastest_build_that_the_processor_can_run(monkeypatch
 def test_the_struct_has_the_size_of_the_one_in_c() -> None:
     assert LIBRARY is not None
     assert LIBRARY.charseq_recurrence_size() == ctypes.sizeof(loader.Recurrence)
+    assert LIBRARY.charseq_mlstm_chunk_size() == ctypes.sizeof(loader.MLSTMChunk)
 
 
 @needs_library

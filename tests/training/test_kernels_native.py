@@ -2,15 +2,13 @@
 
 import ctypes
 import math
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from charseq import native
 from charseq.cells import CELLS
-from charseq.cells.cell import Cell, shape_of, unroll
+from charseq.cells.cell import Cell, unroll
 from charseq.cells.ops import OneHot
 from charseq.errors import UsageError
 from charseq.training.kernels import native as kernels
@@ -18,6 +16,7 @@ from charseq.training.kernels import products, select
 from charseq.training.kernels.select import select_path
 from charseq.training.kernels.torch_ops import TORCH
 from tests.support.products import use_native_products
+from tests.support.recurrences import inputs_for, results_of
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="installed without a C compiler")
 
@@ -47,45 +46,6 @@ def build(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ct
     else:
         monkeypatch.setattr(products, "products_are_fast", lambda: False)
     return lib
-
-
-def draw(*shape: int) -> Tensor:
-    generator = torch.Generator().manual_seed(sum(shape))
-    return torch.randn(*shape, generator=generator) / math.sqrt(shape[-1])
-
-
-def inputs_for(cell: Cell, sizes: dict[str, int], start: str, dtype: torch.dtype) -> tuple[Any, Any, Any]:
-    """Weights, ids [B T] and a state; the values are the same for every type."""
-    w = {name: draw(*shape_of(param.axes, sizes)) for name, param in cell.params.items()}
-    ids = torch.randint(sizes["I"], (sizes["B"], sizes["T"]), generator=torch.Generator().manual_seed(1))
-    state = cell.start(TORCH, sizes["B"], sizes["H"], w["W_x"])
-    if start == "carried":
-        state = cell.state(*(draw(*shape_of(cell.axes_of(f), sizes)) for f in cell.state._fields))
-        if cell.name == "slstm":  # n is a sum of exponentials; one row is before its first step
-            n = state.n.abs() + 0.5
-            n[0] = 0
-            state = state._replace(n=n)
-    return (
-        {name: value.to(dtype).requires_grad_() for name, value in w.items()},
-        ids,
-        cell.state(*(field.to(dtype).requires_grad_() for field in state)),
-    )
-
-
-def results_of(run: Any, cell: Cell, sizes: dict[str, int], start: str, one_hot: bool) -> list[Tensor]:
-    """Outputs, final state, and the gradients of a cost that depends on all of them."""
-    w, ids, state = inputs_for(cell, sizes, start, torch.float64 if run is unroll else torch.float32)
-    xs: Any = TORCH.one_hot(ids, sizes["I"], w["W_x"])
-    leaves = [*w.values(), *state]
-    if not one_hot:
-        xs = (xs + 0.1).requires_grad_()
-        leaves.append(xs)
-    elif run is not unroll:
-        xs = OneHot(TORCH, ids, w["W_x"], sizes["I"])
-    hs, final = run(cell, TORCH, w, xs, state)
-    cost = (hs * torch.arange(hs.numel()).view(hs.shape).cos()).sum()
-    cost = cost + sum((field * (i + 2)).sum() for i, field in enumerate(final))
-    return [hs, *final, *torch.autograd.grad(cost, leaves, materialize_grads=True)]
 
 
 @every_cell
@@ -179,13 +139,15 @@ def test_native_kernels_are_chosen_where_they_exist_and_torch_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert select_path(CELLS["gru"], CPU)[:2] == ("fused", "native")
-    assert select_path(CELLS["mlstm"], CPU)[:2] == ("fused", "attention")
+    assert select_path(CELLS["mlstm"], CPU)[:2] == ("fused", "native")
+    assert select_path(CELLS["mlstm"], CPU, "torch")[:2] == ("fused", "attention")
     assert select_path(CELLS["gru"], torch.device("cuda"))[:2] == ("fused", "torch")
-    with pytest.raises(UsageError, match="no kernel for mlstm"):
-        select_path(CELLS["mlstm"], CPU, "native")
+    with pytest.raises(UsageError, match=r"no kernel for none; it has .*, mlstm"):
+        select_path(CELLS["none"], CPU, "native")
     for module in (kernels, select):
         monkeypatch.setattr(module, "kernels", dict)
     assert select_path(CELLS["gru"], CPU)[:2] == ("fused", "torch")
+    assert select_path(CELLS["mlstm"], CPU)[:2] == ("fused", "attention")
     assert select_path(CELLS["slstm"], CPU)[:2] == ("stepped", "step")
     with pytest.raises(UsageError, match="without a C compiler"):
         select_path(CELLS["gru"], CPU, "native")

@@ -65,11 +65,12 @@ def test_auto_chooses_bfloat16_for_large_products_of_longer_text(monkeypatch: py
         {"hidden_size": precision.FEWEST_UNITS - 1},
         {"batch_size": precision.FEWEST_ROWS - 1},
         {"whole": True},
+        {"cell": "none"},
         {"cell": "mlstm"},
         {"kernel": "torch"},
     ):
         assert chosen(**small) == "float32", small
-    for small in ({"hidden_size": 5}, {"batch_size": 1}, {"whole": True}):
+    for small in ({"hidden_size": 5}, {"batch_size": 1}, {"whole": True}, {"cell": "mlstm"}):
         assert chosen(precision="bfloat16", **small) == "bfloat16", small
     with_bfloat16(monkeypatch, available=False)
     assert chosen() == "float32"
@@ -88,7 +89,7 @@ def test_auto_chooses_float32_where_bfloat16_was_not_measured_to_be_faster(
 @pytest.mark.parametrize(
     ("settings", "missing"),
     [
-        ({"cell": "mlstm"}, "the cell mlstm has none"),
+        ({"cell": "none"}, "the cell none has none"),
         ({"kernel": "torch"}, "--kernel is torch"),
         ({"device": "mps"}, "the device is mps"),
         ({}, "AVX512-BF16, and this one lacks it"),
@@ -157,7 +158,7 @@ def test_the_loss_in_bfloat16_is_about_that_in_float32(options: dict[str, Any]) 
 
 @requires_bfloat16
 def test_a_huge_learning_rate_diverges_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cell in native.kernels():
+    for cell in (*native.kernels(), "mlstm"):
         plan = {**PLAN, "cell": cell, "learning_rate": 1e30, "epochs": 9}
         *_, end = train_run((STREAM,), stop=never_stop, precision="bfloat16", **plan)
         assert isinstance(end, End)

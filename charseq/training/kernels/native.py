@@ -47,8 +47,7 @@ def unroll(
     Raises TypeError for weights that are not float32 on a CPU.
     """
     kernel, w_x = kernels()[cell.name], w["W_x"]
-    if w_x.dtype != torch.float32 or w_x.device.type != "cpu":
-        raise TypeError(f"the native kernels require float32 on a CPU, not {w_x.dtype} on {w_x.device}")
+    check_type(w_x)
     bias, h_bias = _biases(kernel, w, state.h.shape[1])
     if isinstance(xs, OneHot):
         ids, x_gates = xs.ids.t().contiguous(), w_x.t() + bias
@@ -59,6 +58,13 @@ def unroll(
     options = kernel, precision, torch.is_grad_enabled()
     hs, *finals = apply(*options, ids, x_gates.contiguous(), w_h, h_bias, *state)
     return hs, cell.state(*finals)
+
+
+def check_type(weights: Tensor) -> None:
+    """Raise TypeError for weights that are not float32 on a CPU."""
+    if weights.dtype != torch.float32 or weights.device.type != "cpu":
+        message = f"the native kernels require float32 on a CPU, not {weights.dtype} on {weights.device}"
+        raise TypeError(message)
 
 
 def _biases(kernel: Kernel, w: Mapping[str, Tensor], hidden: int) -> tuple[Tensor, Tensor | None]:
@@ -95,10 +101,10 @@ class _Recurrence(torch.autograd.Function):
         saved = x_gates.new_empty(steps, rows, kernel.saved_blocks * hidden) if needs_backward else None
         call = Recurrence(cell=kernel.number, threads=_threads(rows), T=steps, B=rows, H=hidden)
         call.bf16 = precision == "bfloat16"
-        call.ids, call.x_gates, call.W_h = _address(ids), _address(x_gates), _address(w_h)
-        call.h_bias, call.saved = _address(h_bias), _address(saved)
-        call.states[: len(fields)] = [_address(field) for field in fields]
-        _run("charseq_forward", call)
+        call.ids, call.x_gates, call.W_h = address(ids), address(x_gates), address(w_h)
+        call.h_bias, call.saved = address(h_bias), address(saved)
+        call.states[: len(fields)] = [address(field) for field in fields]
+        run("charseq_forward", call)
         if needs_backward:
             ctx.kernel, ctx.precision, ctx.saved, ctx.fields = kernel, precision, saved, fields
             ctx.save_for_backward(ids, w_h, x_gates if ids is not None else None)
@@ -119,12 +125,12 @@ class _Recurrence(torch.autograd.Function):
         d_x_gates = saved[..., : kernel.x_blocks * hidden] if ids is None else torch.empty_like(table)
         call = Recurrence(cell=kernel.number, threads=_threads(rows), T=steps, B=rows, H=hidden)
         call.bf16 = ctx.precision == "bfloat16"
-        call.ids, call.W_h, call.saved, call.d_outputs = map(_address, (ids, w_h, saved, d_hs))
-        call.states[: len(fields)] = [_address(field) for field in fields]
-        call.d_states[: len(fields)] = [_address(d) for d in d_states]
+        call.ids, call.W_h, call.saved, call.d_outputs = map(address, (ids, w_h, saved, d_hs))
+        call.states[: len(fields)] = [address(field) for field in fields]
+        call.d_states[: len(fields)] = [address(d) for d in d_states]
         if ids is not None:
-            call.d_table, call.V = _address(d_x_gates), len(table)
-        _run("charseq_backward", call)
+            call.d_table, call.V = address(d_x_gates), len(table)
+        run("charseq_backward", call)
         d_w_h = d_h_bias = None
         if kernel.h_blocks:
             d_gates, h_prev = saved.flatten(0, 1), fields[0][:-1].flatten(0, 1)
@@ -155,10 +161,12 @@ def _threads(rows: int) -> int:
     return min(threads.allowed(torch.get_num_threads()), -(-rows // 2))
 
 
-def _address(tensor: Tensor | None) -> int | None:
+def address(tensor: Tensor | None) -> int | None:
+    """Return the address of a contiguous tensor, which must outlive its use."""
     return None if tensor is None else tensor.data_ptr()
 
 
-def _run(function: str, call: Recurrence) -> None:
+def run(function: str, call: ctypes.Structure) -> None:
+    """Call a function of the library.  Raises MemoryError."""
     if getattr(library(), function)(ctypes.byref(call)):
         raise MemoryError

@@ -60,7 +60,7 @@ def _scan(keep: Tensor, add: Tensor, start: Tensor) -> Tensor:
     return hs + product * start[:, None]
 
 
-def mlstm(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor, state: Any) -> tuple[Tensor, State]:
+def attention(cell: Cell, ops: Ops, w: Mapping[str, Tensor], xs: Tensor, state: Any) -> tuple[Tensor, State]:
     """Run the mLSTM in chunks, without its matrix at every step: xs [B T I], state -> hs [B T H], state.
 
     Source: Beck et al. 2024, arXiv:2405.04517, appendix A.3; here from a carried state.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from charseq.cells import CELLS
 from charseq.cells.cell import Cell, Gates, State, unroll
 from charseq.cells.ops import UNTAPPED, OneHot, Ops
 from charseq.errors import UsageError
@@ -18,9 +19,9 @@ from charseq.events import Kernel, Path
 from charseq.model.network import Unroll
 from charseq.native import kernels
 from charseq.settings.train_settings import KernelChoice
-from charseq.training.kernels import native
+from charseq.training.kernels import mlstm, native
 from charseq.training.kernels.normalized import rnn_norm
-from charseq.training.kernels.scan import linear_scan, mlstm
+from charseq.training.kernels.scan import attention, linear_scan
 
 Inputs = Tensor | OneHot
 
@@ -83,7 +84,7 @@ BY_TORCH = {
     "rnn-norm": UnrollPath("fused", "torch", rnn_norm),
     "lstm": UnrollPath("fused", "torch", lstm),
     "gru": UnrollPath("fused", "torch", gru),
-    "mlstm": UnrollPath("fused", "attention", mlstm),
+    "mlstm": UnrollPath("fused", "attention", attention),
     "none": UnrollPath("fused", "product", none),
 }
 """Fast paths by cell name.  A cell whose gates depend on the input alone is scanned; any other is stepped."""
@@ -91,14 +92,21 @@ BY_TORCH = {
 
 def select_path(cell: Cell, device: torch.device, choice: KernelChoice = "auto") -> UnrollPath:
     """Return the fastest path for a cell.  Raises UsageError where `native` is chosen and not available."""
-    able = device.type == "cpu" and native.is_available(cell)
-    if choice == "native" and not able:
+    by_library = _by_library(cell) if device.type == "cpu" else None
+    if choice == "native" and by_library is None:
         raise UsageError(f"--kernel native: {_why_not(cell, device)}", hint="use --kernel auto or torch")
-    if able and choice != "torch":
-        return UnrollPath("fused", "native", native.unroll)
+    if by_library and choice != "torch":
+        return UnrollPath("fused", "native", by_library)
     if cell.gates is not None:
         return UnrollPath("fused", "scan", partial(scanned, cell.gates))
     return BY_TORCH.get(cell.name, UnrollPath("stepped", "step", unroll))
+
+
+def _by_library(cell: Cell) -> Unroll | None:
+    """Return the path of a cell through the C library, if it is installed and has one."""
+    if kernels() and cell is CELLS["mlstm"]:
+        return mlstm.unroll
+    return native.unroll if native.is_available(cell) else None
 
 
 def _why_not(cell: Cell, device: torch.device) -> str:
@@ -106,7 +114,7 @@ def _why_not(cell: Cell, device: torch.device) -> str:
         return f"it runs on CPUs only, and the device is {device}"
     if not kernels():
         return "charseq was installed without a C compiler, so it has no native kernels"
-    return f"it has no kernel for {cell.name}; it has {', '.join(kernels())}"
+    return f"it has no kernel for {cell.name}; it has {', '.join([*kernels(), 'mlstm'])}"
 
 
 def _dense(xs: Inputs) -> Tensor:
