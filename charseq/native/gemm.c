@@ -7,7 +7,13 @@
 #include "library.h"
 
 #define CACHE_LINE 16 /* floats */
-#define WIDE 4        /* panels at once, where there are few rows */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define WIDE 8 /* panels at once for one row: their sums take half of the vector registers */
+#define FEW_ROWS 3
+#else
+#define WIDE 4
+#define FEW_ROWS 2
+#endif
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
@@ -30,59 +36,81 @@ void pack(long columns, long depth, int transposed, const float *w, float *packe
     }
 }
 
-/* A product whose sums all stay in registers; `rows` and `panels` are constants once it is inlined. */
-INLINE void tile(const int rows, const int panels, long depth, const float *a, long a_stride,
-                 const float *packed, float *c, long c_stride) {
-    Vector sums[TILE_ROWS][2 * WIDE];
-    UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            sums[i][j] = *(const Vector *)(c + i * c_stride + j * LANES);
-    for (long k = 0; k < depth; k++) {
-        Vector w[2 * WIDE];
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            w[j] = *(const Vector *)(packed + (j / 2) * depth * PANEL + k * PANEL + (j % 2) * LANES);
-        UNROLL for (int i = 0; i < rows; i++) {
-            float x = a[i * a_stride + k];
-            UNROLL for (int j = 0; j < 2 * panels; j++) sums[i][j] += x * w[j];
+typedef Vector Sums[TILE_ROWS][2 * WIDE];
+
+/* Add the products of `steps` adjacent rows of each panel, from row k. */
+INLINE void add_products(const int rows, const int count, const int steps, const long *panels, long depth,
+                         long k, const float *a, long a_stride, const float *packed, Sums sums) {
+    UNROLL for (int p = 0; p < count; p++)
+        UNROLL for (int step = 0; step < steps; step++) {
+            const float *w = packed + (panels[p] * depth + k + step) * PANEL;
+            UNROLL for (int i = 0; i < rows; i++) {
+                float x = a[i * a_stride + k + step];
+                sums[i][2 * p] += x * *(const Vector *)w;
+                sums[i][2 * p + 1] += x * *(const Vector *)(w + LANES);
+            }
         }
-    }
+}
+
+/* A product of `count` panels whose sums all stay in registers; `rows`, `count` and `steps` are constants once
+it is inlined. */
+INLINE void tile(const int rows, const int count, const int steps, const long *panels, long depth,
+                 const float *a, long a_stride, const float *packed, float *c, long c_stride) {
+    Sums sums;
     UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            *(Vector *)(c + i * c_stride + j * LANES) = sums[i][j];
+        UNROLL for (int j = 0; j < 2 * count; j++)
+            sums[i][j] = *(const Vector *)(c + i * c_stride + panels[j / 2] * PANEL + j % 2 * LANES);
+    long k = 0;
+    for (; k + steps <= depth; k += steps)
+        add_products(rows, count, steps, panels, depth, k, a, a_stride, packed, sums);
+    for (; k < depth; k++) add_products(rows, count, 1, panels, depth, k, a, a_stride, packed, sums);
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < 2 * count; j++)
+            *(Vector *)(c + i * c_stride + panels[j / 2] * PANEL + j % 2 * LANES) = sums[i][j];
 }
 
 /* A tile of one panel and up to TILE_ROWS rows. */
-INLINE void narrow_tile(long rows, long depth, const float *a, long a_stride, const float *packed, float *c,
-                        long c_stride) {
+INLINE void narrow_tile(long rows, const long *panel, long depth, const float *a, long a_stride,
+                        const float *packed, float *c, long c_stride) {
     switch (rows) {
-        case 1: tile(1, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 2: tile(2, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 3: tile(3, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 4: tile(4, 1, depth, a, a_stride, packed, c, c_stride); break;
+        case 1: tile(1, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
+        case 2: tile(2, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
+        case 3: tile(3, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
+        case 4: tile(4, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
 #if TILE_ROWS > 4
-        case 5: tile(5, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 6: tile(6, 1, depth, a, a_stride, packed, c, c_stride); break;
+        case 5: tile(5, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
+        case 6: tile(6, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
 #endif
 #if TILE_ROWS > 6
-        case 7: tile(7, 1, depth, a, a_stride, packed, c, c_stride); break;
-        case 8: tile(8, 1, depth, a, a_stride, packed, c, c_stride); break;
+        case 7: tile(7, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
+        case 8: tile(8, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
 #endif
+    }
+}
+
+void gemm_of(long rows, long count, const long *panels, long depth, const float *a, long a_stride,
+             const float *packed, float *c, long c_stride) {
+    const long half = WIDE / 2;
+    while (count) {
+        long wide = rows == 1 && count >= WIDE ? WIDE : rows <= FEW_ROWS && count >= half ? half : 1;
+        if (wide == WIDE) tile(1, WIDE, 8, panels, depth, a, a_stride, packed, c, c_stride);
+        else if (wide == half && rows == 1) tile(1, half, 1, panels, depth, a, a_stride, packed, c, c_stride);
+        else if (wide == half && rows == 2) tile(2, half, 8, panels, depth, a, a_stride, packed, c, c_stride);
+        else if (wide == half) tile(3, half, 1, panels, depth, a, a_stride, packed, c, c_stride);
+        else
+            for (long row = 0; row < rows; row += TILE_ROWS)
+                narrow_tile(rows - row < TILE_ROWS ? rows - row : TILE_ROWS, panels, depth,
+                            a + row * a_stride, a_stride, packed, c + row * c_stride, c_stride);
+        panels += wide, count -= wide;
     }
 }
 
 void gemm(long rows, Range panels, long depth, const float *a, long a_stride, const float *packed, float *c,
           long c_stride) {
-    for (long p = panels.first; p < panels.last;) {
-        int wide = rows <= 2 && p + WIDE <= panels.last; /* one panel would leave arithmetic units idle */
-        const float *w = packed + p * depth * PANEL;
-        float *out = c + p * PANEL;
-        if (wide && rows == 1) tile(1, WIDE, depth, a, a_stride, w, out, c_stride);
-        else if (wide) tile(2, WIDE, depth, a, a_stride, w, out, c_stride);
-        else
-            for (long row = 0; row < rows; row += TILE_ROWS)
-                narrow_tile(rows - row < TILE_ROWS ? rows - row : TILE_ROWS, depth, a + row * a_stride,
-                            a_stride, w, out + row * c_stride, c_stride);
-        p += wide ? WIDE : 1;
+    for (long p = panels.first; p < panels.last; p += WIDE) {
+        long numbers[WIDE], count = panels.last - p < WIDE ? panels.last - p : WIDE;
+        for (long i = 0; i < count; i++) numbers[i] = p + i;
+        gemm_of(rows, count, numbers, depth, a, a_stride, packed, c, c_stride);
     }
 }
 
