@@ -39,53 +39,57 @@ void pack(long columns, long depth, int transposed, const float *w, float *packe
 typedef Vector Sums[TILE_ROWS][2 * WIDE];
 
 /* Add the products of `steps` adjacent rows of each panel, from row k. */
-INLINE void add_products(const int rows, const int count, const int steps, const long *panels, long depth,
-                         long k, const float *a, long a_stride, const float *packed, Sums sums) {
+INLINE void add_products(const int rows, const int count, const int steps, long k, const float *a,
+                         long a_stride, const float *const *panels, Sums sums) {
     UNROLL for (int p = 0; p < count; p++)
         UNROLL for (int step = 0; step < steps; step++) {
-            const float *w = packed + (panels[p] * depth + k + step) * PANEL;
+            const Vector *w = (const Vector *)(panels[p] + (k + step) * PANEL);
+            Vector first = w[0], second = w[1];
             UNROLL for (int i = 0; i < rows; i++) {
                 float x = a[i * a_stride + k + step];
-                sums[i][2 * p] += x * *(const Vector *)w;
-                sums[i][2 * p + 1] += x * *(const Vector *)(w + LANES);
+                sums[i][2 * p] += x * first;
+                sums[i][2 * p + 1] += x * second;
             }
         }
 }
 
 /* A product of `count` panels whose sums all stay in registers; `rows`, `count` and `steps` are constants once
 it is inlined. */
-INLINE void tile(const int rows, const int count, const int steps, const long *panels, long depth,
+INLINE void tile(const int rows, const int count, const int steps, const long *numbers, long depth,
                  const float *a, long a_stride, const float *packed, float *c, long c_stride) {
     Sums sums;
+    const float *panels[WIDE];
+    UNROLL for (int p = 0; p < count; p++) panels[p] = packed + numbers[p] * depth * PANEL;
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < 2 * count; j++)
-            sums[i][j] = *(const Vector *)(c + i * c_stride + panels[j / 2] * PANEL + j % 2 * LANES);
+            sums[i][j] = *(const Vector *)(c + i * c_stride + numbers[j / 2] * PANEL + j % 2 * LANES);
     long k = 0;
-    for (; k + steps <= depth; k += steps)
-        add_products(rows, count, steps, panels, depth, k, a, a_stride, packed, sums);
-    for (; k < depth; k++) add_products(rows, count, 1, panels, depth, k, a, a_stride, packed, sums);
+    for (; k + steps <= depth; k += steps) add_products(rows, count, steps, k, a, a_stride, panels, sums);
+    if (steps > 1)
+        for (; k < depth; k++) add_products(rows, count, 1, k, a, a_stride, panels, sums);
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < 2 * count; j++)
-            *(Vector *)(c + i * c_stride + panels[j / 2] * PANEL + j % 2 * LANES) = sums[i][j];
+            *(Vector *)(c + i * c_stride + numbers[j / 2] * PANEL + j % 2 * LANES) = sums[i][j];
 }
 
-/* A tile of one panel and up to TILE_ROWS rows. */
-INLINE void narrow_tile(long rows, const long *panel, long depth, const float *a, long a_stride,
-                        const float *packed, float *c, long c_stride) {
-    switch (rows) {
-        case 1: tile(1, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
-        case 2: tile(2, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
-        case 3: tile(3, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
-        case 4: tile(4, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
+/* A product of one panel.  Inlined, it would leave compilers too few registers for addresses. */
+static __attribute__((noinline)) void narrow_product(long rows, long depth, const float *a, long a_stride,
+                                                     const float *panel, float *c, long c_stride) {
+    const long number = 0;
+    for (; rows > 0; rows -= TILE_ROWS, a += TILE_ROWS * a_stride, c += TILE_ROWS * c_stride) switch (rows) {
+            case 1: tile(1, 1, 1, &number, depth, a, a_stride, panel, c, c_stride); break;
+            case 2: tile(2, 1, 1, &number, depth, a, a_stride, panel, c, c_stride); break;
+            case 3: tile(3, 1, 1, &number, depth, a, a_stride, panel, c, c_stride); break;
 #if TILE_ROWS > 4
-        case 5: tile(5, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
-        case 6: tile(6, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
+            case 4: tile(4, 1, 1, &number, depth, a, a_stride, panel, c, c_stride); break;
+            case 5: tile(5, 1, 1, &number, depth, a, a_stride, panel, c, c_stride); break;
 #endif
 #if TILE_ROWS > 6
-        case 7: tile(7, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
-        case 8: tile(8, 1, 1, panel, depth, a, a_stride, packed, c, c_stride); break;
+            case 6: tile(6, 1, 1, &number, depth, a, a_stride, panel, c, c_stride); break;
+            case 7: tile(7, 1, 1, &number, depth, a, a_stride, panel, c, c_stride); break;
 #endif
-    }
+            default: tile(TILE_ROWS, 1, 1, &number, depth, a, a_stride, panel, c, c_stride); break;
+        }
 }
 
 void gemm_of(long rows, long count, const long *panels, long depth, const float *a, long a_stride,
@@ -98,9 +102,8 @@ void gemm_of(long rows, long count, const long *panels, long depth, const float 
         else if (wide == half && rows == 2) tile(2, half, 8, panels, depth, a, a_stride, packed, c, c_stride);
         else if (wide == half) tile(3, half, 1, panels, depth, a, a_stride, packed, c, c_stride);
         else
-            for (long row = 0; row < rows; row += TILE_ROWS)
-                narrow_tile(rows - row < TILE_ROWS ? rows - row : TILE_ROWS, panels, depth,
-                            a + row * a_stride, a_stride, packed, c + row * c_stride, c_stride);
+            narrow_product(rows, depth, a, a_stride, packed + *panels * depth * PANEL, c + *panels * PANEL,
+                           c_stride);
         panels += wide, count -= wide;
     }
 }

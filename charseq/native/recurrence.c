@@ -1,8 +1,8 @@
 /* Whole sequences through a cell, forward and backward.
 
 Each thread takes some rows from the first step to the last, and waits for others only at the end.  In a
-forward pass of few rows, each thread takes some units of all rows instead, so that it reads only their columns
-of W_h, and threads wait for each other at every step.  Time is the first axis, so that the rows of a step are
+forward pass of few rows, each thread takes some units of all rows instead: it reads only their columns of W_h,
+and threads wait for each other at every step.  Time is the first axis, so that the rows of a step are
 adjacent. */
 #include <omp.h>
 #include <pthread.h>
@@ -59,8 +59,8 @@ static void multiply(const Recurrence *r, long rows, long count, const long *pan
     gemm_of(rows, count, panels, depth, a, a_stride, packed, c, c_stride);
 }
 
-/* Write the numbers of the panels that contain these units of every block of `length` columns.  Return how many
-there are. */
+/* Write the numbers of the panels that contain these units of every block of `length` columns.  Return the
+count. */
 static long list_panels(Range units, long length, long blocks, long *panels) {
     long count = 0;
     for (long block = 0; block < blocks && units.first < units.last; block++) {
@@ -71,8 +71,8 @@ static long list_panels(Range units, long length, long blocks, long *panels) {
     return count;
 }
 
-/* The part of 0..count that belongs to a thread.  It begins with a panel, so that compiled loops round each unit
-alike whatever the part. */
+/* The part of 0..count that belongs to a thread.  It begins with a panel, so that a vectorized loop treats
+each unit alike whatever the part. */
 static Range units_of(long count, long thread, long threads) {
     Range part = range_of(panels_for(count), thread, threads);
     return (Range){part.first * PANEL, part.last * PANEL < count ? part.last * PANEL : count};
@@ -88,8 +88,8 @@ typedef struct {
     pthread_cond_t complete;
 } Barrier;
 
-/* Wait until threads have arrived `expected` times in all.  A barrier of OpenMP takes longer than a step of a
-small cell.  Sleeping gives the processor to the threads that this one waits for, if others keep them from it. */
+/* Wait until threads have arrived `expected` times in all.  OpenMP's barrier took four times as long (measured
+with two threads).  A thread sleeps if the wait is long, because the thread that it waits for may need its core. */
 static void wait_at(Barrier *barrier, long expected) {
     if (atomic_fetch_add(&barrier->arrivals, 1) + 1 == expected) {
         if (!atomic_load(&barrier->sleepers)) return;
@@ -216,7 +216,8 @@ int charseq_backward(const Recurrence *r) {
             /* h_gates = W_h h_prev, so dh_prev += W_h^T dh_gates */
             const float *d_separate = saved + cell->x_blocks * H;
             if (added)
-                multiply(r, row_count, panel_count, panels, added, saved, stride, W_added, d_pairs, dh, width);
+                multiply(r, row_count, panel_count, panels, added, saved, stride, W_added, d_pairs, dh,
+                         width);
             if (separate)
                 multiply(r, row_count, panel_count, panels, separate, d_separate, stride, W_separate, d_pairs,
                          dh, width);
