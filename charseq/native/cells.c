@@ -45,8 +45,8 @@ static void rnn_backward(long H, float *restrict saved, State prev, State next, 
 #define CEILING 1e6f
 
 static void rnn_relu_forward(long H, Range units, const float *restrict x_gates,
-                             const float *restrict h_gates, const float *restrict h_bias, float *restrict saved,
-                             State prev, State next) {
+                             const float *restrict h_gates, const float *restrict h_bias,
+                             float *restrict saved, State prev, State next) {
     float *restrict h = next[0];
     FOR_UNITS {
         float a = x_gates[j] + h_gates[j];
@@ -69,8 +69,8 @@ static void rnn_relu_backward(long H, float *restrict saved, State prev, State n
 #define NORM_FLOOR 1e-5f
 
 static void rnn_norm_forward(long H, Range units, const float *restrict x_gates,
-                             const float *restrict h_gates, const float *restrict h_bias, float *restrict saved,
-                             State prev, State next) {
+                             const float *restrict h_gates, const float *restrict h_bias,
+                             float *restrict saved, State prev, State next) {
     float *restrict h = next[0];
     float s_s = NORM_FLOOR;
 #pragma omp simd reduction(+ : s_s)

@@ -53,8 +53,8 @@ INLINE void add_products(const int rows, const int count, const int steps, long 
         }
 }
 
-/* A product of `count` panels whose sums all stay in registers; `rows`, `count` and `steps` are constants once
-it is inlined. */
+/* A product of `count` panels whose sums all stay in registers; `rows`, `count` and `steps` are constants
+once it is inlined. */
 INLINE void tile(const int rows, const int count, const int steps, const long *numbers, long depth,
                  const float *a, long a_stride, const float *packed, float *c, long c_stride) {
     Sums sums;

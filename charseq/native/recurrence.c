@@ -1,8 +1,8 @@
 /* Whole sequences through a cell, forward and backward.
 
 Each thread takes some rows from the first step to the last, and waits for others only at the end.  In a
-forward pass of few rows, each thread takes some units of all rows instead: it reads only their columns of W_h,
-and threads wait for each other at every step.  Time is the first axis, so that the rows of a step are
+forward pass of few rows, each thread takes some units of all rows instead: it reads only their columns of
+W_h, and threads wait for each other at every step.  Time is the first axis, so that the rows of a step are
 adjacent. */
 #include <omp.h>
 #include <pthread.h>
@@ -88,8 +88,8 @@ typedef struct {
     pthread_cond_t complete;
 } Barrier;
 
-/* Wait until threads have arrived `expected` times in all.  OpenMP's barrier took four times as long (measured
-with two threads).  A thread sleeps if the wait is long, because the thread that it waits for may need its core. */
+/* Wait until threads have arrived `expected` times in all.  OpenMP's barrier took four times as long, measured
+with two threads.  If the wait is long, a thread sleeps: the one that it waits for may need its core. */
 static void wait_at(Barrier *barrier, long expected) {
     if (atomic_fetch_add(&barrier->arrivals, 1) + 1 == expected) {
         if (!atomic_load(&barrier->sleepers)) return;
