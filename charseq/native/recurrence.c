@@ -88,8 +88,9 @@ typedef struct {
     pthread_cond_t complete;
 } Barrier;
 
-/* Wait until threads have arrived `expected` times in all.  OpenMP's barrier took four times as long, measured
-with two threads.  If the wait is long, a thread sleeps: the one that it waits for may need its core. */
+/* Wait until threads have arrived `expected` times in all.  With two threads, OpenMP's barrier was measured
+to take four times as long.  After a long wait, a thread sleeps: the one that it waits for may need its
+core. */
 static void wait_at(Barrier *barrier, long expected) {
     if (atomic_fetch_add(&barrier->arrivals, 1) + 1 == expected) {
         if (!atomic_load(&barrier->sleepers)) return;
