@@ -8,7 +8,8 @@ Add a cell
 ----------
 1. Add it in Python, as charseq/cells/__init__.py says.  Its step is the definition that tests compare with.
 2. Write <name>_forward: one step of one row, with the gate order of the Python cell.  Store in `saved` what
-   the backward pass needs besides the states before and after the step.
+   the backward pass needs besides the states before and after the step.  Compute only `units`; if that is
+   impossible, as in rnn-norm, set whole_rows.
 3. Write <name>_backward: replace `saved` by the gradients of the gates, and d by dL/d(prev), as cells.h says.
    Set dh to 0 if h_prev is read through W_h only.
 4. Add an entry to CELLS.  Python reads names and sizes from it.
@@ -20,11 +21,12 @@ Add a cell
 
 #include "approx.h"
 
-#define FOR_UNITS _Pragma("omp simd") for (long j = 0; j < H; j++)
+#define FOR_ALL _Pragma("omp simd") for (long j = 0; j < H; j++)
+#define FOR_UNITS _Pragma("omp simd") for (long j = units.first; j < units.last; j++)
 
 /* rnn: h = tanh(a). */
 
-static void rnn_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
+static void rnn_forward(long H, Range units, const float *restrict x_gates, const float *restrict h_gates,
                         const float *restrict h_bias, float *restrict saved, State prev, State next) {
     float *restrict h = next[0];
     FOR_UNITS h[j] = tanh_approx(x_gates[j] + h_gates[j]);
@@ -32,7 +34,7 @@ static void rnn_forward(long H, const float *restrict x_gates, const float *rest
 
 static void rnn_backward(long H, float *restrict saved, State prev, State next, State d) {
     float *restrict h = next[0], *restrict dh = d[0], *restrict da = saved;
-    FOR_UNITS {
+    FOR_ALL {
         da[j] = dh[j] * (1 - h[j] * h[j]); /* da = dh tanh'(a) */
         dh[j] = 0;
     }
@@ -42,8 +44,9 @@ static void rnn_backward(long H, float *restrict saved, State prev, State next, 
 
 #define CEILING 1e6f
 
-static void rnn_relu_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
-                             const float *restrict h_bias, float *restrict saved, State prev, State next) {
+static void rnn_relu_forward(long H, Range units, const float *restrict x_gates,
+                             const float *restrict h_gates, const float *restrict h_bias,
+                             float *restrict saved, State prev, State next) {
     float *restrict h = next[0];
     FOR_UNITS {
         float a = x_gates[j] + h_gates[j];
@@ -54,7 +57,7 @@ static void rnn_relu_forward(long H, const float *restrict x_gates, const float 
 
 static void rnn_relu_backward(long H, float *restrict saved, State prev, State next, State d) {
     float *restrict h = next[0], *restrict dh = d[0], *restrict da = saved;
-    FOR_UNITS {
+    FOR_ALL {
         da[j] = h[j] > 0 && h[j] < CEILING ? dh[j] : 0; /* da = dh where 0 < a < CEILING, else 0 */
         dh[j] = 0;
     }
@@ -65,8 +68,9 @@ static void rnn_relu_backward(long H, float *restrict saved, State prev, State n
 #define NORM 0.5f
 #define NORM_FLOOR 1e-5f
 
-static void rnn_norm_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
-                             const float *restrict h_bias, float *restrict saved, State prev, State next) {
+static void rnn_norm_forward(long H, Range units, const float *restrict x_gates,
+                             const float *restrict h_gates, const float *restrict h_bias,
+                             float *restrict saved, State prev, State next) {
     float *restrict h = next[0];
     float s_s = NORM_FLOOR;
 #pragma omp simd reduction(+ : s_s)
@@ -76,7 +80,7 @@ static void rnn_norm_forward(long H, const float *restrict x_gates, const float 
         s_s += h[j] * h[j];
     }
     float scale = NORM / __builtin_sqrtf(s_s);
-    FOR_UNITS h[j] *= scale;
+    FOR_ALL h[j] *= scale;
     saved[0] = scale;
 }
 
@@ -86,7 +90,7 @@ static void rnn_norm_backward(long H, float *restrict saved, State prev, State n
 #pragma omp simd reduction(+ : h_dh)
     for (long j = 0; j < H; j++) h_dh += h[j] * dh[j];
     h_dh /= NORM * NORM;
-    FOR_UNITS {
+    FOR_ALL {
         /* d(scale)/ds = -scale^3 s / NORM^2, so da = ds = scale (dh - h (h . dh) / NORM^2) where a > 0 */
         da[j] = h[j] > 0 ? scale * (dh[j] - h[j] * h_dh) : 0;
         dh[j] = 0;
@@ -95,7 +99,7 @@ static void rnn_norm_backward(long H, float *restrict saved, State prev, State n
 
 /* lstm: c = f c_prev + i g, h = o tanh(c). */
 
-static void lstm_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
+static void lstm_forward(long H, Range units, const float *restrict x_gates, const float *restrict h_gates,
                          const float *restrict h_bias, float *restrict saved, State prev, State next) {
     const float *x_i = x_gates, *x_f = x_gates + H, *x_g = x_gates + 2 * H, *x_o = x_gates + 3 * H;
     const float *h_i = h_gates, *h_f = h_gates + H, *h_g = h_gates + 2 * H, *h_o = h_gates + 3 * H;
@@ -116,7 +120,7 @@ static void lstm_backward(long H, float *restrict saved, State prev, State next,
     float *restrict i = saved, *restrict f = saved + H;
     float *restrict g = saved + 2 * H, *restrict o = saved + 3 * H;
     float *restrict c_prev = prev[1], *restrict c = next[1], *restrict dh = d[0], *restrict dc = d[1];
-    FOR_UNITS {
+    FOR_ALL {
         float tanh_c = tanh_approx(c[j]);
         float dc_j = dc[j] + dh[j] * o[j] * (1 - tanh_c * tanh_c); /* dc += dh o tanh'(c) */
         o[j] = dh[j] * tanh_c * o[j] * (1 - o[j]);                 /* da_o = dh tanh(c) o (1 - o) */
@@ -133,7 +137,7 @@ static void lstm_backward(long H, float *restrict saved, State prev, State next,
 
 The gradients of x_n and h_n differ, so h_n is a separate block. */
 
-static void gru_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
+static void gru_forward(long H, Range units, const float *restrict x_gates, const float *restrict h_gates,
                         const float *restrict h_bias, float *restrict saved, State prev, State next) {
     const float *x_r = x_gates, *x_z = x_gates + H, *x_n = x_gates + 2 * H;
     const float *h_r = h_gates, *h_z = h_gates + H, *W_h_n = h_gates + 2 * H;
@@ -153,7 +157,7 @@ static void gru_backward(long H, float *restrict saved, State prev, State next, 
     float *restrict r = saved, *restrict z = saved + H;
     float *restrict n = saved + 2 * H, *restrict h_n = saved + 3 * H;
     float *restrict h_prev = prev[0], *restrict dh = d[0];
-    FOR_UNITS {
+    FOR_ALL {
         float dh_prev = dh[j] * z[j];                        /* dh_prev = dh z */
         float da_n = dh[j] * (1 - z[j]) * (1 - n[j] * n[j]); /* da_n = dh (1 - z) (1 - n^2) */
         z[j] = dh_prev * (h_prev[j] - n[j]) * (1 - z[j]);    /* da_z = dh (h_prev - n) z (1 - z) */
@@ -168,7 +172,7 @@ static void gru_backward(long H, float *restrict saved, State prev, State next, 
 /* slstm: c = f c_prev + i z, n = f n_prev + i, h = o c / n, where i = exp(log_i - m), f = exp(log_fm - m),
 log_fm = log(sigmoid(a_f)) + m_prev and m = max(log_fm, log_i).  `saved` holds the pre-activations. */
 
-static void slstm_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
+static void slstm_forward(long H, Range units, const float *restrict x_gates, const float *restrict h_gates,
                           const float *restrict h_bias, float *restrict saved, State prev, State next) {
     const float *x_i = x_gates, *x_f = x_gates + H, *x_z = x_gates + 2 * H, *x_o = x_gates + 3 * H;
     const float *h_i = h_gates, *h_f = h_gates + H, *h_z = h_gates + 2 * H, *h_o = h_gates + 3 * H;
@@ -196,7 +200,7 @@ static void slstm_backward(long H, float *restrict saved, State prev, State next
     float *restrict c_prev = prev[1], *restrict n_prev = prev[2], *restrict m_prev = prev[3];
     float *restrict c = next[1], *restrict n = next[2], *restrict m = next[3];
     float *restrict dh = d[0], *restrict dc = d[1], *restrict dn = d[2], *restrict dm = d[3];
-    FOR_UNITS {
+    FOR_ALL {
         float log_i = s_i[j], a_f = s_f[j], z = tanh_approx(s_z[j]), o = sigmoid_approx(s_o[j]);
         float log_fm = log_sigmoid_approx(a_f) + m_prev[j], excess = m[j] - log_fm;
         float i = exp_approx(log_i - m[j]), f = exp_approx(excess > 0 ? -excess : 0.0f);
@@ -224,7 +228,7 @@ INLINE float candidate(float x) { return x >= 0 ? x + 0.5f : sigmoid_approx(x); 
 
 /* mingru: h = (1 - z) h_prev + z n; both z and n depend on x alone. */
 
-static void mingru_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
+static void mingru_forward(long H, Range units, const float *restrict x_gates, const float *restrict h_gates,
                            const float *restrict h_bias, float *restrict saved, State prev, State next) {
     const float *x_z = x_gates, *x_n = x_gates + H;
     float *restrict s_z = saved, *restrict s_n = saved + H, *restrict h_prev = prev[0], *restrict h = next[0];
@@ -237,7 +241,7 @@ static void mingru_forward(long H, const float *restrict x_gates, const float *r
 
 static void mingru_backward(long H, float *restrict saved, State prev, State next, State d) {
     float *restrict s_z = saved, *restrict s_n = saved + H, *restrict h_prev = prev[0], *restrict dh = d[0];
-    FOR_UNITS {
+    FOR_ALL {
         float z = s_z[j], a_n = s_n[j], s = sigmoid_approx(a_n), n = a_n >= 0 ? a_n + 0.5f : s;
         s_z[j] = dh[j] * (n - h_prev[j]) * z * (1 - z);       /* da_z = dh (n - h_prev) z (1 - z) */
         s_n[j] = dh[j] * z * (a_n >= 0 ? 1.0f : s * (1 - s)); /* da_n = dh z n'(a_n) */
@@ -261,7 +265,7 @@ INLINE MinLSTMGates minlstm_gates(float a_f, float a_i) {
     return (MinLSTMGates){(one + e_i) * inverse, (one + e_f) * inverse, e_f, e_i, inverse};
 }
 
-static void minlstm_forward(long H, const float *restrict x_gates, const float *restrict h_gates,
+static void minlstm_forward(long H, Range units, const float *restrict x_gates, const float *restrict h_gates,
                             const float *restrict h_bias, float *restrict saved, State prev, State next) {
     const float *x_f = x_gates, *x_i = x_gates + H, *x_n = x_gates + 2 * H;
     float *restrict s_f = saved, *restrict s_i = saved + H, *restrict s_n = saved + 2 * H;
@@ -277,7 +281,7 @@ static void minlstm_forward(long H, const float *restrict x_gates, const float *
 static void minlstm_backward(long H, float *restrict saved, State prev, State next, State d) {
     float *restrict s_f = saved, *restrict s_i = saved + H, *restrict s_n = saved + 2 * H;
     float *restrict h_prev = prev[0], *restrict dh = d[0];
-    FOR_UNITS {
+    FOR_ALL {
         float a_n = s_n[j], s = sigmoid_approx(a_n), n = a_n >= 0 ? a_n + 0.5f : s;
         MinLSTMGates gates = minlstm_gates(s_f[j], s_i[j]);
         /* df/da_f = f i (1 - sigmoid(a_f)) = f i e_f / (1 + e_f) = f e_f / (2 + e_f + e_i); for i alike */
@@ -299,7 +303,7 @@ const Cell CELLS[] = {
         .forward = rnn_relu_forward, .backward = rnn_relu_backward,
     },
     {
-        .name = "rnn-norm", .x_blocks = 1, .h_blocks = 1, .saved_blocks = 1, .states = 1,
+        .name = "rnn-norm", .x_blocks = 1, .h_blocks = 1, .saved_blocks = 1, .states = 1, .whole_rows = 1,
         .forward = rnn_norm_forward, .backward = rnn_norm_backward,
     },
     {

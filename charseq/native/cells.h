@@ -8,14 +8,17 @@ dL/dx_gates, and then dL/dh_gates of the separate blocks. */
 #ifndef CHARSEQ_CELLS_H
 #define CHARSEQ_CELLS_H
 
+#include "range.h"
+
 #define MAX_STATES 4
 
 /* The fields of a state, [H] each; the first is the output h. */
 typedef float *const *State;
 
 /* h_gates is W_h h_prev, without b_h.  The caller adds b_h to x_gates, except for the separate blocks: their
-part of b_h is h_bias. */
-typedef void Forward(long H, const float *restrict x_gates, const float *restrict h_gates,
+part of b_h is h_bias.  Only `units` are computed, from h_gates of the same units; with
+whole_rows, these are all units. */
+typedef void Forward(long H, Range units, const float *restrict x_gates, const float *restrict h_gates,
                      const float *restrict h_bias, float *restrict saved, State prev, State next);
 
 /* On entry, `d` is dL/d(next).  On return, it is dL/d(prev) without the path through W_h. */
@@ -28,6 +31,7 @@ typedef struct {
     long separate_blocks;
     long saved_blocks; /* in `saved`: at least x_blocks + separate_blocks */
     long states;       /* fields of the state */
+    long whole_rows;   /* 1 if a unit depends on h_gates of other units */
     Forward *forward;
     Backward *backward;
 } Cell;

@@ -7,8 +7,15 @@
 #include "library.h"
 
 #define CACHE_LINE 16 /* floats */
-#define WIDE 4        /* panels at once, where there are few rows */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define WIDE 8 /* panels at once for one row: their sums take half of the vector registers */
+#define FEW_ROWS 3
+#else
+#define WIDE 4
+#define FEW_ROWS 2
+#endif
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 #define UNROLL _Pragma("GCC unroll 8")
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
@@ -42,65 +49,103 @@ void pack(Range panels, long columns, long depth, int transposed, const float *w
     }
 }
 
-/* A product whose sums all stay in registers; `rows` and `panels` are constants once it is inlined. */
-INLINE void tile(const int rows, const int panels, long depth, const float *a, long row_stride,
-                 long depth_stride, const float *packed, float *c, long c_stride) {
-    Vector sums[TILE_ROWS][2 * WIDE];
-    UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            sums[i][j] = *(const Vector *)(c + i * c_stride + j * LANES);
-    for (long k = 0; k < depth; k++) {
-        Vector w[2 * WIDE];
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            w[j] = *(const Vector *)(packed + (j / 2) * depth * PANEL + k * PANEL + (j % 2) * LANES);
-        UNROLL for (int i = 0; i < rows; i++) {
-            float x = a[i * row_stride + k * depth_stride];
-            UNROLL for (int j = 0; j < 2 * panels; j++) sums[i][j] += x * w[j];
+typedef Vector Sums[TILE_ROWS][2 * WIDE];
+
+/* Add the products of `steps` adjacent rows of each panel, from row k. */
+INLINE void add_products(const int rows, const int count, const int steps, long k, const float *a,
+                         long row_stride, long depth_stride, const float *const *panels, Sums sums) {
+    UNROLL for (int p = 0; p < count; p++)
+        UNROLL for (int step = 0; step < steps; step++) {
+            const Vector *w = (const Vector *)(panels[p] + (k + step) * PANEL);
+            Vector first = w[0], second = w[1];
+            UNROLL for (int i = 0; i < rows; i++) {
+                float x = a[i * row_stride + (k + step) * depth_stride];
+                sums[i][2 * p] += x * first;
+                sums[i][2 * p + 1] += x * second;
+            }
         }
-    }
-    UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int j = 0; j < 2 * panels; j++)
-            *(Vector *)(c + i * c_stride + j * LANES) = sums[i][j];
 }
 
-/* A tile of one panel and at most TILE_ROWS of the rows. */
-INLINE void narrow_tile(long rows, long depth, const float *a, long row_stride, long depth_stride,
-                        const float *packed, float *c, long c_stride) {
-#define ROWS(count) tile(count, 1, depth, a, row_stride, depth_stride, packed, c, c_stride)
-    switch (rows < TILE_ROWS ? rows : TILE_ROWS) {
-        case 1: ROWS(1); break;
-        case 2: ROWS(2); break;
-        case 3: ROWS(3); break;
-        case 4: ROWS(4); break;
+/* A product of `count` panels whose sums all stay in registers; `rows`, `count` and `steps` are constants
+once it is inlined. */
+INLINE void tile(const int rows, const int count, const int steps, const long *numbers, long depth,
+                 const float *a, long row_stride, long depth_stride, const float *packed, float *c,
+                 long c_stride) {
+    Sums sums;
+    const float *panels[WIDE];
+    UNROLL for (int p = 0; p < count; p++) panels[p] = packed + numbers[p] * depth * PANEL;
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < 2 * count; j++)
+            sums[i][j] = *(const Vector *)(c + i * c_stride + numbers[j / 2] * PANEL + j % 2 * LANES);
+    long k = 0;
+    for (; k + steps <= depth; k += steps)
+        add_products(rows, count, steps, k, a, row_stride, depth_stride, panels, sums);
+    if (steps > 1)
+        for (; k < depth; k++)
+            add_products(rows, count, 1, k, a, row_stride, depth_stride, panels, sums);
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < 2 * count; j++)
+            *(Vector *)(c + i * c_stride + numbers[j / 2] * PANEL + j % 2 * LANES) = sums[i][j];
+}
+
+INLINE void panel_product(long rows, long depth, const float *a, long row_stride, long depth_stride,
+                          const float *panel, float *c, long c_stride) {
+    const long number = 0;
+#define TILE(count) tile(count, 1, 1, &number, depth, a, row_stride, depth_stride, panel, c, c_stride)
+    for (; rows > 0; rows -= TILE_ROWS, a += TILE_ROWS * row_stride, c += TILE_ROWS * c_stride) switch (rows) {
+            case 1: TILE(1); break;
+            case 2: TILE(2); break;
+            case 3: TILE(3); break;
 #if TILE_ROWS > 4
-        case 5: ROWS(5); break;
-        case 6: ROWS(6); break;
+            case 4: TILE(4); break;
+            case 5: TILE(5); break;
 #endif
 #if TILE_ROWS > 6
-        case 7: ROWS(7); break;
-        case 8: ROWS(8); break;
+            case 6: TILE(6); break;
+            case 7: TILE(7); break;
 #endif
+            default: TILE(TILE_ROWS); break;
+        }
+#undef TILE
+}
+
+/* Products of one panel.  Inlined, they would leave compilers too few registers for addresses. */
+
+static NOINLINE void product_of_rows(long rows, long depth, const float *a, long a_stride, const float *panel,
+                                     float *c, long c_stride) {
+    panel_product(rows, depth, a, a_stride, 1, panel, c, c_stride);
+}
+
+static NOINLINE void product_of_packed(long rows, long depth, const float *a, const float *panel, float *c,
+                                       long c_stride) {
+    panel_product(rows, depth, a, 1, PANEL, panel, c, c_stride);
+}
+
+void gemm_of(long rows, long count, const long *panels, long depth, const float *a, long a_stride,
+             const float *packed, float *c, long c_stride) {
+#define TILE(rows, panel_count, steps) \
+    tile(rows, panel_count, steps, panels, depth, a, a_stride, 1, packed, c, c_stride)
+    const long half = WIDE / 2, few = a_stride && rows <= FEW_ROWS;
+    while (count) {
+        const float *panel = packed + *panels * depth * PANEL;
+        long wide = few && rows == 1 && count >= WIDE ? WIDE : few && count >= half ? half : 1;
+        if (wide == WIDE) TILE(1, WIDE, 8);
+        else if (wide == half && rows == 1) TILE(1, half, 1);
+        else if (wide == half && rows == 2) TILE(2, half, 8);
+        else if (wide == half) TILE(3, half, 1);
+        else if (a_stride) product_of_rows(rows, depth, a, a_stride, panel, c + *panels * PANEL, c_stride);
+        else product_of_packed(rows, depth, a, panel, c + *panels * PANEL, c_stride);
+        panels += wide, count -= wide;
     }
-#undef ROWS
+#undef TILE
 }
 
 void gemm(long rows, Range panels, long depth, const float *a, long a_stride, const float *packed, float *c,
           long c_stride) {
-    for (long p = panels.first; p < panels.last;) {
-        /* one panel would leave arithmetic units idle */
-        int wide = a_stride && rows <= 2 && p + WIDE <= panels.last;
-        const float *w = packed + p * depth * PANEL;
-        float *out = c + p * PANEL;
-        if (wide && rows == 1) tile(1, WIDE, depth, a, a_stride, 1, w, out, c_stride);
-        else if (wide) tile(2, WIDE, depth, a, a_stride, 1, w, out, c_stride);
-        else if (a_stride)
-            for (long row = 0; row < rows; row += TILE_ROWS)
-                narrow_tile(rows - row, depth, a + row * a_stride, a_stride, 1, w, out + row * c_stride,
-                            c_stride);
-        else
-            for (long row = 0; row < rows; row += TILE_ROWS)
-                narrow_tile(rows - row, depth, a + row, 1, PANEL, w, out + row * c_stride, c_stride);
-        p += wide ? WIDE : 1;
+    for (long p = panels.first; p < panels.last; p += WIDE) {
+        long numbers[WIDE], count = panels.last - p < WIDE ? panels.last - p : WIDE;
+        for (long i = 0; i < count; i++) numbers[i] = p + i;
+        gemm_of(rows, count, numbers, depth, a, a_stride, packed, c, c_stride);
     }
 }
 

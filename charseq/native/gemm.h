@@ -4,6 +4,8 @@ A packed matrix consists of panels of PANEL columns, [panels depth PANEL]; the l
 #ifndef CHARSEQ_GEMM_H
 #define CHARSEQ_GEMM_H
 
+#include "range.h"
+
 #if defined(__AVX512F__)
 #define LANES 16 /* floats in a vector register */
 #define TILE_ROWS 8
@@ -19,16 +21,6 @@ A packed matrix consists of panels of PANEL columns, [panels depth PANEL]; the l
 #endif
 #define PANEL (2 * LANES)
 
-/* A range of rows or panels, from `first` to before `last`. */
-typedef struct {
-    long first, last;
-} Range;
-
-/* The part of 0..count that belongs to one of `threads` threads. */
-static inline Range range_of(long count, long thread, long threads) {
-    return (Range){count * thread / threads, count * (thread + 1) / threads};
-}
-
 static inline long panels_for(long columns) { return (columns + PANEL - 1) / PANEL; }
 
 /* w [columns depth], or w [depth columns] if transposed, whose rows are `stride` floats apart -> a range of
@@ -42,5 +34,9 @@ Each sum runs over the depth in one order.  So the result of a row depends neith
 the number of threads. */
 void gemm(long rows, Range panels, long depth, const float *a, long a_stride, const float *packed, float *c,
           long c_stride);
+
+/* As gemm, for `count` panels with these numbers. */
+void gemm_of(long rows, long count, const long *panels, long depth, const float *a, long a_stride,
+             const float *packed, float *c, long c_stride);
 
 #endif

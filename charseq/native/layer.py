@@ -11,7 +11,7 @@ import numpy.typing as npt
 from charseq.native import threads
 from charseq.native.linear import Floats, Linear, address, contiguous, packed
 from charseq.native.loader import Kernel, Recurrence
-from charseq.native.threads import threads_for
+from charseq.native.threads import threads_for, threads_for_sequence
 
 
 class Layer:
@@ -55,7 +55,8 @@ class Layer:
         self._ids = np.zeros(rows, np.int64)
         if self._linear:
             self._linear.resize(rows)
-        team = threads_for(self._lib, rows * self._kernel.h_blocks * hidden * hidden)
+        self._multiplications = rows * self._kernel.h_blocks * hidden * hidden
+        team = threads_for(self._lib, self._multiplications)
         call = Recurrence(cell=self._kernel.number, threads=team, T=1, B=rows, H=hidden)
         if self._table is not None:
             call.ids, call.x_gates = address(self._ids), address(self._table)
@@ -99,7 +100,7 @@ class Layer:
         for i, (field, before) in enumerate(zip(fields, self._fields, strict=True)):
             field[0] = before[0]
             call.states[i] = field.ctypes.data
-        call.T = steps
+        call.T, call.threads = steps, threads_for_sequence(self._lib, steps, self._multiplications)
         self._forward()
         self.state = [field[-1] for field in fields]
         return [field[1:] for field in fields]

@@ -11,6 +11,9 @@ from charseq.native.threads import threads_for
 
 Floats = npt.NDArray[np.float32]
 
+CACHE_LINE = 16
+"""Floats in a cache line: a packed matrix starts with one, so that no vector lies in two."""
+
 
 class Linear:
     """The map x -> W x + b for several rows; the result of a row does not depend on the others."""
@@ -47,7 +50,9 @@ class Linear:
 def packed(lib: ctypes.CDLL, matrix: Floats) -> Floats:
     """Copy a matrix [columns depth] to the layout that the products read."""
     matrix = contiguous(matrix)
-    panels = np.empty(lib.charseq_packed_size(*matrix.shape), np.float32)
+    size = lib.charseq_packed_size(*matrix.shape)
+    padded = np.empty(size + CACHE_LINE, np.float32)
+    panels = padded[-padded.ctypes.data // padded.itemsize % CACHE_LINE :][:size]
     lib.charseq_pack(*matrix.shape, address(matrix), address(panels))
     return panels
 

@@ -1,15 +1,21 @@
 /* Whole sequences through a cell, forward and backward.
 
-Each thread takes some rows from the first step to the last, and waits for others only at the end.  If there
-are fewer rows than threads, threads share the columns of W_h instead, and meet at every step.  Time is the
-first axis, so that the rows of a step are adjacent. */
+Each thread takes some rows from the first step to the last, and waits for others only at the end.  In a
+forward pass of few rows, each thread takes some units of all rows instead: it reads only their columns of
+W_h, and threads wait for each other at every step.  Time is the first axis, so that the rows of a step are
+adjacent. */
 #include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "library.h"
 #include "product.h"
 #include "sum_by_id.h"
+
+#define FEW_ROWS 3 /* threads take units of them instead of rows */
+#define SPINS 600  /* about 15 microseconds */
 
 static float *allocate(long count) { return aligned_alloc(64, (sizeof(float) * count + 63) / 64 * 64 + 64); }
 
@@ -26,66 +32,125 @@ static void pack_weights(const Recurrence *r, long columns, long depth, int tran
                     packed);
 }
 
-/* c += a [rows depth] times packed; `pairs` [rows pairs_for(depth)] is scratch for the rows in bfloat16. */
-static void multiply(const Recurrence *r, long rows, Range panels, long depth, const float *a, long a_stride,
-                     const float *packed, float *pairs, float *c, long c_stride) {
+/* c += a [rows depth] times the packed panels with these numbers; `pairs` [rows pairs_for(depth)] is scratch for the rows in bfloat16. */
+static void multiply(const Recurrence *r, long rows, long count, const long *panels, long depth,
+                     const float *a, long a_stride, const float *packed, float *pairs, float *c,
+                     long c_stride) {
 #if BUILT_BF16
     if (r->bf16) {
         convert_rows(rows, depth, a, a_stride, (Pair *)pairs);
-        a = pairs, a_stride = pairs_for(depth);
+        for (long i = 0; i < count; i++)
+            gemm_bf16(rows, (Range){panels[i], panels[i] + 1}, depth, (Pair *)pairs, pairs_for(depth),
+                      (const Pair *)packed, c, c_stride);
+        return;
     }
 #endif
-    multiply_panels(r->bf16, rows, panels, depth, a, a_stride, packed, c, c_stride);
+    gemm_of(rows, count, panels, depth, a, a_stride, packed, c, c_stride);
+}
+
+/* Write the numbers of the panels that contain these units of every block of `length` columns.  Return the
+count. */
+static long list_panels(Range units, long length, long blocks, long *panels) {
+    long count = 0;
+    for (long block = 0; block < blocks && units.first < units.last; block++) {
+        long first = (block * length + units.first) / PANEL, last = panels_for(block * length + units.last);
+        if (count && panels[count - 1] == first) first++;
+        while (first < last) panels[count++] = first++;
+    }
+    return count;
+}
+
+/* The part of 0..count that belongs to a thread.  It begins with a panel, so that a vectorized loop treats
+each unit alike whatever the part. */
+static Range units_of(long count, long thread, long threads) {
+    Range part = range_of(panels_for(count), thread, threads);
+    return (Range){part.first * PANEL, part.last * PANEL < count ? part.last * PANEL : count};
+}
+
+static int shares_rows(long B, long threads) { return threads > 1 && (B < threads || B <= FEW_ROWS); }
+
+/* A barrier: how often threads have arrived, in a cache line of its own, and those that sleep. */
+typedef struct {
+    _Alignas(128) atomic_long arrivals;
+    _Alignas(128) atomic_long sleepers;
+    pthread_mutex_t mutex;
+    pthread_cond_t complete;
+} Barrier;
+
+/* Wait until threads have arrived `expected` times in all.  With two threads, OpenMP's barrier was measured
+to take four times as long.  After a long wait, a thread sleeps: the one that it waits for may need its
+core. */
+static void wait_at(Barrier *barrier, long expected) {
+    if (atomic_fetch_add(&barrier->arrivals, 1) + 1 == expected) {
+        if (!atomic_load(&barrier->sleepers)) return;
+        pthread_mutex_lock(&barrier->mutex);
+        pthread_cond_broadcast(&barrier->complete);
+        pthread_mutex_unlock(&barrier->mutex);
+        return;
+    }
+    for (long i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&barrier->arrivals, memory_order_acquire) >= expected) return;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    pthread_mutex_lock(&barrier->mutex);
+    atomic_fetch_add(&barrier->sleepers, 1);
+    while (atomic_load(&barrier->arrivals) < expected) pthread_cond_wait(&barrier->complete, &barrier->mutex);
+    atomic_fetch_sub(&barrier->sleepers, 1);
+    pthread_mutex_unlock(&barrier->mutex);
 }
 
 int charseq_forward(const Recurrence *r) {
     const Cell *cell = &CELLS[r->cell];
     const long T = r->T, B = r->B, H = r->H;
     const long columns = cell->h_blocks * H, all_panels = panels_for(columns), width = all_panels * PANEL;
-    const long pairs = r->bf16 ? pairs_for(H) : 0, teams = B < r->threads ? r->threads : 1;
+    const long pairs = r->bf16 ? pairs_for(H) : 0, saved_size = cell->saved_blocks * H;
+    const long rows_in_all = shares_rows(B, r->threads) ? r->threads * B : B;
+    const long block_length = cell->whole_rows ? columns : H, blocks = columns ? columns / block_length : 0;
     float *packed_here = r->packed_W_h ? NULL : allocate(packed_size(r->bf16, columns, H));
     const float *packed_W_h = r->packed_W_h ? r->packed_W_h : packed_here;
-    float *scratch = allocate(B * width + r->threads * cell->saved_blocks * H + teams * B * pairs);
-    if (!packed_W_h || !scratch) {
-        free(packed_here), free(scratch);
+    float *scratch = allocate(rows_in_all * (width + pairs) + r->threads * saved_size);
+    long *panel_lists = malloc(sizeof(long) * (r->threads * all_panels + 1));
+    Barrier barrier = {.mutex = PTHREAD_MUTEX_INITIALIZER, .complete = PTHREAD_COND_INITIALIZER};
+    if (!packed_W_h || !scratch || !panel_lists) {
+        free(packed_here), free(scratch), free(panel_lists);
         return 1;
     }
     if (columns && packed_here) pack_weights(r, columns, H, 0, r->W_h, packed_here);
 #pragma omp parallel num_threads(r->threads) if (r->threads > 1)
     {
-        long thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        int share_columns = B < threads;
-        Range rows = share_columns ? (Range){0, B} : range_of(B, thread, threads);
-        Range panels = share_columns ? range_of(all_panels, thread, threads) : (Range){0, all_panels};
-        long row_count = rows.last - rows.first;
-        float *h_gates = scratch + rows.first * width;
-        float *not_saved = scratch + B * width + thread * cell->saved_blocks * H; /* for all steps alike */
-        float *h_pairs = scratch + B * width + r->threads * cell->saved_blocks * H +
-                         (share_columns ? thread * B : rows.first) * pairs;
+        long thread = omp_get_thread_num(), threads = omp_get_num_threads(), arrivals = 0;
+        int shared = shares_rows(B, threads), whole = shared && cell->whole_rows;
+        Range rows = shared ? (Range){0, B} : range_of(B, thread, threads);
+        Range units = shared ? units_of(block_length, thread, threads) : (Range){0, block_length};
+        long row_count = rows.last - rows.first, first_row = shared ? thread * B : rows.first;
+        long *panels = panel_lists + thread * all_panels;
+        long panel_count = list_panels(units, block_length, blocks, panels);
+        float *h_gates = scratch + (whole ? 0 : first_row) * width; /* all threads share whole rows */
+        float *h_pairs = scratch + rows_in_all * width + first_row * pairs;
+        float *not_saved = scratch + rows_in_all * (width + pairs) + thread * saved_size; /* in every step */
+        if (whole) units = (Range){0, thread == 0 ? H : 0};
         for (long t = 0; t < T && row_count; t++) {
             const float *h_prev = r->states[0] + (t * B + rows.first) * H;
             for (long b = 0; b < row_count; b++)
-                memset(h_gates + b * width + panels.first * PANEL, 0,
-                       sizeof(float) * (panels.last - panels.first) * PANEL);
-            multiply(r, row_count, panels, H, h_prev, H, packed_W_h, h_pairs, h_gates, width);
-            if (share_columns) {
-#pragma omp barrier
-            }
-            for (long b = rows.first; b < rows.last && (!share_columns || thread == 0); b++) {
+                for (long i = 0; i < panel_count; i++)
+                    memset(h_gates + b * width + panels[i] * PANEL, 0, sizeof(float) * PANEL);
+            multiply(r, row_count, panel_count, panels, H, h_prev, H, packed_W_h, h_pairs, h_gates, width);
+            if (whole) wait_at(&barrier, arrivals += threads);
+            for (long b = rows.first; b < rows.last && units.first < units.last; b++) {
                 float *prev[MAX_STATES], *next[MAX_STATES];
                 long position = t * B + b, x_row = r->ids ? r->ids[position] : position;
                 state_at(r, t, b, prev);
                 state_at(r, t + 1, b, next);
-                cell->forward(H, r->x_gates + x_row * cell->x_blocks * H, h_gates + (b - rows.first) * width,
-                              r->h_bias, r->saved ? r->saved + position * cell->saved_blocks * H : not_saved,
-                              prev, next);
+                cell->forward(H, units, r->x_gates + x_row * cell->x_blocks * H,
+                              h_gates + (b - rows.first) * width, r->h_bias,
+                              r->saved ? r->saved + position * saved_size : not_saved, prev, next);
             }
-            if (share_columns) {
-#pragma omp barrier
-            }
+            if (shared && columns && t + 1 < T) wait_at(&barrier, arrivals += threads);
         }
     }
-    free(packed_here), free(scratch);
+    free(packed_here), free(scratch), free(panel_lists);
     return 0;
 }
 
@@ -98,16 +163,18 @@ int charseq_backward(const Recurrence *r) {
     const long pairs = r->bf16 ? pairs_for(added > separate ? added : separate) : 0;
     float *W_added = allocate(added_size + separate_size), *W_separate = W_added + added_size; /* packed */
     float *scratch = allocate(B * (width + pairs));
-    if (!W_added || !scratch) {
-        free(W_added), free(scratch);
+    long *panels = malloc(sizeof(long) * panels_for(H)), panel_count;
+    if (!W_added || !scratch || !panels) {
+        free(W_added), free(scratch), free(panels);
         return 1;
     }
+    panel_count = list_panels((Range){0, H}, H, 1, panels);
     if (added) pack_weights(r, H, added, 1, r->W_h, W_added);
     if (separate) pack_weights(r, H, separate, 1, r->W_h + added * H, W_separate);
 #pragma omp parallel num_threads(r->threads)
     {
         long thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        Range rows = range_of(B, thread, threads), panels = {0, panels_for(H)};
+        Range rows = range_of(B, thread, threads);
         long row_count = rows.last - rows.first;
         float *dh = scratch + rows.first * width, *d_pairs = scratch + B * width + rows.first * pairs;
         for (long b = 0; b < row_count; b++)
@@ -125,9 +192,12 @@ int charseq_backward(const Recurrence *r) {
             }
             /* h_gates = W_h h_prev, so dh_prev += W_h^T dh_gates */
             const float *d_separate = saved + cell->x_blocks * H;
-            if (added) multiply(r, row_count, panels, added, saved, stride, W_added, d_pairs, dh, width);
+            if (added)
+                multiply(r, row_count, panel_count, panels, added, saved, stride, W_added, d_pairs, dh,
+                         width);
             if (separate)
-                multiply(r, row_count, panels, separate, d_separate, stride, W_separate, d_pairs, dh, width);
+                multiply(r, row_count, panel_count, panels, separate, d_separate, stride, W_separate, d_pairs,
+                         dh, width);
         }
         for (long b = 0; b < row_count; b++)
             memcpy(r->d_states[0] + (rows.first + b) * H, dh + b * width, sizeof(float) * H);
@@ -137,6 +207,6 @@ int charseq_backward(const Recurrence *r) {
             sum_by_id(range_of(table_width, thread, threads), r->V, table_width, r->d_table, T * B, r->ids,
                       r->saved, stride);
     }
-    free(W_added), free(scratch);
+    free(W_added), free(scratch), free(panels);
     return 0;
 }

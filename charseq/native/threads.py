@@ -15,6 +15,9 @@ forked = False
 MULTIPLICATIONS_PER_THREAD = 250_000
 """The least work for which an additional thread is worth its start."""
 
+MULTIPLICATIONS_PER_STEP = 25_000
+"""The least work of a thread in each step of a sequence, after which it may wait for the others."""
+
 
 def allowed(threads: int) -> int:
     """Reduce a number of threads to 1 in a forked process."""
@@ -25,6 +28,11 @@ def threads_for(lib: ctypes.CDLL, multiplications: int) -> int:
     """Return the number of threads for an amount of work: at least 1, at most one per core."""
     most = allowed(int(lib.charseq_max_threads()))
     return max(1, min(most, multiplications // MULTIPLICATIONS_PER_THREAD))
+
+
+def threads_for_sequence(lib: ctypes.CDLL, steps: int, multiplications: int) -> int:
+    """Return the number of threads for a sequence with an amount of work in each step."""
+    return max(1, min(threads_for(lib, steps * multiplications), multiplications // MULTIPLICATIONS_PER_STEP))
 
 
 def share_cores() -> None:

@@ -131,3 +131,17 @@ def test_in_c_the_number_of_threads_changes_no_bit(
         found.append(read(Reader(plan, weights, rows), IDS[:rows]))
     assert np.array_equal(found[0], found[1])
     assert np.array_equal(found[0], found[2])
+
+
+@pytest.mark.skipif(not HAS_LIBRARY, reason="no C compiler")
+@pytest.mark.parametrize("cell", native.kernels())
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_in_c_the_number_of_threads_changes_no_bit_of_a_sequence(
+    cell: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, weights = network(cell, layers=2)
+    one_by_one = read(Reader(plan, weights, rows), IDS[:rows])
+    for threads in (1, 2, 3):
+        monkeypatch.setattr("charseq.native.layer.threads_for_sequence", lambda *_, threads=threads: threads)
+        along = Reader(plan, weights, rows).read_sequence(IDS[:rows].T)
+        assert np.array_equal(along.swapaxes(0, 1), one_by_one)

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import os
 
 import pytest
 import torch
@@ -83,6 +84,33 @@ def test_the_number_of_threads_changes_no_bit(cell: Cell, monkeypatch: pytest.Mo
     for one, two, three in zip(*results, strict=True):
         assert torch.equal(one, two)
         assert torch.equal(one, three)
+
+
+@every_cell
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("hidden", [7, 67, 96])
+@pytest.mark.usefixtures("build")
+def test_threads_that_share_a_few_rows_change_no_bit(
+    cell: Cell, rows: int, hidden: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(kernels, "_threads", lambda rows, threads=threads: threads)
+        results.append(results_of(kernels.unroll, cell, {**ODD, "B": rows, "H": hidden}, "carried", True))
+    for one, two, three in zip(*results, strict=True):
+        assert torch.equal(one, two)
+        assert torch.equal(one, three)
+
+
+@pytest.mark.parametrize("cell", [CELLS["lstm"], CELLS["rnn-norm"]], ids=["lstm", "rnn-norm"])
+def test_more_threads_than_cores_finish_and_change_no_bit(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for threads in (1, 2 * (os.cpu_count() or 1) + 1):
+        monkeypatch.setattr(kernels, "_threads", lambda rows, threads=threads: threads)
+        results.append(results_of(kernels.unroll, cell, {**ODD, "B": 1, "T": 40}, "carried", True))
+    assert all(map(torch.equal, *results))
 
 
 @every_cell
