@@ -32,16 +32,26 @@ static void pack_weights(const Recurrence *r, long columns, long depth, int tran
                     packed);
 }
 
-/* c += a [rows depth] times the packed panels with these numbers; `pairs` [rows pairs_for(depth)] is scratch for the rows in bfloat16. */
+/* How many panels, from the first of a list, follow each other. */
+static long adjacent(long count, const long *panels) {
+    long together = 1;
+    while (together < count && panels[together] == panels[0] + together) together++;
+    return together;
+}
+
+/* c += a [rows depth] times the packed panels with these numbers; `pairs` [rows pairs_for(depth)] is scratch for
+the rows in bfloat16. */
 static void multiply(const Recurrence *r, long rows, long count, const long *panels, long depth,
                      const float *a, long a_stride, const float *packed, float *pairs, float *c,
                      long c_stride) {
 #if BUILT_BF16
     if (r->bf16) {
         convert_rows(rows, depth, a, a_stride, (Pair *)pairs);
-        for (long i = 0; i < count; i++)
-            gemm_bf16(rows, (Range){panels[i], panels[i] + 1}, depth, (Pair *)pairs, pairs_for(depth),
+        for (long i = 0, together; i < count; i += together) {
+            together = adjacent(count - i, panels + i);
+            gemm_bf16(rows, (Range){panels[i], panels[i] + together}, depth, (Pair *)pairs, pairs_for(depth),
                       (const Pair *)packed, c, c_stride);
+        }
         return;
     }
 #endif
@@ -133,9 +143,11 @@ int charseq_forward(const Recurrence *r) {
         if (whole) units = (Range){0, thread == 0 ? H : 0};
         for (long t = 0; t < T && row_count; t++) {
             const float *h_prev = r->states[0] + (t * B + rows.first) * H;
-            for (long b = 0; b < row_count; b++)
-                for (long i = 0; i < panel_count; i++)
-                    memset(h_gates + b * width + panels[i] * PANEL, 0, sizeof(float) * PANEL);
+            for (long i = 0, together; i < panel_count; i += together) {
+                together = adjacent(panel_count - i, panels + i);
+                for (long b = 0; b < row_count; b++)
+                    memset(h_gates + b * width + panels[i] * PANEL, 0, sizeof(float) * together * PANEL);
+            }
             multiply(r, row_count, panel_count, panels, H, h_prev, H, packed_W_h, h_pairs, h_gates, width);
             if (whole) wait_at(&barrier, arrivals += threads);
             for (long b = rows.first; b < rows.last && units.first < units.last; b++) {
