@@ -16,7 +16,10 @@ MULTIPLICATIONS_PER_THREAD = 250_000
 """The least work for which an additional thread is worth its start."""
 
 MULTIPLICATIONS_PER_STEP = 25_000
-"""The least work of a thread in each step of a sequence, after which it may wait for the others."""
+"""The least work for a thread in each step of a sequence, after which it may wait for the others."""
+
+FEW_THREADS = 4
+"""The most threads with so little work: with two it was measured to pay, with more it was not measured."""
 
 
 def allowed(threads: int) -> int:
@@ -32,7 +35,9 @@ def threads_for(lib: ctypes.CDLL, multiplications: int) -> int:
 
 def threads_for_sequence(lib: ctypes.CDLL, steps: int, multiplications: int) -> int:
     """Return the number of threads for a sequence with an amount of work in each step."""
-    return max(1, min(threads_for(lib, steps * multiplications), multiplications // MULTIPLICATIONS_PER_STEP))
+    few = min(FEW_THREADS, multiplications // MULTIPLICATIONS_PER_STEP)
+    many = multiplications // MULTIPLICATIONS_PER_THREAD
+    return max(1, min(threads_for(lib, steps * multiplications), max(few, many)))
 
 
 def share_cores() -> None:
