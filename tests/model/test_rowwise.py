@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,7 +67,8 @@ def test_a_row_has_the_same_product_among_any_rows_with_the_kernels_for_avx_512(
         "assert used == [True] * 5 + [False] * 2, used"
     )
     environment = {**os.environ, "OPENBLAS_CORETYPE": "SkylakeX"}
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=root, timeout=60)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 8, 9, 15, 16, 17, 64])
