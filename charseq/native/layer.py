@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Mapping, Sequence
 from copy import copy
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from charseq.native import threads
 from charseq.native.linear import Floats, Linear, address, contiguous, packed
 from charseq.native.loader import Kernel, Recurrence
-from charseq.native.threads import threads_for, threads_for_sequence
+from charseq.native.threads import FasterTeam, threads_for, threads_for_sequence
 
 
 class Layer:
@@ -34,6 +35,7 @@ class Layer:
         self._w_h = packed(lib, w["W_h"]) if kernel.h_blocks else None
         self._table = contiguous(w_x.T + bias) if one_hot else None
         self._linear = None if one_hot else Linear(lib, w_x, bias, len(state[0]))
+        self._faster_team = FasterTeam()
         self.state = state
 
     def with_state(self, state: Sequence[Floats]) -> Self:
@@ -100,8 +102,12 @@ class Layer:
         for i, (field, before) in enumerate(zip(fields, self._fields, strict=True)):
             field[0] = before[0]
             call.states[i] = field.ctypes.data
-        call.T, call.threads = steps, threads_for_sequence(self._lib, steps, self._multiplications)
+        work = self._multiplications
+        team = self._faster_team.choose(work, threads_for_sequence(self._lib, steps, work))
+        call.T, call.threads = steps, team
+        start = perf_counter()
         self._forward()
+        self._faster_team.add(work, team, (perf_counter() - start) / steps)
         self.state = [field[-1] for field in fields]
         return [field[1:] for field in fields]
 

@@ -40,6 +40,35 @@ def threads_for_sequence(lib: ctypes.CDLL, steps: int, multiplications: int) -> 
     return max(1, min(threads_for(lib, steps * multiplications), max(few, many)))
 
 
+class FasterTeam:
+    """The faster of one thread and several for reading sequences, by the time that both took.
+
+    Threads that wait for each other at every step are slower than one if other processes keep the cores busy.
+    """
+
+    READS = 32
+    """Reads after which the slower one is tried again, because the load of the machine changes."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[tuple[int, int], float] = {}
+        self._reads = 0
+
+    def choose(self, work: int, several: int) -> int:
+        """Return a number of threads, 1 or `several`, for sequences with an amount of work in each step."""
+        if several == 1:
+            return 1
+        for team in (several, 1):
+            if (work, team) not in self._seconds:
+                return team
+        self._reads += 1
+        faster, slower = sorted((1, several), key=lambda team: self._seconds[work, team])
+        return faster if self._reads % self.READS else slower
+
+    def add(self, work: int, team: int, seconds: float) -> None:
+        """Take note of the seconds that each step took."""
+        self._seconds[work, team] = (self._seconds.get((work, team), seconds) + seconds) / 2
+
+
 def share_cores() -> None:
     """Let waiting threads sleep soon.  Call it before NumPy and torch are loaded.
 
