@@ -114,7 +114,7 @@ def _why_not(cell: Cell, device: torch.device) -> str:
         return f"it runs on CPUs only, and the device is {device}"
     if not kernels():
         return "charseq was installed without a C compiler, so it has no native kernels"
-    return f"it has no kernel for {cell.name}; it has {', '.join([*kernels(), 'mlstm'])}"
+    return f"the cell {cell.name} has no native kernel; those with one are {', '.join([*kernels(), 'mlstm'])}"
 
 
 def _dense(xs: Inputs) -> Tensor:
