@@ -170,7 +170,7 @@ def test_native_kernels_are_chosen_where_they_exist_and_torch_elsewhere(
     assert select_path(CELLS["mlstm"], CPU)[:2] == ("fused", "native")
     assert select_path(CELLS["mlstm"], CPU, "torch")[:2] == ("fused", "attention")
     assert select_path(CELLS["gru"], torch.device("cuda"))[:2] == ("fused", "torch")
-    with pytest.raises(UsageError, match=r"no kernel for none; it has .*, mlstm"):
+    with pytest.raises(UsageError, match=r"the cell none has no native kernel; those with one are .*, mlstm"):
         select_path(CELLS["none"], CPU, "native")
     for module in (kernels, select):
         monkeypatch.setattr(module, "kernels", dict)
